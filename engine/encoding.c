@@ -1,0 +1,28 @@
+/* encoding.c - cam_encoding.h over nettle. Any thread. */
+#include "cam_encoding.h"
+#include <nettle/base64.h>
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+
+void cam_sha256_hex(const uint8_t *bytes, size_t n, char out[65]) {
+  struct sha256_ctx sha;
+  uint8_t digest[SHA256_DIGEST_SIZE];
+  sha256_init(&sha);
+  sha256_update(&sha, n, bytes);
+  sha256_digest(&sha, sizeof digest, digest);
+  for (size_t i = 0; i < sizeof digest; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+size_t cam_base64_length(size_t n) { return (n + 2) / 3 * 4; }
+
+void cam_base64_encode(const uint8_t *bytes, size_t n, char *out) { base64_encode_raw(out, n, bytes); }
+
+bool cam_base64_decode(const char *text, size_t n, uint8_t *out, size_t *n_out) {
+  struct base64_decode_ctx context;
+  base64_decode_init(&context);
+  *n_out = n / 4 * 3 + 3;
+  return base64_decode_update(&context, n_out, out, n, text) && base64_decode_final(&context);
+}
+
+bool cam_equal_constant_time(const void *a, const void *b, size_t n) { return memeql_sec(a, b, n); }

@@ -1,0 +1,48 @@
+/* error.c - the texts of cam_error.h, and filling an error. Any thread. */
+#include "cam_engine.h"
+#include <stdarg.h>
+
+const char *cam_code_name(cam_code code) {
+  static const char *const names[] = {
+#define X(id, name, text) name,
+    CAM_ERRORS(X)
+#undef X
+  };
+  return (unsigned)code < CAM_CODES ? names[code] : "unknown";
+}
+
+const char *cam_code_text(cam_code code) {
+  static const char *const texts[] = {
+#define X(id, name, text) text,
+    CAM_ERRORS(X)
+#undef X
+  };
+  return (unsigned)code < CAM_CODES ? texts[code] : "unknown";
+}
+
+/* One function "name of an enumerator" per list of words. */
+#define X(id, name) name,
+#define NAMES(function, type, list, count) \
+  const char *function(type value) { \
+    static const char *const names[] = {list(X)}; \
+    return (unsigned)value < (count) ? names[value] : ""; \
+  }
+NAMES(cam_stage_name, cam_stage, CAM_STAGES, CAM_STAGE_COUNT)
+NAMES(cam_colormap_name, cam_colormap, CAM_COLORMAPS, CAM_COLORMAP_COUNT)
+NAMES(cam_size_name, cam_size, CAM_SIZES, CAM_SIZE_COUNT)
+NAMES(cam_resize_name, cam_resize, CAM_RESIZES, CAM_RESIZE_COUNT)
+NAMES(cam_format_name, cam_format, CAM_FORMATS, CAM_FORMAT_COUNT)
+#undef X
+
+cam_code cam_fail(cam_error *error, cam_code code, const char *format, ...) {
+  if (!error) return code;
+  error->code = code;
+  error->stage = NULL;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error->detail, sizeof error->detail, format, arguments);
+  va_end(arguments);
+  for (char *c = error->detail; *c; c++)
+    if (*c < ' ' || *c > '~') *c = '?';
+  return code;
+}

@@ -1,0 +1,177 @@
+/* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under another name. */
+#include "cam_json.h"
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_DEPTH = 64, BROKEN = 1 << 16 /* beside cJSON's own flags in a type */ };
+#define ITEM(value) ((cJSON *)(uintptr_t)(value))
+#define JSON(item) ((json *)(item))
+
+/* ---- reading ---- */
+
+/* Depth outside strings, so that no parser recursion starts on a document that is too deep; false if it is, or if there is a NUL. */
+static bool depth_allowed(const char *text, size_t n) {
+  int depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < n; i++) {
+    char c = text[i];
+    if (!c) return false;
+    if (quoted) {
+      if (c == '\\') i++;
+      else if (c == '"') quoted = false;
+    } else if (c == '"') quoted = true;
+    else if (c == '{' || c == '[') {
+      if (++depth > MAX_DEPTH) return false;
+    } else if (c == '}' || c == ']') depth--;
+  }
+  return true;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* The name of a member that stands twice in its object, anywhere below item; NULL if there is none. *broken: no memory. */
+static const char *duplicate_member(const cJSON *item, bool *broken) {
+  const char *found = NULL;
+  int n = 0;
+  for (const cJSON *child = item->child; child && !found; child = child->next, n++) found = duplicate_member(child, broken);
+  if (found || n < 2 || !cJSON_IsObject(item)) return found;
+  char **names = malloc((size_t)n * sizeof *names);
+  if (!names) return *broken = true, NULL;
+  n = 0;
+  for (const cJSON *child = item->child; child; child = child->next) names[n++] = child->string;
+  qsort(names, (size_t)n, sizeof *names, compare_names);
+  for (int i = 1; i < n && !found; i++)
+    if (!strcmp(names[i - 1], names[i])) found = names[i];
+  free(names);
+  return found;
+}
+
+json *json_parse(const char *text, size_t n, cam_code code, cam_error *error) {
+  if (!depth_allowed(text, n)) {
+    cam_fail(error, code, "JSON: nested deeper than %d, or holds a NUL byte", MAX_DEPTH);
+    return NULL;
+  }
+  const char *end = NULL;
+  cJSON *tree = cJSON_ParseWithLengthOpts(text, n, &end, false);
+  if (!tree) {
+    cam_fail(error, code, "JSON: not valid near byte %zu of %zu", end ? (size_t)(end - text) : (size_t)0, n);
+    return NULL;
+  }
+  while (end < text + n && strchr(" \t\r\n", *end)) end++;
+  bool broken = false;
+  const char *twice = duplicate_member(tree, &broken);
+  if (end != text + n) cam_fail(error, code, "JSON: bytes after the end of the document, at byte %zu of %zu", (size_t)(end - text), n);
+  else if (twice) cam_fail(error, code, "JSON: member \"%.60s\" is given twice", twice);
+  else if (broken) cam_fail(error, CAM_E_NO_MEMORY, "JSON: no memory to check %zu bytes", n);
+  else return JSON(tree);
+  cJSON_Delete(tree);
+  return NULL;
+}
+
+void json_free(json *tree) { cJSON_Delete(ITEM(tree)); }
+
+json_type json_type_of(const json *value) {
+  const cJSON *item = ITEM(value);
+  return cJSON_IsBool(item) ? JSON_BOOL : cJSON_IsNumber(item) ? JSON_NUMBER : cJSON_IsString(item) ? JSON_STRING
+    : cJSON_IsArray(item) ? JSON_ARRAY : cJSON_IsObject(item) ? JSON_OBJECT : JSON_NULL;
+}
+
+const json *json_member(const json *object, const char *name) {
+  return cJSON_IsObject(ITEM(object)) ? JSON(cJSON_GetObjectItemCaseSensitive(ITEM(object), name)) : NULL;
+}
+const json *json_first(const json *container) { return container ? JSON(ITEM(container)->child) : NULL; }
+const json *json_next(const json *value) { return value ? JSON(ITEM(value)->next) : NULL; }
+const char *json_name(const json *member) { return member && ITEM(member)->string ? ITEM(member)->string : ""; }
+int json_count(const json *container) {
+  return cJSON_IsArray(ITEM(container)) || cJSON_IsObject(ITEM(container)) ? cJSON_GetArraySize(ITEM(container)) : 0;
+}
+const char *json_text(const json *value) { return cJSON_IsString(ITEM(value)) ? ITEM(value)->valuestring : ""; }
+double json_number(const json *value) { return cJSON_IsNumber(ITEM(value)) ? ITEM(value)->valuedouble : 0; }
+bool json_bool(const json *value) { return cJSON_IsTrue(ITEM(value)); }
+
+cam_code json_get_text(const json *object, const char *name, const char **out, cam_code code, const char *where, cam_error *error) {
+  const json *value = json_member(object, name);
+  if (!value) return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
+  if (json_type_of(value) != JSON_STRING) return cam_fail(error, code, "%s: member \"%s\" is not a string", where, name);
+  *out = json_text(value);
+  return CAM_OK;
+}
+
+cam_code json_get_number(const json *object, const char *name, double least, double most, double *out, cam_code code, const char *where, cam_error *error) {
+  const json *value = json_member(object, name);
+  if (!value) return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
+  double number = json_number(value);
+  if (json_type_of(value) != JSON_NUMBER) return cam_fail(error, code, "%s: member \"%s\" is not a number", where, name);
+  if (!(number >= least && number <= most))
+    return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, least, most);
+  *out = number;
+  return CAM_OK;
+}
+
+cam_code json_get_int(const json *object, const char *name, int64_t least, int64_t most, int64_t *out, cam_code code, const char *where, cam_error *error) {
+  double number;
+  cam_code result = json_get_number(object, name, (double)least, (double)most, &number, code, where, error);
+  if (result) return result;
+  if (number != floor(number)) return cam_fail(error, code, "%s: member \"%s\" is %g, not a whole number", where, name, number);
+  *out = (int64_t)number;
+  return CAM_OK;
+}
+
+/* ---- writing: an addition that fails leaves a mark on its parent, and a tree with a mark is not printed ---- */
+
+json *json_new_object(void) { return JSON(cJSON_CreateObject()); }
+json *json_new_array(void) { return JSON(cJSON_CreateArray()); }
+
+/* Adds item (NULL: it could not be made) under parent; on failure the parent is marked broken, and what is printed from it is NULL. */
+static json *add(json *parent, const char *name, cJSON *item) {
+  cJSON *to = ITEM(parent);
+  if (to && item && (name ? cJSON_AddItemToObject(to, name, item) : cJSON_AddItemToArray(to, item))) return JSON(item);
+  cJSON_Delete(item);
+  if (to) to->type |= BROKEN;
+  return NULL;
+}
+
+static bool is_broken(const cJSON *item) {
+  if (item->type & BROKEN) return true;
+  for (const cJSON *child = item->child; child; child = child->next)
+    if (is_broken(child)) return true;
+  return false;
+}
+
+json *json_add_object(json *parent, const char *name) { return parent ? add(parent, name, cJSON_CreateObject()) : NULL; }
+json *json_add_array(json *parent, const char *name) { return parent ? add(parent, name, cJSON_CreateArray()) : NULL; }
+void json_add_text(json *parent, const char *name, const char *text) { if (parent) add(parent, name, cJSON_CreateString(text)); }
+void json_add_bool(json *parent, const char *name, bool value) { if (parent) add(parent, name, cJSON_CreateBool(value)); }
+void json_add_tree(json *parent, const char *name, json *child) {
+  if (parent) add(parent, name, ITEM(child));
+  else json_free(child);
+}
+
+static void add_formatted(json *parent, const char *name, const char *format, int precision, double value) {
+  char text[400];
+  if (!parent) return;
+  snprintf(text, sizeof text, format, precision, isfinite(value) ? value : 0);
+  add(parent, name, cJSON_CreateRaw(text));
+}
+void json_add_number(json *parent, const char *name, double value) { add_formatted(parent, name, "%.*g", 9, value); }
+void json_add_fixed(json *parent, const char *name, double value, int decimals) { add_formatted(parent, name, "%.*f", decimals, value); }
+void json_add_int(json *parent, const char *name, int64_t value) { add_formatted(parent, name, "%.*f", 0, (double)value); }
+
+void json_add_quoted(json *parent, const char *name, const char *quoted) {
+  if (!parent) return;
+  cJSON *item = cJSON_CreateStringReference(quoted); /* borrowed: cJSON frees no reference */
+  if (item) item->type = cJSON_Raw | cJSON_IsReference;
+  add(parent, name, item);
+}
+
+char *json_print(const json *tree, bool compact, size_t *n) {
+  if (!tree || is_broken(ITEM(tree))) return NULL;
+  size_t hint = 1024;
+  for (const cJSON *item = ITEM(tree)->child; item; item = item->next) hint += 64;
+  char *text = compact ? cJSON_PrintBuffered(ITEM(tree), (int)hint, false) : cJSON_Print(ITEM(tree));
+  if (text && n) *n = strlen(text);
+  return text;
+}

@@ -1,0 +1,17 @@
+/* image.h - an 8-bit picture in memory. Implemented in engine/photo/image.c. */
+#ifndef IMAGE_H
+#define IMAGE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct cam_image {
+  int width, height;
+  uint8_t *rgb; /* [height,width,3], rows without gaps; malloc; 4 readable bytes after the last pixel */
+} cam_image;
+
+/* Room for width x height pixels (both at least 1); false if there is no memory (image is then empty). */
+bool image_alloc(cam_image *image, int width, int height);
+void image_free(cam_image *image); /* leaves it empty; an empty one is allowed */
+
+#endif

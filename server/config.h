@@ -1,0 +1,42 @@
+/* config.h - every setting, one table: the struct, defaults, ranges, flags (--max-body-bytes), environment (CAMSERVE_MAX_BODY_BYTES),
+ * file keys (max_body_bytes), --help and the README's table all come from SETTINGS. Later wins: default, file, environment, flag. */
+#ifndef CONFIG_H
+#define CONFIG_H
+#include "cam_error.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* X(kind, field, default, least, most, meaning) kind NUMBER: int64_t; TEXT: const char *, least and most unused (words allowed: "a|b" in WORD) */
+#define SETTINGS(NUMBER, TEXT, WORD) \
+  TEXT(host, "127.0.0.1", "address to listen on; 0.0.0.0 for all") \
+  NUMBER(port, 8080, 0, 65535, "TCP port; 0: any free one (printed at start)") \
+  TEXT(model, "models/efficientnet-lite0.safetensors", "model file") \
+  NUMBER(teams, 0, 0, 64, "worker teams, each serving one request at a time; 0: processors / threads") \
+  NUMBER(threads, 0, 0, 64, "threads in a team; 0: as many as processors, at most 4") \
+  NUMBER(queue, 64, 1, 65536, "requests that may wait; beyond it 429") \
+  TEXT(isa, "", "instruction set of the kernels: portable, x86-64-v3, x86-64-v4; empty: the best this CPU has") \
+  WORD(log, "text", "text|json", "form of the log on standard error") \
+  NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \
+  NUMBER(max_body_bytes, 20971520, 1024, 1073741824, "bytes of one request body") \
+  NUMBER(max_pixels, 50000000, 1, 1000000000, "width x height of one photo") \
+  NUMBER(max_side, 32768, 1, 65535, "pixels of one side of a photo") \
+  NUMBER(decode_bytes, 536870912, 1048576, 17179869184, "memory one photo may take while it is decoded") \
+  NUMBER(max_scans, 100, 1, 10000, "scans of a progressive JPEG") \
+  NUMBER(request_deadline_ms, 30000, 100, 3600000, "from the first header to the last stage; slower requests are closed or answered 503") \
+  NUMBER(idle_timeout_s, 15, 1, 3600, "a connection on which nothing moves is closed") \
+  NUMBER(connections, 1024, 1, 65536, "open connections in all") \
+  NUMBER(connections_per_ip, 256, 1, 65536, "open connections of one address") \
+  NUMBER(drain_ms, 10000, 0, 3600000, "after SIGTERM, how long requests may take to finish")
+
+typedef struct config {
+#define NUMBER(field, fallback, least, most, meaning) int64_t field;
+#define TEXT(field, fallback, meaning) const char *field;
+#define WORD(field, fallback, words, meaning) const char *field;
+  SETTINGS(NUMBER, TEXT, WORD)
+#undef NUMBER
+#undef TEXT
+#undef WORD
+} config;
+
+#endif
