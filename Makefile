@@ -7,7 +7,7 @@ MODEL    := models/efficientnet-lite0.safetensors
 
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libcjson-dev libopenblas-pthread-dev libstb-dev libisal-dev nettle-dev libzip-dev libinih-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
-TEST_PACKAGES  := check curl python3-pytest python3-httpx python3-numpy python3-pil
+TEST_PACKAGES  := check libsubunit-dev curl python3-pytest python3-httpx python3-numpy python3-pil
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= -O2 -g
@@ -73,7 +73,7 @@ $B/engine/network/kernels.%.o: engine/network/kernels.c | deps
 
 # ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
 $B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS)
-	$(CC) $(CFLAGS) $(SAN) -pthread -o $@ $^ $(LDFLAGS) -lcheck $(LIBS) -lpthread -lrt
+	$(CC) $(CFLAGS) $(SAN) -pthread -o $@ $^ $(LDFLAGS) -lcheck -lsubunit $(LIBS) -lrt
 $B/tests/unit/%.o: tests/unit/%.c | deps
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver $(if $(filter main,$*),-DSUITES='$(patsubst tests/unit/test_%.c,X(%),$(filter tests/unit/test_%,$(UNIT)))') -c -o $@ $<
