@@ -13,7 +13,7 @@ typedef struct cam_tensor {
   const char *dtype;       /* "F32" ...; as in the file */
   int rank;
   int64_t shape[TENSOR_MAX_RANK];
-  const float *data;       /* 64-byte aligned unless the file's offset is odd to 4 (then NULL is never given: it was copied); F32 only, else NULL */
+  const float *data;       /* [shape]; NULL unless dtype is F32 */
   size_t count;            /* elements */
 } cam_tensor;
 
