@@ -11,4 +11,10 @@ typedef struct reply_timing { double queue_ms, total_ms, stage_ms[CAM_STAGE_COUN
 char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks, int n_tasks, bool as_list,
                  const reply_timing *timing, bool compact, size_t *n);
 
+/* The compact list in pieces, for lists too long to be held at once: head, items, tail, written to out. Together they are the bytes of
+ * reply_text. False: no memory or a write failed. */
+bool reply_list_head(FILE *out, const cam_model_info *model, const char *request_id);
+bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id, const cam_task *task, bool first);
+bool reply_list_tail(FILE *out, const reply_timing *timing);
+
 #endif

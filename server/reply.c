@@ -1,0 +1,118 @@
+/* reply.c - finished tasks -> JSON, members in the order of the HTTP contract. The result struct meets the wire here. Thread: worker.
+ * Pictures are already JSON strings (cam_params.base64) and are referenced, not copied, until the one print. */
+#include "reply.h"
+#include "problem.h"
+#include <stdlib.h>
+
+/* An object that begins with width and height; the rest is the caller's. */
+static json *add_sized(json *parent, const char *name, int width, int height) {
+  json *object = json_add_object(parent, name);
+  json_add_int(object, "width", width);
+  json_add_int(object, "height", height);
+  return object;
+}
+
+static void add_picture(json *parent, const char *name, const cam_bytes *picture) {
+  if (picture->data) json_add_quoted(parent, name, (const char *)picture->data);
+}
+
+static void add_prediction(json *list, const cam_model_info *model, const cam_result *result, const cam_prediction *prediction, unsigned include) {
+  json *item = json_add_object(list, NULL);
+  const cam_class *class = &model->class_list[prediction->class_id];
+  json_add_int(item, "rank", prediction->rank);
+  json_add_int(item, "class_id", prediction->class_id);
+  json_add_text(item, "wnid", class->wnid);
+  json_add_text(item, "label", class->label);
+  json_add_number(item, "probability", prediction->probability);
+  json_add_number(item, "logit", prediction->logit);
+  json *box = json_add_object(item, "box");
+  json_add_int(box, "x", prediction->box.x);
+  json_add_int(box, "y", prediction->box.y);
+  json_add_int(box, "width", prediction->box.width);
+  json_add_int(box, "height", prediction->box.height);
+  if (include & CAM_INCLUDE_OVERLAY) add_picture(item, "overlay_png", &prediction->overlay);
+  if (include & CAM_INCLUDE_HEATMAP) add_picture(item, "heatmap_png", &prediction->heatmap);
+  if (!(include & CAM_INCLUDE_MAP)) return;
+  json_add_number(item, "bias", prediction->bias);
+  json *map = add_sized(item, "map", result->map_width, result->map_height);
+  json *values = json_add_array(map, "values");
+  for (int i = 0; i < result->map_width * result->map_height; i++) json_add_number(values, NULL, prediction->map[i]);
+}
+
+/* What is said of one photo: image, input, predictions; or error. */
+static void add_task(json *parent, const cam_model_info *model, const char *request_id, const cam_task *task) {
+  if (task->error.code) {
+    json_add_tree(parent, "error", problem_tree(&task->error, request_id));
+    return;
+  }
+  const cam_result *result = &task->result;
+  json *image = add_sized(parent, "image", result->width, result->height);
+  json_add_text(image, "format", cam_format_name(result->format));
+  json_add_int(image, "orientation", result->orientation);
+  json *input = add_sized(parent, "input", result->input_width, result->input_height);
+  json_add_text(input, "resize", cam_resize_name(result->resize));
+  json *predictions = json_add_array(parent, "predictions");
+  for (int i = 0; i < result->count; i++) add_prediction(predictions, model, result, &result->predictions[i], task->params->include);
+}
+
+static void add_head(json *tree, const cam_model_info *model, const char *request_id) {
+  json_add_text(tree, "request_id", request_id);
+  json_add_text(tree, "model", model->name);
+}
+
+static void add_timing(json *tree, const reply_timing *timing) {
+  json *ms = json_add_object(tree, "timing_ms");
+  json_add_fixed(ms, "queue", timing->queue_ms, 3);
+  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++) json_add_fixed(ms, cam_stage_name((cam_stage)stage), timing->stage_ms[stage], 3);
+  json_add_fixed(ms, "total", timing->total_ms, 3);
+}
+
+static char *print_and_free(json *tree, bool compact, size_t *n) {
+  char *text = json_print(tree, compact, n);
+  json_free(tree);
+  return text;
+}
+
+char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks, int n_tasks, bool as_list,
+                 const reply_timing *timing, bool compact, size_t *n) {
+  json *tree = json_new_object();
+  add_head(tree, model, request_id);
+  if (as_list) {
+    json *results = json_add_array(tree, "results");
+    for (int i = 0; i < n_tasks; i++) add_task(json_add_object(results, NULL), model, request_id, &tasks[i]);
+  } else {
+    add_task(tree, model, request_id, tasks);
+  }
+  add_timing(tree, timing);
+  return print_and_free(tree, compact, n);
+}
+
+/* ---- the list in pieces: each is a small object, printed without the brace that joins it to the next ---- */
+
+bool reply_list_head(FILE *out, const cam_model_info *model, const char *request_id) {
+  json *tree = json_new_object();
+  add_head(tree, model, request_id);
+  size_t n = 0;
+  char *text = print_and_free(tree, true, &n);
+  bool written = text && fprintf(out, "%.*s,\"results\":[", (int)n - 1, text) > 0;
+  free(text);
+  return written;
+}
+
+bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id, const cam_task *task, bool first) {
+  json *tree = json_new_object();
+  add_task(tree, model, request_id, task);
+  char *text = print_and_free(tree, true, NULL);
+  bool written = text && (first || putc(',', out) != EOF) && fputs(text, out) != EOF;
+  free(text);
+  return written;
+}
+
+bool reply_list_tail(FILE *out, const reply_timing *timing) {
+  json *tree = json_new_object();
+  add_timing(tree, timing);
+  char *text = print_and_free(tree, true, NULL);
+  bool written = text && fprintf(out, "],%s", text + 1) > 0;
+  free(text);
+  return written;
+}
