@@ -1,11 +1,11 @@
 /* config.h - every setting, one table: the struct, defaults, ranges, flags (--max-body-bytes), environment (CAMSERVE_MAX_BODY_BYTES),
- * file keys (max_body_bytes), --help and the README's table all come from SETTINGS. Later wins: default, file, environment, flag. */
+ * file keys (max_body_bytes), --help and the README's table all come from SETTINGS. Later wins: default, file, environment, flag.
+ * Implemented in server/config.c; the flags are read by server/cli.c, the texts for people are in server/cli_help.c. */
 #ifndef CONFIG_H
 #define CONFIG_H
 #include "cam_error.h"
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 /* X(kind, field, default, least, most, meaning) kind NUMBER: int64_t; TEXT: const char *, least and most unused (words allowed: "a|b" in WORD) */
 #define SETTINGS(NUMBER, TEXT, WORD) \
@@ -17,6 +17,7 @@
   NUMBER(queue, 64, 1, 65536, "requests that may wait; beyond it 429") \
   TEXT(isa, "", "instruction set of the kernels: portable, x86-64-v3, x86-64-v4; empty: the best this CPU has") \
   WORD(log, "text", "text|json", "form of the log on standard error") \
+  TEXT(api_key, "", "key that POST /cam asks for (Authorization: Bearer or X-API-Key); empty: none") \
   NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \
   NUMBER(max_body_bytes, 20971520, 1024, 1073741824, "bytes of one request body") \
   NUMBER(max_pixels, 50000000, 1, 1000000000, "width x height of one photo") \
@@ -37,6 +38,34 @@ typedef struct config {
 #undef NUMBER
 #undef TEXT
 #undef WORD
-} config;
+} config; /* texts are owned: config_free */
+
+/* A row of SETTINGS as data. */
+typedef struct setting {
+  const char *name;            /* "max_body_bytes" */
+  enum { SETTING_NUMBER, SETTING_TEXT, SETTING_WORD } kind;
+  size_t offset;               /* of the field in config */
+  int64_t number, least, most; /* default and range of a number */
+  const char *text, *words;    /* default of a text or word; "text|json" */
+  const char *meaning;
+} setting;
+
+#define ONE(...) +1
+enum { SETTING_COUNT = SETTINGS(ONE, ONE, ONE), SETTING_NAME_MAX = 64 };
+#undef ONE
+extern const setting config_settings[SETTING_COUNT];
+
+/* "CAMSERVE_MAX_BODY_BYTES", "--max-body-bytes" of "max_body_bytes"; out is returned. */
+const char *config_environment_name(const setting *row, char out[SETTING_NAME_MAX]);
+const char *config_flag_name(const setting *row, char out[SETTING_NAME_MAX]);
+
+/* Defaults < file < environment. file: the --config flag, or NULL for CAMSERVE_CONFIG, or for no file where that is not set either. A variable
+ * that is set but empty counts as not set. CAM_E_PARAMETER names the setting, the value, where it came from and what is allowed; an unknown
+ * key or section of the file and a key given twice are refused, by file and line; CAM_E_IO: the file cannot be read. *out needs config_free
+ * whatever the code. */
+cam_code config_load(config *out, const char *file, cam_error *error);
+/* One setting as text; source ("--port", "camserve.ini:12") is for the error. Wins over what is there. */
+cam_code config_set(config *settings, const setting *row, const char *value, const char *source, cam_error *error);
+void config_free(config *settings);
 
 #endif
