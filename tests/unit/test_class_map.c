@@ -1,0 +1,173 @@
+/* test_class_map.c - enlarging against a plain loop per pixel and against values worked out by hand; scaling at its edges. */
+#include "cam/class_map.h"
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* The definition in double, one output value at a time. */
+static double plain(map_rule rule, const float *in, int h, int w, int H, int W, int y, int x) {
+  double at[2];
+  int from[2], to[2];
+  const int n[2] = {h, w}, N[2] = {H, W}, i[2] = {y, x};
+  for (int k = 0; k < 2; k++) {
+    double scale = (double)n[k] / N[k];
+    at[k] = rule == MAP_TF1 ? i[k] * scale : fmax((i[k] + 0.5) * scale - 0.5, 0);
+    from[k] = (int)floor(at[k] + 1e-9);
+    to[k] = from[k] + 1 < n[k] ? from[k] + 1 : n[k] - 1;
+    at[k] -= from[k];
+  }
+  const float *top = in + (size_t)from[0] * (size_t)w, *bottom = in + (size_t)to[0] * (size_t)w;
+  double a = top[from[1]] + ((double)top[to[1]] - top[from[1]]) * at[1], b = bottom[from[1]] + ((double)bottom[to[1]] - bottom[from[1]]) * at[1];
+  return a + (b - a) * at[0];
+}
+
+static void fill(float *values, int n, unsigned seed) {
+  for (int i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    values[i] = (float)(seed >> 8) * 0x1p-23f - 1;
+  }
+}
+
+START_TEST(agrees_with_the_definition) {
+  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 1, 1}, {1, 1, 3, 5}, {5, 3, 2, 2}, {7, 7, 7, 7}, {2, 3, 1, 2500},
+    {3, 2, 3000, 1}, {9, 7, 5, 1025}, {20, 7, 640, 224}, {300, 400, 21, 17}, {1, 5, 64, 4}};
+  for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+    const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3];
+    float *in = malloc(sizeof *in * (size_t)(h * w)), *out = malloc(sizeof *out * (size_t)(H * W));
+    fill(in, h * w, s);
+    map_resize((map_rule)_i, in, h, w, out, H, W);
+    for (int y = 0; y < H; y++)
+      for (int x = 0; x < W; x++) ck_assert_float_eq_tol(out[y * W + x], plain((map_rule)_i, in, h, w, H, W, y, x), 1e-4); /* float32 positions */
+    free(in);
+    free(out);
+  }
+}
+END_TEST
+
+/* TensorFlow 1's kernel for one value, in its own float32 steps: what the fast loops must give to the last bits. */
+static float tensorflow(const float *in, int h, int w, int H, int W, int y, int x) {
+  float y_in = (float)y * ((float)h / (float)H), x_in = (float)x * ((float)w / (float)W);
+  int y0 = (int)y_in, y1 = y0 + 1 < h ? y0 + 1 : h - 1, x0 = (int)x_in, x1 = x0 + 1 < w ? x0 + 1 : w - 1;
+  float xl = x_in - (float)x0, yl = y_in - (float)y0;
+  float top = in[y0 * w + x0] + (in[y0 * w + x1] - in[y0 * w + x0]) * xl, bottom = in[y1 * w + x0] + (in[y1 * w + x1] - in[y1 * w + x0]) * xl;
+  return top + (bottom - top) * yl;
+}
+
+START_TEST(tf1_is_tensorflows_kernel) {
+  enum { H = 224, W = 1100 };
+  static float in[14 * 14], out[H * W];
+  fill(in, 14 * 14, 7);
+  map_resize(MAP_TF1, in, 14, 14, out, H, W);
+  for (int y = 0; y < H; y++)
+    for (int x = 0; x < W; x++) ck_assert_float_eq_tol(out[y * W + x], tensorflow(in, 14, 14, H, W, y, x), 2 * FLT_EPSILON); /* FMA may differ */
+}
+END_TEST
+
+START_TEST(rules_differ_as_documented) {
+  static const float in[2] = {0, 1}, tf1[4] = {0, 0.5f, 1, 1}, half_pixel[4] = {0, 0.25f, 0.75f, 1};
+  float out[4];
+  map_resize(MAP_TF1, in, 1, 2, out, 1, 4);
+  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], tf1[i]);
+  map_resize(MAP_TF1, in, 2, 1, out, 4, 1);
+  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], tf1[i]);
+  map_resize(MAP_HALF_PIXEL, in, 1, 2, out, 1, 4);
+  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], half_pixel[i]);
+}
+END_TEST
+
+START_TEST(huge_planes_stay_finite) {
+  static const float in[4] = {FLT_MAX, -FLT_MAX, -FLT_MAX, FLT_MAX};
+  float out[35], scaled[35];
+  map_resize((map_rule)_i, in, 2, 2, out, 5, 7);
+  for (int i = 0; i < 35; i++) ck_assert(isfinite(out[i]));
+  ck_assert_float_eq(out[0], FLT_MAX);
+  ck_assert_int_eq(map_scale(out, 35, scaled), 1);
+  for (int i = 0; i < 35; i++) ck_assert(scaled[i] >= 0 && scaled[i] <= 1);
+  ck_assert_float_eq(scaled[0], 1);
+}
+END_TEST
+
+START_TEST(scaling_reaches_both_ends) {
+  for (int n = 2; n < 70; n++) {
+    float in[70], out[70];
+    uint8_t levels[70];
+    fill(in, n, (unsigned)n);
+    for (int i = 0; i < n; i++) in[i] = in[i] * 3e-3f - 1; /* all negative */
+    int low = 0, high = 0;
+    for (int i = 1; i < n; i++) low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
+    ck_assert_int_eq(map_scale(in, n, out), 1);
+    ck_assert_int_eq(map_scale_u8(in, n, levels), 1);
+    ck_assert_float_eq(out[low], 0);
+    ck_assert_float_eq(out[high], 1);
+    ck_assert_uint_eq(levels[low], 0);
+    ck_assert_uint_eq(levels[high], 255);
+    for (int i = 0; i < n; i++) {
+      double share = ((double)in[i] - in[low]) / ((double)in[high] - in[low]);
+      ck_assert_float_eq_tol(out[i], share, 1e-6);
+      ck_assert(levels[i] <= share * 255 + 1e-4 && levels[i] > share * 255 - 1 - 1e-4);
+    }
+    ck_assert_int_eq(map_scale(in, n, in), 1); /* in place */
+    for (int i = 0; i < n; i++) ck_assert_float_eq(in[i], out[i]);
+  }
+}
+END_TEST
+
+START_TEST(scaling_truncates) {
+  static const float in[6] = {0, 1, 2, 3, 3.99f, 4};
+  static const uint8_t expected[6] = {0, 63, 127, 191, 254, 255};
+  uint8_t levels[6];
+  map_scale_u8(in, 6, levels);
+  for (int i = 0; i < 6; i++) ck_assert_uint_eq(levels[i], expected[i]);
+}
+END_TEST
+
+START_TEST(flat_planes_become_zero) {
+  static const float values[] = {0, -3, 1e30f, FLT_MAX, -FLT_MAX, 1e-40f};
+  for (unsigned v = 0; v < sizeof values / sizeof *values; v++)
+    for (int n = 1; n < 40; n += 19) {
+      float in[40], out[40];
+      uint8_t levels[40];
+      for (int i = 0; i < n; i++) in[i] = values[v], out[i] = 9, levels[i] = 9;
+      ck_assert_int_eq(map_scale(in, n, out), 0);
+      ck_assert_int_eq(map_scale_u8(in, n, levels), 0);
+      for (int i = 0; i < n; i++) {
+        ck_assert_float_eq(out[i], 0);
+        ck_assert_uint_eq(levels[i], 0);
+      }
+    }
+}
+END_TEST
+
+START_TEST(extreme_spreads_are_scaled) {
+  static const float wide[3] = {-FLT_MAX, 0, FLT_MAX}, narrow[3] = {0, 1e-44f, 2e-44f};
+  float out[3];
+  uint8_t levels[3];
+  ck_assert_int_eq(map_scale(wide, 3, out), 1);
+  ck_assert_int_eq(map_scale_u8(wide, 3, levels), 1);
+  ck_assert_float_eq(out[0], 0);
+  ck_assert_float_eq(out[1], 0.5f);
+  ck_assert_float_eq(out[2], 1);
+  ck_assert_uint_eq(levels[0], 0);
+  ck_assert_uint_eq(levels[1], 127);
+  ck_assert_uint_eq(levels[2], 255);
+  ck_assert_int_eq(map_scale(narrow, 3, out), 1);
+  for (int i = 0; i < 3; i++) ck_assert(out[i] >= 0 && out[i] <= 1);
+}
+END_TEST
+
+Suite *class_map_suite(void);
+Suite *class_map_suite(void) {
+  Suite *suite = suite_create("class_map");
+  TCase *tcase = tcase_create("class_map");
+  tcase_add_loop_test(tcase, agrees_with_the_definition, MAP_HALF_PIXEL, MAP_TF1 + 1);
+  tcase_add_test(tcase, tf1_is_tensorflows_kernel);
+  tcase_add_test(tcase, rules_differ_as_documented);
+  tcase_add_loop_test(tcase, huge_planes_stay_finite, MAP_HALF_PIXEL, MAP_TF1 + 1);
+  tcase_add_test(tcase, scaling_reaches_both_ends);
+  tcase_add_test(tcase, scaling_truncates);
+  tcase_add_test(tcase, flat_planes_become_zero);
+  tcase_add_test(tcase, extreme_spreads_are_scaled);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
