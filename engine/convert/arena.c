@@ -1,0 +1,56 @@
+/* arena.c - a list of blocks; small pieces share one, a large piece has its own. */
+#include "arena.h"
+#include <stdlib.h>
+
+enum { BLOCK = 1 << 16 };
+
+typedef struct block {
+  struct block *next;
+  _Alignas(16) unsigned char bytes[];
+} block;
+
+struct arena {
+  size_t left;          /* of the budget */
+  size_t used;          /* of the block that is shared by small pieces */
+  block *shared, *all;
+};
+
+arena *arena_create(size_t budget) {
+  arena *made = calloc(1, sizeof *made);
+  if (made) made->left = budget;
+  return made;
+}
+
+static block *add_block(arena *to, size_t bytes) {
+  block *added = calloc(1, sizeof *added + bytes);
+  if (!added) return NULL;
+  added->next = to->all;
+  return to->all = added;
+}
+
+void *arena_alloc(arena *from, size_t bytes) {
+  if (bytes > from->left) return NULL;
+  size_t rounded = (bytes + 15) & ~(size_t)15;
+  from->left -= rounded < from->left ? rounded : from->left;
+  if (rounded > BLOCK / 4) {
+    block *own = add_block(from, rounded);
+    return own ? own->bytes : NULL;
+  }
+  if (!from->shared || from->used + rounded > BLOCK) {
+    from->shared = add_block(from, BLOCK);
+    from->used = 0;
+    if (!from->shared) return NULL;
+  }
+  void *piece = from->shared->bytes + from->used;
+  from->used += rounded;
+  return piece;
+}
+
+void arena_free(arena *all) {
+  if (!all) return;
+  for (block *next, *each = all->all; each; each = next) {
+    next = each->next;
+    free(each);
+  }
+  free(all);
+}
