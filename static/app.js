@@ -160,7 +160,7 @@ function show(card, answer) {
   const { total, ...stages } = timing;
   $('.timing', element).textContent = `Network input ${input.width} × ${input.height}, ${input.resize === 'aspect' ? 'proportions kept' : 'stretched'}. `
     + `${ms(total)} on the server (${Object.entries(stages).map(([name, value]) => `${name} ${value.toFixed(1)}`).join(', ')}), `
-    + `${ms(answer.round_trip)} with the way there and back.`;
+    + `${ms(answer.round_trip)} there and back.`;
   state(card, '');
   say(`${card.name}: ` + predictions.map(({ label, probability }) => `${label} ${percent(probability)}`).join('; '));
 }
