@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MODEL_SETTINGS " model isa "
-#define PHOTO_SETTINGS MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans "
-
 static const cli_command commands[] = {
+  {"convert", "WEIGHTS", 1, 1, "join trained weights with an architecture into a model file", " threads ", false,
+   {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"}, {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
+   "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a pickled dict of arrays (vgg16CAM.npy).\n"
+   "It is read as plain data; no code in it is run.\n",
+   "  camserve convert efficientnet-lite0.pth --arch config/models/efficientnet-lite0.json -o lite0.safetensors\n"
+   "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o models/vgg16-cam.safetensors\n",
+   cli_convert},
   {"help", "[COMMAND]", 0, 1, "this text, or the help of a command", "", false,
    {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"}, {"--ini", NULL, NULL, "a commented configuration file, as it stands in config/camserve.ini"}},
    NULL,
