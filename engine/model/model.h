@@ -1,0 +1,13 @@
+/* model.h - what stands behind cam_model: inside the engine only. */
+#ifndef MODEL_H
+#define MODEL_H
+#include "../network/network.h"
+#include "cam_engine.h"
+
+struct cam_model {
+  cam_graph *graph;
+  network *net;
+  cam_model_info info;
+};
+
+#endif

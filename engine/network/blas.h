@@ -1,0 +1,10 @@
+/* blas.h - the one matrix product that has no kernel of its own, over OpenBLAS, which only blas.c names. Any thread; one thread a call. */
+#ifndef BLAS_H
+#define BLAS_H
+
+/* Once, before any thread starts: OpenBLAS's own threads stay idle. */
+void blas_init(void);
+/* y[rows] = matrix[rows, stride >= columns] * x[columns] */
+void blas_matrix_vector(int rows, int columns, const float *matrix, int stride, const float *x, float *y);
+
+#endif

@@ -1,0 +1,34 @@
+/* isa.c - which table of kernels this CPU can run. Flow: start -> [isa] -> network. Any thread. */
+#include "kernels.h"
+#include <stdbool.h>
+#include <string.h>
+
+#if defined __x86_64__
+extern const kernels kernels_portable, kernels_x86_64_v3, kernels_x86_64_v4;
+static bool has_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
+static bool has_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
+#else
+extern const kernels kernels_portable;
+#endif
+static bool always(void) { return true; }
+
+static const struct { const kernels *table; bool (*had)(void); } choices[] = { /* best first */
+#if defined __x86_64__
+  {&kernels_x86_64_v4, has_v4},
+  {&kernels_x86_64_v3, has_v3},
+#endif
+  {&kernels_portable, always},
+};
+
+cam_code kernels_select(const char *isa, const kernels **out, cam_error *error) {
+  bool known = false;
+  for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+    bool named = isa && *isa;
+    if (named && strcmp(isa, choices[i].table->isa)) continue;
+    known = true;
+    if (!choices[i].had()) continue;
+    *out = choices[i].table;
+    return CAM_OK;
+  }
+  return cam_fail(error, CAM_E_PARAMETER, known ? "isa: this CPU does not have %.40s" : "isa: \"%.40s\" is unknown (portable, x86-64-v3, x86-64-v4)", isa);
+}

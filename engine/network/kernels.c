@@ -1,0 +1,223 @@
+/* kernels.c - kernels.h in GCC vector extensions, compiled once per instruction set (KERNELS_ISA names it, KERNELS is the table's symbol).
+ * The vector width is the only difference: 16 floats with AVX-512, 8 with AVX, else 4 (SSE2, NEON).
+ *
+ * Register budget of `product`: the tile has ROWS x 2 accumulators, 2 vectors of b and one broadcast of a:
+ * 12 x 2 + 3 = 27 of 32 registers with AVX-512 and NEON, 6 x 2 + 3 = 15 of 16 with AVX2 and SSE2. */
+#include "kernels.h"
+#include <stdbool.h>
+#if defined __x86_64__
+#include <immintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
+
+#if defined __AVX512F__
+enum { W = 16 };
+#define ROWS 12
+#elif defined __AVX__
+enum { W = 8 };
+#define ROWS 6
+#elif defined __ARM_NEON
+enum { W = 4 };
+#define ROWS 12
+#else
+enum { W = 4 };
+#define ROWS 6
+#endif
+enum { COLUMNS = 7 /* output cells in registers of `depthwise` */ };
+
+typedef float vec __attribute__((vector_size(4 * W)));
+typedef float vec_any __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* in memory, at any address */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec load(const float *p) { return *(const vec_any *)p; }
+INLINE void store(float *p, vec x) { *(vec_any *)p = x; }
+INLINE vec splat(float x) { return x - (vec){0}; }
+
+/* Maximum and minimum as one instruction; a NaN in x gives the other operand, as on x86. */
+#if defined __AVX512F__
+INLINE vec max(vec x, vec y) { return (vec)_mm512_max_ps((__m512)x, (__m512)y); }
+INLINE vec min(vec x, vec y) { return (vec)_mm512_min_ps((__m512)x, (__m512)y); }
+#elif defined __AVX__
+INLINE vec max(vec x, vec y) { return (vec)_mm256_max_ps((__m256)x, (__m256)y); }
+INLINE vec min(vec x, vec y) { return (vec)_mm256_min_ps((__m256)x, (__m256)y); }
+#elif defined __SSE2__
+INLINE vec max(vec x, vec y) { return (vec)_mm_max_ps((__m128)x, (__m128)y); }
+INLINE vec min(vec x, vec y) { return (vec)_mm_min_ps((__m128)x, (__m128)y); }
+#elif defined __ARM_NEON
+INLINE vec max(vec x, vec y) { return (vec)vmaxnmq_f32((float32x4_t)x, (float32x4_t)y); }
+INLINE vec min(vec x, vec y) { return (vec)vminnmq_f32((float32x4_t)x, (float32x4_t)y); }
+#else
+INLINE vec max(vec x, vec y) { for (int i = 0; i < W; i++) x[i] = x[i] > y[i] ? x[i] : y[i]; return x; }
+INLINE vec min(vec x, vec y) { for (int i = 0; i < W; i++) x[i] = x[i] < y[i] ? x[i] : y[i]; return x; }
+#endif
+INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
+
+/* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last, starting at the bias ---- */
+
+typedef struct operands {
+  int depth;
+  const float *a, *b, *bias, *residual;
+  ptrdiff_t a_stride, residual_stride, out_stride;
+  float *out;
+  epilogue finish;
+} operands;
+
+INLINE void tile(const operands *o, const int rows, const int vectors) {
+  vec sum[ROWS][2];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; j++) sum[i][j] = load(o->bias + j * W);
+  const float *a = o->a, *b = o->b;
+  const vec low = splat(o->finish.low), high = splat(o->finish.high);
+  for (int k = 0; k < o->depth; k++, a++, b += vectors * W) {
+    vec right[2];
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; j++) right[j] = load(b + j * W);
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++) {
+      float left = a[i * o->a_stride];
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; j++) sum[i][j] += left * right[j];
+    }
+  }
+  if (o->residual) {
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors; j++) sum[i][j] += load(o->residual + i * o->residual_stride + j * W);
+  }
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 2
+    for (int j = 0; j < vectors; j++) store(o->out + i * o->out_stride + j * W, clamp(sum[i][j], low, high));
+}
+
+#define TILE(rows) \
+  static void tile_##rows##_1(const operands *o) { tile(o, rows, 1); } \
+  static void tile_##rows##_2(const operands *o) { tile(o, rows, 2); }
+TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+#if ROWS > 6
+TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#endif
+static void (*const tiles[ROWS][2])(const operands *) = { /* [rows - 1][vectors - 1] */
+#define ENTRY(rows) {tile_##rows##_1, tile_##rows##_2}
+  ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6),
+#if ROWS > 6
+  ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12),
+#endif
+};
+
+static void product(int rows, int depth, const float *a, ptrdiff_t a_stride, const float *b, int n, const float *bias, const float *residual,
+                    ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish) {
+  int pieces = (rows + ROWS - 1) / ROWS;
+  operands o = {depth, NULL, b, bias, NULL, a_stride, residual_stride, out_stride, NULL, finish};
+  for (int p = 0, m = 0; p < pieces; p++) { /* tiles as even as can be: a last tile of one row would cost as much as a whole one */
+    int end = (int)((int64_t)rows * (p + 1) / pieces), height = end - m;
+    o.a = a + m * a_stride;
+    o.out = out + m * out_stride;
+    o.residual = residual ? residual + m * residual_stride : NULL;
+    tiles[height - 1][n / W - 1](&o);
+    m = end;
+  }
+}
+
+/* ---- depthwise: one vector of channels, up to COLUMNS output cells in registers, the weights of one kernel row loaded once ---- */
+
+INLINE void cells_fixed(const float *const *rows, const int height, const int breadth, const int stride, const int columns, int channels,
+                        const float *weight, const float *bias, float *out, epilogue finish, ptrdiff_t at) {
+  const vec low = splat(finish.low), high = splat(finish.high);
+  for (int c = 0; c < channels; c += W) {
+    vec sum[COLUMNS], first = load(bias + c);
+#pragma GCC unroll 7
+    for (int x = 0; x < columns; x++) sum[x] = first;
+    for (int i = 0; i < height; i++) {
+      vec w[5];
+      const float *row = rows[i] + at + c;
+#pragma GCC unroll 5
+      for (int j = 0; j < breadth; j++) w[j] = load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
+#pragma GCC unroll 17
+      for (int q = 0; q < (columns - 1) * stride + breadth; q++) {
+        vec in = load(row + (ptrdiff_t)q * channels);
+#pragma GCC unroll 7
+        for (int x = 0; x < columns; x++)
+          if (q >= x * stride && q < x * stride + breadth) sum[x] += in * w[q - x * stride];
+      }
+    }
+#pragma GCC unroll 7
+    for (int x = 0; x < columns; x++) store(out + (ptrdiff_t)x * channels + c, clamp(sum[x], low, high));
+  }
+}
+
+#define CELLS(k, s, n) \
+  static void cells_##k##_##s##_##n(const float *const *rows, int channels, const float *weight, const float *bias, float *out, epilogue finish, ptrdiff_t at) { \
+    cells_fixed(rows, k, k, s, n, channels, weight, bias, out, finish, at); \
+  }
+#define CELLS_OF(k, s) CELLS(k, s, 7) CELLS(k, s, 4) CELLS(k, s, 2) CELLS(k, s, 1)
+CELLS_OF(3, 1) CELLS_OF(3, 2) CELLS_OF(5, 1) CELLS_OF(5, 2)
+
+typedef void cells_kernel(const float *const *, int, const float *, const float *, float *, epilogue, ptrdiff_t);
+static const struct { int kernel, stride; struct { int columns; cells_kernel *run; } by_columns[4]; } cells_table[] = {
+#define ROW(k, s) {k, s, {{7, cells_##k##_##s##_7}, {4, cells_##k##_##s##_4}, {2, cells_##k##_##s##_2}, {1, cells_##k##_##s##_1}}}
+  ROW(3, 1), ROW(3, 2), ROW(5, 1), ROW(5, 2),
+};
+
+static void depthwise(const float *const *rows, int height, int breadth, int stride, int columns, int channels, const float *weight, const float *bias,
+                      float *out, epilogue finish) {
+  for (size_t t = 0; t < sizeof cells_table / sizeof *cells_table; t++) {
+    if (height != cells_table[t].kernel || breadth != height || stride != cells_table[t].stride) continue;
+    for (int x = 0, n = 0; x < columns;) {
+      while (cells_table[t].by_columns[n].columns > columns - x) n++;
+      cells_table[t].by_columns[n].run(rows, channels, weight, bias, out + (ptrdiff_t)x * channels, finish, (ptrdiff_t)x * stride * channels);
+      x += cells_table[t].by_columns[n].columns;
+    }
+    return;
+  }
+  const vec low = splat(finish.low), high = splat(finish.high);
+  for (int x = 0; x < columns; x++) /* any other kernel */
+    for (int c = 0; c < channels; c += W) {
+      vec sum = load(bias + c);
+      for (int i = 0; i < height; i++)
+        for (int j = 0; j < breadth; j++)
+          sum += load(rows[i] + (ptrdiff_t)(x * stride + j) * channels + c) * load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
+      store(out + (ptrdiff_t)x * channels + c, clamp(sum, low, high));
+    }
+}
+
+/* ---- pools and sums ---- */
+
+static void max_cells(const float *const *cell, int n, int channels, float *out) {
+  for (int c = 0; c < channels; c += W) {
+    vec most = load(cell[0] + c);
+    for (int i = 1; i < n; i++) most = max(most, load(cell[i] + c));
+    store(out + c, most);
+  }
+}
+
+static void mean_cells(const float *const *cell, int n, int channels, float *out) {
+  for (int c = 0; c < channels; c += W) {
+    vec sum = load(cell[0] + c);
+    for (int i = 1; i < n; i++) sum += load(cell[i] + c);
+    store(out + c, sum / (float)n);
+  }
+}
+
+static void combine(const float *a, const float *b, size_t n, float *out, epilogue finish) {
+  const vec low = splat(finish.low), high = splat(finish.high);
+  if (b)
+    for (size_t i = 0; i < n; i += W) store(out + i, clamp(load(a + i) + load(b + i), low, high));
+  else
+    for (size_t i = 0; i < n; i += W) store(out + i, clamp(load(a + i), low, high));
+}
+
+static void average(const float *in, int cells, int channels, float *out) {
+  for (int c = 0; c < channels; c += W) {
+    vec sum[4] = {{0}};
+    for (int i = 0; i < cells; i++) sum[i & 3] += load(in + (ptrdiff_t)i * channels + c);
+    store(out + c, ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)cells);
+  }
+}
+
+extern const kernels KERNELS;
+const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, max_cells, mean_cells, combine, average};

@@ -1,0 +1,42 @@
+/* kernels.h - the hot loops of the forward pass, as a table per instruction set. One source, kernels.c, is compiled once for
+ * each (Makefile: ISAS); kernels_select() picks at start. Layers call through the table; nothing else knows the vector width.
+ *
+ * Common to all: planes are NHWC float32 with the channels padded to a multiple of `width` (the padding is 0 and stays 0); every
+ * output is one sum in one fixed order, whatever the tile it falls into, so results do not depend on how work is split. */
+#ifndef KERNELS_H
+#define KERNELS_H
+#include "cam_error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/* What happens to a finished sum: + residual (if any), then clamped to low..high (ReLU: 0..inf, ReLU6: 0..6, none: -inf..inf). */
+typedef struct epilogue { float low, high; } epilogue;
+
+typedef struct kernels {
+  const char *isa;
+  int width;     /* floats of one vector: 4, 8, 16 */
+  int tile_rows; /* rows of the register tile of `product` */
+
+  /* out[m][0..n) = clamp(bias[0..n) + sum over k of a[m][k] * b[k][0..n) (+ residual[m][0..n))), m in [0,rows).
+   * n is width or 2 * width; b is a packed panel [depth][n], aligned; a, out and residual have row strides in floats; residual may be NULL. */
+  void (*product)(int rows, int depth, const float *a, ptrdiff_t a_stride, const float *b, int n, const float *bias, const float *residual,
+                  ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish);
+
+  /* One row of a depthwise convolution: out[x][c] = clamp(bias[c] + sum over i, j of rows[i][x * stride + j][c] * weight[i][j][c]), x in [0,columns).
+   * rows: `height` pointers to padded input rows; weight [height,breadth,channels]; channels a multiple of width. */
+  void (*depthwise)(const float *const *rows, int height, int breadth, int stride, int columns, int channels, const float *weight, const float *bias,
+                    float *out, epilogue finish);
+
+  /* out[c] = max (or mean) over n cells; cell[i] points to [channels]. */
+  void (*max_cells)(const float *const *cell, int n, int channels, float *out);
+  void (*mean_cells)(const float *const *cell, int n, int channels, float *out);
+  /* out[i] = clamp(a[i] + b[i]) or, b NULL, clamp(a[i]); n a multiple of width. */
+  void (*combine)(const float *a, const float *b, size_t n, float *out, epilogue finish);
+  /* out[c] = mean over `cells` rows of in [cells,channels]. */
+  void (*average)(const float *in, int cells, int channels, float *out);
+} kernels;
+
+/* isa NULL or "": the best this CPU has. CAM_E_PARAMETER: unknown, or not had by this CPU. */
+cam_code kernels_select(const char *isa, const kernels **out, cam_error *error);
+
+#endif

@@ -1,0 +1,102 @@
+/* network.c - a checked graph -> layers. An activation, and a sum with an earlier plane, move into the convolution before them, when
+ * nothing else sees what is between: they then cost nothing. Flow: graph -> [network] -> forward.   Thread: loading only. */
+#include "network.h"
+#include "layers.h"
+#include <math.h>
+#include <stdlib.h>
+
+static const epilogue no_activation = {-INFINITY, INFINITY};
+
+static epilogue activation(cam_op op) {
+  return op == OP_RELU ? (epilogue){0, INFINITY} : op == OP_RELU6 ? (epilogue){0, 6} : no_activation;
+}
+
+int network_stride(const network *net, int channels) {
+  int width = net->k->width;
+  return (channels + width - 1) / width * width;
+}
+
+static int uses(const cam_graph *graph, int index) {
+  int n = 0;
+  for (int i = 0; i < graph->n_nodes; i++)
+    for (int k = 0; k < graph->nodes[i].n_inputs; k++) n += graph->nodes[i].inputs[k] == index;
+  return n;
+}
+
+/* May node i, whose k-th input is the output of layer l, be fused into l? Only into a convolution that is not finished, whose output
+ * nobody else reads. */
+static bool fusible(const network *net, const layer *l, const cam_node *node, int k) {
+  return l->node->op == OP_CONV && l->finish.low == no_activation.low && uses(net->graph, node->inputs[k]) == 1;
+}
+
+/* Fuses node i into the layer of one of its inputs, if that can be; at[] maps nodes to layers. */
+static bool fuse(network *net, int i, int *at) {
+  const cam_node *node = &net->graph->nodes[i];
+  if (node->op != OP_RELU && node->op != OP_RELU6 && node->op != OP_ADD) return false;
+  int k = 0; /* a sum goes into the later of its two layers: by then the other is there */
+  if (node->op == OP_ADD && node->inputs[0] >= 0 && node->inputs[1] >= 0 && at[node->inputs[1]] > at[node->inputs[0]]) k = 1;
+  if (node->inputs[0] < 0 || (node->op == OP_ADD && (node->inputs[1] < 0 || node->inputs[0] == node->inputs[1]))) return false;
+  layer *l = &net->layers[at[node->inputs[k]]];
+  if (!fusible(net, l, node, k) || (node->op == OP_ADD && l->residual != NO_RESIDUAL)) return false;
+  if (node->op == OP_ADD) l->residual = at[node->inputs[!k]];
+  l->finish = activation(node->op);
+  l->last = node;
+  at[i] = at[node->inputs[k]];
+  return true;
+}
+
+/* The layer that copies the picture into padded cells, for layers that cannot read it as it lies; made at its first use. */
+static int padded_picture(network *net, const cam_node *node, int *picture) {
+  if (*picture < 0) {
+    *picture = net->n_layers++;
+    net->layers[*picture] = (layer){.type = layer_type_concat(), .node = node, .n_inputs = 1, .inputs = {GRAPH_INPUT}, .residual = NO_RESIDUAL, .channels = 3};
+  }
+  return *picture;
+}
+
+cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
+  *out = NULL;
+  network *net = calloc(1, sizeof *net);
+  int *at = calloc((size_t)graph->n_nodes, sizeof *at);
+  int picture = -1;
+  cam_code code = CAM_OK;
+  if (net) net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
+  if (!at || !net || !net->layers) {
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+    goto out;
+  }
+  net->graph = graph;
+  net->k = k;
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const cam_node *node = &graph->nodes[i];
+    if (node->op == OP_GAP) net->features = node->inputs[0] < 0 ? GRAPH_INPUT : at[node->inputs[0]];
+    if (node->op == OP_FC) net->fc_weight = node->weight, net->fc_bias = node->bias;
+    if (node->op == OP_GAP || node->op == OP_FC || fuse(net, i, at)) continue;
+    layer l = {.node = node, .last = node, .n_inputs = node->n_inputs, .residual = NO_RESIDUAL, .channels = node->channels, .finish = activation(node->op)};
+    l.type = layer_type_for(net, node);
+    for (int n = 0; n < node->n_inputs; n++)
+      l.inputs[n] = node->inputs[n] >= 0 ? at[node->inputs[n]] : l.type->reads_picture ? GRAPH_INPUT : padded_picture(net, node, &picture);
+    at[i] = net->n_layers;
+    net->layers[net->n_layers++] = l;
+  }
+  if (net->features == GRAPH_INPUT) code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
+  for (int i = 0; i < net->n_layers && !code; i++)
+    if (net->layers[i].type->prepare) code = net->layers[i].type->prepare(net, &net->layers[i], error);
+out:
+  free(at);
+  if (code) network_free(net);
+  else *out = net;
+  return code;
+}
+
+void network_free(network *net) {
+  if (!net) return;
+  for (int i = 0; i < net->n_layers; i++) {
+    free(net->layers[i].weight);
+    free(net->layers[i].bias);
+  }
+  free(net->layers);
+  free(net);
+}
+
+float network_bias(const network *net, int class_id) { return net->fc_bias ? net->fc_bias->data[class_id] : 0; }
