@@ -1,33 +1,61 @@
 /* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under another name. */
 #include "cam_json.h"
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, BROKEN = 1 << 16 /* beside cJSON's own flags in a type */ };
+enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 18, BROKEN = 1 << 16 /* beside cJSON's own flags in a type */ };
 #define ITEM(value) ((cJSON *)(uintptr_t)(value))
 #define JSON(item) ((json *)(item))
 
 /* ---- reading ---- */
 
-/* Depth outside strings, so that no parser recursion starts on a document that is too deep; false if it is, or if there is a NUL. */
-static bool depth_allowed(const char *text, size_t n) {
-  int depth = 0;
+/* Length of the UTF-8 character that starts at text, of at most n bytes; 0 if it is none (RFC 3629: shortest form, no surrogates). */
+static size_t utf8_length(const char *text, size_t n) {
+  const unsigned char *c = (const unsigned char *)text;
+  if (c[0] < 0x80) return 1;
+  const size_t length = c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : c[0] >= 0xe0 && c[0] < 0xf0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+  if (!length || length > n) return 0;
+  for (size_t i = 1; i < length; i++)
+    if (c[i] >> 6 != 2) return 0;
+  const int top = c[0] << 8 | c[1];
+  const bool outside = (top >= 0xe080 && top < 0xe0a0) || (top >= 0xeda0 && top < 0xedc0) || (top >= 0xf080 && top < 0xf090) || top >= 0xf490;
+  return outside ? 0 : length;
+}
+
+/* How many of the bytes need no second look inside a text: nearly all of a photo's base64. */
+static size_t plain_run(const char *text, size_t n) {
+  size_t i = 0;
+  while (i < n && (unsigned char)text[i] - 1u < 0x7f && text[i] != '"' && text[i] != '\\') i++;
+  return i;
+}
+
+/* What cJSON does not look at, before it sees the text: UTF-8, NUL (its strings would end there), depth (it recurses), number of values (it
+ * takes 64 bytes for each, in an array of digits 32 times what was sent). */
+static cam_code scan(const char *text, size_t n, cam_code code, cam_error *error) {
+  int depth = 0, values = 1;
   bool quoted = false;
-  for (size_t i = 0; i < n; i++) {
-    char c = text[i];
-    if (!c) return false;
-    if (quoted) {
-      if (c == '\\') i++;
-      else if (c == '"') quoted = false;
-    } else if (c == '"') quoted = true;
-    else if (c == '{' || c == '[') {
-      if (++depth > MAX_DEPTH) return false;
-    } else if (c == '}' || c == ']') depth--;
+  for (size_t i = 0, length; i < n; i += length) {
+    if (quoted) i += plain_run(text + i, n - i);
+    if (i == n) break;
+    const char c = text[i];
+    length = utf8_length(text + i, n - i);
+    if (!length) return cam_fail(error, code, "JSON: not UTF-8 at byte %zu of %zu", i, n);
+    if (!c) return cam_fail(error, code, "JSON: a byte 0 at byte %zu of %zu", i, n);
+    if (c == '"') quoted = !quoted;
+    else if (quoted && c == '\\') {
+      if (n - i >= 6 && !memcmp(text + i + 1, "u0000", 5)) return cam_fail(error, code, "JSON: a text holds the character NUL, at byte %zu of %zu", i, n);
+      if (i + 1 < n && text[i + 1] && (unsigned char)text[i + 1] < 0x80) length = 2;
+    } else if (!quoted && (c == '{' || c == '[')) {
+      if (++depth > MAX_DEPTH) return cam_fail(error, code, "JSON: nested deeper than %d", MAX_DEPTH);
+      values++;
+    } else if (!quoted && (c == '}' || c == ']')) depth--;
+    else if (!quoted && c == ',' && ++values > MAX_VALUES) return cam_fail(error, code, "JSON: more than %d values", MAX_VALUES);
   }
-  return true;
+  return CAM_OK;
 }
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -50,10 +78,7 @@ static const char *duplicate_member(const cJSON *item, bool *broken) {
 }
 
 json *json_parse(const char *text, size_t n, cam_code code, cam_error *error) {
-  if (!depth_allowed(text, n)) {
-    cam_fail(error, code, "JSON: nested deeper than %d, or holds a NUL byte", MAX_DEPTH);
-    return NULL;
-  }
+  if (scan(text, n, code, error)) return NULL;
   const char *end = NULL;
   cJSON *tree = cJSON_ParseWithLengthOpts(text, n, &end, false);
   if (!tree) {
@@ -105,7 +130,7 @@ cam_code json_get_number(const json *object, const char *name, double least, dou
   if (!value) return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
   double number = json_number(value);
   if (json_type_of(value) != JSON_NUMBER) return cam_fail(error, code, "%s: member \"%s\" is not a number", where, name);
-  if (!(number >= least && number <= most))
+  if (!isfinite(number) || !(number >= least && number <= most))
     return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, least, most);
   *out = number;
   return CAM_OK;
@@ -115,6 +140,7 @@ cam_code json_get_int(const json *object, const char *name, int64_t least, int64
   double number;
   cam_code result = json_get_number(object, name, (double)least, (double)most, &number, code, where, error);
   if (result) return result;
+  if (number == 0x1p63) return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, (double)least, (double)most);
   if (number != floor(number)) return cam_fail(error, code, "%s: member \"%s\" is %g, not a whole number", where, name, number);
   *out = (int64_t)number;
   return CAM_OK;
@@ -158,7 +184,11 @@ static void add_formatted(json *parent, const char *name, const char *format, in
 }
 void json_add_number(json *parent, const char *name, double value) { add_formatted(parent, name, "%.*g", 9, value); }
 void json_add_fixed(json *parent, const char *name, double value, int decimals) { add_formatted(parent, name, "%.*f", decimals, value); }
-void json_add_int(json *parent, const char *name, int64_t value) { add_formatted(parent, name, "%.*f", 0, (double)value); }
+void json_add_int(json *parent, const char *name, int64_t value) {
+  char text[24];
+  snprintf(text, sizeof text, "%" PRId64, value);
+  if (parent) add(parent, name, cJSON_CreateRaw(text)); /* not as cJSON's double: 2^53 is its last exact one */
+}
 
 void json_add_quoted(json *parent, const char *name, const char *quoted) {
   if (!parent) return;

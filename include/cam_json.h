@@ -12,7 +12,8 @@
 
 typedef struct json json;
 
-/* Parses text[0..n). Nesting deeper than 64, trailing bytes, NUL bytes and duplicate members are refused.
+/* Parses text[0..n). Nesting deeper than 64, more than 262,144 values, trailing bytes, what is not UTF-8, NUL (as a byte or as \u0000) and
+ * duplicate members are refused.
  * Returns a tree that the caller frees, or NULL with *error filled (code is what the caller passes: CAM_E_BODY, CAM_E_MODEL ...). */
 json *json_parse(const char *text, size_t n, cam_code code, cam_error *error);
 void json_free(json *tree); /* NULL is allowed; frees all below */
