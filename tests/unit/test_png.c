@@ -1,0 +1,323 @@
+/* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate (RFC 1951), Adler-32 (RFC 1950) and the
+ * five filters (PNG, 9.2), so that neither stb nor ISA-L vouches for itself. Also: the same bytes on every thread and in dirty memory. */
+#include "cam_encoding.h"
+#include "render/deflate.h"
+#include "render/png.h"
+#include <check.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ck_assert writes to Check's pipe each time, too slow for every bit. */
+#define NEED(condition) do { if (!(condition)) ck_abort_msg(#condition); } while (0)
+
+/* ---- inflate, bit by bit, checked at every step ---- */
+typedef struct bits { const uint8_t *data; size_t n, at; } bits;
+
+static unsigned take(bits *in, int n) {
+  unsigned value = 0;
+  for (int i = 0; i < n; i++, in->at++) {
+    NEED(in->at / 8 < in->n);
+    value |= (unsigned)(in->data[in->at / 8] >> (in->at % 8) & 1) << i;
+  }
+  return value;
+}
+
+typedef struct huffman { int count[16], symbols[288]; } huffman; /* canonical: how many of each length, symbols by length, then value */
+
+static void make_code(huffman *code, const uint8_t *lengths, int n) {
+  int next[16] = {0};
+  memset(code, 0, sizeof *code);
+  for (int i = 0; i < n; i++) code->count[lengths[i]]++;
+  code->count[0] = 0;
+  for (int l = 1; l < 16; l++) next[l] = next[l - 1] + code->count[l - 1];
+  for (int i = 0; i < n; i++)
+    if (lengths[i]) code->symbols[next[lengths[i]]++] = i;
+}
+
+static int symbol(bits *in, const huffman *code) {
+  int value = 0, first = 0, index = 0;
+  for (int l = 1; l < 16; l++) {
+    value |= (int)take(in, 1);
+    if (value - first < code->count[l]) return code->symbols[index + value - first];
+    index += code->count[l];
+    first = (first + code->count[l]) << 1;
+    value <<= 1;
+  }
+  ck_abort_msg("no such code");
+  return -1;
+}
+
+static void read_codes(bits *in, huffman *literals, huffman *distances) {
+  static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+  const int n_literals = (int)take(in, 5) + 257, n_distances = (int)take(in, 5) + 1, n_lengths = (int)take(in, 4) + 4;
+  uint8_t lengths[320] = {0};
+  huffman meta;
+  for (int i = 0; i < n_lengths; i++) lengths[order[i]] = (uint8_t)take(in, 3);
+  make_code(&meta, lengths, 19);
+  for (int i = 0; i < n_literals + n_distances;) {
+    const int s = symbol(in, &meta), again = s < 16 ? 1 : s == 16 ? 3 + (int)take(in, 2) : s == 17 ? 3 + (int)take(in, 3) : 11 + (int)take(in, 7);
+    ck_assert_int_le(i + again, n_literals + n_distances);
+    const uint8_t length = s < 16 ? (uint8_t)s : s == 16 ? lengths[i - 1] : 0;
+    memset(lengths + i, length, (size_t)again);
+    i += again;
+  }
+  make_code(literals, lengths, n_literals);
+  make_code(distances, lengths + n_literals, n_distances);
+}
+
+static void fixed_codes(huffman *literals, huffman *distances) {
+  uint8_t lengths[288];
+  for (int i = 0; i < 288; i++) lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
+  make_code(literals, lengths, 288);
+  memset(lengths, 5, 30);
+  make_code(distances, lengths, 30);
+}
+
+/* Inflates all of in to exactly n bytes. */
+static void inflate(bits *in, uint8_t *out, size_t n) {
+  size_t at = 0;
+  for (unsigned last = 0; !last;) {
+    last = take(in, 1);
+    const unsigned type = take(in, 2);
+    ck_assert_uint_ne(type, 3);
+    if (type == 0) {
+      in->at = (in->at + 7) / 8 * 8;
+      const unsigned length = take(in, 16);
+      ck_assert_uint_eq(take(in, 16), length ^ 0xffff);
+      ck_assert(length <= n - at);
+      for (unsigned i = 0; i < length; i++) out[at++] = (uint8_t)take(in, 8);
+      continue;
+    }
+    huffman literals, distances;
+    if (type == 2) read_codes(in, &literals, &distances);
+    else fixed_codes(&literals, &distances);
+    for (int s; (s = symbol(in, &literals)) != 256;) {
+      if (s < 256) {
+        NEED(at < n);
+        out[at++] = (uint8_t)s;
+        continue;
+      }
+      s -= 257;
+      const int extra = s < 8 || s == 28 ? 0 : s / 4 - 1;
+      const size_t length = s == 28 ? 258 : s < 8 ? (size_t)s + 3 : ((size_t)(4 + s % 4) << extra) + 3 + take(in, extra);
+      const int d = symbol(in, &distances), more = d < 4 ? 0 : d / 2 - 1;
+      const size_t back = d < 4 ? (size_t)d + 1 : ((size_t)(2 + d % 2) << more) + 1 + take(in, more);
+      NEED(back <= at && length <= n - at);
+      for (size_t i = 0; i < length; i++, at++) out[at] = out[at - back];
+    }
+  }
+  ck_assert_uint_eq(at, n);
+  in->at = (in->at + 7) / 8 * 8;
+}
+
+static uint32_t adler32(const uint8_t *data, size_t n) {
+  uint32_t a = 1, b = 0;
+  for (size_t i = 0; i < n; i++) a = (a + data[i]) % 65521, b = (b + a) % 65521;
+  return b << 16 | a;
+}
+
+static uint32_t crc32_by_bit(const uint8_t *data, size_t n) {
+  uint32_t crc = ~0u;
+  for (size_t i = 0; i < n; i++) {
+    crc ^= data[i];
+    for (int k = 0; k < 8; k++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+  }
+  return ~crc;
+}
+
+static uint32_t big_endian(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+
+static void inflate_zlib(const uint8_t *zlib, size_t n_zlib, uint8_t *out, size_t n) {
+  bits in = {zlib + 2, n_zlib - 2, 0};
+  ck_assert_uint_gt(n_zlib, 6);
+  ck_assert_uint_eq(zlib[0], 0x78); /* deflate, window of 32 KB */
+  ck_assert_uint_eq((zlib[0] * 256 + zlib[1]) % 31, 0);
+  inflate(&in, out, n);
+  ck_assert_uint_eq(in.at / 8 + 4, in.n); /* nothing after the checksum */
+  ck_assert_uint_eq(big_endian(zlib + n_zlib - 4), adler32(out, n));
+}
+
+/* ---- PNG ---- */
+
+/* The body of the chunk at *at, which must be `type`; moves on. */
+static const uint8_t *chunk(const cam_bytes *png, size_t *at, const char *type, size_t *n) {
+  ck_assert(*at + 12 <= png->size);
+  const uint8_t *p = png->data + *at;
+  *n = big_endian(p);
+  ck_assert(*n <= png->size - *at - 12);
+  ck_assert_mem_eq(p + 4, type, 4);
+  ck_assert_uint_eq(big_endian(p + 8 + *n), crc32_by_bit(p + 4, *n + 4));
+  *at += *n + 12;
+  return p + 8;
+}
+
+static int paeth(int a, int b, int c) {
+  int pa = abs(b - c), pb = abs(a - c), pc = abs(a + b - 2 * c);
+  return pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
+}
+
+/* Asserts that the file holds exactly these pixels. */
+static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int height, int channels) {
+  size_t at = 8, n;
+  ck_assert_mem_eq(png->data, "\x89PNG\r\n\x1a\n", 8);
+  const uint8_t *header = chunk(png, &at, "IHDR", &n);
+  ck_assert_uint_eq(n, 13);
+  ck_assert_int_eq((int)big_endian(header), width);
+  ck_assert_int_eq((int)big_endian(header + 4), height);
+  ck_assert_mem_eq(header + 8, channels == 1 ? "\x08\x00\x00\x00\x00" : "\x08\x02\x00\x00\x00", 5);
+  const uint8_t *data = chunk(png, &at, "IDAT", &n);
+  const size_t row = (size_t)width * (size_t)channels, c = (size_t)channels;
+  uint8_t *lines = malloc((row + 1) * (size_t)height);
+  inflate_zlib(data, n, lines, (row + 1) * (size_t)height);
+  for (size_t y = 0; y < (size_t)height; y++) {
+    uint8_t *line = lines + y * (row + 1);
+    const uint8_t *up = y ? line - row : NULL;
+    const int filter = *line++;
+    for (size_t x = 0; x < row; x++) {
+      const int a = x < c ? 0 : line[x - c], b = up ? up[x] : 0, corner = up && x >= c ? up[x - c] : 0;
+      line[x] = (uint8_t)(line[x] + (filter == 0 ? 0 : filter == 1 ? a : filter == 2 ? b : filter == 3 ? (a + b) / 2 : paeth(a, b, corner)));
+    }
+    NEED(filter <= 4 && !memcmp(line, pixels + y * row, row));
+  }
+  chunk(png, &at, "IEND", &n);
+  ck_assert_uint_eq(n, 0);
+  ck_assert_uint_eq(at, png->size);
+  free(lines);
+}
+
+enum { FLAT, SMOOTH, NOISE, KINDS };
+static uint8_t *picture(int kind, int width, int height, int channels) {
+  const size_t n = (size_t)width * (size_t)height * (size_t)channels;
+  uint8_t *pixels = malloc(n);
+  unsigned seed = 5;
+  for (size_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    const size_t pixel = i / (size_t)channels, x = pixel % (size_t)width, y = pixel / (size_t)width;
+    pixels[i] = (uint8_t)(kind == FLAT ? 77 : kind == SMOOTH ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30) : seed >> 24);
+  }
+  return pixels;
+}
+
+START_TEST(every_size_reads_back) {
+  static const int sizes[][2] = {{1, 1}, {1, 20000}, {20000, 1}, {3, 5}, {2, 2}, {512, 341}, {451, 300}};
+  for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int channels = 1; channels <= 3; channels += 2)
+      for (int kind = 0; kind < KINDS; kind++) {
+        uint8_t *pixels = picture(kind, sizes[s][0], sizes[s][1], channels);
+        cam_bytes png;
+        ck_assert_int_eq(png_encode(pixels, sizes[s][0], sizes[s][1], channels, false, &png, NULL), CAM_OK);
+        ck_png(&png, pixels, sizes[s][0], sizes[s][1], channels);
+        free(png.data);
+        free(pixels);
+      }
+}
+END_TEST
+
+START_TEST(base64_is_the_file_in_quotes) {
+  for (int width = 1; width <= 3; width++) { /* file lengths of each remainder by three occur */
+    uint8_t *pixels = picture(SMOOTH, width * 50, 20, 3), *decoded;
+    cam_bytes png, text;
+    size_t n;
+    ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, false, &png, NULL), CAM_OK);
+    ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, true, &text, NULL), CAM_OK);
+    ck_assert_uint_eq(strlen((char *)text.data), text.size);
+    ck_assert_uint_eq(text.size, (png.size + 2) / 3 * 4 + 2);
+    ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"');
+    decoded = malloc(text.size);
+    ck_assert(cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));
+    ck_assert_uint_eq(n, png.size);
+    ck_assert_mem_eq(decoded, png.data, n);
+    free(decoded);
+    free(text.data);
+    free(png.data);
+    free(pixels);
+  }
+}
+END_TEST
+
+START_TEST(refuses_what_stb_cannot_count) {
+  uint8_t pixel = 0;
+  cam_bytes png = {&pixel, 1};
+  cam_error error = {0};
+  ck_assert_int_eq(png_encode(&pixel, 40000, 40000, 3, false, &png, &error), CAM_E_NO_MEMORY);
+  ck_assert_ptr_null(png.data);
+  ck_assert_uint_eq(png.size, 0);
+  ck_assert_str_eq(error.detail, "no memory for a PNG of 40000x40000 pixels");
+}
+END_TEST
+
+/* ---- the same bytes, always ---- */
+enum { WIDTH = 300, HEIGHT = 200, THREADS = 4, ROUNDS = 10 };
+static void *encode_often(void *wanted) {
+  uint8_t *pixels = picture(SMOOTH, WIDTH, HEIGHT, 3), *other = picture(NOISE, 90, 50, 1);
+  cam_bytes png;
+  for (int i = 0; i < ROUNDS; i++) {
+    ck_assert_int_eq(png_encode(other, 10 + i, 50, 1, true, &png, NULL), CAM_OK);
+    free(png.data);
+    ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, false, &png, NULL), CAM_OK);
+    ck_assert_uint_eq(png.size, ((cam_bytes *)wanted)->size);
+    ck_assert_mem_eq(png.data, ((cam_bytes *)wanted)->data, png.size);
+    free(png.data);
+  }
+  free(pixels);
+  free(other);
+  return NULL;
+}
+
+START_TEST(same_bytes_whatever_thread_and_history) {
+  uint8_t *pixels = picture(SMOOTH, WIDTH, HEIGHT, 3);
+  cam_bytes wanted;
+  pthread_t threads[THREADS];
+  ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, false, &wanted, NULL), CAM_OK);
+  for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, encode_often, &wanted), 0);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  for (int fill = 1; fill < 256; fill += 127) { /* glibc fills what malloc returns with this byte, inverted */
+    mallopt(M_PERTURB, fill);
+    encode_often(&wanted);
+  }
+  mallopt(M_PERTURB, 0);
+  free(wanted.data);
+  free(pixels);
+}
+END_TEST
+
+START_TEST(deflate_any_bytes) {
+  static const size_t sizes[] = {0, 1, 2, 3, 100, 8191, 65535, 65536, 70000, 400000};
+  for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int kind = 0; kind < KINDS; kind++) {
+      const size_t n = sizes[s];
+      size_t size;
+      uint8_t *bytes = picture(kind, (int)n + 1, 1, 1), *back = malloc(n + 1), *zlib = deflate_zlib(bytes, n, &size);
+      ck_assert_ptr_nonnull(zlib);
+      ck_assert_uint_le(size, n + n / 1000 + 100); /* what does not shrink is stored */
+      inflate_zlib(zlib, size, back, n);
+      ck_assert(!memcmp(back, bytes, n));
+      free(zlib);
+      free(back);
+      free(bytes);
+    }
+}
+END_TEST
+
+START_TEST(crc_check_value) {
+  ck_assert_uint_eq(deflate_crc32((const uint8_t *)"123456789", 9), 0xcbf43926); /* Williams, "A painless guide to CRC error detection" */
+  ck_assert_uint_eq(deflate_crc32((const uint8_t *)"", 0), 0);
+}
+END_TEST
+
+Suite *png_suite(void);
+Suite *png_suite(void) {
+  Suite *suite = suite_create("png");
+  TCase *tcase = tcase_create("png");
+  tcase_set_timeout(tcase, 120);
+  tcase_add_test(tcase, every_size_reads_back);
+  tcase_add_test(tcase, base64_is_the_file_in_quotes);
+  tcase_add_test(tcase, refuses_what_stb_cannot_count);
+  tcase_add_test(tcase, same_bytes_whatever_thread_and_history);
+  tcase_add_test(tcase, deflate_any_bytes);
+  tcase_add_test(tcase, crc_check_value);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
