@@ -1,0 +1,84 @@
+"""Fixtures of the black-box tests. CAMSERVE_BINARY chooses the program under test (default build/camserve).
+`-m sanitized` are the tests that also run against the sanitized builds: concurrency, hostile bodies, the end of the process."""
+import pathlib
+
+import numpy
+import pytest
+
+import pictures
+import small_model
+from server import ROOT, Server
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "sanitized: runs against the address and thread builds, too")
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The default model with default settings. Its end is checked: exit code 0, clean log, no 500 among its answers."""
+    it = Server()
+    yield it
+    metrics = it.client.get("/metrics").text
+    assert 'status="500"' not in metrics
+    it.stop()
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    return server.client
+
+
+@pytest.fixture
+def start():
+    """start(queue=1, ...) -> a Server of its own; stopped and checked at the end of the test unless it has already left."""
+    servers = []
+
+    def begin(**settings):
+        servers.append(Server(**settings))
+        return servers[-1]
+    yield begin
+    for it in servers:
+        if it.process.poll() is None:
+            it.stop()
+
+
+@pytest.fixture(scope="session")
+def photos():
+    """Real photos by name, as files: chelsea (a cat, 451x300) and coffee (600x400), CC0."""
+    return {p.stem: p.read_bytes() for p in (ROOT / "downloads/photos").glob("*.png")}
+
+
+@pytest.fixture(scope="session")
+def chelsea(photos):
+    return photos["chelsea"]
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """A made picture with structure everywhere, 300x200, as an array; scene_png is its file."""
+    return pictures.scene(300, 200)
+
+
+@pytest.fixture(scope="session")
+def scene_png(scene):
+    return pictures.png(scene)
+
+
+@pytest.fixture(scope="session")
+def small_weights():
+    """Weights of the small vgg16-cam-like network (see small_model.py)."""
+    return small_model.make_weights(numpy.random.default_rng(16))
+
+
+@pytest.fixture(scope="session")
+def small_file(tmp_path_factory, small_weights):
+    """That network as `camserve convert` makes it from an .npy laid out like vgg16CAM.npy."""
+    return small_model.convert(pathlib.Path(tmp_path_factory.mktemp("small")), small_weights)
+
+
+@pytest.fixture(scope="session")
+def small_server(small_file):
+    it = Server(model=small_file)
+    yield it
+    it.stop()

@@ -1,0 +1,128 @@
+"""Files that mean harm: each must get its 4xx and cost next to nothing."""
+import gzip
+import struct
+import zlib
+
+import numpy
+
+import pictures
+from pictures import chunk
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def png_header(width, height, depth=8, colour=2, interlace=0):
+    return PNG_MAGIC + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace))
+
+
+def huge_png(width=64250, height=64250):
+    return png_header(width, height) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+def huge_jpeg(width=64250, height=64250):
+    """A true JPEG whose frame header claims other sides."""
+    file = bytearray(pictures.jpeg(pictures.smooth(32, 32)))
+    frame = file.find(b"\xff\xc0")
+    file[frame + 5:frame + 9] = struct.pack(">HH", height, width)
+    return bytes(file)
+
+
+def huge_bmp(width=64250, height=64250):
+    return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 2835, 2835, 0, 0) + bytes(900)
+
+
+def idat_bomb(mebibytes=1024):
+    """1x1 by its header; its data inflates to `mebibytes` MiB (about 1 MiB a GiB on the wire)."""
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(bytes(1 << 20)) for _ in range(mebibytes)) + packer.flush()
+    return png_header(1, 1) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def many_idats(count=200000):
+    """Two hundred thousand empty IDAT chunks."""
+    return png_header(8, 8) + chunk(b"IDAT", b"") * count + chunk(b"IEND", b"")
+
+
+def text_bomb():
+    """A zTXt chunk that would inflate to 256 MiB; nobody needs to. The picture itself is good."""
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(256 << 20), 9))
+    good = pictures.png(pictures.smooth(16, 16))
+    return good[:33] + text + good[33:]
+
+
+def scans_jpeg(scans=1000, side=512):
+    """A progressive JPEG with one DC scan and then `scans` AC scans that each cover the whole picture with end-of-band runs."""
+    good = pictures.jpeg(pictures.smooth(side, side), progressive=True, subsampling=0)
+    at = good.find(b"\xff\xda")
+    scans_at = []
+    while at >= 0:
+        scans_at.append(at)
+        at = good.find(b"\xff\xda", at + 2)
+    tables = good[:scans_at[0]]
+    one = good[scans_at[1]:scans_at[2]]
+    while one and b"\xff\xc4" in one:  # Huffman tables between the scans belong to the next one: leave them out
+        one = one[:one.find(b"\xff\xc4")]
+    last_tables = good[scans_at[0]:scans_at[1]]
+    return tables + last_tables + one * scans + b"\xff\xd9"
+
+
+def no_scan_jpeg():
+    file = pictures.jpeg(pictures.smooth(64, 64))
+    return file[:file.find(b"\xff\xda")] + b"\xff\xd9"
+
+
+def half(file):
+    return file[:len(file) // 2]
+
+
+# Magic bytes of formats that are not supported -> the word that the answer must say.
+OTHER_FORMATS = {
+    "GIF": b"GIF89a" + bytes(40),
+    "WebP": b"RIFF" + struct.pack("<I", 100) + b"WEBPVP8 " + bytes(100),
+    "HEIC": struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(60),
+    "AVIF": struct.pack(">I", 24) + b"ftypavif" + bytes(4) + b"mif1avif" + bytes(60),
+    "TIFF": b"II*\0" + bytes(60),
+    "PDF": b"%PDF-1.7\n" + bytes(60),
+    "SVG": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>',
+}
+# stb_image would read these if asked to; camserve must not.
+OTHER_DECODERS = {
+    "psd": b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + bytes(300),
+    "pic": b"\x53\x80\xf6\x34" + bytes(84) + b"PICT" + bytes(100),
+    "hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 8 +X 8\n" + bytes(300),
+    "pnm": b"P6 8 8 255\n" + bytes(8 * 8 * 3),
+    "tga": struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 8, 8, 24, 0) + bytes(8 * 8 * 3),
+    "gzip": gzip.compress(b"photo"),
+    "text": b"this is not a photo",
+    "zeros": bytes(4096),
+    "html": b"<!doctype html><title>photo</title>",
+    "json": b'{"image": ""}',
+}
+
+
+def broken():
+    """name -> file that begins like a supported format and is not one."""
+    good = pictures.scene(120, 80)
+    png, jpeg, bmp = pictures.png(good), pictures.jpeg(good), pictures.save(good, "BMP")
+    random = numpy.random.default_rng(1).bytes(3000)
+    palette = png_header(4, 4, 8, 3)
+    return {
+        "png cut": half(png), "jpeg cut": half(jpeg), "bmp cut": half(bmp), "progressive cut": half(pictures.jpeg(good, progressive=True)),
+        "png magic alone": PNG_MAGIC, "jpeg magic alone": b"\xff\xd8\xff", "bmp magic alone": b"BM",
+        "png header alone": png_header(4, 4), "png without data": png_header(4, 4) + chunk(b"IEND", b""),
+        "png 0 wide": png_header(0, 4) + chunk(b"IDAT", zlib.compress(bytes(4))) + chunk(b"IEND", b""),
+        "png depth 3": png_header(4, 4, 3) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b""),
+        "png colour 5": png_header(4, 4, 8, 5) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b""),
+        "png palette missing": palette + chunk(b"IDAT", zlib.compress(bytes(20))) + chunk(b"IEND", b""),
+        "png filter 9": png_header(4, 1) + chunk(b"IDAT", zlib.compress(b"\x09" + bytes(12))) + chunk(b"IEND", b""),
+        "png too little data": png_header(40, 40) + chunk(b"IDAT", zlib.compress(bytes(50))) + chunk(b"IEND", b""),
+        "png chunk of 2 GiB": PNG_MAGIC + b"\x7f\xff\xff\xffIHDR" + bytes(30),
+        "png random data": png_header(40, 40) + chunk(b"IDAT", random) + chunk(b"IEND", b""),
+        "jpeg no scan": no_scan_jpeg(), "jpeg random": b"\xff\xd8\xff\xe0" + random,
+        "jpeg segment length 0": jpeg[:2] + b"\xff\xe1\0\0" + jpeg[4:], "jpeg zero wide": huge_jpeg(0, 32),
+        "jpeg arithmetic": jpeg.replace(b"\xff\xc0", b"\xff\xc9", 1), "jpeg lossless": jpeg.replace(b"\xff\xc0", b"\xff\xc3", 1),
+        "jpeg 12 bit": jpeg.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c", 1),
+        "bmp offset outside": bmp[:10] + struct.pack("<I", 0xFFFFFFF0) + bmp[14:],
+        "bmp 0 wide": bmp[:18] + bytes(4) + bmp[22:], "bmp header 7": bmp[:14] + struct.pack("<I", 7) + bmp[18:],
+        "bmp RLE": bmp[:30] + struct.pack("<I", 1) + bmp[34:], "bmp least int": bmp[:22] + struct.pack("<i", -2**31) + bmp[26:],
+    }

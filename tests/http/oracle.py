@@ -1,0 +1,112 @@
+"""The contract's picture arithmetic again, in plain NumPy and Pillow, from API.md and DESIGN.md alone."""
+import ast
+
+import numpy
+from PIL import Image
+
+from server import ROOT
+
+
+# ---- class map -> any size -> scaled ----
+def _weights(rule, cells, size):
+    at = numpy.arange(size) * cells / size if rule == "tf1" else numpy.maximum(0, (numpy.arange(size) + 0.5) * cells / size - 0.5)
+    low = numpy.floor(at).astype(int).clip(0, cells - 1)
+    return low, (low + 1).clip(0, cells - 1), at - low
+
+
+def resize_map(rule, plane, width, height):
+    """Bilinear: 'tf1' (source = destination * in / out) or 'half_pixel'."""
+    y0, y1, fy = _weights(rule, plane.shape[0], height)
+    x0, x1, fx = _weights(rule, plane.shape[1], width)
+    p = plane.astype(float)
+    top, bottom = p[y0][:, x0] * (1 - fx) + p[y0][:, x1] * fx, p[y1][:, x0] * (1 - fx) + p[y1][:, x1] * fx
+    return top * (1 - fy[:, None]) + bottom * fy[:, None]
+
+
+def scale(plane):
+    """Min-max to 0..1; flat is 0."""
+    low, high = plane.min(), plane.max()
+    return (plane - low) / (high - low) if high > low else numpy.zeros_like(plane)
+
+
+def heat(rule, plane, width, height):
+    return numpy.floor(scale(resize_map(rule, plane, width, height)) * 255 + 1e-9).astype(int)
+
+
+# ---- colours ----
+def _jet():
+    """matplotlib's jet: piecewise linear red, green, blue (its documented segments)."""
+    x = numpy.linspace(0, 1, 256)
+    return numpy.stack([numpy.interp(x, [0, 0.35, 0.66, 0.89, 1], [0, 0, 1, 1, 0.5]),
+                        numpy.interp(x, [0, 0.125, 0.375, 0.64, 0.91, 1], [0, 0, 1, 1, 0, 0]),
+                        numpy.interp(x, [0, 0.11, 0.34, 0.65, 1], [0.5, 1, 1, 0, 0])], -1) * 255
+
+
+def colours(name):
+    """[256,3], floats 0..255; turbo, viridis and inferno read out of matplotlib's own source file without running it."""
+    if name == "jet":
+        return _jet()
+    if name == "gray":
+        return numpy.repeat(numpy.arange(256.0)[:, None], 3, 1)
+    tree = ast.parse((ROOT / "downloads/tables/_cm_listed.py").read_text())
+    tables = {n.targets[0].id: n.value for n in tree.body if isinstance(n, ast.Assign)}
+    return numpy.array(ast.literal_eval(tables[f"_{name}_data"])) * 255
+
+
+def blend(photo, heat_levels, name, alpha):
+    return alpha * colours(name)[heat_levels] + (1 - alpha) * photo.astype(float)
+
+
+# ---- sizes ----
+def half_up(numerator, denominator):
+    return max(1, (2 * numerator + denominator) // (2 * denominator))
+
+
+def fit(width, height, longest=512):
+    long = max(width, height)
+    return (width, height) if long <= longest else (half_up(width * longest, long), half_up(height * longest, long))
+
+
+def aspect(width, height, short=224, multiple=32, most=640):
+    """The network's input for a whole photo: short side as it is, long side to the nearest multiple (ties up), bounded."""
+    low, high = min(width, height), max(width, height)
+    long = min(most, max(short, multiple * ((2 * short * high + multiple * low) // (2 * multiple * low))))
+    return (long, short) if width >= height else (short, long)
+
+
+def bicubic(picture, width, height):
+    return numpy.asarray(Image.fromarray(picture).resize((width, height), Image.BICUBIC))
+
+
+# ---- box ----
+def largest_component(mask):
+    """x0, y0, x1, y1 (exclusive) of the largest 8-connected component; the first in row order of equals."""
+    height, width = mask.shape
+    left = numpy.array(mask)
+    best, best_size = None, 0
+    for start in numpy.flatnonzero(mask):
+        if not left.flat[start]:
+            continue
+        left.flat[start] = False
+        stack, size, box = [(start // width, start % width)], 0, [width, height, 0, 0]
+        while stack:
+            y, x = stack.pop()
+            size += 1
+            box = [min(box[0], x), min(box[1], y), max(box[2], x + 1), max(box[3], y + 1)]
+            ya, xa = max(0, y - 1), max(0, x - 1)
+            for dy, dx in numpy.argwhere(left[ya:y + 2, xa:x + 2]):
+                left[ya + dy, xa + dx] = False
+                stack.append((ya + dy, xa + dx))
+        if size > best_size:
+            best, best_size = box, size
+    return best
+
+
+def box(rule, plane, threshold, input_size, photo_size):
+    """The box of API.md as (x, y, width, height)."""
+    (iw, ih), (pw, ph) = input_size, photo_size
+    if plane.max() == plane.min():
+        return 0, 0, pw, ph
+    x0, y0, x1, y1 = largest_component(scale(resize_map(rule, plane, iw, ih)) >= threshold)
+    x, y = x0 * pw // iw, y0 * ph // ih
+    return x, y, -(-x1 * pw // iw) - x, -(-y1 * ph // ih) - y

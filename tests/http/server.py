@@ -1,0 +1,120 @@
+"""Starts the real program on a free port, talks to it, stops it, and reads what it said.
+
+A Server's stop() is itself a check: the program must leave by SIGTERM with exit code 0, and neither a sanitizer's report nor an answer
+"internal" may stand in its log."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+import httpx
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("CAMSERVE_BINARY", ROOT / "build/camserve")).resolve()
+MODEL = ROOT / "models/efficientnet-lite0.safetensors"
+SANITIZED = BINARY.parent.name in ("address", "thread", "undefined")
+PATIENCE = 240 if SANITIZED else 60  # seconds that any one thing may take on a loaded machine
+REPORTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer|\"internal\"|code=internal")
+
+
+def environment(**settings):
+    """The environment of a run: the caller's own CAMSERVE_* is not inherited; settings become CAMSERVE_NAME."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CAMSERVE_")}
+    env.update({"CAMSERVE_" + k.upper(): str(v) for k, v in settings.items()})
+    env.setdefault("ASAN_OPTIONS", "abort_on_error=0:detect_leaks=1:allocator_may_return_null=1")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    env.setdefault("TSAN_OPTIONS", "halt_on_error=0:exitcode=66:second_deadlock_stack=1")
+    return env
+
+
+def run(*args, stdin=None, timeout=PATIENCE, **settings):
+    """camserve as a command: a CompletedProcess with bytes. It runs in the repository's root, where the model's default path leads."""
+    settings.setdefault("model", MODEL)
+    return subprocess.run([BINARY, *map(str, args)], input=stdin if stdin is not None else b"", capture_output=True, timeout=timeout, cwd=ROOT, env=environment(**settings))
+
+
+class Server:
+    def __init__(self, **settings):
+        settings = {"port": 0, "model": MODEL, "log": "json", **settings}
+        self.log_file = tempfile.NamedTemporaryFile(prefix="camserve-", suffix=".log", delete=False)
+        self.process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment(**settings))
+        try:
+            self.port = self._wait_for_port()
+            self.url = f"http://127.0.0.1:{self.port}"
+            self.client = self.new_client()
+            self._wait_until_ready()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def new_client(self):
+        """An httpx client of one connection pool. Not for use by two threads at once."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False)
+
+    def log(self):
+        return pathlib.Path(self.log_file.name).read_text(errors="replace")
+
+    def _wait_for_port(self):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            found = re.search(r"(?:127\.0\.0\.1|localhost|0\.0\.0\.0):(\d+)", self.log())
+            if found and int(found[1]):
+                return int(found[1])
+            assert self.process.poll() is None, f"camserve ended with {self.process.returncode}:\n{self.log()}"
+            time.sleep(0.02)
+        raise AssertionError("camserve printed no address:\n" + self.log())
+
+    def _wait_until_ready(self):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                if self.client.get("/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            assert self.process.poll() is None, f"camserve ended with {self.process.returncode}:\n{self.log()}"
+            time.sleep(0.05)
+        raise AssertionError("camserve never became ready:\n" + self.log())
+
+    # ---- what /proc says ----
+    def resident_mib(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    # ---- the end ----
+    def wait(self, timeout=PATIENCE):
+        """Exit code once the program has left by itself."""
+        return self.process.wait(timeout)
+
+    def kill(self):
+        """For tests that end it another way; says nothing of the exit code."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; fails unless the program drains, exits 0 and left a clean log."""
+        self.client.close()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError("camserve did not leave after SIGTERM:\n" + self.log()[-2000:])
+        self.check(code)
+
+    def check(self, code=0):
+        report = REPORTS.search(self.log())
+        assert not report, "the log holds a report:\n" + self.log()[max(0, report.start() - 500):report.start() + 6000]
+        assert code == 0, f"exit code {code}:\n" + self.log()[-3000:]
+        os.unlink(self.log_file.name)

@@ -1,0 +1,182 @@
+"""The command line: exit codes, what is printed where, files written."""
+import base64
+import io
+import json
+import re
+import socket
+
+import pytest
+from PIL import Image
+
+import hostile
+import pictures
+from client import cam, check_problem, explain, same, strict_json
+from server import MODEL, ROOT, run
+
+COMMANDS = ["serve", "health", "explain", "convert", "info", "bench"]
+
+
+@pytest.fixture
+def cat(tmp_path, chelsea):
+    (tmp_path / "cat.png").write_bytes(chelsea)
+    return tmp_path / "cat.png"
+
+
+def test_help_and_version():
+    for arguments in (["--help"], ["help"]):
+        result = run(*arguments)
+        assert result.returncode == 0 and not result.stderr
+        text = result.stdout.decode()
+        assert all(command in text for command in COMMANDS)
+        for setting in ("PORT", "HOST", "MODEL", "TEAMS", "THREADS", "QUEUE", "ISA", "LOG"):
+            assert "CAMSERVE_" + setting in text or "--" + setting.lower() in text, setting
+    assert re.search(rb"\d+\.\d+\.\d+", run("--version").stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command(command):
+    for arguments in ([command, "--help"], ["help", command]):
+        result = run(*arguments)
+        assert result.returncode == 0 and command.encode() in result.stdout and not result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["serve", "--nonsense"], ["serve", "operand"], ["explain"], ["explain", "--top-k"], ["explain", "--top-k", "0", "x.png"], ["convert"],
+                                       ["explain", "--colormap", "pink", "x.png"], ["explain", "--hat", "1", "x.png"], ["explain", "--top-k", "1", "--top-k", "2", "x.png"], ["convert", "a"],
+                                       ["explain", "a.png", "b.png", "-o", "c.png"], ["bench", "--runs", "0"], ["bench", "--runs", "x"], ["serve", "--port", "70000"], ["help", "nonsense"], ["health", "x"],
+                                       ["info", "a", "b"]])
+def test_wrong_usage_is_2_and_said_on_standard_error(arguments):
+    result = run(*arguments)
+    assert result.returncode == 2, (result.returncode, result.stdout[:200], result.stderr)
+    assert result.stderr.startswith(b"camserve: ") and not result.stdout
+
+
+def test_explain_json_is_what_post_cam_answers(client, cat, chelsea):
+    for flags, params in ([], {}), (["--top-k", "5", "--colormap", "viridis", "--size", "original", "--include", "overlay,heatmap,map", "--threshold", "0.4", "--alpha=0.3", "--classes", "n02124075,3"],
+                                    {"top_k": 5, "colormap": "viridis", "size": "original", "include": "overlay,heatmap,map", "threshold": 0.4, "alpha": 0.3, "classes": "n02124075,3"}):
+        result = run("explain", "--json", *flags, cat)
+        assert result.returncode == 0, result.stderr
+        document = strict_json(result.stdout.decode())
+        served = explain(client, chelsea, **params).document
+        assert same(document) == same(served) and list(document) == list(served)
+        assert set(document["timing_ms"]) == set(served["timing_ms"])
+    assert not cat.with_name("cat.cam.png").exists(), "--json writes no file"
+
+
+def test_explain_prints_a_table_and_writes_an_overlay(client, cat, chelsea):
+    result = run("explain", cat)
+    assert result.returncode == 0, result.stderr
+    assert b"Egyptian cat" in result.stdout
+    assert len(re.findall(rb"n\d{8}|\b\d+\.\d+", result.stdout)) >= 3
+    assert cat.with_name("cat.cam.png").read_bytes() == cam(client, chelsea, accept="image/png").content
+
+
+def test_explain_into_a_named_file_and_from_standard_input(cat, chelsea, tmp_path):
+    assert run("explain", cat, "-o", tmp_path / "out.png", "--size", "input").returncode == 0
+    assert Image.open(tmp_path / "out.png").size == (352, 224)
+    assert not cat.with_name("cat.cam.png").exists()
+    result = run("explain", "-", "-o", tmp_path / "in.png", stdin=chelsea)
+    assert result.returncode == 0 and b"Egyptian cat" in result.stdout
+    assert Image.open(tmp_path / "in.png").size == (451, 300)
+    assert same(strict_json(run("explain", "--json", "-", stdin=chelsea).stdout.decode())) == same(strict_json(run("explain", "--json", cat).stdout.decode()))
+
+
+def test_several_photos_as_json(client, cat, photos, tmp_path):
+    (tmp_path / "cup.png").write_bytes(photos["coffee"])
+    (tmp_path / "bad.jpg").write_bytes(hostile.no_scan_jpeg())
+    result = run("explain", "--json", cat, tmp_path / "bad.jpg", tmp_path / "cup.png")
+    assert result.returncode == 1
+    results = strict_json(result.stdout.decode())["results"]
+    assert [("error" in r) for r in results] == [False, True, False]
+    check_problem(results[1]["error"], 422)
+    assert results[2]["predictions"] == explain(client, photos["coffee"]).document["predictions"]
+    good = run("explain", "--json", cat, tmp_path / "cup.png")
+    assert good.returncode == 0 and len(strict_json(good.stdout.decode())["results"]) == 2
+
+
+def test_a_photo_that_fails_is_said_and_the_others_are_done(cat, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no photo")
+    result = run("explain", tmp_path / "bad.png", tmp_path / "missing.png", cat)
+    assert result.returncode == 1
+    assert b"bad.png" in result.stderr and b"missing.png" in result.stderr
+    assert b"Egyptian cat" in result.stdout and cat.with_name("cat.cam.png").exists()
+    assert not (tmp_path / "bad.cam.png").exists()
+
+
+def test_more_photos_than_a_request_may_hold(cat, chelsea, tmp_path):
+    names = []
+    for i in range(11):
+        names.append(tmp_path / f"p{i}.png")
+        names[-1].write_bytes(pictures.png(pictures.scene(40, 30, seed=i)))
+    result = run("explain", "--json", "--include", "none", *names)
+    assert result.returncode == 0 and len(strict_json(result.stdout.decode())["results"]) == 11
+
+
+def test_explain_failures(cat, tmp_path):
+    assert run("explain", tmp_path).returncode == 1
+    assert run("explain", cat, "-o", tmp_path / "no" / "such" / "folder.png").returncode == 1
+    assert run("explain", "--json", "-", stdin=b"").returncode == 1
+    assert run("explain", cat, model=tmp_path / "none.safetensors").returncode == 1
+    assert run("explain", "--model", tmp_path / "none.safetensors", cat).returncode == 1
+    assert run("explain", "--max-pixels", "1000", cat).returncode == 1
+
+
+def test_info(small_file):
+    text = run("info").stdout.decode()
+    assert "efficientnet-lite0" in text and "conv" in text and "1000" in text
+    assert run("info", MODEL).stdout.decode() == text == run("info", "--model", MODEL).stdout.decode()
+    other = run("info", small_file)
+    assert other.returncode == 0 and b"vgg16-cam" in other.stdout
+    assert run("info", ROOT / "Makefile").returncode == 1
+    assert run("info", "/nonexistent").returncode == 1
+
+
+def test_bench_json():
+    result = run("bench", "--json", "--runs", "3", "--threads", "1")
+    assert result.returncode == 0, result.stderr
+    document = strict_json(result.stdout.decode())
+    numbers = re.findall(r'"(?:min|p50|p99)[^"]*": ?([\d.]+)', result.stdout.decode())
+    assert len(numbers) >= 6 and all(float(n) > 0 for n in numbers), document
+    assert re.search(r"portable|x86-64-v[34]", result.stdout.decode())
+
+
+def test_bench_for_people():
+    result = run("bench", "--runs", "2", "--batch", "2")
+    assert result.returncode == 0 and b"p99" in result.stdout
+
+
+def test_health(server):
+    assert run("health", port=server.port).returncode == 0
+    assert run("health", "--port", server.port).returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        result = run("health", port=free.getsockname()[1])
+    assert result.returncode == 1 and result.stderr
+
+
+def test_flags_win_over_environment_and_file(tmp_path, cat):
+    (tmp_path / "camserve.ini").write_text("max_pixels = 1000\n")
+    assert run("explain", cat, config=tmp_path / "camserve.ini").returncode == 1
+    assert run("explain", cat, config=tmp_path / "camserve.ini", max_pixels=1000000).returncode == 0
+    assert run("explain", "--max-pixels", "1000", cat, config=tmp_path / "camserve.ini", max_pixels=1000000).returncode == 1
+    (tmp_path / "camserve.ini").write_text("hat = 1\n")
+    assert run("explain", cat, config=tmp_path / "camserve.ini").returncode == 2
+
+
+def test_generated_texts_are_current():
+    """The example configuration and the README's table are what the program prints."""
+    assert run("help", "--ini").stdout == (ROOT / "config/camserve.ini").read_bytes()
+    readme = ROOT / "README.md"
+    assert run("help", "--markdown").stdout.decode().strip() in readme.read_text()
+
+
+def test_standard_output_that_is_closed_is_a_failure():
+    import subprocess
+    from server import BINARY, environment
+    with open("/dev/full", "wb") as full:
+        assert subprocess.run([BINARY, "--help"], stdout=full, stderr=subprocess.DEVNULL, env=environment()).returncode == 1
+
+
+def test_json_output_is_one_line_of_pictures_that_decode(cat):
+    document = json.loads(run("explain", "--json", cat).stdout)
+    for p in document["predictions"]:
+        assert Image.open(io.BytesIO(base64.b64decode(p["overlay_png"]))).size == (451, 300)

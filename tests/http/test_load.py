@@ -1,0 +1,156 @@
+"""Many clients: the same answers as one gets, refusals that are told, clients that leave."""
+import socket
+import time
+
+import pytest
+
+import hostile
+import pictures
+from client import cam, problem, same
+from load import together
+from metrics import total
+from server import SANITIZED
+from wire import Wire, request
+
+pytestmark = pytest.mark.sanitized
+CLIENTS, REQUESTS = 8, 64
+
+
+def mixture():
+    """Photos of several shapes and parameters; some fail."""
+    photos = [pictures.png(pictures.scene(w, h, seed=w)) for w, h in ((300, 200), (224, 224), (100, 400), (640, 200))] + [pictures.jpeg(pictures.scene(333, 222)), b"no photo"]
+    wishes = [{}, {"size": "input", "include": "overlay,heatmap,map"}, {"resize": "stretch", "colormap": "turbo"}, {"top_k": 5, "classes": "1,999", "alpha": 0.3}]
+    return [(photos[i % len(photos)], wishes[i // 2 % len(wishes)]) for i in range(REQUESTS)]
+
+
+def answer(client, photo, wish):
+    response = cam(client, photo, **wish)
+    assert response.status_code in (200, 415), response.text
+    return same(response.json())
+
+
+def test_parallel_answers_equal_serial_ones(start):
+    """64 requests by 8 clients, byte for byte what one client gets; whatever the number of teams and threads."""
+    requests = mixture()
+    servers = [start(teams=1, threads=1), start(teams=2, threads=2), start(teams=1, threads=3, http_threads=4)]
+    serial = [answer(servers[0].client, *r) for r in requests]
+    for server in servers:
+        clients = [server.new_client() for _ in range(CLIENTS)]
+        parallel = together([lambda c=c, i=i: [answer(c, *r) for r in requests[i::CLIENTS]] for i, c in enumerate(clients)])
+        for i in range(CLIENTS):
+            assert parallel[i] == serial[i::CLIENTS]
+        for c in clients:
+            c.close()
+
+
+def test_a_photo_among_others_answers_as_alone(client):
+    photos = [pictures.png(pictures.scene(224, 224, seed=i)) for i in range(8)]
+    alone = [same(cam(client, p, include="overlay,heatmap,map").json()) for p in photos]
+    document = client.post("/cam", files=[("image", p) for p in photos], params={"include": "overlay,heatmap,map"}).json()
+    for a, r in zip(alone, document["results"]):
+        assert r == {k: a[k] for k in ("image", "input", "predictions")}
+
+
+def slow_photo():
+    return pictures.png(pictures.scene(1500, 1000) if SANITIZED else pictures.scene(3000, 2000))
+
+
+def test_burst_answers_200_and_429_only(start):
+    """40 at once into room for two: some are served, the others told when to come back; health answers all the while; counters add up."""
+    server = start(queue=1, teams=1, threads=1)
+    photo, health = slow_photo(), server.new_client()
+
+    def post():
+        client = server.new_client()
+        response = cam(client, photo, size="original")
+        client.close()
+        return response
+
+    def ask_health():
+        times = []
+        for _ in range(20):
+            begin = time.monotonic()
+            assert health.get("/healthz").status_code == 200
+            times.append(time.monotonic() - begin)
+        return max(times)
+    results = together([post] * 40 + [ask_health])
+    assert results.pop() < (20 if SANITIZED else 5)
+    busy = [r for r in results if r.status_code == 429]
+    assert {r.status_code for r in results} == {200, 429}
+    for response in busy:
+        assert problem(response, 429)["code"] == "busy"
+        assert 1 <= int(response.headers["retry-after"]) <= 3600
+    text = server.client.get("/metrics").text
+    assert f'status="429"}} {len(busy)}\n' in text
+    assert total(server.client, "camserve_refused_total") == len(busy)
+    assert cam(server.client, photo).status_code == 200, "served again once the burst is over"
+
+
+def test_full_queue_is_told_before_the_body(start):
+    server = start(queue=1, teams=1, threads=1)
+    photo = slow_photo()
+    with_body = [Wire(server) for _ in range(6)]
+    try:
+        for wire in with_body:
+            wire.send(request(target="/cam?size=original", body=photo))
+        time.sleep(0.3)
+        with Wire(server) as late:
+            status, headers, _ = late.send(request(headers=["Expect: 100-continue"], length=len(photo))).response() if server.process.poll() is None else (None, {}, b"")
+            if status is not None and status != 200:
+                assert status == 429 and int(headers["retry-after"]) >= 1
+        statuses = [wire.response()[0] for wire in with_body]
+        assert set(statuses) <= {200, 429} and 200 in statuses and 429 in statuses
+    finally:
+        for wire in with_body:
+            wire.socket.close()
+
+
+def test_clients_that_leave_while_queued(start):
+    server = start(queue=32, teams=1, threads=1)
+    photo = slow_photo()
+    for linger in (False, True):
+        wires = [Wire(server) for _ in range(10)]
+        for wire in wires:
+            wire.send(request(body=photo))
+        time.sleep(0.1)
+        for wire in wires:
+            if linger:
+                wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            wire.socket.close()
+    assert cam(server.client, pictures.png(pictures.smooth(50, 50))).status_code == 200
+    end = time.monotonic() + 120
+    while time.monotonic() < end and total(server.client, "camserve_queue_jobs") + total(server.client, "camserve_workers_busy"):
+        time.sleep(0.1)
+    assert total(server.client, "camserve_queue_jobs") == 0 and total(server.client, "camserve_workers_busy") == 0
+
+
+def test_deadline_while_queued_is_503(start):
+    """A request that waited too long is told so, not computed."""
+    server = start(queue=64, teams=1, threads=1, request_deadline_ms=400)
+    photo = slow_photo()
+
+    def post():
+        client = server.new_client()
+        response = cam(client, photo, size="original")
+        client.close()
+        return response
+    responses = together([post] * 12)
+    assert {r.status_code for r in responses} <= {200, 503}
+    late = [r for r in responses if r.status_code == 503]
+    assert late and all(problem(r, 503)["code"] == "deadline" for r in late)
+    assert server.client.get("/healthz").status_code == 200
+
+
+def test_hostile_and_good_mixed_at_once(server):
+    good, bad = pictures.png(pictures.scene(200, 150)), [hostile.scans_jpeg(300), hostile.huge_jpeg(), b"x", hostile.half(pictures.jpeg(pictures.scene(300, 300))), hostile.huge_png()]
+    want = same(cam(server.client, good).json())
+
+    def loop(i):
+        client = server.new_client()
+        for k in range(6):
+            if i % 2:
+                assert same(cam(client, good).json()) == want
+            else:
+                problem(cam(client, bad[(i + k) % len(bad)]), 415, 422)
+        client.close()
+    together([lambda i=i: loop(i) for i in range(8)])

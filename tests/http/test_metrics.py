@@ -1,0 +1,96 @@
+"""GET /metrics: Prometheus text that parses, has the names of the contract, and adds up."""
+import re
+
+import pytest
+
+import pictures
+from client import cam, explain
+from metrics import parse
+
+NAMES = {"camserve_requests_total": "counter", "camserve_refused_total": "counter", "camserve_stage_seconds": "histogram", "camserve_queue_jobs": "gauge", "camserve_workers_busy": "gauge",
+         "camserve_request_bytes_total": "counter", "camserve_response_bytes_total": "counter", "camserve_build_info": "gauge", "camserve_model_info": "gauge",
+         "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge"}
+STAGES = {"queue", "decode", "resize", "forward", "cam", "render", "total"}
+
+
+def value(samples, name, **labels):
+    return samples.get((name, frozenset(labels.items())), 0)
+
+
+@pytest.fixture
+def sample(client):
+    return lambda: parse(client.get("/metrics").text)
+
+
+def test_names_and_types(client):
+    response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    types = dict(re.findall(r"# TYPE (\S+) (\S+)", response.text))
+    explained = re.findall(r"# HELP (\S+)", response.text)
+    for name, kind in NAMES.items():
+        assert types.get(name) == kind, name
+        assert explained.count(name) == 1
+
+
+def test_requests_are_counted_by_route_and_status(client, scene_png, sample):
+    before = sample()
+    for _ in range(3):
+        explain(client, scene_png)
+    cam(client, b"no photo")
+    cam(client, scene_png, top_k=0)
+    client.get("/nothing/1"), client.get("/nothing/2")
+    client.get("/labels")
+    after = sample()
+
+    def grown(**labels):
+        return value(after, "camserve_requests_total", **labels) - value(before, "camserve_requests_total", **labels)
+    assert grown(route="/cam", status="200") == 3
+    assert grown(route="/cam", status="415") == 1 and grown(route="/cam", status="400") == 1
+    assert grown(route="/labels", status="200") == 1
+    assert sum(v for (n, labels), v in after.items() if n == "camserve_requests_total" and ("status", "404") in labels) \
+        - sum(v for (n, labels), v in before.items() if n == "camserve_requests_total" and ("status", "404") in labels) == 2
+    assert not any("nothing" in v for _, labels in after for _, v in labels), "a caller must not make new time series"
+
+
+def test_bytes_are_counted(client, scene_png, sample):
+    before = sample()
+    size = len(cam(client, scene_png).content)
+    after = sample()
+    assert value(after, "camserve_request_bytes_total") - value(before, "camserve_request_bytes_total") >= len(scene_png)
+    assert value(after, "camserve_response_bytes_total") - value(before, "camserve_response_bytes_total") >= size
+
+
+def test_stage_histograms(client, scene_png, sample):
+    before = sample()
+    for _ in range(4):
+        explain(client, scene_png)
+    after = sample()
+    stages = {dict(labels)["stage"] for name, labels in after if name == "camserve_stage_seconds_count"}
+    assert {"decode", "resize", "forward", "cam", "render"} <= stages <= STAGES
+    for stage in stages:
+        count = value(after, "camserve_stage_seconds_count", stage=stage)
+        assert count - value(before, "camserve_stage_seconds_count", stage=stage) == 4
+        assert value(after, "camserve_stage_seconds_sum", stage=stage) > value(before, "camserve_stage_seconds_sum", stage=stage) or stage in ("queue", "cam")
+        buckets = sorted((float(dict(labels)["le"]), v) for (name, labels), v in after.items() if name == "camserve_stage_seconds_bucket" and ("stage", stage) in labels)
+        assert buckets[-1] == (float("inf"), count)
+        assert [v for _, v in buckets] == sorted(v for _, v in buckets)
+
+
+def test_gauges(server, sample):
+    samples = sample()
+    assert abs(value(samples, "process_resident_memory_bytes") / 2**20 - server.resident_mib()) < 32
+    assert abs(value(samples, "process_open_fds") - server.descriptors()) <= 4
+    assert value(samples, "camserve_queue_jobs") == 0 and value(samples, "camserve_workers_busy") == 0
+    for name in ("camserve_build_info", "camserve_model_info"):
+        (v,) = [v for (n, _), v in samples.items() if n == name]
+        assert v == 1
+
+
+def test_refusals_have_reasons(start):
+    server = start(max_body_bytes=5000)
+    before = parse(server.client.get("/metrics").text)
+    cam(server.client, bytes(6000))
+    cam(server.client, pictures.png(pictures.smooth(9, 9)))
+    after = parse(server.client.get("/metrics").text)
+    reasons = {dict(labels)["reason"] for (n, labels), v in after.items() if n == "camserve_refused_total" and v > before.get((n, labels), 0)}
+    assert reasons == {"too_large"}

@@ -1,0 +1,178 @@
+"""Every good photo: formats and their flavours, EXIF orientation. Seen through an overlay with alpha=0 at the original size."""
+import io
+
+import numpy
+import pytest
+from PIL import Image
+
+import pictures
+from client import explain
+
+
+def shown(client, file):
+    """What camserve takes the photo for: its pixels, and the answer."""
+    answer = explain(client, file, alpha=0, size="original", top_k=1)
+    assert (answer.image["height"], answer.image["width"]) == answer.first.overlay.shape[:2]
+    return answer.first.overlay.astype(int), answer
+
+
+def over_white(image):
+    """Pillow's picture over white, as RGB."""
+    image = image.convert("RGBA")
+    return numpy.asarray(Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")).astype(int)
+
+
+def pil(array, mode):
+    return Image.fromarray(array).convert(mode)
+
+
+def with_alpha(scene, mode="RGBA"):
+    alpha = numpy.linspace(0, 255, scene.shape[1]).astype(numpy.uint8)[None].repeat(scene.shape[0], 0)
+    image = pil(scene, "RGB" if mode == "RGBA" else "L")
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+PNGS = {
+    "rgb": lambda s: pictures.png(s), "grey": lambda s: pictures.png(pil(s, "L")), "bilevel": lambda s: pictures.png(pil(s, "1")),
+    "palette": lambda s: pictures.png(pil(s, "RGB").quantize(200)), "palette 4": lambda s: pictures.png(pil(s, "RGB").quantize(12), bits=4),
+    "palette 1": lambda s: pictures.png(pil(s, "RGB").quantize(2), bits=1), "rgba": lambda s: pictures.png(with_alpha(s)), "grey alpha": lambda s: pictures.png(with_alpha(s, "LA")),
+    "palette tRNS": lambda s: pictures.png(pil(s, "RGB").quantize(100), transparency=bytes(range(0, 200, 2))), "grey tRNS": lambda s: pictures.png(pil(s, "L"), transparency=77),
+    "rgb tRNS": lambda s: pictures.png(s, transparency=tuple(int(v) for v in s[5, 5])), "interlaced": lambda s: pictures.interlaced(s),
+    "level 9": lambda s: pictures.png(s, compress_level=9), "level 0": lambda s: pictures.png(s, compress_level=0),
+}
+
+
+@pytest.mark.parametrize("name", PNGS)
+def test_png(client, scene, name):
+    file = PNGS[name](scene)
+    seen, answer = shown(client, file)
+    assert answer.image["format"] == "png"
+    assert numpy.abs(seen - over_white(Image.open(io.BytesIO(file)))).max() <= 1
+
+
+def test_png_16_bit(client, scene):
+    seen, _ = shown(client, pictures.png16(scene))
+    assert numpy.array_equal(seen, scene)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_png_packed_grey(client, depth):
+    levels = (numpy.arange(37 * 23).reshape(23, 37) * 7) % 2 ** depth
+    seen, _ = shown(client, pictures.packed_grey(levels, depth))
+    assert numpy.array_equal(seen, (levels * (255 // (2 ** depth - 1)))[..., None].repeat(3, 2))
+
+
+def test_png_with_chunks_that_do_not_matter(client, scene):
+    plain = pictures.png(scene)
+    extra = b"".join(pictures.chunk(k, d) for k, d in ((b"gAMA", bytes([0, 0, 177, 143])), (b"tEXt", b"a\0" + b"b" * 70000), (b"pHYs", bytes(9)), (b"prVt", bytes(100)), (b"eXIf", bytes(30))))
+    seen, _ = shown(client, plain[:33] + extra + plain[33:] + b"trailing bytes")
+    assert numpy.array_equal(seen, scene)
+
+
+JPEGS = {
+    "baseline": lambda s: pictures.jpeg(s, subsampling=0), "4:2:0": lambda s: pictures.jpeg(s, subsampling=2), "4:2:2": lambda s: pictures.jpeg(s, subsampling=1),
+    "progressive": lambda s: pictures.jpeg(s, progressive=True, subsampling=0), "progressive 4:2:0": lambda s: pictures.jpeg(s, progressive=True, subsampling=2),
+    "optimised": lambda s: pictures.jpeg(s, optimize=True, subsampling=0), "grey": lambda s: pictures.jpeg(pil(s, "L")), "quality 10": lambda s: pictures.jpeg(s, quality=10, subsampling=0),
+    "CMYK": lambda s: pictures.jpeg(pil(s, "CMYK")), "RGB as it is": lambda s: pictures.jpeg(s, subsampling=0, dpi=(300, 300), comment=b"c" * 60000),
+    "progressive grey": lambda s: pictures.jpeg(pil(s, "L"), progressive=True),
+}
+
+
+@pytest.mark.parametrize("name", JPEGS)
+@pytest.mark.parametrize("width,height", [(160, 120), (161, 117), (1, 1), (17, 3)])
+def test_jpeg(client, name, width, height):
+    """Decoders differ by a few levels (inverse DCT, chroma upsampling), never by a colour."""
+    file = JPEGS[name](pictures.smooth(width, height))
+    seen, answer = shown(client, file)
+    assert answer.image["format"] == "jpeg"
+    difference = numpy.abs(seen - numpy.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int))
+    assert difference.max() <= 12 and difference.mean() <= 2
+
+
+def test_cmyk_without_adobe_marker(client):
+    """Nothing says then that the inks are inverted; Pillow and browsers take them for inverted or not: a picture of the right size comes."""
+    seen, answer = shown(client, pictures.without_segment(pictures.jpeg(pil(pictures.smooth(64, 48), "CMYK")), 0xEE))
+    assert answer.image == {"width": 64, "height": 48, "format": "jpeg", "orientation": 1}
+    assert seen.std() > 5
+
+
+def test_ycck(client):
+    """CMYK with Adobe's transform 2: the inks travel as YCC."""
+    file = bytearray(pictures.jpeg(pil(pictures.smooth(64, 48), "CMYK")))
+    at = file.find(b"Adobe")
+    file[at + 11] = 2
+    seen, _ = shown(client, bytes(file))
+    assert numpy.abs(seen - numpy.asarray(Image.open(io.BytesIO(bytes(file))).convert("RGB")).astype(int)).mean() <= 6
+
+
+BMPS = {"24 bit": lambda s: pictures.save(s, "BMP"), "8 bit palette": lambda s: pictures.save(pil(s, "P"), "BMP"), "grey": lambda s: pictures.save(pil(s, "L"), "BMP"),
+        "1 bit": lambda s: pictures.save(pil(s, "1"), "BMP"), "top down": lambda s: top_down(s)}
+
+
+def top_down(scene):
+    file = bytearray(pictures.save(scene, "BMP"))
+    file[22:26] = (-scene.shape[0]).to_bytes(4, "little", signed=True)
+    rows = scene[:, :, ::-1].tobytes()
+    assert scene.shape[1] % 4 == 0
+    return bytes(file[:54]) + rows
+
+
+@pytest.mark.parametrize("name", BMPS)
+def test_bmp(client, scene, name):
+    file = BMPS[name](scene)
+    seen, answer = shown(client, file)
+    assert answer.image["format"] == "bmp"
+    assert numpy.array_equal(seen, numpy.asarray(Image.open(io.BytesIO(file)).convert("RGB")).astype(int))
+
+
+# ---- EXIF ----
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation(client, orientation, order):
+    upright = pictures.smooth(96, 64)
+    seen, answer = shown(client, pictures.oriented(upright, orientation, order))
+    assert answer.image == {"width": 96, "height": 64, "format": "jpeg", "orientation": orientation}
+    assert numpy.abs(seen - upright).max() <= 8
+
+
+def test_box_and_size_follow_the_upright_photo(client):
+    upright = explain(client, pictures.oriented(pictures.smooth(96, 64), 1), include="none")
+    turned = explain(client, pictures.oriented(pictures.smooth(96, 64), 6), include="none")
+    assert upright.input == turned.input
+    assert turned.first.class_id == upright.first.class_id
+    assert turned.first.box["x"] + turned.first.box["width"] <= 96 and turned.first.box["y"] + turned.first.box["height"] <= 64
+
+
+def entry(tag, kind, count, value):
+    return tag, kind, count, value.ljust(4, b"\0")
+
+
+DAMAGED = {
+    "orientation 0": pictures.exif(0), "orientation 9": pictures.exif(9), "orientation 65535": pictures.exif(65535), "empty": b"", "name alone": b"Exif\0\0", "no IFD": b"Exif\0\0II*\0",
+    "IFD outside": pictures.exif(6, ifd=0x7FFFFFF0), "IFD at -8": pictures.exif(6, ifd=0xFFFFFFF8), "IFD in header": pictures.exif(6, ifd=0), "IFD odd": pictures.exif(6, ifd=7),
+    "cut": pictures.exif(6)[:20], "cut in entry": pictures.exif(6)[:30], "wrong magic": pictures.exif(6).replace(b"*", b"+", 1), "order XX": pictures.exif(6).replace(b"II", b"XX", 1),
+    "65535 entries": pictures.exif(6)[:14] + b"\xff\xff", "type long text": pictures.exif(6, entries=[entry(0x0112, 2, 1, b"\6")]),
+    "count 0": pictures.exif(6, entries=[entry(0x0112, 3, 0, b"\6")]), "count 2^32-1": pictures.exif(6, entries=[entry(0x0112, 3, 0xFFFFFFFF, b"\6")]),
+    "loop": pictures.exif(1)[:-4] + (8).to_bytes(4, "little"),
+}
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_exif_is_no_exif(client, name):
+    upright = pictures.smooth(64, 48)
+    file = pictures.with_segment(pictures.jpeg(upright, quality=100, subsampling=0), 0xE1, DAMAGED[name])
+    seen, answer = shown(client, file)
+    if answer.image["orientation"] == 1:
+        assert numpy.abs(seen - upright).max() <= 8
+    else:  # an odd count is forgiven by many readers; nothing else is
+        assert name.startswith(("count", "IFD odd")) and answer.image["orientation"] == 6
+
+
+def test_exif_after_other_segments_and_not_first_app1(client):
+    stored = numpy.ascontiguousarray(pictures.STORED[8](pictures.smooth(64, 48)))
+    file = pictures.jpeg(stored, quality=100, subsampling=0)
+    file = pictures.with_segment(pictures.with_segment(file, 0xE1, pictures.exif(8)), 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
+    _, answer = shown(client, pictures.with_segment(file, 0xFE, b"comment"))
+    assert answer.image["orientation"] == 8 and answer.image["width"] == 64
