@@ -14,7 +14,7 @@ struct forward {
   int threads, height, width;   /* of the plan; 0: none */
   int(*shape)[2];               /* [nodes] */
   step *steps;                  /* [layers] */
-  size_t *place, *end;          /* [layers]: of its plane in the arena, in floats */
+  size_t *place, *end, *common; /* [layers]: of its plane, and of what its phases share, in the arena, in floats */
   int *last_use;                /* [layers] */
   float *arena;                 /* the picture, the planes, then each thread's scratch */
   size_t arena_floats, scratch; /* scratch: of one thread */
@@ -27,12 +27,12 @@ static float *arena_map(size_t floats) {
   return p == MAP_FAILED ? NULL : p;
 }
 
-/* The lowest place for `size` floats that overlaps no plane still needed at layer i. */
-static size_t find_place(const forward *f, int i, size_t from, size_t size) {
+/* The lowest place for `size` floats, from `from` on, that overlaps none of the first i planes that layer `needed` or a later one reads. */
+static size_t find_place(const forward *f, int i, int needed, size_t from, size_t size) {
   for (bool moved = true; moved;) {
     moved = false;
     for (int j = 0; j < i; j++)
-      if (f->last_use[j] >= i && from < f->end[j] && f->place[j] < from + size) {
+      if (f->last_use[j] >= needed && from < f->end[j] && f->place[j] < from + size) {
         from = f->end[j];
         moved = true;
       }
@@ -69,9 +69,12 @@ static cam_code lay_out(forward *f, int height, int width, size_t *floats, cam_e
     l->type->plan(net, s, f->threads);
     if (s->scratch > f->scratch) f->scratch = s->scratch;
     size_t size = rounded((size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride);
-    f->place[i] = find_place(f, i, picture, size);
+    f->place[i] = find_place(f, i, i, picture, size);
     f->end[i] = f->place[i] + size;
     if (f->end[i] > top) top = f->end[i];
+    if (!s->shared) continue;
+    f->common[i] = find_place(f, i + 1, i, picture, rounded(s->shared)); /* clear of this layer's inputs and output */
+    if (f->common[i] + rounded(s->shared) > top) top = f->common[i] + rounded(s->shared);
   }
   f->scratch = rounded(f->scratch);
   *floats = top + f->scratch * (size_t)f->threads;
@@ -103,10 +106,11 @@ cam_code forward_create(const network *net, cam_team *team, forward **out, cam_e
   f->steps = calloc(layers, sizeof *f->steps);
   f->place = calloc(layers, sizeof *f->place);
   f->end = calloc(layers, sizeof *f->end);
+  f->common = calloc(layers, sizeof *f->common);
   f->last_use = calloc(layers, sizeof *f->last_use);
   f->mean = calloc((size_t)network_stride(net, net->layers[net->features].channels), sizeof *f->mean);
   cam_code code = CAM_OK;
-  if (!f->shape || !f->steps || !f->place || !f->end || !f->last_use || !f->mean) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a worker of %s", graph->name);
+  if (!f->shape || !f->steps || !f->place || !f->end || !f->common || !f->last_use || !f->mean) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a worker of %s", graph->name);
   if (!code) find_last_uses(f);
   int side = graph->height < graph->width ? graph->height : graph->width;
   const int ends[3][2] = {{graph->height, graph->width}, {side, graph->max_side}, {graph->max_side, side}};
@@ -128,6 +132,7 @@ void forward_free(forward *f) {
   free(f->steps);
   free(f->place);
   free(f->end);
+  free(f->common);
   free(f->last_use);
   free(f->mean);
   free(f);
@@ -150,6 +155,7 @@ cam_code forward_plan(forward *f, int height, int width, float **input, cam_erro
       const layer *l = &f->net->layers[i];
       step *s = &f->steps[i];
       s->out = f->arena + f->place[i];
+      s->common = f->arena + f->common[i];
       for (int k = 0; k < l->n_inputs; k++) s->in[k] = l->inputs[k] == GRAPH_INPUT ? f->arena : f->arena + f->place[l->inputs[k]];
       s->residual = l->residual >= 0 ? f->arena + f->place[l->residual] : NULL;
     }
@@ -162,10 +168,10 @@ cam_code forward_plan(forward *f, int height, int width, float **input, cam_erro
 
 static float *scratch_of(const forward *f, int thread) { return f->arena + f->arena_floats - f->scratch * (size_t)(thread + 1); }
 
-typedef struct run_call { const forward *f; const step *s; } run_call;
+typedef struct run_call { const forward *f; const step *s; int phase; } run_call;
 static void run_piece(void *closure, int piece, int thread) {
   const run_call *call = closure;
-  call->s->l->type->run(call->f->net, call->s, piece, scratch_of(call->f, thread));
+  call->s->l->type->run(call->f->net, call->s, call->phase, piece, scratch_of(call->f, thread));
 }
 
 static void run_classes(void *closure, int piece, int thread) {
@@ -179,10 +185,11 @@ static void run_classes(void *closure, int piece, int thread) {
 
 void forward_run(forward *f, float *logits) {
   const network *net = f->net;
-  for (int i = 0; i < net->n_layers; i++) {
-    run_call call = {f, &f->steps[i]};
-    team_for(f->team, call.s->pieces, run_piece, &call);
-  }
+  for (int i = 0; i < net->n_layers; i++)
+    for (int phase = 0; phase < 2; phase++) {
+      run_call call = {f, &f->steps[i], phase};
+      team_for(f->team, call.s->pieces[phase], run_piece, &call);
+    }
   const step *features = &f->steps[net->features];
   net->k->average(features->out, features->out_height * features->out_width, features->out_stride, f->mean);
   f->logits = logits;

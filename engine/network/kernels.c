@@ -185,6 +185,81 @@ static void depthwise(const float *const *rows, int height, int breadth, int str
     }
 }
 
+/* ---- Winograd F(4x4,3x3): a tile is 36 vectors, so the compiler keeps a row or a column in registers and the rest on the stack ---- */
+
+INLINE void transform_input(const vec d[6], vec out[6]) { /* one application of B^T */
+  vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], outer = d[4] - d[2], inner = 2 * (d[3] - d[1]);
+  out[0] = 4 * d[0] - 5 * d[2] + d[4];
+  out[1] = even + odd;
+  out[2] = even - odd;
+  out[3] = outer + inner;
+  out[4] = outer - inner;
+  out[5] = 4 * d[1] - 5 * d[3] + d[5];
+}
+
+INLINE void transform_output(const vec m[6], vec out[4]) { /* one application of A^T */
+  vec near = m[1] + m[2], near_odd = m[1] - m[2], far = m[3] + m[4], far_odd = m[3] - m[4];
+  out[0] = m[0] + near + far;
+  out[1] = near_odd + 2 * far_odd;
+  out[2] = near + 4 * far;
+  out[3] = near_odd + 8 * far_odd + m[5];
+}
+
+static void winograd_input(const float *const *cell, int channels, float *v, ptrdiff_t plane) {
+  for (int c = 0; c < channels; c += W) {
+    vec half[6][6]; /* [column][row] */
+#pragma GCC unroll 6
+    for (int j = 0; j < 6; j++) {
+      vec d[6];
+#pragma GCC unroll 6
+      for (int i = 0; i < 6; i++) d[i] = load(cell[i * 6 + j] + c);
+      transform_input(d, half[j]);
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++) {
+      vec d[6], out[6];
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) d[j] = half[j][i];
+      transform_input(d, out);
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) store(v + (i * 6 + j) * plane + c, out[j]);
+    }
+  }
+}
+
+static void winograd_output(const float *m, ptrdiff_t plane, int channels, const float *bias, const float *const *residual, float *const *out, int pool, epilogue finish) {
+  const vec low = splat(finish.low), high = splat(finish.high);
+  for (int c = 0; c < channels; c += W) {
+    vec half[6][4], cells[4][4], first = load(bias + c); /* half: [column][row] */
+#pragma GCC unroll 6
+    for (int j = 0; j < 6; j++) {
+      vec in[6];
+#pragma GCC unroll 6
+      for (int i = 0; i < 6; i++) in[i] = load(m + (i * 6 + j) * plane + c);
+      transform_output(in, half[j]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+      vec in[6];
+#pragma GCC unroll 6
+      for (int j = 0; j < 6; j++) in[j] = half[j][i];
+      transform_output(in, cells[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) {
+        cells[i][j] += first;
+        if (residual && out[i * 4 + j]) cells[i][j] += load(residual[i * 4 + j] + c);
+        cells[i][j] = clamp(cells[i][j], low, high);
+        if (!pool && out[i * 4 + j]) store(out[i * 4 + j] + c, cells[i][j]);
+      }
+    }
+    for (int i = 0; i < 4 && pool; i++) {
+      vec(*at)[4] = &cells[i / 2 * 2];
+      int j = i % 2 * 2;
+      if (out[i]) store(out[i] + c, max(max(at[0][j], at[0][j + 1]), max(at[1][j], at[1][j + 1])));
+    }
+  }
+}
+
 /* ---- pools and sums ---- */
 
 static void max_cells(const float *const *cell, int n, int channels, float *out) {
@@ -220,4 +295,4 @@ static void average(const float *in, int cells, int channels, float *out) {
 }
 
 extern const kernels KERNELS;
-const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, max_cells, mean_cells, combine, average};
+const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, winograd_input, winograd_output, max_cells, mean_cells, combine, average};

@@ -4,20 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int least(int a, int b) { return a < b ? a : b; }
-static int most(int a, int b) { return a > b ? a : b; }
-/* Where part i of n equal parts of `total` begins. */
-static int part(int total, int i, int n) { return (int)((int64_t)total * i / n); }
-
-static float *packed_new(size_t count) {
+float *packed_new(size_t count) {
   size_t bytes = (count * sizeof(float) + 127) / 64 * 64;
   float *p = aligned_alloc(64, bytes);
   if (p) memset(p, 0, bytes);
   return p;
 }
 
-/* Room for `weights` packed floats, all 0, and the bias, padded with 0. */
-static cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error) {
+cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error) {
   l->weight = packed_new(weights);
   l->bias = packed_new((size_t)network_stride(net, l->channels));
   if (!l->weight || !l->bias) return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory for %zu packed weights", l->node->name, weights);
@@ -66,7 +60,7 @@ static void product_plan(const network *net, step *s, int threads) {
   int for_threads = threads > 1 ? least(2 * threads, most(1, rows / (3 * tile))) : 1;
   s->split[0] = least(most(for_cache, for_threads), most(1, rows / tile));
   s->split[1] = s->split[0] >= threads ? 1 : least(panels, (2 * threads + s->split[0] - 1) / s->split[0]);
-  s->pieces = s->split[0] * s->split[1];
+  s->pieces[0] = s->split[0] * s->split[1];
   s->scratch = is_plain(s->l->node) && s->l->groups == 1 ? 0 : (size_t)(4 * tile) * (size_t)s->l->depth;
 }
 
@@ -95,7 +89,8 @@ static void gather(const step *s, int group, int first, int n, float *out) {
   }
 }
 
-static void product_run(const network *net, const step *s, int piece, float *scratch) {
+static void product_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  (void)phase;
   const layer *l = s->l;
   int rows = s->out_height * s->out_width, panel = 2 * net->k->width, columns = product_columns(net, l), per_group = (columns + panel - 1) / panel;
   int begin = part(rows, piece % s->split[0], s->split[0]), end = part(rows, piece % s->split[0] + 1, s->split[0]);
@@ -134,18 +129,19 @@ static int ring_row(const step *s) { return ((s->out_width - 1) * s->l->node->st
 
 static void depthwise_plan(const network *net, step *s, int threads) {
   (void)net;
-  s->pieces = least(s->out_height, threads > 1 ? 2 * threads : 1);
+  s->pieces[0] = least(s->out_height, threads > 1 ? 2 * threads : 1);
   s->scratch = (size_t)(s->l->node->kernel[0] + 1) * (size_t)ring_row(s);
 }
 
-static void depthwise_run(const network *net, const step *s, int piece, float *scratch) {
+static void depthwise_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  (void)phase;
   const cam_node *node = s->l->node;
   int height = node->kernel[0], channels = s->out_stride, row = ring_row(s), made = INT32_MIN;
   int copied = least(s->in_width, row / channels - s->left); /* cells of an input row that any kernel sees */
   float *zero = scratch + (ptrdiff_t)height * row;
   const float *rows[64];
   memset(scratch, 0, s->scratch * sizeof *scratch);
-  for (int y = part(s->out_height, piece, s->pieces); y < part(s->out_height, piece + 1, s->pieces); y++) {
+  for (int y = part(s->out_height, piece, s->pieces[0]); y < part(s->out_height, piece + 1, s->pieces[0]); y++) {
     int top = y * node->stride[0] - s->top;
     for (int i = 0; i < height; i++) {
       int yy = top + i;
@@ -169,15 +165,16 @@ static bool is_pool(const network *net, const cam_node *node) { return (void)net
 
 static void by_rows(const network *net, step *s, int threads) {
   (void)net;
-  s->pieces = least(s->out_height, threads > 1 ? 2 * threads : 1);
+  s->pieces[0] = least(s->out_height, threads > 1 ? 2 * threads : 1);
   s->scratch = 0;
 }
 
-static void pool_run(const network *net, const step *s, int piece, float *scratch) {
+static void pool_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  (void)phase;
   const cam_node *node = s->l->node;
   const float *cell[64 * 64];
   (void)scratch;
-  for (int y = part(s->out_height, piece, s->pieces); y < part(s->out_height, piece + 1, s->pieces); y++)
+  for (int y = part(s->out_height, piece, s->pieces[0]); y < part(s->out_height, piece + 1, s->pieces[0]); y++)
     for (int x = 0; x < s->out_width; x++) {
       int top = y * node->stride[0] - s->top, left = x * node->stride[1] - s->left, n = 0;
       for (int i = most(0, -top); i < least(node->kernel[0], s->in_height - top); i++)
@@ -191,9 +188,9 @@ static void pool_run(const network *net, const step *s, int piece, float *scratc
 
 static bool is_concat(const network *net, const cam_node *node) { return (void)net, node->op == OP_CONCAT; }
 
-static void concat_run(const network *net, const step *s, int piece, float *scratch) {
-  (void)net, (void)scratch;
-  int begin = part(s->out_height, piece, s->pieces) * s->out_width, end = part(s->out_height, piece + 1, s->pieces) * s->out_width;
+static void concat_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  (void)net, (void)phase, (void)scratch;
+  int begin = part(s->out_height, piece, s->pieces[0]) * s->out_width, end = part(s->out_height, piece + 1, s->pieces[0]) * s->out_width;
   for (int m = begin; m < end; m++) {
     float *out = s->out + (ptrdiff_t)m * s->out_stride;
     int c = 0;
@@ -207,19 +204,21 @@ static void concat_run(const network *net, const step *s, int piece, float *scra
 
 static bool is_elementwise(const network *net, const cam_node *node) { return (void)net, node->op == OP_ADD || node->op == OP_RELU || node->op == OP_RELU6; }
 
-static void elementwise_run(const network *net, const step *s, int piece, float *scratch) {
+static void elementwise_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  (void)phase;
   (void)scratch;
   ptrdiff_t row = (ptrdiff_t)s->out_width * s->out_stride;
-  ptrdiff_t begin = part(s->out_height, piece, s->pieces) * row, end = part(s->out_height, piece + 1, s->pieces) * row;
+  ptrdiff_t begin = part(s->out_height, piece, s->pieces[0]) * row, end = part(s->out_height, piece + 1, s->pieces[0]) * row;
   net->k->combine(s->in[0] + begin, s->l->n_inputs > 1 ? s->in[1] + begin : NULL, (size_t)(end - begin), s->out + begin, s->l->finish);
 }
 
 static const layer_type layer_types[] = {
-  {"depthwise", is_depthwise, depthwise_prepare, depthwise_plan, depthwise_run, false},
-  {"product", any_conv, product_prepare, product_plan, product_run, true},
-  {"pool", is_pool, NULL, by_rows, pool_run, false},
-  {"elementwise", is_elementwise, NULL, by_rows, elementwise_run, false},
-  {"concat", is_concat, NULL, by_rows, concat_run, true},
+  {"depthwise", is_depthwise, depthwise_prepare, depthwise_plan, depthwise_run, false, false},
+  {"winograd", winograd_fits, winograd_prepare, winograd_plan, winograd_run, false, true},
+  {"product", any_conv, product_prepare, product_plan, product_run, true, false},
+  {"pool", is_pool, NULL, by_rows, pool_run, false, false},
+  {"elementwise", is_elementwise, NULL, by_rows, elementwise_run, false, false},
+  {"concat", is_concat, NULL, by_rows, concat_run, true, false},
 };
 
 const layer_type *layer_type_for(const network *net, const cam_node *node) {

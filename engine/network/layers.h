@@ -9,4 +9,20 @@ const layer_type *layer_type_for(const network *net, const cam_node *node);
 /* Joins planes along channels; of one plane: a copy with padded cells. */
 const layer_type *layer_type_concat(void);
 
+/* ---- for the files that hold layer types ---- */
+static inline int least(int a, int b) { return a < b ? a : b; }
+static inline int most(int a, int b) { return a > b ? a : b; }
+/* Where part i of n equal parts of `total` begins. */
+static inline int part(int total, int i, int n) { return (int)((int64_t)total * i / n); }
+/* `count` floats, 0, on a boundary of 64 bytes; NULL: no memory. */
+float *packed_new(size_t count);
+/* Room in the layer for `weights` packed floats, all 0, and the bias, padded with 0. */
+cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error);
+
+/* winograd.c */
+bool winograd_fits(const network *net, const cam_node *node);
+cam_code winograd_prepare(const network *net, layer *l, cam_error *error);
+void winograd_plan(const network *net, step *s, int threads);
+void winograd_run(const network *net, const step *s, int phase, int piece, float *scratch);
+
 #endif

@@ -26,7 +26,23 @@ static int uses(const cam_graph *graph, int index) {
 /* May node i, whose k-th input is the output of layer l, be fused into l? Only into a convolution that is not finished, whose output
  * nobody else reads. */
 static bool fusible(const network *net, const layer *l, const cam_node *node, int k) {
-  return l->node->op == OP_CONV && l->finish.low == no_activation.low && uses(net->graph, node->inputs[k]) == 1;
+  return l->node->op == OP_CONV && l->finish.low == no_activation.low && !l->pool && uses(net->graph, node->inputs[k]) == 1;
+}
+
+static bool is_halving_pool(const cam_node *node) {
+  return node->op == OP_MAX_POOL && node->kernel[0] == 2 && node->kernel[1] == 2 && node->stride[0] == 2 && node->stride[1] == 2 && node->padding == PAD_EXPLICIT &&
+         !node->pads[0] && !node->pads[1] && !node->pads[2] && !node->pads[3];
+}
+
+static bool fuse_pool(network *net, int i, int *at) {
+  const cam_node *node = &net->graph->nodes[i];
+  if (!is_halving_pool(node) || node->inputs[0] < 0) return false;
+  layer *l = &net->layers[at[node->inputs[0]]];
+  if (!l->type->pools || l->pool || l->residual != NO_RESIDUAL || uses(net->graph, node->inputs[0]) != 1) return false;
+  l->pool = true;
+  l->last = node;
+  at[i] = at[node->inputs[0]];
+  return true;
 }
 
 /* Fuses node i into the layer of one of its inputs, if that can be; at[] maps nodes to layers. */
@@ -71,7 +87,7 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
     const cam_node *node = &graph->nodes[i];
     if (node->op == OP_GAP) net->features = node->inputs[0] < 0 ? GRAPH_INPUT : at[node->inputs[0]];
     if (node->op == OP_FC) net->fc_weight = node->weight, net->fc_bias = node->bias;
-    if (node->op == OP_GAP || node->op == OP_FC || fuse(net, i, at)) continue;
+    if (node->op == OP_GAP || node->op == OP_FC || fuse(net, i, at) || fuse_pool(net, i, at)) continue;
     layer l = {.node = node, .last = node, .n_inputs = node->n_inputs, .residual = NO_RESIDUAL, .channels = node->channels, .finish = activation(node->op)};
     l.type = layer_type_for(net, node);
     for (int n = 0; n < node->n_inputs; n++)

@@ -11,14 +11,16 @@ typedef struct network network;
 typedef struct layer layer;
 typedef struct step step;
 
-/* One way to compute a layer: a row of layer_types (layers.c), the first that fits is taken. */
+/* One way to compute a layer: a row of layer_types (layers.c), the first that fits is taken. A layer runs in one or two phases, each cut
+ * into pieces that the team takes in any order. */
 typedef struct layer_type {
   const char *name;
   bool (*fits)(const network *net, const cam_node *node);
   cam_code (*prepare)(const network *net, layer *l, cam_error *error); /* packs weights; NULL: has none */
   void (*plan)(const network *net, step *s, int threads);                   /* sets pieces and scratch */
-  void (*run)(const network *net, const step *s, int piece, float *scratch);
+  void (*run)(const network *net, const step *s, int phase, int piece, float *scratch);
   bool reads_picture; /* can read cells that are not padded to the vector width */
+  bool pools;         /* can end in a max_pool of 2x2, stride 2 (layer.pool) */
 } layer_type;
 
 struct layer {
@@ -29,6 +31,7 @@ struct layer {
   int residual;                          /* layer whose output is added before `finish`, or NO_RESIDUAL */
   int channels;                          /* of the output, without padding */
   epilogue finish;
+  bool pool;                             /* the sums, finished, are pooled 2x2 */
   int groups, depth;                     /* conv: groups after merging, products per output = kernel cells x channels of a group */
   float *weight, *bias;                  /* packed; owned */
 };
@@ -42,9 +45,11 @@ struct step {
   int in_height, in_width, out_height, out_width, out_stride;
   int top, left;   /* padding before */
   float *out;      /* [out_height,out_width,out_stride] */
-  int pieces;      /* independent parts of the work; how many does not change the result */
+  int pieces[2];   /* of each phase: independent parts of its work; how many does not change the result; 0: no such phase */
   int split[2];    /* what a piece is; the layer's own */
   size_t scratch;  /* floats that each thread needs */
+  size_t shared;   /* floats that the phases share */
+  float *common;   /* [shared] */
 };
 
 struct network {

@@ -1,0 +1,141 @@
+/* winograd.c - 3x3 convolution of stride 1 as Winograd's F(4x4,3x3): 36 products for 16 outputs instead of 144.
+ * Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
+ * The plane is cut into tiles of 4x4 outputs. Of a block of tiles: input transform -> 36 products [tiles, C] x [C, K] -> output transform with bias,
+ * residual, activation and pooling. Filters are transformed once, at load: weight[36][panel][C][columns of the panel].
+ * Many tiles: a piece is a block of them and does it all, in scratch that stays in the second-level cache. Few tiles: the filters are what
+ * streams from memory, so that every thread takes other output channels; then the input is transformed first, once for all. */
+#include "layers.h"
+#include <string.h>
+
+enum { TILE = 4, SPAN = TILE + 2, POINTS = SPAN * SPAN, BLOCK_FLOATS = 450000 /* of a block's V and M together */, MIN_BLOCK = 12, MAX_BLOCK = 48 };
+
+bool winograd_fits(const network *net, const cam_node *node) {
+  if (node->op != OP_CONV || node->inputs[0] == GRAPH_INPUT || node->kernel[0] != 3 || node->kernel[1] != 3 || node->stride[0] != 1 || node->stride[1] != 1) return false;
+  int in_group = (int)node->weight->shape[2], out_group = node->channels / node->groups, width = net->k->width;
+  return in_group >= 16 && out_group >= 16 && (node->groups == 1 || (in_group % width == 0 && out_group % (2 * width) == 0));
+}
+
+static int panel_columns(const network *net) { return 2 * net->k->width; }
+static int panels_of(const network *net, const layer *l) { return (network_stride(net, l->channels) + panel_columns(net) - 1) / panel_columns(net); }
+
+cam_code winograd_prepare(const network *net, layer *l, cam_error *error) {
+  static const double G[SPAN][3] = {{1 / 4., 0, 0}, {-1 / 6., -1 / 6., -1 / 6.}, {-1 / 6., 1 / 6., -1 / 6.}, {1 / 24., 1 / 12., 1 / 6.}, {1 / 24., -1 / 12., 1 / 6.}, {0, 0, 1}};
+  int depth = l->depth = (int)l->node->weight->shape[2], columns = network_stride(net, l->channels), panel = panel_columns(net);
+  l->groups = l->node->groups;
+  cam_code code = packed_alloc(net, l, (size_t)POINTS * (size_t)depth * (size_t)columns, error);
+  if (code) return code;
+  const float *from = l->node->weight->data;
+  for (int a = 0; a < depth; a++)
+    for (int k = 0; k < l->channels; k++) {
+      int first = k / panel * panel, n = least(panel, columns - first);
+      float *to = l->weight + (size_t)first * (size_t)depth + (size_t)a * (size_t)n + (size_t)(k - first);
+      double half[SPAN][3];
+      for (int j = 0; j < 3; j++) {
+        double g[3];
+        for (int i = 0; i < 3; i++) g[i] = from[((size_t)(i * 3 + j) * (size_t)depth + (size_t)a) * (size_t)l->channels + (size_t)k];
+        for (int i = 0; i < SPAN; i++) half[i][j] = G[i][0] * g[0] + G[i][1] * g[1] + G[i][2] * g[2];
+      }
+      for (int i = 0; i < SPAN; i++)
+        for (int j = 0; j < SPAN; j++)
+          to[(size_t)(i * SPAN + j) * (size_t)depth * (size_t)columns] = (float)(half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2]);
+    }
+  return CAM_OK;
+}
+
+/* The convolution's own output; the step's is half of it after pooling. */
+static int conv_side(const step *s, int axis) {
+  int out;
+  node_padding(s->l->node, axis, axis ? s->in_width : s->in_height, &out);
+  return out;
+}
+static int tiles_across(const step *s) { return (conv_side(s, 1) + TILE - 1) / TILE; }
+static int tiles_of(const step *s) { return (conv_side(s, 0) + TILE - 1) / TILE * tiles_across(s); }
+
+void winograd_plan(const network *net, step *s, int threads) {
+  int tiles = tiles_of(s), per_tile = POINTS * (s->in_strides[0] + s->out_stride), panels = panels_of(net, s->l);
+  int block = most(MIN_BLOCK, least(MAX_BLOCK, BLOCK_FLOATS / per_tile)), blocks = (tiles + block - 1) / block;
+  if (blocks >= 2 * threads || (threads == 1 && blocks > 1)) { /* many tiles */
+    s->split[0] = (tiles + blocks - 1) / blocks;
+    s->split[1] = 0;
+    s->pieces[0] = blocks;
+    s->scratch = (size_t)s->split[0] * (size_t)per_tile;
+  } else { /* few tiles */
+    s->split[0] = tiles;
+    s->split[1] = 1;
+    s->pieces[0] = least(tiles, threads > 1 ? 4 * threads : 1);
+    s->pieces[1] = least(panels, threads);
+    int most_panels = (panels + s->pieces[1] - 1) / s->pieces[1];
+    s->shared = (size_t)POINTS * (size_t)tiles * (size_t)s->in_strides[0];
+    s->scratch = (size_t)POINTS * (size_t)tiles * (size_t)(most_panels * panel_columns(net));
+  }
+  s->scratch += (size_t)s->in_strides[0]; /* zeros: cells outside the plane */
+}
+
+/* Tiles first..last-1 -> v[36][tiles][C]; zeros: [C]. */
+static void transform_tiles(const network *net, const step *s, int first, int last, float *v, ptrdiff_t plane, float *zeros) {
+  int across = tiles_across(s), stride = s->in_strides[0];
+  memset(zeros, 0, (size_t)stride * sizeof *zeros);
+  for (int t = first; t < last; t++, v += stride) {
+    const float *cell[POINTS];
+    int y = t / across * TILE - s->top, x = t % across * TILE - s->left;
+    for (int i = 0; i < SPAN; i++)
+      for (int j = 0; j < SPAN; j++) {
+        bool inside = y + i >= 0 && y + i < s->in_height && x + j >= 0 && x + j < s->in_width;
+        cell[i * SPAN + j] = inside ? s->in[0] + ((ptrdiff_t)(y + i) * s->in_width + x + j) * stride : zeros;
+      }
+    net->k->winograd_input(cell, stride, v, plane);
+  }
+}
+
+/* m[36][tiles][columns] of panels first_panel.. -> finished output cells of tiles first..last-1. */
+static void finish_tiles(const network *net, const step *s, int first, int last, const float *m, ptrdiff_t plane, int channel, int columns) {
+  int across = tiles_across(s), size = s->l->pool ? TILE / 2 : TILE;
+  for (int t = first; t < last; t++, m += columns) {
+    float *out[TILE * TILE];
+    const float *residual[TILE * TILE];
+    int y = t / across * size, x = t % across * size;
+    for (int i = 0; i < size; i++)
+      for (int j = 0; j < size; j++) {
+        ptrdiff_t at = ((ptrdiff_t)(y + i) * s->out_width + x + j) * s->out_stride + channel;
+        bool inside = y + i < s->out_height && x + j < s->out_width;
+        out[i * size + j] = inside ? s->out + at : NULL;
+        residual[i * size + j] = inside && s->residual ? s->residual + at : NULL;
+      }
+    net->k->winograd_output(m, plane, columns, s->l->bias + channel, s->residual ? residual : NULL, out, s->l->pool, s->l->finish);
+  }
+}
+
+/* The 36 products of n tiles with panels first..last-1, into m[36][n][columns of those panels]. */
+static void multiply(const network *net, const step *s, int n, const float *v, int first, int last, float *m, int m_columns) {
+  static const float no_bias[64] __attribute__((aligned(64)));
+  static const epilogue none = {-__builtin_inff(), __builtin_inff()};
+  const layer *l = s->l;
+  int stride = s->in_strides[0], columns = network_stride(net, l->channels), panel = panel_columns(net), per_group = l->channels / l->groups;
+  for (int t = 0; t < POINTS; t++)
+    for (int p = first; p < last; p++) {
+      int width = least(panel, columns - p * panel), group = l->groups > 1 ? p * panel / per_group : 0;
+      net->k->product(n, l->depth, v + (ptrdiff_t)t * n * stride + group * l->depth, stride,
+                      l->weight + ((size_t)t * (size_t)columns + (size_t)(p * panel)) * (size_t)l->depth, width, no_bias, NULL, 0,
+                      m + (ptrdiff_t)t * n * m_columns + (p - first) * panel, m_columns, none);
+    }
+}
+
+void winograd_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  int tiles = tiles_of(s), stride = s->in_strides[0];
+  float *zeros = scratch + s->scratch - stride;
+  if (!s->split[1]) { /* a block of tiles, all of it */
+    int first = part(tiles, piece, s->pieces[0]), last = part(tiles, piece + 1, s->pieces[0]), n = last - first;
+    float *v = scratch, *m = v + (ptrdiff_t)POINTS * n * stride;
+    transform_tiles(net, s, first, last, v, (ptrdiff_t)n * stride, zeros);
+    multiply(net, s, n, v, 0, panels_of(net, s->l), m, s->out_stride);
+    finish_tiles(net, s, first, last, m, (ptrdiff_t)n * s->out_stride, 0, s->out_stride);
+  } else if (phase == 0) {
+    int first = part(tiles, piece, s->pieces[0]), last = part(tiles, piece + 1, s->pieces[0]);
+    transform_tiles(net, s, first, last, s->common + (ptrdiff_t)first * stride, (ptrdiff_t)tiles * stride, zeros);
+  } else {
+    int panels = panels_of(net, s->l), first = part(panels, piece, s->pieces[1]), last = part(panels, piece + 1, s->pieces[1]), panel = panel_columns(net);
+    int columns = least(last * panel, s->out_stride) - first * panel;
+    multiply(net, s, tiles, s->common, first, last, scratch, columns);
+    finish_tiles(net, s, 0, tiles, scratch, (ptrdiff_t)tiles * columns, first * panel, columns);
+  }
+}
