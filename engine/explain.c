@@ -1,0 +1,370 @@
+/* explain.c - cam_context and cam_explain: the way of a photo through the engine.
+ * Flow: bytes -> decode -> resize -> forward -> class maps -> boxes -> overlay -> PNG.   Thread: one worker a context; every stage
+ * is a parallel loop over its team. What a photo's result is depends on the photo and its parameters alone. */
+#include "cam/box.h"
+#include "cam/class_map.h"
+#include "cam_engine.h"
+#include "model/model.h"
+#include "photo/decode.h"
+#include "photo/resize.h"
+#include "render/overlay.h"
+#include "render/png.h"
+#include "team.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { FIT_SIDE = 512 };
+
+const cam_limits cam_default_limits = {.max_pixels = 50000000, .max_side = 32768, .decode_bytes = (size_t)512 << 20, .max_scans = 100};
+const cam_params cam_default_params = {.top_k = 3, .alpha = 0.5f, .threshold = 0.2f, .colormap = CAM_JET, .size = CAM_SIZE_FIT,
+                                       .resize = CAM_RESIZE_OF_MODEL, .include = CAM_INCLUDE_OVERLAY};
+
+struct cam_context {
+  const cam_model *model;
+  cam_team *team;
+  forward *forward;
+  cam_limits limits;
+  float *logits;     /* [classes] */
+  float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
+  int *components;   /* the same, for map_box */
+};
+
+/* A task on its way. */
+typedef struct item {
+  cam_task *task;
+  cam_photo photo;   /* upright, original size */
+  cam_image input;   /* what the network sees */
+  cam_image canvas;  /* what the overlays are laid on; empty if photo or input is */
+} item;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- context ---- */
+
+cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error) {
+  *out = NULL;
+  cam_context *context = calloc(1, sizeof *context);
+  if (!context) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
+  context->model = model;
+  context->limits = *limits;
+  size_t cells = (size_t)model->graph->max_side * (size_t)model->graph->max_side;
+  context->logits = malloc((size_t)model->info.classes * sizeof *context->logits);
+  context->scaled = malloc(cells * sizeof *context->scaled);
+  context->components = malloc(cells * sizeof *context->components);
+  cam_code code = CAM_OK;
+  if (!context->logits || !context->scaled || !context->components) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
+  if (!code) code = team_create(threads, &context->team, error);
+  if (!code) code = forward_create(model->net, context->team, &context->forward, error);
+  if (code) cam_context_free(context);
+  else *out = context;
+  return code;
+}
+
+void cam_context_free(cam_context *context) {
+  if (!context) return;
+  forward_free(context->forward);
+  team_free(context->team);
+  free(context->components);
+  free(context->scaled);
+  free(context->logits);
+  free(context);
+}
+
+/* ---- stages: each works on one item and leaves items that have failed alone ---- */
+
+static cam_code fail(item *it, cam_stage stage, cam_code code) {
+  it->task->error.code = code;
+  it->task->error.stage = cam_stage_name(stage);
+  return code;
+}
+static bool failed(const item *it) { return it->task->error.code != CAM_OK; }
+
+typedef struct stage_call { cam_context *context; item *items; } stage_call;
+
+static void decode_one(void *closure, int index, int thread) {
+  const stage_call *call = closure;
+  item *it = &call->items[index];
+  cam_task *task = it->task;
+  (void)thread;
+  cam_code code = photo_decode(task->bytes, task->n_bytes, &call->context->limits, &it->photo, &task->error);
+  if (code) fail(it, CAM_STAGE_DECODE, code);
+  task->result.width = it->photo.image.width;
+  task->result.height = it->photo.image.height;
+  task->result.format = it->photo.format;
+  task->result.orientation = it->photo.orientation;
+}
+
+/* The network's input size for a photo: the model's own, or its short side and the long side to the nearest multiple, ties up. */
+static void input_size(const cam_graph *graph, cam_resize resize, int width, int height, int *in_width, int *in_height) {
+  *in_width = graph->width;
+  *in_height = graph->height;
+  if (resize == CAM_STRETCH) return;
+  int side = graph->height < graph->width ? graph->height : graph->width, wide = width > height;
+  int64_t photo_long = wide ? width : height, photo_short = wide ? height : width, multiple = graph->multiple;
+  int64_t longer = (2 * side * photo_long + multiple * photo_short) / (2 * multiple * photo_short) * multiple;
+  if (longer > graph->max_side) longer = graph->max_side;
+  if (longer < side) longer = side;
+  *in_width = wide ? (int)longer : side;
+  *in_height = wide ? side : (int)longer;
+}
+
+static void resize_one(void *closure, int index, int thread) {
+  const stage_call *call = closure;
+  item *it = &call->items[index];
+  cam_task *task = it->task;
+  cam_result *result = &task->result;
+  (void)thread;
+  if (failed(it)) return;
+  const cam_graph *graph = call->context->model->graph;
+  result->resize = task->params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : task->params->resize;
+  input_size(graph, result->resize, result->width, result->height, &result->input_width, &result->input_height);
+  cam_code code = resize_bicubic(&it->photo.image, result->input_width, result->input_height, &it->input, &task->error);
+  if (code) fail(it, CAM_STAGE_RESIZE, code);
+}
+
+/* 8-bit RGB -> what the network sees. */
+static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, float *out) {
+  const int first = graph->bgr ? 2 : 0, last = 2 - first;
+  for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
+    out[0] = ((float)rgb[first] - graph->mean[0]) * graph->scale[0];
+    out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
+    out[2] = ((float)rgb[last] - graph->mean[2]) * graph->scale[2];
+  }
+}
+
+static cam_code forward_one(cam_context *context, item *it) {
+  cam_task *task = it->task;
+  float *input;
+  cam_code code = forward_plan(context->forward, task->result.input_height, task->result.input_width, &input, &task->error);
+  if (code) return fail(it, CAM_STAGE_FORWARD, code);
+  normalize(context->model->graph, it->input.rgb, (size_t)task->result.input_height * (size_t)task->result.input_width, input);
+  forward_run(context->forward, context->logits);
+  for (int c = 0; c < context->model->info.classes; c++)
+    if (!isfinite(context->logits[c]))
+      return fail(it, CAM_STAGE_FORWARD, cam_fail(&task->error, CAM_E_MODEL, "the logit of class %d is not finite", c));
+  return CAM_OK;
+}
+
+/* Is class a before class b in the order of probability? Ties go to the lower class. */
+static bool ranks_before(const float *logits, int a, int b) { return logits[a] > logits[b] || (logits[a] == logits[b] && a < b); }
+
+/* The classes to explain: the top-k by rank, then those asked for that are not among them. */
+static void choose_classes(const cam_params *params, const float *logits, int n_classes, cam_result *result) {
+  for (int c = 0; c < n_classes; c++) { /* insertion into a list of top_k */
+    int at = result->count;
+    while (at > 0 && ranks_before(logits, c, result->predictions[at - 1].class_id)) at--;
+    if (at == params->top_k) continue;
+    if (result->count < params->top_k) result->count++;
+    for (int i = result->count - 1; i > at; i--) result->predictions[i].class_id = result->predictions[i - 1].class_id;
+    result->predictions[at].class_id = c;
+  }
+  for (int i = 0; i < params->n_classes; i++) {
+    int wanted = params->classes[i], known = 0;
+    for (int j = 0; j < result->count; j++) known |= result->predictions[j].class_id == wanted;
+    if (!known) result->predictions[result->count++].class_id = wanted;
+  }
+  double sum = 0, most = logits[result->predictions[0].class_id];
+  for (int c = 0; c < n_classes; c++) sum += exp(logits[c] - most);
+  for (int i = 0; i < result->count; i++) {
+    cam_prediction *p = &result->predictions[i];
+    p->logit = logits[p->class_id];
+    p->probability = (float)(exp(p->logit - most) / sum);
+    p->rank = 1;
+    for (int c = 0; c < n_classes; c++) p->rank += c != p->class_id && ranks_before(logits, c, p->class_id);
+  }
+}
+
+static cam_code map_one(cam_context *context, item *it) {
+  cam_task *task = it->task;
+  cam_result *result = &task->result;
+  const cam_graph *graph = context->model->graph;
+  choose_classes(task->params, context->logits, graph->n_classes, result);
+  forward_map_size(context->forward, &result->map_height, &result->map_width);
+  size_t cells = (size_t)result->map_height * (size_t)result->map_width;
+  result->maps = malloc(cells * (size_t)result->count * sizeof *result->maps);
+  if (!result->maps) return fail(it, CAM_STAGE_CAM, cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count));
+  for (int i = 0; i < result->count; i++) {
+    cam_prediction *p = &result->predictions[i];
+    float *map = result->maps + cells * (size_t)i;
+    forward_class_map(context->forward, p->class_id, map);
+    p->map = map;
+    p->bias = network_bias(context->model->net, p->class_id);
+    map_resize(graph->rule, map, result->map_height, result->map_width, context->scaled, result->input_height, result->input_width);
+    int flat = !map_scale(context->scaled, result->input_height * result->input_width, context->scaled);
+    p->box = map_box(context->scaled, result->input_height, result->input_width, task->params->threshold, flat, result->width, result->height, context->components);
+  }
+  return CAM_OK;
+}
+
+static const cam_image *canvas_of(const item *it) {
+  return it->canvas.rgb ? &it->canvas : it->task->params->size == CAM_SIZE_INPUT ? &it->input : &it->photo.image;
+}
+
+/* Scales the photo to what the overlays are laid on, where that is neither the photo nor the input. */
+static void canvas_one(void *closure, int index, int thread) {
+  const stage_call *call = closure;
+  item *it = &call->items[index];
+  const cam_image *photo = &it->photo.image;
+  (void)thread;
+  if (failed(it) || it->task->params->size != CAM_SIZE_FIT || !(it->task->params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP))) return;
+  int longest = photo->width > photo->height ? photo->width : photo->height;
+  if (longest <= FIT_SIDE) return;
+  int width = (int)floor((double)photo->width * FIT_SIDE / longest + 0.5), height = (int)floor((double)photo->height * FIT_SIDE / longest + 0.5);
+  cam_code code = resize_bicubic(photo, width > 1 ? width : 1, height > 1 ? height : 1, &it->canvas, &it->task->error);
+  if (code) fail(it, CAM_STAGE_RENDER, code);
+}
+
+typedef struct picture { item *it; cam_prediction *prediction; cam_error error; } picture;
+typedef struct render_call { cam_context *context; picture *pictures; } render_call;
+
+static void render_one(void *closure, int index, int thread) {
+  const render_call *call = closure;
+  picture *pic = &call->pictures[index];
+  cam_prediction *p = pic->prediction;
+  const cam_task *task = pic->it->task;
+  const cam_params *params = task->params;
+  const cam_image *canvas = canvas_of(pic->it);
+  size_t n = (size_t)canvas->width * (size_t)canvas->height;
+  float *plane = malloc(n * sizeof *plane);
+  uint8_t *heat = malloc(n), *rgb = params->include & CAM_INCLUDE_OVERLAY ? malloc(3 * n) : NULL;
+  (void)thread;
+  if (!plane || !heat || (params->include & CAM_INCLUDE_OVERLAY && !rgb)) {
+    cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", canvas->width, canvas->height);
+    goto out;
+  }
+  map_resize(call->context->model->graph->rule, p->map, task->result.map_height, task->result.map_width, plane, canvas->height, canvas->width);
+  map_scale_u8(plane, (int)n, heat);
+  free(plane);
+  plane = NULL;
+  cam_code code = CAM_OK;
+  if (rgb) {
+    overlay_blend(canvas->rgb, heat, n, colormap_get(params->colormap), params->alpha, rgb);
+    code = png_encode(rgb, canvas->width, canvas->height, 3, params->base64, &p->overlay, &pic->error);
+  }
+  if (!code && params->include & CAM_INCLUDE_HEATMAP) code = png_encode(heat, canvas->width, canvas->height, 1, params->base64, &p->heatmap, &pic->error);
+out:
+  free(plane);
+  free(heat);
+  free(rgb);
+}
+
+static void render_all(cam_context *context, item *items, int n) {
+  picture pictures[CAM_MAX_TASKS * (CAM_MAX_TOP_K + CAM_MAX_CLASSES)];
+  int count = 0;
+  for (int i = 0; i < n; i++) {
+    if (failed(&items[i]) || !(items[i].task->params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP))) continue;
+    for (int k = 0; k < items[i].task->result.count; k++)
+      pictures[count++] = (picture){&items[i], &items[i].task->result.predictions[k], {CAM_OK, "", NULL}};
+  }
+  render_call call = {context, pictures};
+  team_for(context->team, count, render_one, &call);
+  for (int i = 0; i < count; i++) {
+    if (!pictures[i].error.code || failed(pictures[i].it)) continue;
+    pictures[i].it->task->error = pictures[i].error;
+    fail(pictures[i].it, CAM_STAGE_RENDER, pictures[i].error.code);
+  }
+}
+
+/* ---- the way ---- */
+
+/* Fails what has not failed yet if the deadline is over; adds the time since *since to a stage. */
+static void end_stage(item *items, int n, cam_stage stage, double deadline, double *since, double *stage_ms) {
+  double t = now();
+  if (stage_ms) stage_ms[stage] += (t - *since) * 1e3;
+  *since = t;
+  if (deadline <= 0 || t < deadline || stage + 1 >= CAM_STAGE_COUNT) return;
+  for (int i = 0; i < n; i++)
+    if (!failed(&items[i])) fail(&items[i], stage + 1, cam_fail(&items[i].task->error, CAM_E_DEADLINE, "the deadline passed after the stage %s", cam_stage_name(stage)));
+}
+
+/* As many photos as the team has threads, so that no more of them are in memory at once. */
+static void explain_wave(cam_context *context, cam_task *tasks, int n, double deadline, double *stage_ms) {
+  item items[CAM_MAX_TASKS] = {{0}};
+  stage_call call = {context, items};
+  double since = now();
+  for (int i = 0; i < n; i++) items[i].task = &tasks[i];
+  team_for(context->team, n, decode_one, &call);
+  end_stage(items, n, CAM_STAGE_DECODE, deadline, &since, stage_ms);
+  team_for(context->team, n, resize_one, &call);
+  end_stage(items, n, CAM_STAGE_RESIZE, deadline, &since, stage_ms);
+  for (int i = 0; i < n; i++) {
+    if (!failed(&items[i])) forward_one(context, &items[i]);
+    end_stage(&items[i], 1, CAM_STAGE_FORWARD, deadline, &since, stage_ms);
+    if (!failed(&items[i])) map_one(context, &items[i]);
+    end_stage(&items[i], 1, CAM_STAGE_CAM, deadline, &since, stage_ms);
+  }
+  team_for(context->team, n, canvas_one, &call);
+  render_all(context, items, n);
+  end_stage(items, n, CAM_STAGE_RENDER, deadline, &since, stage_ms);
+  for (int i = 0; i < n; i++) {
+    image_free(&items[i].photo.image);
+    image_free(&items[i].input);
+    image_free(&items[i].canvas);
+    if (failed(&items[i])) cam_result_free(&tasks[i].result);
+  }
+}
+
+void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms) {
+  int wave = team_threads(context->team);
+  if (stage_ms) memset(stage_ms, 0, CAM_STAGE_COUNT * sizeof *stage_ms);
+  for (int i = 0; i < n_tasks; i++) {
+    memset(&tasks[i].result, 0, sizeof tasks[i].result);
+    memset(&tasks[i].error, 0, sizeof tasks[i].error);
+  }
+  for (int i = 0; i < n_tasks; i += wave) explain_wave(context, tasks + i, n_tasks - i < wave ? n_tasks - i : wave, deadline, stage_ms);
+}
+
+void cam_result_free(cam_result *result) {
+  if (!result) return;
+  for (int i = 0; i < result->count; i++) {
+    free(result->predictions[i].overlay.data);
+    free(result->predictions[i].heatmap.data);
+  }
+  free(result->maps);
+  memset(result, 0, sizeof *result);
+}
+
+/* ---- self-test and benchmark, on the made picture ---- */
+
+cam_code cam_self_test(cam_context *context, cam_error *error) {
+  const cam_graph *graph = context->model->graph;
+  float *input;
+  cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
+  if (code) return code;
+  cam_made_input(graph, input);
+  forward_run(context->forward, context->logits);
+  double most = 0;
+  for (int i = 0; i < graph->n_self_test; i++) most = fmax(most, fabs(graph->self_test[i].logit));
+  for (int i = 0; i < graph->n_self_test; i++) {
+    int class_id = graph->self_test[i].class_id;
+    double logit = context->logits[class_id], difference = fabs(logit - graph->self_test[i].logit);
+    if (!(difference <= 1e-3 * most))
+      return cam_fail(error, CAM_E_MODEL, "self-test: the logit of class %d is %.6g; the model file says %.6g (allowed: %.2g off)", class_id, logit, graph->self_test[i].logit, 1e-3 * most);
+  }
+  return CAM_OK;
+}
+
+cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms, cam_error *error) {
+  const cam_graph *graph = context->model->graph;
+  for (int r = 0; r < runs; r++) {
+    double begin = now();
+    for (int b = 0; b < batch; b++) {
+      float *input;
+      cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
+      if (code) return code;
+      if (!r && !b) {
+        cam_made_input(graph, input);
+        begin = now();
+      }
+      forward_run(context->forward, context->logits);
+    }
+    ms[r] = (now() - begin) * 1e3;
+  }
+  return CAM_OK;
+}
