@@ -115,7 +115,7 @@ async function ask(card) {
       throw { title: 'No answer from the server', detail: 'The connection failed or was closed.', again: true,
         advice: file.size > 8e6 ? `At ${bytes(file.size)} the file may be larger than the server takes: try a smaller one.` : 'Check that the server runs, then try again.' };
     }
-    if ((response.status === 429 || response.status === 503) && attempt < RETRIES) {
+    if (response.headers.has('Retry-After') && attempt < RETRIES) { // 429 busy, 503 starting or draining
       await pause(card, response.headers.get('Retry-After'), signal);
       continue;
     }
@@ -131,7 +131,7 @@ function query(more = {}) {
   if (colormap.value !== 'jet') given.set('colormap', colormap.value);
   if (topK.value !== '3') given.set('top_k', topK.value);
   if (resize.value) given.set('resize', resize.value);
-  if (classes.value.trim()) given.set('classes', classes.value.trim().split(/[\s:]/)[0]);
+  if (classes.value.trim() && classes.validity.valid) given.set('classes', classes.value.trim().split(/[\s:]/)[0]);
   return given;
 }
 
@@ -205,7 +205,7 @@ function complain(card, { title = 'Something went wrong on this page', detail, a
   say(`${card.name}: ${[`${title}.`, detail, advice].filter(Boolean).join(' ')}`);
 }
 
-const sentence = (text = '') => text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+const sentence = (text = '') => (/^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + (/[\w)"]$/.test(text) ? '.' : ''); // top_k: ... keeps its name
 const state = (card, text) => { $('.state', card.element).textContent = text; };
 const say = (text) => { $('#say').textContent = text; };
 const ratio = (element, width, height) => element.style.setProperty('--ratio', width / height);
@@ -220,6 +220,8 @@ function blend() {
   alpha.setAttribute('aria-valuetext', `${alpha.value} percent`);
   curl();
 }
+
+const boxes = () => document.body.classList.toggle('boxes', $('#boxes').checked);
 
 function curl() {
   const address = new URL('cam', document.baseURI), given = query(alpha.value === '50' ? {} : { alpha: String(alpha.value / 100) });
@@ -243,18 +245,41 @@ async function copy(button) {
   }
 }
 
-async function classes() { // the names for "Also explain", fetched when they are first wanted
-  form.elements.classes.removeEventListener('focus', classes);
-  const answer = await fetch('labels').then((response) => response.json()).catch(() => []);
-  $('#labels').append(...answer.map(({ class_id: id, label }) => new Option('', `${id}: ${label}`)));
+// "Also explain": the names are fetched when they are first wanted; an index, a WordNet id, a name or a part of one is enough.
+let labels;
+function fetchLabels() {
+  labels ||= fetch('labels').then((response) => response.json()).catch(() => { labels = null; return []; });
+  return labels;
+}
+
+async function offerClasses() {
+  const names = $('#labels'), list = await fetchLabels();
+  if (!names.children.length) names.append(...list.map((entry) => new Option('', classText(entry))));
+}
+
+const classText = ({ class_id: id, label }) => `${id}: ${label}`;
+
+async function findClass(field) { // true: the field is empty or holds a class, written out
+  const wanted = field.value.trim().toLowerCase();
+  const tests = [(entry) => [classText(entry), String(entry.class_id), entry.wnid].some((name) => name.toLowerCase() === wanted),
+    ({ label }) => label.toLowerCase().split(', ').includes(wanted), ({ label }) => label.toLowerCase().includes(wanted)];
+  const list = wanted ? await fetchLabels() : [];
+  const found = tests.map((test) => list.find(test)).find(Boolean);
+  if (found) field.value = classText(found);
+  const fine = !wanted || found || !list.length; // without the list the service decides
+  field.setCustomValidity(fine ? '' : `The network knows no class "${field.value.trim()}".`);
+  if (!fine) say(field.validationMessage);
+  return fine || field.reportValidity();
 }
 
 alpha.addEventListener('input', blend);
 form.addEventListener('submit', (event) => event.preventDefault());
-form.elements.classes.addEventListener('focus', classes);
-form.addEventListener('change', ({ target }) => {
-  if (target === alpha) return;
-  if (target.id === 'boxes') return document.body.classList.toggle('boxes', target.checked);
+form.elements.classes.addEventListener('focus', offerClasses);
+form.elements.classes.addEventListener('input', ({ target }) => target.setCustomValidity(''));
+$('#boxes').addEventListener('change', boxes);
+form.addEventListener('change', async ({ target }) => {
+  if (target === alpha || target.id === 'boxes') return; // these ask nothing
+  if (target.name === 'classes' && !await findClass(target)) return;
   document.body.dataset.colormap = form.elements.colormap.value;
   curl();
   cards.forEach(enqueue);
@@ -277,7 +302,7 @@ document.addEventListener('paste', (event) => {
 });
 
 blend();
-document.body.classList.toggle('boxes', $('#boxes').checked); // a browser may restore fields after a reload
+boxes(); // here too: a browser may restore fields after a reload
 document.body.dataset.colormap = form.elements.colormap.value;
 fetch('version').then((response) => response.json()).then(({ model, version, isa }) => {
   $('#model').textContent = model.name;

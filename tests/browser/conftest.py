@@ -1,0 +1,129 @@
+"""A real browser (Debian's Chromium, headless) on the real page of the real program.
+
+CAMSERVE_URL=http://... tests a service that runs already. Every test also checks, at its end, that the browser asked nobody but that service
+and that its console has no complaint (of the Content-Security-Policy, say) but the statuses that the test expects."""
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "build/browser"
+PATIENCE = 60  # seconds that one answer may take on a loaded machine
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1", "--hide-scrollbars", "--window-size=1280,1000"]
+
+
+@pytest.fixture(scope="session")
+def url():
+    if "CAMSERVE_URL" in os.environ:
+        yield os.environ["CAMSERVE_URL"].rstrip("/")
+        return
+    sys.path.insert(0, str(ROOT / "tests/http"))
+    from server import Server
+    server = Server()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def driver():
+    options = webdriver.ChromeOptions()
+    with tempfile.TemporaryDirectory(prefix="camserve-browser-") as profile:
+        for flag in FLAGS + [f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        driver = webdriver.Chrome(options=options)
+        yield driver
+        driver.quit()
+
+
+class Page:
+    def __init__(self, driver, url):
+        self.driver, self.url = driver, url
+        self.requests, self.finished, self.expected_statuses = [], [], set()
+        self.look()
+        driver.get(url)
+        self.wait(lambda: self.text("#model"))
+
+    # ---- finding and waiting ----
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return self.one(selector).get_attribute("textContent").strip()
+
+    def js(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def wait(self, condition):
+        return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(lambda _: condition())
+
+    def look(self, width=1280, height=1000, dark=False, touch=False):
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": touch})
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touch})
+
+    def shot(self, name):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(SHOTS / f"{name}.png"))
+
+    # ---- photos in ----
+    def pick(self, *paths, settle=True):
+        self.one("#pick").send_keys("\n".join(map(str, paths)))
+        if settle:
+            self.settle(len(paths))
+
+    def drop(self, *paths):
+        """What a person does with the mouse: enter, over, drop, with files of the file system."""
+        data = {"items": [], "files": [str(p) for p in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            if kind == "drop":
+                self.wait(lambda: self.js("return document.body.classList.contains('dragging')"))
+            self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 700, "data": data})
+        self.settle(len(paths))
+
+    def settle(self, cards):
+        """Until there are so many cards and none is busy."""
+        self.wait(lambda: len(self.all(".card")) == cards and not self.all(".card[aria-busy=true]"))
+
+    # ---- what went over the wire ----
+    def read_log(self):
+        for line in self.driver.get_log("performance"):
+            event = json.loads(line["message"])["message"]
+            if event["method"] == "Network.requestWillBeSent":
+                self.requests.append((event["params"]["requestId"], event["params"]["request"]["method"], event["params"]["request"]["url"], event["params"]["timestamp"]))
+            elif event["method"] == "Network.loadingFinished":
+                self.finished.append((event["params"]["requestId"], event["params"]["timestamp"]))
+
+    def posts(self):
+        """URLs of the requests for explanations so far."""
+        self.read_log()
+        return [address for _, method, address, _ in self.requests if method == "POST"]
+
+
+@pytest.fixture
+def page(driver, url):
+    driver.get("about:blank")
+    driver.get_log("performance"), driver.get_log("browser")
+    page = Page(driver, url)
+    yield page
+    page.read_log()
+    assert page.requests
+    elsewhere = [address for _, _, address, _ in page.requests if not address.startswith((url + "/", "data:", "blob:" + url, "about:blank"))]
+    assert not elsewhere
+    complaints = [line["message"] for line in driver.get_log("browser")]
+    statuses = {int(found[1]) for message in complaints if (found := re.search(r"responded with a status of (\d+)", message))}
+    others = [message for message in complaints if "responded with a status of" not in message]
+    assert not others and statuses == page.expected_statuses
