@@ -9,6 +9,7 @@ FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/t
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libcjson-dev libopenblas-pthread-dev libstb-dev libisal-dev nettle-dev libzip-dev libinih-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check libsubunit-dev curl python3-pytest python3-httpx python3-numpy python3-pil
+BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= -O2 -g
@@ -25,11 +26,11 @@ UNIT    := $(wildcard tests/unit/*.c)
 ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test unit soak clean deps model
+.PHONY: help run build test test-browser unit soak clean deps model
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  SANITIZE=address|undefined|thread builds into build/SANITIZE (address brings undefined along)."
 	@echo "  Settings reach every target: CAMSERVE_PORT=18080 make run"
 
@@ -41,6 +42,10 @@ build: $B/camserve $(MODEL)  ## build/camserve and models/efficientnet-lite0.saf
 test: build $(FIXTURES)  ## install what is missing, build, run every test
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@tests/run
+
+test-browser: build  ## the demo page in a real browser (installs Chromium); pictures in build/browser
+	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
+	@$(PYTHON) -m pytest -q tests/browser
 
 soak: build $(FIXTURES)  ## 10,000 good and bad requests; memory, descriptors and threads must not grow
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
