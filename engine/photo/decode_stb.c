@@ -106,14 +106,11 @@ cam_code stb_decode(cam_format format, const uint8_t *bytes, size_t n, int chann
   if (n > INT_MAX) return cam_fail(error, CAM_E_BUDGET, "%zu bytes of photo; allowed are %d", n, INT_MAX);
   memset(&budget, 0, sizeof budget);
   budget.limit = limit;
-  if (format == CAM_JPEG) {
-    stbi__context source;
-    stbi__start_mem(&source, bytes, (int)n);
-    *pixels = decode_jpeg(&source, width, height, channels);
-  } else {
-    int stored;
-    *pixels = stbi_load_from_memory(bytes, (int)n, width, height, &stored, channels);
-  }
+  stbi__context source = {0};
+  stbi__start_mem(&source, bytes, (int)n);
+  int stored;
+  if (format == CAM_JPEG) *pixels = decode_jpeg(&source, width, height, channels);
+  else *pixels = stbi__load_and_postprocess_8bit(&source, width, height, &stored, channels);
   if (*pixels) return CAM_OK;
   const char *reason = stbi_failure_reason();
   if (budget.wanted) return cam_fail(error, CAM_E_BUDGET, "decoding needs %zu bytes of memory or more; allowed are %zu", budget.wanted, limit);
