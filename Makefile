@@ -13,8 +13,8 @@ BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= -O2 -g
-ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(WARN) $(SAN) -MMD -MP
 SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE:address=address,undefined) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(WARN) $(SAN) -MMD -MP
 LIBS    := -lmicrohttpd -lcjson -lopenblas -lisal -lnettle -lzip -linih -lm
 
 ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
