@@ -144,7 +144,7 @@ static cam_code forward_one(cam_context *context, item *it) {
   cam_code code = forward_plan(context->forward, task->result.input_height, task->result.input_width, &input, &task->error);
   if (code) return fail(it, CAM_STAGE_FORWARD, code);
   normalize(context->model->graph, it->input.rgb, (size_t)task->result.input_height * (size_t)task->result.input_width, input);
-  forward_run(context->forward, context->logits);
+  forward_run(context->forward, context->logits, NULL);
   for (int c = 0; c < context->model->info.classes; c++)
     if (!isfinite(context->logits[c]))
       return fail(it, CAM_STAGE_FORWARD, cam_fail(&task->error, CAM_E_MODEL, "the logit of class %d is not finite", c));
@@ -338,7 +338,7 @@ cam_code cam_self_test(cam_context *context, cam_error *error) {
   cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
   if (code) return code;
   cam_made_input(graph, input);
-  forward_run(context->forward, context->logits);
+  forward_run(context->forward, context->logits, NULL);
   double most = 0;
   for (int i = 0; i < graph->n_self_test; i++) most = fmax(most, fabs(graph->self_test[i].logit));
   for (int i = 0; i < graph->n_self_test; i++) {
@@ -362,7 +362,7 @@ cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms
         cam_made_input(graph, input);
         begin = now();
       }
-      forward_run(context->forward, context->logits);
+      forward_run(context->forward, context->logits, NULL);
     }
     ms[r] = (now() - begin) * 1e3;
   }

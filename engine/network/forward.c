@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 enum { CLASSES_A_PIECE = 128, SLACK = 32 /* floats that a kernel may read past a plane */ };
 
@@ -174,6 +175,12 @@ static void run_piece(void *closure, int piece, int thread) {
   call->s->l->type->run(call->f->net, call->s, call->phase, piece, scratch_of(call->f, thread));
 }
 
+static double now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
 static void run_classes(void *closure, int piece, int thread) {
   const forward *f = closure;
   (void)thread;
@@ -183,13 +190,16 @@ static void run_classes(void *closure, int piece, int thread) {
   for (int c = first; c < first + n; c++) f->logits[c] += network_bias(f->net, c);
 }
 
-void forward_run(forward *f, float *logits) {
+void forward_run(forward *f, float *logits, double *layer_ms) {
   const network *net = f->net;
-  for (int i = 0; i < net->n_layers; i++)
+  for (int i = 0; i < net->n_layers; i++) {
+    double begin = layer_ms ? now_ms() : 0;
     for (int phase = 0; phase < 2; phase++) {
       run_call call = {f, &f->steps[i], phase};
       team_for(f->team, call.s->pieces[phase], run_piece, &call);
     }
+    if (layer_ms) layer_ms[i] = now_ms() - begin;
+  }
   const step *features = &f->steps[net->features];
   net->k->average(features->out, features->out_height * features->out_width, features->out_stride, f->mean);
   f->logits = logits;
@@ -205,4 +215,17 @@ void forward_class_map(const forward *f, int class_id, float *map) {
   const step *s = &f->steps[f->net->features];
   int channels = (int)f->net->fc_weight->shape[1];
   blas_matrix_vector(s->out_height * s->out_width, channels, s->out, s->out_stride, f->net->fc_weight->data + (size_t)class_id * (size_t)channels, map);
+}
+
+void forward_layer(const forward *f, int index, layer_cost *cost) {
+  const step *s = &f->steps[index];
+  const layer *l = s->l;
+  int out[2];
+  node_padding(l->node, 0, s->in_height, &out[0]); /* of the operator at its heart: before any pooling */
+  node_padding(l->node, 1, s->in_width, &out[1]);
+  *cost = (layer_cost){.name = l->last ? l->node->name : "picture", .kind = l->type->name, .height = s->out_height, .width = s->out_width, .channels = l->channels};
+  cost->multiply_adds = l->last ? node_multiply_adds(l->node, out[0], out[1]) : 0;
+  cost->weight_bytes = l->weight_count * sizeof(float);
+  for (int k = 0; k < l->n_inputs; k++) cost->plane_bytes += (size_t)s->in_height * (size_t)s->in_width * (size_t)s->in_strides[k] * sizeof(float);
+  cost->plane_bytes += (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride * sizeof(float) * (s->residual ? 2 : 1);
 }

@@ -13,6 +13,7 @@ float *packed_new(size_t count) {
 
 cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error) {
   l->weight = packed_new(weights);
+  l->weight_count = weights;
   l->bias = packed_new((size_t)network_stride(net, l->channels));
   if (!l->weight || !l->bias) return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory for %zu packed weights", l->node->name, weights);
   if (l->node->bias) memcpy(l->bias, l->node->bias->data, (size_t)l->channels * sizeof(float));

@@ -34,6 +34,7 @@ struct layer {
   bool pool;                             /* the sums, finished, are pooled 2x2 */
   int groups, depth;                     /* conv: groups after merging, products per output = kernel cells x channels of a group */
   float *weight, *bias;                  /* packed; owned */
+  size_t weight_count;                   /* floats of weight */
 };
 enum { NO_RESIDUAL = -2 };
 
@@ -73,11 +74,19 @@ cam_code forward_create(const network *net, cam_team *team, forward **out, cam_e
 void forward_free(forward *f); /* NULL is allowed */
 /* Plans for an input of height x width; *input is where the caller then writes [height,width,3] as the network sees it. */
 cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error);
-/* Runs the plan: logits[classes]. */
-void forward_run(forward *f, float *logits);
+/* Runs the plan: logits[classes]. layer_ms[layers] (NULL allowed) gets the time of each layer. */
+void forward_run(forward *f, float *logits, double *layer_ms);
 /* After forward_run: cells of the class maps; map [map height, map width] of a class, mean(map) + bias = logit; its bias. */
 void forward_map_size(const forward *f, int *height, int *width);
 void forward_class_map(const forward *f, int class_id, float *map);
+/* What layer `index` of the plan computes and touches at least once. */
+typedef struct layer_cost {
+  const char *name, *kind;
+  int height, width, channels;  /* of its output */
+  uint64_t multiply_adds;       /* by definition, whatever the method */
+  size_t weight_bytes, plane_bytes; /* packed weights; planes read and written */
+} layer_cost;
+void forward_layer(const forward *f, int index, layer_cost *cost);
 float network_bias(const network *net, int class_id);
 
 #endif
