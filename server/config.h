@@ -20,6 +20,7 @@
   TEXT(api_key, "", "key that POST /cam asks for (Authorization: Bearer or X-API-Key); empty: none") \
   NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \
   NUMBER(max_body_bytes, 20971520, 1024, 1073741824, "bytes of one request body") \
+  NUMBER(bodies_bytes, 1073741824, 1048576, 68719476736, "bytes of all request bodies that are in memory at once; beyond it 429") \
   NUMBER(max_pixels, 50000000, 1, 1000000000, "width x height of one photo") \
   NUMBER(max_side, 32768, 1, 65535, "pixels of one side of a photo") \
   NUMBER(decode_bytes, 536870912, 1048576, 17179869184, "memory one photo may take while it is decoded") \
