@@ -1,0 +1,85 @@
+/* admit.c - what is checked when the headers are complete: the only moment at which a request can be answered before its body was sent.
+ * The checks are a list; the first that fails ends it. Flow: http -> [admit] -> routes or body -> queue. */
+#include "accept.h"
+#include "app.h"
+#include "routes.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+bool head_has_body(const struct head *head) {
+  return head->transfer_encodings || (head->content_length && strtoull(head->content_length, NULL, 10));
+}
+
+/* A body whose length two parties may read differently is how requests are smuggled past a proxy: RFC 9112 sections 6.1 and 6.3. */
+static void check_framing(struct job *job, const struct head *head) {
+  if (head->content_lengths > 1) cam_fail(&job->error, CAM_E_BODY, "Content-Length: given %d times", head->content_lengths);
+  else if (head->transfer_encodings && head->content_lengths) cam_fail(&job->error, CAM_E_BODY, "Content-Length beside Transfer-Encoding");
+  else if (head->transfer_encodings > 1 || (head->transfer_encodings && strcasecmp(head->transfer_encoding, "chunked")))
+    cam_fail(&job->error, CAM_E_BODY, "Transfer-Encoding: \"%.40s\"; only chunked is read", head->transfer_encoding);
+}
+
+static void check_route(struct job *job, const struct head *head) {
+  char allow[32];
+  job->route = route_find(head->method, head->path, allow, &job->error);
+  if (job->error.code == CAM_E_METHOD) {
+    job_answer_problem(job);
+    job_add_header(job, "Allow", allow);
+  } else if (!job->error.code && !job->route->takes_body && head_has_body(head)) cam_fail(&job->error, CAM_E_BODY, "%s takes no body", job->route->path);
+}
+
+/* A key would be checked here: after the route, so that /healthz stays open, and before a byte of the body. */
+
+static void check_phase(struct job *job, const struct head *head) {
+  (void)head;
+  app_phase phase = atomic_load(&job->app->phase);
+  if (phase == APP_STARTING && job->route->needs_model) cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
+  if (phase == APP_DRAINING && job->route->takes_body) cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
+}
+
+static void check_length(struct job *job, const struct head *head) {
+  if (!job->route->takes_body) return;
+  if (!head->content_length && !head->transfer_encodings) {
+    cam_fail(&job->error, CAM_E_LENGTH, "neither Content-Length nor Transfer-Encoding: chunked");
+    return;
+  }
+  uint64_t most = (uint64_t)job->app->config->max_body_bytes;
+  job->declared = head->content_length ? strtoull(head->content_length, NULL, 10) : 0;
+  if (job->declared > most)
+    cam_fail(&job->error, CAM_E_TOO_LARGE, "the body has %llu bytes; allowed are %llu", (unsigned long long)job->declared, (unsigned long long)most);
+}
+
+static void check_room(struct job *job, const struct head *head) {
+  (void)head;
+  struct queue *queue = job->app->queue;
+  if (!job->route->takes_body) return;
+  int waiting = queue_length(queue), most = queue_capacity(queue);
+  if (waiting >= most) cam_fail(&job->error, CAM_E_BUSY, "%d requests wait already; allowed are %d", waiting, most);
+}
+
+static void check_query(struct job *job, const struct head *head) {
+  if (!job->route->takes_body) return;
+  for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
+    params_set(&job->params, job->app->model, head->query[i].name, head->query[i].value, &job->error);
+  if (!job->error.code && head->n_query > HEAD_QUERY) cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; there are %d", head->n_query, PARAM_COUNT);
+}
+
+static void check_accept(struct job *job, const struct head *head) {
+  if (!job->route->takes_body) return;
+  accept_form form = accept_choose(head->accept);
+  job->wants_png = form == ACCEPT_PNG;
+  if (form == ACCEPT_NEITHER) cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: \"%.60s\"; there are application/json and image/png", head->accept);
+}
+
+void admit(struct job *job, const struct head *head) {
+  static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_phase, check_length, check_room, check_query, check_accept};
+  request_id_set(job->id, head->request_id);
+  snprintf(job->method, sizeof job->method, "%s", head->method);
+  snprintf(job->path, sizeof job->path, "%s", head->path);
+  if (strlen(head->path) >= sizeof job->path) job->path[0] = 0;
+  for (size_t i = 0; i < sizeof checks / sizeof *checks && !job->error.code; i++) checks[i](job, head);
+  if (job->error.code || !head->content_type) return;
+  job->content_type = strdup(head->content_type);
+  if (!job->content_type) cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the Content-Type");
+}

@@ -1,0 +1,322 @@
+/* http.c - libmicrohttpd on one side, jobs on the other; the one file that names the library (0.9.75).
+ * Flow: socket -> [http] -> admit -> routes or queue -> worker -> [http] -> socket.   Thread: the library's, a few, with epoll. Nothing is
+ * computed here.
+ *
+ * A job is made at the request line. The library calls handle() at the end of the headers, for each piece of the body, and at the end. It takes an answer at the first and the last of
+ * these calls only, and after an answer at the first it closes the connection. So what is wrong with the headers of a request with a
+ * body is answered at once; without a body it is remembered for the last call, and the connection lives on.
+ *
+ * Hand-over: the connection is suspended BEFORE the job enters the queue, since the worker may be done with it at any moment from then
+ * on. The worker makes the whole answer and resumes the connection; the library then calls handle() once more on the connection's own
+ * thread, and that call queues the answer. (Queuing it from the worker is allowed too, but then two threads touch the connection.)
+ * A suspended connection is neither read nor timed out nor closed by the library, so a job outlives no connection and no connection its job. */
+#include "http.h"
+#include "job.h"
+#include "log.h"
+#include "routes.h"
+#include "watch.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct http {
+  struct app *app;
+  struct MHD_Daemon *daemon;
+  struct watch *watch;
+  int listener, port;
+  bool quiesced;          /* the listener is ours to close */
+  char address[64];
+};
+
+/* ---- what the library knows of a connection ---- */
+
+static struct watched *watched_of(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  return info ? info->socket_context : NULL;
+}
+
+static int socket_of(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info ? info->connect_fd : -1;
+}
+
+static void peer_of(struct MHD_Connection *connection, char *out, size_t room) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  const struct sockaddr *address = info ? info->client_addr : NULL;
+  out[0] = 0;
+  if (address && address->sa_family == AF_INET) inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, out, (socklen_t)room);
+  if (address && address->sa_family == AF_INET6) inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out, (socklen_t)room);
+}
+
+/* ---- answers ---- */
+
+/* Sends job->response, made from job->error where there is none. MHD_NO closes the connection. */
+static enum MHD_Result respond(struct http *http, struct MHD_Connection *connection, struct job *job) {
+  static const struct { const char *name, *value; } always[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cache-Control", "no-store"},
+  };
+  if (!job->response.status) job_answer_problem(job);
+  struct response *response = &job->response;
+  struct metrics *metrics = &http->app->metrics;
+  struct MHD_Response *out = MHD_create_response_from_buffer(response->n, response->body, response->owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+  if (!out) return MHD_NO;
+  response->owned = false; /* the library's now */
+  bool added = MHD_add_response_header(out, "Content-Type", response->type) && MHD_add_response_header(out, "X-Request-Id", job->id);
+  for (size_t i = 0; i < sizeof always / sizeof *always; i++) added &= MHD_add_response_header(out, always[i].name, always[i].value) == MHD_YES;
+  for (int i = 0; i < response->n_headers; i++) added &= MHD_add_response_header(out, response->headers[i].name, response->headers[i].value) == MHD_YES;
+  if (atomic_load(&http->app->phase) == APP_DRAINING) added &= MHD_add_response_header(out, "Connection", "close") == MHD_YES;
+  /* Counted before it is sent, so that a caller who has the answer finds it counted. */
+  metrics_count_request(metrics, route_number(job->route), response->status);
+  if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
+  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
+  enum MHD_Result result = added ? MHD_queue_response(connection, (unsigned)response->status, out) : MHD_NO;
+  MHD_destroy_response(out);
+  return result;
+}
+
+/* ---- the three calls of one request ---- */
+
+static enum MHD_Result take_header(void *closure, enum MHD_ValueKind kind, const char *name, const char *value) {
+  struct head *head = closure;
+  const struct { const char *name; const char **value; int *count; } wanted[] = {
+    {"Accept", &head->accept, NULL}, {"Content-Type", &head->content_type, NULL}, {"X-Request-Id", &head->request_id, NULL},
+    {"Content-Length", &head->content_length, &head->content_lengths}, {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
+  };
+  (void)kind;
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+    if (!strcasecmp(name, wanted[i].name)) {
+      *wanted[i].value = value;
+      if (wanted[i].count) ++*wanted[i].count;
+    }
+  return MHD_YES;
+}
+
+static enum MHD_Result take_query(void *closure, enum MHD_ValueKind kind, const char *name, const char *value) {
+  struct head *head = closure;
+  (void)kind;
+  if (head->n_query < HEAD_QUERY) {
+    head->query[head->n_query].name = name;
+    head->query[head->n_query].value = value ? value : "";
+  }
+  head->n_query++;
+  return MHD_YES;
+}
+
+/* The job is resumed by its worker: from MHD_resume_connection on it belongs to the connection's thread. */
+static void hand_back(struct job *job) { MHD_resume_connection(job->connection); }
+
+/* The request line has come. */
+static void *on_request_line(void *closure, const char *line, struct MHD_Connection *connection) {
+  struct http *http = closure;
+  (void)line;
+  struct job *job = job_new(http->app);
+  if (!job) return NULL;
+  job->began = clock_seconds();
+  job->deadline = job->began + 1e-3 * (double)http->app->config->request_deadline_ms;
+  job->connection = connection;
+  job->socket = socket_of(connection);
+  job->hand_back = hand_back;
+  peer_of(connection, job->peer, sizeof job->peer);
+  watch_until(http->watch, watched_of(connection), job->deadline);
+  return job;
+}
+
+/* The headers have come. */
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *path, const char *method, struct job *job) {
+  struct head head = {.method = method, .path = path};
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, &head);
+  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &head);
+  admit(job, &head);
+  if (!job->error.code || !head_has_body(&head)) return MHD_YES;
+  job->answered_early = true;
+  return respond(http, connection, job);
+}
+
+/* A body that grows past the limit or past its time cannot be answered here: it is closed, and counted. */
+static enum MHD_Result take_body(struct http *http, struct job *job, const char *bytes, size_t n) {
+  struct metrics *metrics = &http->app->metrics;
+  atomic_fetch_add(&metrics->request_bytes, n);
+  job->bytes_in += n;
+  if (clock_seconds() > job->deadline) {
+    metrics_count_refused(metrics, REFUSED_TOO_SLOW);
+    return MHD_NO;
+  }
+  if (job->error.code) return MHD_YES; /* answered when the rest of the body has been read into nothing */
+  if (job_add_body(job, bytes, n, &job->error) != CAM_E_TOO_LARGE) return MHD_YES;
+  metrics_count_refused(metrics, REFUSED_TOO_LARGE);
+  return MHD_NO;
+}
+
+static enum MHD_Result finish(struct http *http, struct MHD_Connection *connection, struct job *job) {
+  if (job->hung_up) return MHD_NO;
+  if (job->response.status || job->error.code) return respond(http, connection, job);
+  if (job->route->make) {
+    job->route->make(job);
+    return respond(http, connection, job);
+  }
+  watch_until(http->watch, watched_of(connection), INFINITY); /* the worker keeps the deadline from here on */
+  job->queued = clock_seconds();
+  MHD_suspend_connection(connection);
+  cam_code code = queue_put(http->app->queue, job);
+  if (!code) return MHD_YES; /* the queue owns the job: not a look at it from here on */
+  if (code == CAM_E_BUSY) cam_fail(&job->error, code, "%d requests wait already; allowed are %d", queue_capacity(http->app->queue), queue_capacity(http->app->queue));
+  else cam_fail(&job->error, code, "the service is draining");
+  MHD_resume_connection(connection); /* handle() is called again and answers the error */
+  return MHD_YES;
+}
+
+static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+                              const char *bytes, size_t *n, void **state) {
+  (void)version;
+  struct job *job = *state;
+  if (!job) return MHD_NO; /* there was no memory for it */
+  if (!job->id[0]) return begin(closure, connection, path, method, job);
+  if (!*n) return finish(closure, connection, job);
+  enum MHD_Result result = take_body(closure, job, bytes, *n);
+  *n = 0;
+  return result;
+}
+
+/* ---- beginnings and ends ---- */
+
+/* The request is over, answered or not. An answer to a body that was not read: the socket is kept for a moment, by a second descriptor. */
+static void on_completed(void *closure, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how) {
+  struct http *http = closure;
+  struct job *job = *state;
+  *state = NULL;
+  if (!job) return;
+  if (job->answered_early && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+    int copy = fcntl(socket_of(connection), F_DUPFD_CLOEXEC, 0);
+    if (copy >= 0) watch_linger(http->watch, copy);
+  }
+  log_request(job, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+  job_free(job);
+  /* The next request on this connection: the library ends idleness, this ends a request line that comes byte by byte. */
+  const config *settings = http->app->config;
+  watch_until(http->watch, watched_of(connection), clock_seconds() + (double)settings->idle_timeout_s + 1e-3 * (double)settings->request_deadline_ms);
+}
+
+static void on_connection(void *closure, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what) {
+  struct http *http = closure;
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    *context = watch_open(http->watch, socket_of(connection));
+    watch_until(http->watch, *context, clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
+  } else {
+    if (watch_close(http->watch, *context)) metrics_count_refused(&http->app->metrics, REFUSED_TOO_SLOW);
+    *context = NULL;
+  }
+}
+
+static void on_log(void *closure, const char *format, va_list arguments) {
+  char text[256];
+  (void)closure;
+  vsnprintf(text, sizeof text, format, arguments);
+  log_event("http", "%s", text);
+}
+
+static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
+
+/* %41 -> A in place. %00 becomes the byte 1, which no route and no value has: a NUL would cut the text there and "/healthz%00x" be /healthz. */
+static size_t unescape(void *closure, struct MHD_Connection *connection, char *text) {
+  (void)closure, (void)connection;
+  char *out = text;
+  for (const char *in = text; *in; in++) {
+    int high = *in == '%' ? hex(in[1]) : -1, low = high >= 0 ? hex(in[2]) : -1;
+    if (low < 0) *out++ = *in;
+    else {
+      *out++ = (char)(high * 16 + low ? high * 16 + low : 1);
+      in += 2;
+    }
+  }
+  *out = 0;
+  return (size_t)(out - text);
+}
+
+/* ---- listening ---- */
+
+static cam_code open_listener(struct http *http, cam_error *error) {
+  const config *settings = http->app->config;
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+  char port[16];
+  snprintf(port, sizeof port, "%d", (int)settings->port);
+  int failed = getaddrinfo(settings->host, port, &hints, &found);
+  if (failed) return cam_fail(error, CAM_E_IO, "host %.60s: %s", settings->host, gai_strerror(failed));
+  int on = 1, socket_error = 0, listener = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(listener, found->ai_addr, found->ai_addrlen) ||
+      listen(listener, SOMAXCONN)) socket_error = errno;
+  bool v6 = found->ai_family == AF_INET6;
+  freeaddrinfo(found);
+  if (socket_error) {
+    if (listener >= 0) close(listener);
+    return cam_fail(error, CAM_E_IO, "cannot listen on %.60s port %s: %s", settings->host, port, strerror(socket_error));
+  }
+  struct sockaddr_storage bound;
+  socklen_t n = sizeof bound;
+  getsockname(listener, (struct sockaddr *)&bound, &n);
+  http->port = ntohs(v6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port : ((struct sockaddr_in *)(void *)&bound)->sin_port);
+  http->listener = listener;
+  char numeric[INET6_ADDRSTRLEN] = "";
+  inet_ntop(bound.ss_family, v6 ? (void *)&((struct sockaddr_in6 *)(void *)&bound)->sin6_addr : (void *)&((struct sockaddr_in *)(void *)&bound)->sin_addr,
+            numeric, sizeof numeric);
+  snprintf(http->address, sizeof http->address, v6 ? "[%s]" : "%s", numeric);
+  return CAM_OK;
+}
+
+cam_code http_start(struct app *app, struct http **out, cam_error *error) {
+  const config *settings = app->config;
+  *out = NULL;
+  struct http *http = calloc(1, sizeof *http);
+  if (!http) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the HTTP server");
+  http->app = app;
+  http->listener = -1;
+  http->watch = watch_start();
+  cam_code code = http->watch ? open_listener(http, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
+  if (code) {
+    http_stop(http);
+    return code;
+  }
+  /* The library wants two threads or more in a pool; none means one thread of its own. */
+  unsigned threads = settings->http_threads > 1 ? (unsigned)settings->http_threads : 0;
+  http->daemon = MHD_start_daemon(
+    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->address[0] == '[' ? MHD_USE_IPv6 : 0), 0, NULL, NULL, handle, http,
+    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it hears of the others' errors */
+    MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_THREAD_POOL_SIZE, threads,
+    MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_ip,
+    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+    MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+    MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+  if (!http->daemon) {
+    http_stop(http);
+    return cam_fail(error, CAM_E_IO, "the HTTP server cannot be started");
+  }
+  *out = http;
+  return CAM_OK;
+}
+
+int http_port(const struct http *http) { return http->port; }
+const char *http_address(const struct http *http) { return http->address; }
+
+/* The listening socket is shut down, so that callers are refused at once instead of waiting in its backlog; it is closed with the server. */
+void http_quiesce(struct http *http) {
+  MHD_quiesce_daemon(http->daemon);
+  http->quiesced = true;
+  shutdown(http->listener, SHUT_RD);
+}
+
+void http_stop(struct http *http) {
+  if (!http) return;
+  if (http->daemon) MHD_stop_daemon(http->daemon);
+  if (http->listener >= 0 && (http->quiesced || !http->daemon)) close(http->listener);
+  watch_stop(http->watch);
+  free(http);
+}

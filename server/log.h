@@ -1,0 +1,13 @@
+/* log.h - one line a request and a few about the service itself, on standard error, as text (name=value) or JSON. Implemented in server/log.c.
+ * Thread: any; a line is one write(2). */
+#ifndef LOG_H
+#define LOG_H
+#include <stdbool.h>
+
+struct job;
+void log_use_json(bool wanted); /* before any thread is started */
+/* completed: the answer was sent to its last byte. Thread: the job's owner. */
+void log_request(const struct job *job, bool completed);
+void log_event(const char *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

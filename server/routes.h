@@ -1,0 +1,35 @@
+/* routes.h - what this server answers to, a table, and the checks that a request passes before its body is read.
+ * Implemented in server/routes.c and server/admit.c. Thread: HTTP threads; touches only its arguments and app. */
+#ifndef ROUTES_H
+#define ROUTES_H
+#include "job.h"
+
+struct route {
+  const char *method, *path; /* path "/assets/..." : everything below /assets/ */
+  void (*make)(struct job *job);    /* makes the answer at once; NULL: the job goes to a worker */
+  bool needs_model;          /* 503 until there is one */
+  bool takes_body;
+};
+
+/* For the metrics: number of a route (NULL: the last, "other") and labels in that order. */
+int route_number(const struct route *route);
+const char *const *route_labels(int *n);
+/* The route of a path. NULL and CAM_E_NOT_FOUND: none; CAM_E_METHOD: it does not answer to this method, and allow (room for 32) is what Allow says. */
+const struct route *route_find(const char *method, const char *path, char *allow, cam_error *error);
+
+/* What is known of a request when its headers are complete. Strings are borrowed; NULL where there is none. */
+enum { HEAD_QUERY = 16 };
+struct head {
+  const char *method, *path;
+  const char *accept, *content_type, *request_id, *content_length, *transfer_encoding;
+  int content_lengths, transfer_encodings;               /* how often the header is there */
+  struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
+  int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */
+};
+/* True if a body follows the headers. */
+bool head_has_body(const struct head *head);
+
+/* Takes over into the job what it needs of the head and checks it. Afterwards job->error says what is wrong, if anything is. */
+void admit(struct job *job, const struct head *head);
+
+#endif

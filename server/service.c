@@ -1,0 +1,200 @@
+/* service.c - the life of `camserve serve`: listen, load, test, be ready, drain, end.
+ * Threads: this one (signals, start and end), HTTP threads, one watching connections, one per worker, the engine's inside each worker.
+ * Memory: the model is loaded once and shared; each worker's arena is made here, before the first request. */
+#include "service.h"
+#include "app.h"
+#include "cam_json.h"
+#include "http.h"
+#include "job.h"
+#include "log.h"
+#include "routes.h"
+#include "version.h"
+#include "worker.h"
+#include <malloc.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#pragma weak cam_cpu_count /* until it is in the engine */
+
+int app_retry_after(struct app *app) {
+  double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->service_s) / (app->teams ? app->teams : 1));
+  return seconds < 1 ? 1 : seconds > 60 ? 60 : (int)seconds;
+}
+
+/* Two workers at once may lose one of two notes: it is an estimate. */
+void app_note_service(struct app *app, double seconds) {
+  double old = atomic_load(&app->service_s);
+  atomic_store(&app->service_s, old > 0 ? old + (seconds - old) / 8 : seconds);
+}
+
+/* ---- the JSON bodies that never change ---- */
+
+static app_text print_and_free(json *tree) {
+  app_text text = {0};
+  text.text = json_print(tree, true, &text.n);
+  json_free(tree);
+  return text;
+}
+
+static app_text labels_text(const cam_model_info *info) {
+  json *tree = json_new_array();
+  for (int i = 0; i < info->classes; i++) {
+    json *item = json_add_object(tree, NULL);
+    json_add_int(item, "class_id", i);
+    json_add_text(item, "wnid", info->class_list[i].wnid);
+    json_add_text(item, "label", info->class_list[i].label);
+  }
+  return print_and_free(tree);
+}
+
+static app_text models_text(const cam_model_info *info) {
+  json *tree = json_new_object(), *model = json_add_object(json_add_array(tree, "models"), NULL);
+  json_add_text(model, "name", info->name);
+  json_add_text(model, "sha256", info->sha256);
+  json *input = json_add_object(model, "input");
+  json_add_int(input, "width", info->width);
+  json_add_int(input, "height", info->height);
+  json_add_text(input, "resize", cam_resize_name(info->resize));
+  json_add_int(model, "classes", info->classes);
+  json_add_int(model, "multiply_adds", (int64_t)info->multiply_adds);
+  return print_and_free(tree);
+}
+
+static app_text version_text(const cam_model_info *info) {
+  json *tree = json_new_object();
+  json_add_text(tree, "version", cam_version);
+  json_add_text(tree, "commit", cam_commit);
+  json_add_text(tree, "isa", info->isa);
+  json_add_text(tree, "openblas", cam_openblas_version());
+  json *model = json_add_object(tree, "model");
+  json_add_text(model, "name", info->name);
+  json_add_text(model, "sha256", info->sha256);
+  return print_and_free(tree);
+}
+
+/* ---- start ---- */
+
+/* glibc gives freed memory back only from the top of a heap, moves its mmap threshold up to 32 MB by itself, and makes an arena per thread:
+ * after a few large photos resident memory would stay high for good. Fixed thresholds keep it flat (mallopt(3)). */
+static void settle_malloc(void) {
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  mallopt(M_ARENA_MAX, 2);
+}
+
+static void choose_teams(struct app *app, const config *settings) {
+  int processors = cam_cpu_count ? cam_cpu_count() : 1;
+  app->threads = settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
+  app->teams = settings->teams ? (int)settings->teams : processors / app->threads;
+  if (app->teams < 1) app->teams = 1;
+}
+
+/* Model, texts, workers: everything between listening and being ready. */
+static cam_code make_ready(struct app *app, cam_model **model, struct workers **workers, cam_error *error) {
+  const config *settings = app->config;
+  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model, error);
+  if (code) return code;
+  const cam_model_info *info = cam_model_get_info(*model);
+  app->model = *model;
+  app->labels = labels_text(info);
+  app->models = models_text(info);
+  app->version = version_text(info);
+  if (!app->labels.text || !app->models.text || !app->version.text) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the lists of labels and models");
+  return workers_start(app, workers, error);
+}
+
+static void print_welcome(const struct app *app, const struct http *http) {
+  const cam_model_info *info = cam_model_get_info(app->model);
+  printf("camserve %s: %s (%s), %d x %d threads, on http://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, http_address(http), http_port(http));
+  printf("curl -F image=@photo.jpg 'http://%s:%d/cam'\n", http_address(http), http_port(http));
+  fflush(stdout);
+}
+
+/* ---- end ---- */
+
+static void leave_at_once(int number) {
+  (void)number;
+  _exit(1);
+}
+
+/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not, and the queue answers 503; then
+ * the workers end, and every connection is resumed. True if nothing was cut off. */
+static bool drain(struct app *app, struct http *http) {
+  double until = clock_seconds() + 1e-3 * (double)app->config->drain_ms;
+  struct timespec when = {(time_t)until, (long)(1e9 * (until - floor(until)))};
+  log_event("service", "draining: at most %lld ms", (long long)app->config->drain_ms);
+  atomic_store(&app->stop_at, until);
+  atomic_store(&app->phase, APP_DRAINING);
+  http_quiesce(http);
+  pthread_mutex_lock(&app->jobs_mutex);
+  int timed_out = 0;
+  while (app->open_jobs && !timed_out) timed_out = pthread_cond_timedwait(&app->jobs_none, &app->jobs_mutex, &when);
+  int left = app->open_jobs;
+  pthread_mutex_unlock(&app->jobs_mutex);
+  log_event("service", "drained: %d requests left", left);
+  return !left;
+}
+
+static bool app_open(struct app *app, const config *settings) {
+  *app = (struct app){.config = settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER};
+  atomic_store(&app->stop_at, INFINITY);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&app->jobs_none, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  choose_teams(app, settings);
+  int unused;
+  route_labels(&unused);
+  app->queue = queue_create((int)settings->queue);
+  return app->queue;
+}
+
+static void app_close(struct app *app) {
+  queue_free(app->queue);
+  free(app->labels.text);
+  free(app->models.text);
+  free(app->version.text);
+  pthread_cond_destroy(&app->jobs_none);
+  pthread_mutex_destroy(&app->jobs_mutex);
+}
+
+int service_run(const config *settings, cam_error *error) {
+  struct app app;
+  struct http *http = NULL;
+  cam_model *model = NULL;
+  struct workers *workers = NULL;
+  bool clean = false;
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, &before); /* every thread that is made from here on inherits this */
+  signal(SIGPIPE, SIG_IGN);
+  settle_malloc();
+  log_use_json(settings->log[0] == 'j');
+
+  if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
+  else if (!http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
+    atomic_store(&app.phase, APP_READY); /* publishes model and texts to the HTTP threads */
+    print_welcome(&app, http);
+    int number;
+    sigwait(&signals, &number);
+    signal(SIGTERM, leave_at_once);
+    signal(SIGINT, leave_at_once);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    clean = drain(&app, http);
+    if (!clean) cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", (long long)settings->drain_ms);
+  }
+
+  if (app.queue) queue_close(app.queue);
+  workers_stop(workers); /* from here on no connection is suspended, or about to be: the queue takes nothing */
+  http_stop(http);
+  cam_model_free(model);
+  app_close(&app);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return clean ? 0 : 1;
+}

@@ -1,0 +1,155 @@
+/* worker.c - a job's way through the engine. Flow: queue -> [worker] -> http.
+ * The worker owns the job from queue_take to hand_back, and makes the whole answer: what is left for the HTTP thread is to send it. */
+#include "worker.h"
+#include "job.h"
+#include "problem.h"
+#include "reply.h"
+#include "request.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+struct worker { struct app *app; cam_context *context; pthread_t thread; };
+struct workers { int contexts, started; struct worker list[]; };
+
+/* A client that has closed its connection shows as an end of file. (One that only shut down its sending side too: it is rare and looks the same.) */
+static bool client_left(int socket) {
+  char byte;
+  ssize_t n = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+/* The first label's overlay as the body itself. */
+static void answer_png(struct job *job, cam_task *task) {
+  const cam_prediction *first = &task->result.predictions[0];
+  const cam_model_info *info = cam_model_get_info(job->app->model);
+  char text[32];
+  job_answer(job, 200, "image/png", (char *)first->overlay.data, first->overlay.size, true);
+  task->result.predictions[0].overlay = (cam_bytes){NULL, 0}; /* the answer owns it now */
+  snprintf(text, sizeof text, "%d", first->class_id);
+  job_add_header(job, "X-Cam-Class-Id", text);
+  job_add_header(job, "X-Cam-Label", info->class_list[first->class_id].label);
+  snprintf(text, sizeof text, "%.9g", (double)first->probability);
+  job_add_header(job, "X-Cam-Probability", text);
+}
+
+static void answer_json(struct job *job, const cam_task *tasks) {
+  size_t n = 0;
+  char *text = reply_text(cam_model_get_info(job->app->model), job->id, tasks, job->photos, job->photos > 1, &job->timing, true, &n);
+  if (text) job_answer(job, 200, "application/json", text, n, true);
+  else cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
+}
+
+/* What image/png can carry is one picture: nothing else is then computed. */
+static cam_code prepare_png(struct job *job) {
+  cam_params *params = &job->params.cam;
+  if (job->photos > 1) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: image/png carries one overlay, but there are %d photos", job->photos);
+  if (!(params->include & CAM_INCLUDE_OVERLAY)) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: image/png, but include is without overlay");
+  params->top_k = 1;
+  params->n_classes = 0;
+  params->include = CAM_INCLUDE_OVERLAY;
+  return CAM_OK;
+}
+
+static void observe(struct job *job) {
+  struct metrics *metrics = &job->app->metrics;
+  metrics_observe(metrics, METRICS_QUEUE, job->timing.queue_ms);
+  metrics_observe(metrics, METRICS_TOTAL, job->timing.total_ms);
+  for (int s = 0; s < CAM_STAGE_COUNT; s++)
+    if (job->timing.stage_ms[s] > 0) metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
+}
+
+static void explain(struct job *job, cam_context *context, const request_photos *photos) {
+  cam_task tasks[CAM_MAX_TASKS] = {0};
+  if (job->wants_png && prepare_png(job)) return;
+  job->params.cam.base64 = !job->wants_png;
+  for (int i = 0; i < photos->n; i++) tasks[i] = (cam_task){.bytes = photos->photos[i].bytes, .n_bytes = photos->photos[i].n, .params = &job->params.cam};
+  cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)), job->timing.stage_ms);
+  job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
+  for (int i = photos->n; i-- > 0;) {
+    if (tasks[i].error.code) continue;
+    job->format = tasks[i].result.format;
+    job->width = tasks[i].result.width;
+    job->height = tasks[i].result.height;
+  }
+  if (photos->n == 1 && tasks[0].error.code) job->error = tasks[0].error;
+  else if (job->wants_png) answer_png(job, &tasks[0]);
+  else answer_json(job, tasks);
+  for (int i = 0; i < photos->n; i++) cam_result_free(&tasks[i].result);
+  observe(job);
+}
+
+static void serve(struct job *job, cam_context *context) {
+  struct app *app = job->app;
+  double now = clock_seconds();
+  job->timing.queue_ms = 1e3 * (now - job->queued);
+  if (client_left(job->socket)) {
+    job->hung_up = true;
+    metrics_count_refused(&app->metrics, REFUSED_CLIENT_LEFT);
+  } else if (now > atomic_load(&app->stop_at)) cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
+  else if (now > job->deadline) {
+    cam_fail(&job->error, CAM_E_DEADLINE, "%.0f ms since the first header, %.0f of them in the queue; allowed are %lld", 1e3 * (now - job->began),
+             job->timing.queue_ms, (long long)app->config->request_deadline_ms);
+  } else {
+    request_photos photos;
+    if (!request_read(job->content_type, job->body, job->n_body, app->model, &job->params, &photos, &job->error)) {
+      job->photos = photos.n;
+      explain(job, context, &photos);
+    }
+    request_photos_free(&photos);
+    app_note_service(app, clock_seconds() - now);
+  }
+  job_drop_body(job); /* the answer may take long to send: the photo is not kept for that */
+  if (job->error.code) job_answer_problem(job);
+}
+
+static void *work(void *argument) {
+  struct worker *worker = argument;
+  struct app *app = worker->app;
+  for (struct job *job; (job = queue_take(app->queue));) {
+    atomic_fetch_add(&app->metrics.workers_busy, 1);
+    serve(job, worker->context);
+    atomic_fetch_sub(&app->metrics.workers_busy, 1);
+    job->hand_back(job); /* not ours any more */
+  }
+  return NULL;
+}
+
+cam_code workers_start(struct app *app, struct workers **out, cam_error *error) {
+  *out = NULL;
+  const config *settings = app->config;
+  cam_limits limits = {.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
+                       .max_scans = (int)settings->max_scans};
+  struct workers *workers = calloc(1, sizeof *workers + (size_t)app->teams * sizeof *workers->list);
+  if (!workers) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d workers", app->teams);
+  cam_code code = CAM_OK;
+  while (!code && workers->contexts < app->teams) {
+    struct worker *worker = &workers->list[workers->contexts];
+    worker->app = app;
+    code = cam_context_create(app->model, app->threads, &limits, &worker->context, error);
+    if (code) break;
+    workers->contexts++;
+    code = cam_self_test(worker->context, error);
+  }
+  for (; !code && workers->started < workers->contexts; workers->started++)
+    if (pthread_create(&workers->list[workers->started].thread, NULL, work, &workers->list[workers->started])) {
+      code = cam_fail(error, CAM_E_NO_MEMORY, "worker %d of %d cannot be started", workers->started + 1, app->teams);
+      break;
+    }
+  if (code) {
+    queue_close(app->queue);
+    workers_stop(workers);
+    return code;
+  }
+  *out = workers;
+  return CAM_OK;
+}
+
+void workers_stop(struct workers *workers) {
+  if (!workers) return;
+  for (int i = 0; i < workers->started; i++) pthread_join(workers->list[i].thread, NULL);
+  for (int i = 0; i < workers->contexts; i++) cam_context_free(workers->list[i].context);
+  free(workers);
+}

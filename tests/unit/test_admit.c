@@ -1,0 +1,226 @@
+/* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters, Accept, ids; and the memory of bodies. */
+#include "app.h"
+#include "job.h"
+#include "routes.h"
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct app app;
+static config settings;
+
+static void open_app(void) {
+  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1};
+  app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_none = PTHREAD_COND_INITIALIZER, .teams = 2};
+  app.queue = queue_create(1);
+  atomic_store(&app.phase, APP_READY);
+}
+static void close_app(void) {
+  ck_assert_int_eq(app.open_jobs, 0);
+  ck_assert_uint_eq(atomic_load(&app.body_bytes), 0);
+  queue_free(app.queue);
+}
+
+static struct head post(void) { return (struct head){.method = "POST", .path = "/cam", .content_length = "10", .content_lengths = 1}; }
+static cam_code admitted(struct head head, char *detail) {
+  struct job *job = job_new(&app);
+  admit(job, &head);
+  cam_code code = job->error.code;
+  if (detail) strcpy(detail, job->error.detail);
+  job_free(job);
+  return code;
+}
+static cam_code at(const char *method, const char *path) { return admitted((struct head){.method = method, .path = path}, NULL); }
+
+START_TEST(routes) {
+  ck_assert_int_eq(admitted(post(), NULL), CAM_OK);
+  const char *good[] = {"/", "/assets/app.js", "/healthz", "/readyz", "/metrics", "/v1/models", "/labels", "/version", "/openapi.json"};
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    ck_assert_int_eq(at("GET", good[i]), CAM_OK);
+    ck_assert_int_eq(at("HEAD", good[i]), CAM_OK);
+    ck_assert_int_eq(at("POST", good[i]), CAM_E_METHOD);
+    ck_assert_int_eq(at("get", good[i]), CAM_E_METHOD);
+  }
+  const char *bad[] = {"", "/cam/", "//", "/healthz\1", "/../healthz", "/assets", "/Healthz", "*", "/healthz/", "healthz"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_int_eq(at("GET", bad[i]), CAM_E_NOT_FOUND);
+  ck_assert_int_eq(at("GET", "/cam"), CAM_E_METHOD);
+  ck_assert_int_eq(at("HEAD", "/cam"), CAM_E_METHOD);
+}
+END_TEST
+
+START_TEST(method_says_allow) {
+  struct job *job = job_new(&app);
+  struct head head = {.method = "PUT", .path = "/labels"};
+  admit(job, &head);
+  ck_assert_int_eq(job->response.status, 405);
+  ck_assert_int_eq(job->response.n_headers, 1);
+  ck_assert_str_eq(job->response.headers[0].name, "Allow");
+  ck_assert_str_eq(job->response.headers[0].value, "GET, HEAD");
+  job_free(job);
+}
+END_TEST
+
+START_TEST(framing) {
+  struct head head = post();
+  head.content_lengths = 2;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
+  head = post();
+  head.transfer_encoding = "chunked";
+  head.transfer_encodings = 1;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
+  head.content_length = NULL;
+  head.content_lengths = 0;
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  ck_assert(head_has_body(&head));
+  head.transfer_encodings = 2;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
+  head.transfer_encodings = 1;
+  head.transfer_encoding = "gzip, chunked";
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
+  struct head get = {.method = "GET", .path = "/healthz", .content_length = "3", .content_lengths = 1};
+  ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
+  get.content_length = "0";
+  ck_assert_int_eq(admitted(get, NULL), CAM_OK);
+  ck_assert(!head_has_body(&get));
+}
+END_TEST
+
+START_TEST(length) {
+  char detail[160];
+  struct head head = post();
+  head.content_length = "1000";
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  head.content_length = "1001";
+  ck_assert_int_eq(admitted(head, detail), CAM_E_TOO_LARGE);
+  ck_assert_str_eq(detail, "the body has 1001 bytes; allowed are 1000");
+  head.content_length = "18446744073709551615";
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_TOO_LARGE);
+  head.content_length = NULL;
+  head.content_lengths = 0;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_LENGTH);
+}
+END_TEST
+
+START_TEST(phase) {
+  atomic_store(&app.phase, APP_STARTING);
+  ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
+  ck_assert_int_eq(at("GET", "/labels"), CAM_E_NOT_READY);
+  ck_assert_int_eq(at("GET", "/healthz"), CAM_OK);
+  atomic_store(&app.phase, APP_DRAINING);
+  ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
+  ck_assert_int_eq(at("GET", "/labels"), CAM_OK);
+}
+END_TEST
+
+START_TEST(room_and_retry_after) {
+  struct job waiting = {0}, *job = job_new(&app);
+  ck_assert_int_eq(app_retry_after(&app), 1);
+  app_note_service(&app, 7);
+  ck_assert_int_eq(app_retry_after(&app), 4); /* one request, two workers, 7 s each */
+  ck_assert_int_eq(queue_put(app.queue, &waiting), CAM_OK);
+  struct head head = post();
+  admit(job, &head);
+  ck_assert_int_eq(job->error.code, CAM_E_BUSY);
+  ck_assert_str_eq(job->error.detail, "1 requests wait already; allowed are 1");
+  job_answer_problem(job);
+  ck_assert_int_eq(job->response.status, 429);
+  ck_assert_str_eq(job->response.headers[0].name, "Retry-After");
+  ck_assert_str_eq(job->response.headers[0].value, "7");
+  ck_assert_uint_eq(atomic_load(&app.metrics.refused[REFUSED_QUEUE_FULL]), 1);
+  app_note_service(&app, 1e6);
+  ck_assert_int_eq(app_retry_after(&app), 60);
+  ck_assert_ptr_eq(queue_take(app.queue), &waiting);
+  job_free(job);
+}
+END_TEST
+
+START_TEST(query_and_accept) {
+  char detail[160];
+  struct head head = post();
+  head.n_query = 1;
+  head.query[0].name = "alpha";
+  head.query[0].value = "NaN";
+  ck_assert_int_eq(admitted(head, detail), CAM_E_PARAMETER);
+  ck_assert_ptr_nonnull(strstr(detail, "alpha"));
+  head.query[0].value = "0.5";
+  head.query[1] = head.query[0];
+  head.n_query = 2;
+  ck_assert_int_eq(admitted(head, detail), CAM_E_PARAMETER);
+  ck_assert_ptr_nonnull(strstr(detail, "alpha: given twice"));
+  head.n_query = 1;
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  head.n_query = 100000;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_PARAMETER);
+  head = post();
+  head.accept = "text/html";
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_NOT_ACCEPTABLE);
+}
+END_TEST
+
+START_TEST(ids) {
+  char id[REQUEST_ID_MAX + 1], other[REQUEST_ID_MAX + 1], longest[REQUEST_ID_MAX + 2];
+  memset(longest, 'a', sizeof longest);
+  longest[REQUEST_ID_MAX + 1] = 0;
+  request_id_set(id, "Az09._-");
+  ck_assert_str_eq(id, "Az09._-");
+  request_id_set(id, longest + 1);
+  ck_assert_str_eq(id, longest + 1);
+  const char *bad[] = {NULL, "", "a b", "a\r\nb", "a\"b", "\xc3\xa4", longest};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    request_id_set(id, bad[i]);
+    request_id_set(other, bad[i]);
+    ck_assert_uint_eq(strlen(id), 32);
+    ck_assert_uint_eq(strspn(id, "0123456789abcdef"), 32);
+    ck_assert_str_ne(id, other);
+  }
+}
+END_TEST
+
+START_TEST(bodies_are_bounded) {
+  cam_error error;
+  char bytes[1000];
+  memset(bytes, 'x', sizeof bytes);
+  struct job *a = job_new(&app), *b = job_new(&app);
+  for (int i = 0; i < 1000; i += 100) ck_assert_int_eq(job_add_body(a, bytes, 100, &error), CAM_OK);
+  ck_assert_uint_eq(a->n_body, 1000);
+  ck_assert_int_eq(job_add_body(b, bytes, 500, &error), CAM_OK);
+  ck_assert_int_eq(job_add_body(b, bytes, 1, &error), CAM_E_BUSY); /* all bodies together */
+  ck_assert_uint_eq(b->n_body, 0);
+  ck_assert_uint_eq(atomic_load(&app.body_bytes), 1000);
+  ck_assert_int_eq(job_add_body(a, bytes, 1, &error), CAM_E_TOO_LARGE);
+  ck_assert_uint_eq(a->n_body, 0);
+  job_free(a);
+  job_free(b);
+}
+END_TEST
+
+START_TEST(headers_are_safe) {
+  struct job *job = job_new(&app);
+  job_add_header(job, "X-Cam-Label", "a\r\nSet-Cookie: \xc3\xa9");
+  ck_assert_str_eq(job->response.headers[0].value, "a??Set-Cookie: ??");
+  for (int i = 0; i < 20; i++) job_add_header(job, "X", "y");
+  ck_assert_int_eq(job->response.n_headers, RESPONSE_HEADERS);
+  job_free(job);
+  job_free(NULL);
+}
+END_TEST
+
+Suite *admit_suite(void);
+Suite *admit_suite(void) {
+  Suite *suite = suite_create("admit");
+  TCase *tcase = tcase_create("admit");
+  tcase_add_checked_fixture(tcase, open_app, close_app);
+  tcase_add_test(tcase, routes);
+  tcase_add_test(tcase, method_says_allow);
+  tcase_add_test(tcase, framing);
+  tcase_add_test(tcase, length);
+  tcase_add_test(tcase, phase);
+  tcase_add_test(tcase, room_and_retry_after);
+  tcase_add_test(tcase, query_and_accept);
+  tcase_add_test(tcase, ids);
+  tcase_add_test(tcase, bodies_are_bounded);
+  tcase_add_test(tcase, headers_are_safe);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}

@@ -1,0 +1,72 @@
+/* test_queue.c - first in, first out; bounded; closing gives out what is inside; many threads lose and double nothing. */
+#include "job.h"
+#include "queue.h"
+#include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+START_TEST(first_in_first_out_and_bounded) {
+  struct queue *queue = queue_create(3);
+  struct job jobs[4] = {0};
+  for (int i = 0; i < 3; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
+  ck_assert_int_eq(queue_put(queue, &jobs[3]), CAM_E_BUSY);
+  ck_assert_int_eq(queue_length(queue), 3);
+  ck_assert_ptr_eq(queue_take(queue), &jobs[0]);
+  ck_assert_int_eq(queue_put(queue, &jobs[3]), CAM_OK);
+  queue_close(queue);
+  ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
+  for (int i = 1; i < 4; i++) ck_assert_ptr_eq(queue_take(queue), &jobs[i]);
+  ck_assert_ptr_null(queue_take(queue));
+  ck_assert_ptr_null(queue_take(queue));
+  queue_free(queue);
+  queue_free(NULL);
+}
+END_TEST
+
+enum { PUTTERS = 3, TAKERS = 3, EACH = 2000 };
+static struct queue *shared;
+static atomic_int taken;
+
+static void *put_many(void *argument) {
+  struct job *jobs = argument;
+  for (int i = 0; i < EACH; i++)
+    while (queue_put(shared, &jobs[i])) sched_yield();
+  return NULL;
+}
+
+static void *take_many(void *argument) {
+  (void)argument;
+  for (struct job *job; (job = queue_take(shared));) {
+    job->photos++; /* a plain write: ThreadSanitizer sees if two threads own one job */
+    atomic_fetch_add(&taken, 1);
+  }
+  return NULL;
+}
+
+START_TEST(many_threads) {
+  pthread_t threads[PUTTERS + TAKERS];
+  struct job *jobs = calloc(PUTTERS * EACH, sizeof *jobs);
+  shared = queue_create(5);
+  for (int i = 0; i < PUTTERS; i++) pthread_create(&threads[i], NULL, put_many, jobs + i * EACH);
+  for (int i = 0; i < TAKERS; i++) pthread_create(&threads[PUTTERS + i], NULL, take_many, NULL);
+  for (int i = 0; i < PUTTERS; i++) pthread_join(threads[i], NULL);
+  queue_close(shared);
+  for (int i = 0; i < TAKERS; i++) pthread_join(threads[PUTTERS + i], NULL);
+  ck_assert_int_eq(atomic_load(&taken), PUTTERS * EACH);
+  for (int i = 0; i < PUTTERS * EACH; i++) ck_assert_int_eq(jobs[i].photos, 1);
+  queue_free(shared);
+  free(jobs);
+}
+END_TEST
+
+Suite *queue_suite(void);
+Suite *queue_suite(void) {
+  Suite *suite = suite_create("queue");
+  TCase *tcase = tcase_create("queue");
+  tcase_set_timeout(tcase, 60);
+  tcase_add_test(tcase, first_in_first_out_and_bounded);
+  tcase_add_test(tcase, many_threads);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}

@@ -1,0 +1,84 @@
+/* test_watch.c - deadlines shut a socket down, a lingering socket is read on until its client ends, all of it while threads come and go. */
+#include "job.h"
+#include "watch.h"
+#include <check.h>
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void pair(int sockets[2]) { ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0); }
+
+START_TEST(deadline_shuts_down) {
+  struct watch *watch = watch_start();
+  int a[2], b[2];
+  pair(a);
+  pair(b);
+  struct watched *short_one = watch_open(watch, a[0]), *endless = watch_open(watch, b[0]);
+  double begun = clock_seconds();
+  watch_until(watch, endless, begun + 100);
+  watch_until(watch, short_one, begun + 0.1);
+  char byte;
+  ck_assert_int_eq(read(a[1], &byte, 1), 0); /* waits for the end of file */
+  ck_assert(clock_seconds() - begun >= 0.1 && clock_seconds() - begun < 2);
+  watch_until(watch, endless, INFINITY);
+  ck_assert(watch_close(watch, short_one));
+  ck_assert(!watch_close(watch, endless));
+  ck_assert(!watch_close(watch, NULL));
+  ck_assert_int_eq(write(b[0], "x", 1), 1);
+  watch_stop(watch);
+  for (int i = 0; i < 2; i++) close(a[i]), close(b[i]);
+}
+END_TEST
+
+START_TEST(lingers_until_the_client_ends) {
+  struct watch *watch = watch_start();
+  int a[2];
+  char bytes[65536] = {0};
+  pair(a);
+  watch_linger(watch, a[0]);
+  for (int i = 0; i < 50; i++) ck_assert_int_eq(send(a[1], bytes, sizeof bytes, MSG_NOSIGNAL), (int)sizeof bytes); /* someone reads it */
+  shutdown(a[1], SHUT_WR);
+  struct pollfd end = {a[1], POLLIN, 0};
+  ck_assert_int_eq(poll(&end, 1, 1000), 1); /* closed soon, not after the two seconds */
+  ck_assert_int_eq(read(a[1], bytes, 1), 0);
+  close(a[1]);
+  watch_stop(watch);
+}
+END_TEST
+
+START_TEST(lingering_is_bounded) {
+  struct watch *watch = watch_start();
+  int sockets[300][2], closed = 0;
+  for (int i = 0; i < 300; i++) {
+    pair(sockets[i]);
+    watch_linger(watch, sockets[i][0]);
+  }
+  for (int i = 0; i < 300; i++) {
+    char byte;
+    ssize_t n = recv(sockets[i][1], &byte, 1, MSG_DONTWAIT);
+    closed += n == 0;
+  }
+  ck_assert_int_eq(closed, 300 - 256);
+  watch_stop(watch);
+  for (int i = 0; i < 300; i++) {
+    char byte;
+    ck_assert_int_eq(read(sockets[i][1], &byte, 1), 0);
+    close(sockets[i][1]);
+  }
+  watch_stop(NULL);
+}
+END_TEST
+
+Suite *watch_suite(void);
+Suite *watch_suite(void) {
+  Suite *suite = suite_create("watch");
+  TCase *tcase = tcase_create("watch");
+  tcase_set_timeout(tcase, 30);
+  tcase_add_test(tcase, deadline_shuts_down);
+  tcase_add_test(tcase, lingers_until_the_client_ends);
+  tcase_add_test(tcase, lingering_is_bounded);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
