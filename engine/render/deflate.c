@@ -1,50 +1,86 @@
-/* deflate.c - deflate.h over Intel's ISA-L (igzip).   Flow: PNG rows -> [deflate] -> PNG.   Thread: any.
- * Level 1 is ISA-L's fastest with Huffman tables of the data's own; on filtered overlays levels 2 and 3 cost 5 and 25 % more time for less
- * than 1 % of size, and level 0 gives 30 % more bytes. */
+/* deflate.c - deflate.h: literals alone (huffman.h) for photographs, Intel's ISA-L (igzip) for everything else.
+ * Flow: PNG rows -> [deflate] -> PNG.   Thread: any.
+ * The filtered rows of a photo repeat nothing: over 42 overlays, literals alone took 0.53 ms and 272 KB each, igzip 1.48 ms and 282 KB.
+ * Drawings, text, heat maps and flat pictures are the opposite: there igzip is up to 20 times smaller, and faster too. What tells them apart
+ * is how well the filter predicts: it hit 5 to 36 % of the photos' bytes exactly and 16 to 86 % within 2; of drawings 55 to 100 % exactly,
+ * of heat maps 89 to 100 % within 2. A wrong guess costs bytes, nothing else. */
 #include "deflate.h"
+#include "huffman.h"
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-/* All that one compression needs: zeroed, so that no byte of an answer can depend on what was in memory before. */
-typedef struct scratch {
-  struct isal_zstream stream;
-  uint8_t level[ISAL_DEF_LVL1_MEDIUM] __attribute__((aligned(64)));
-} scratch;
+enum { EXACT = 45, NEAR = 87 }; /* % of the filtered bytes; a photo has fewer */
 
-static void begin(scratch *work, const uint8_t *bytes, size_t n) {
-  struct isal_zstream *stream = &work->stream;
-  isal_deflate_init(stream);
-  stream->level = 1;
-  stream->level_buf = work->level;
-  stream->level_buf_size = sizeof work->level;
-  stream->gzip_flag = IGZIP_ZLIB;
-  stream->end_of_stream = 1;
-  stream->next_in = (uint8_t *)(uintptr_t)bytes; /* ISA-L only reads it */
-  stream->avail_in = (uint32_t)n;
+static bool is_photo(const uint8_t *bytes, size_t n) {
+  enum { RUN = 64, STEP = 8 * RUN }; /* every eighth run of bytes is looked at */
+  unsigned exact = 0, near = 0, seen = 0;
+  for (size_t at = 0; at < n; at += STEP) {
+    const unsigned run = n - at < RUN ? (unsigned)(n - at) : RUN;
+    for (unsigned i = 0; i < run; i++) {
+      exact += !bytes[at + i];
+      near += (uint8_t)(bytes[at + i] + 2) <= 4;
+    }
+    seen += run;
+  }
+  return (uint64_t)exact * 100 < (uint64_t)seen * EXACT && (uint64_t)near * 100 < (uint64_t)seen * NEAR;
 }
 
-uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
-  size_t room = n + 4096, used = 0; /* photos need half of it; grown where it is not enough, so no bound of ISA-L's output is believed */
-  scratch *work = calloc(1, sizeof *work);
+static uint8_t *literals_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
+  uint8_t *out = malloc(2 + huffman_bound(n) + 4);
+  if (!out) return NULL;
+  out[0] = 0x78, out[1] = 0x01; /* deflate, window of 32 KB, fastest */
+  uint8_t *end = out + 2 + huffman_deflate(bytes, n, out + 2);
+  const uint32_t sum = isal_adler32(1, bytes, n);
+  for (int i = 0; i < 4; i++) end[i] = (uint8_t)(sum >> (24 - 8 * i));
+  *n_out = (size_t)(end + 4 - out);
+  return out;
+}
+
+/* All that one run of igzip needs: zeroed, so that no byte of an answer can depend on what was in memory before. Level 1 is its fastest with
+ * codes of the data's own; levels 2 and 3 cost 5 and 25 % more time for less than 1 % of size. */
+typedef struct igzip {
+  struct isal_zstream stream;
+  uint8_t level[ISAL_DEF_LVL1_MEDIUM] __attribute__((aligned(64)));
+} igzip;
+
+static void igzip_begin(igzip *run, const uint8_t *bytes, size_t n) {
+  isal_deflate_init(&run->stream);
+  run->stream.level = 1;
+  run->stream.level_buf = run->level;
+  run->stream.level_buf_size = sizeof run->level;
+  run->stream.gzip_flag = IGZIP_ZLIB;
+  run->stream.end_of_stream = 1;
+  run->stream.next_in = (uint8_t *)(uintptr_t)bytes; /* only read */
+  run->stream.avail_in = (uint32_t)n;
+}
+
+static uint8_t *igzip_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
+  size_t room = n / 4 + 4096, used = 0; /* grown where it is not enough, so no bound of igzip's output is believed */
+  igzip *run = calloc(1, sizeof *run);
   uint8_t *out = NULL;
-  if (!work) return NULL;
-  for (begin(work, bytes, n); work->stream.internal_state.state != ZSTATE_END; room += room / 2) {
+  if (!run) return NULL;
+  for (igzip_begin(run, bytes, n); run->stream.internal_state.state != ZSTATE_END; room += room / 2) {
     uint8_t *more = realloc(out, room);
     if (!more) goto failed;
     out = more;
-    work->stream.next_out = out + used;
-    work->stream.avail_out = (uint32_t)(room - used);
-    if (isal_deflate(&work->stream) != COMP_OK) goto failed;
-    used = room - work->stream.avail_out;
+    run->stream.next_out = out + used;
+    run->stream.avail_out = (uint32_t)(room - used);
+    if (isal_deflate(&run->stream) != COMP_OK) goto failed;
+    used = room - run->stream.avail_out;
   }
-  free(work);
+  free(run);
   *n_out = used;
   return out;
 failed:
   free(out);
-  free(work);
+  free(run);
   return NULL;
+}
+
+uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
+  return is_photo(bytes, n) ? literals_zlib(bytes, n, n_out) : igzip_zlib(bytes, n, n_out);
 }
 
 uint32_t deflate_crc32(const uint8_t *bytes, size_t n) { return crc32_gzip_refl(0, bytes, n); }

@@ -1,7 +1,8 @@
 /* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate (RFC 1951), Adler-32 (RFC 1950) and the
- * five filters (PNG, 9.2), so that neither stb nor ISA-L vouches for itself. Also: the same bytes on every thread and in dirty memory. */
+ * five filters (PNG, 9.2), so that neither stb nor ISA-L vouches for itself (nor huffman.c). Also: the same bytes on every thread and in dirty memory. */
 #include "cam_encoding.h"
 #include "render/deflate.h"
+#include "render/huffman.h"
 #include "render/png.h"
 #include <check.h>
 #include <malloc.h>
@@ -187,7 +188,7 @@ static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int h
   free(lines);
 }
 
-enum { FLAT, SMOOTH, NOISE, KINDS };
+enum { FLAT, SMOOTH, NOISE, TEXT, KINDS };
 static uint8_t *picture(int kind, int width, int height, int channels) {
   const size_t n = (size_t)width * (size_t)height * (size_t)channels;
   uint8_t *pixels = malloc(n);
@@ -195,7 +196,8 @@ static uint8_t *picture(int kind, int width, int height, int channels) {
   for (size_t i = 0; i < n; i++) {
     seed = seed * 1664525u + 1013904223u;
     const size_t pixel = i / (size_t)channels, x = pixel % (size_t)width, y = pixel / (size_t)width;
-    pixels[i] = (uint8_t)(kind == FLAT ? 77 : kind == SMOOTH ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30) : seed >> 24);
+    pixels[i] = (uint8_t)(kind == FLAT ? 77 : kind == SMOOTH ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30)
+      : kind == TEXT ? (y % 16 < 9 && (x * 7 + y / 16 * 13) % 11 < 5) * 255 : seed >> 24);
   }
   return pixels;
 }
@@ -301,6 +303,45 @@ START_TEST(deflate_any_bytes) {
 }
 END_TEST
 
+/* Blocks on and off their borders; counts like Fibonacci's numbers, whose code would be deeper than allowed; one and two symbols. */
+START_TEST(literals_alone) {
+  static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 32767, 32768, 32769, 65536, 100001};
+  static uint8_t bytes[100001], back[100001];
+  static const int kinds = 5;
+  for (int kind = 0; kind < kinds; kind++) {
+    unsigned seed = 9;
+    for (size_t i = 0, a = 1, b = 1, left = 1, value = 0; i < sizeof bytes; i++) {
+      seed = seed * 1664525u + 1013904223u;
+      if (!left--) {
+        const size_t next = i % 32768 ? a + b : 1;
+        a = next == 1 ? 1 : b, b = next, left = next - 1, value = next == 1 ? 0 : value + 1;
+      }
+      bytes[i] = (uint8_t)(kind == 0 ? value : kind == 1 ? 0 : kind == 2 ? seed >> 31 : kind == 3 ? seed >> 24 : (seed >> 28) * (seed >> 24 & 15));
+    }
+    for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+      uint8_t *out = malloc(huffman_bound(sizes[s])); /* exactly: a sanitizer sees a byte beyond */
+      bits in = {out, huffman_deflate(bytes, sizes[s], out), 0};
+      inflate(&in, back, sizes[s]);
+      ck_assert_uint_eq(in.at / 8, in.n);
+      ck_assert(!memcmp(back, bytes, sizes[s]));
+      ck_assert_uint_le(in.n, sizes[s] + 5 * (sizes[s] / 32768 + 1) + 200);
+      if (kind == 1) ck_assert_uint_le(in.n, sizes[s] / 8 + 80 * (sizes[s] / 32768 + 1));
+      free(out);
+    }
+  }
+}
+END_TEST
+
+START_TEST(matches_are_found_where_there_are_some) {
+  size_t n;
+  uint8_t *bytes = calloc(300, 1000);
+  for (int i = 0; i < 300000; i += 7) bytes[i] = (uint8_t)i;
+  free(deflate_zlib(bytes, 300000, &n));
+  ck_assert_uint_le(n, 300000 / 50); /* literals alone take an eighth at least */
+  free(bytes);
+}
+END_TEST
+
 START_TEST(crc_check_value) {
   ck_assert_uint_eq(deflate_crc32((const uint8_t *)"123456789", 9), 0xcbf43926); /* Williams, "A painless guide to CRC error detection" */
   ck_assert_uint_eq(deflate_crc32((const uint8_t *)"", 0), 0);
@@ -317,6 +358,8 @@ Suite *png_suite(void) {
   tcase_add_test(tcase, refuses_what_stb_cannot_count);
   tcase_add_test(tcase, same_bytes_whatever_thread_and_history);
   tcase_add_test(tcase, deflate_any_bytes);
+  tcase_add_test(tcase, literals_alone);
+  tcase_add_test(tcase, matches_are_found_where_there_are_some);
   tcase_add_test(tcase, crc_check_value);
   suite_add_tcase(suite, tcase);
   return suite;
