@@ -41,12 +41,14 @@ bool archive_has(archive *zip, const char *name) { return zip_name_locate(ZIP(zi
 cam_code archive_read(archive *zip, arena *from, const char *name, const uint8_t **out, size_t *n, cam_error *error) {
   zip_stat_t about;
   if (zip_stat(ZIP(zip), name, 0, &about) || !(about.valid & ZIP_STAT_SIZE)) return cam_fail(error, CAM_E_WEIGHTS, "zip: no entry '%.100s'", name);
-  uint8_t *bytes = about.size > SIZE_MAX - 1 ? NULL : arena_alloc(from, (size_t)about.size + 1);
+  uint8_t *bytes = about.size > SIZE_MAX ? NULL : arena_alloc(from, (size_t)about.size);
   if (!bytes) return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.60s' of %llu bytes is more than is allowed for a file of this size", name, (unsigned long long)about.size);
   zip_file_t *file = zip_fopen(ZIP(zip), name, 0);
-  zip_int64_t got = file ? zip_fread(file, bytes, about.size + 1) : -1; /* one byte more: the end, and with it the checksum, is seen */
+  uint8_t more;
+  zip_int64_t got = file ? zip_fread(file, bytes, about.size) : -1;
+  zip_int64_t after = got < 0 ? -1 : zip_fread(file, &more, 1); /* at the end libzip compares the checksum */
   if (file) zip_fclose(file);
-  if (got < 0 || (zip_uint64_t)got != about.size) return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.100s' cannot be read", name);
+  if (got < 0 || (zip_uint64_t)got != about.size || after) return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.100s' cannot be read", name);
   *out = bytes;
   *n = (size_t)about.size;
   return CAM_OK;

@@ -8,7 +8,7 @@
 
 cam_code pickle_new(arena *from, pickle_type type, pickle_value **out, cam_error *error) {
   *out = arena_alloc(from, sizeof **out);
-  if (!*out) return cam_fail(error, CAM_E_NO_MEMORY, "its values need more memory than is allowed for a file of this size");
+  if (!*out) return cam_fail(error, CAM_E_WEIGHTS, "its values need more memory than is allowed for a file of this size");
   (*out)->type = type;
   return CAM_OK;
 }
@@ -17,7 +17,7 @@ cam_code pickle_append(arena *from, pickle_value *list, pickle_value *item, cam_
   size_t n = list->as.list.n, room = list->as.list.room ? 2 * list->as.list.room : 4;
   if (n == list->as.list.room) {
     pickle_value **grown = arena_alloc(from, room * sizeof *grown);
-    if (!grown) return cam_fail(error, CAM_E_NO_MEMORY, "its values need more memory than is allowed for a file of this size");
+    if (!grown) return cam_fail(error, CAM_E_WEIGHTS, "its values need more memory than is allowed for a file of this size");
     if (n) memcpy(grown, list->as.list.items, n * sizeof *grown);
     list->as.list.items = grown;
     list->as.list.room = room;
@@ -84,7 +84,7 @@ static cam_code call_encode(arena *from, const pickle_value *arguments, pickle_v
   size_t n = 0;
   for (const uint8_t *c = at; c < end; c++) n += (*c & 0xc0) != 0x80; /* characters */
   uint8_t *bytes = arena_alloc(from, n);
-  if (!bytes) return cam_fail(error, CAM_E_NO_MEMORY, "its bytes need more memory than is allowed for a file of this size");
+  if (!bytes) return cam_fail(error, CAM_E_WEIGHTS, "its bytes need more memory than is allowed for a file of this size");
   (*out)->as.bytes.data = bytes;
   (*out)->as.bytes.n = n;
   while (at < end) {

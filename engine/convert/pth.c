@@ -122,14 +122,20 @@ static cam_code place_storages(weights *all, size_t at, const pickle_value *keys
   return CAM_OK;
 }
 
+static bool is_magic(const pickle_value *value) {
+  static const uint8_t number[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19}; /* 0x1950a86a20f9469cfc6c */
+  return value->type == PICKLE_LONG && value->as.bytes.n == sizeof number && !memcmp(value->as.bytes.data, number, sizeof number);
+}
+
 cam_code pth_read_legacy(weights *all, cam_error *error) {
   size_t at = 0, used;
   const pickle_value *value, *dict = NULL;
   storages in = {0};
   cam_code code = CAM_OK;
-  for (int i = 0; i < 3 && !code; i++) { /* magic number (checked by the table of readers), protocol, facts about the machine */
+  for (int i = 0; i < 3 && !code; i++) { /* magic number, protocol, facts about the machine that wrote it (the numbers are little-endian whatever it was) */
     code = unpickle(all->memory, all->file + at, all->n_file - at, &used, &value, error);
     at += used;
+    if (!code && i == 0 && !is_magic(value)) code = cam_fail(error, CAM_E_WEIGHTS, "the file is a pickle, but not a PyTorch state dict: it does not begin with the magic number");
     if (!code && i == 1 && (value->type != PICKLE_INT || value->as.integer != 1001)) code = cam_fail(error, CAM_E_WEIGHTS, "legacy PyTorch file: its protocol is not 1001");
   }
   if (!code) code = read_state_dict(all, all->file + at, all->n_file - at, &used, &dict, &in, error);

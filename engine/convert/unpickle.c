@@ -19,8 +19,8 @@ typedef struct argument {
 typedef struct machine {
   arena *from;
   const uint8_t *begin, *at, *end;
-  pickle_value **stack;   /* [MAX_STACK] */
-  size_t n;
+  pickle_value **stack;    /* [room] */
+  size_t n, room;
   size_t marks[MAX_MARKS]; /* heights of the stack */
   int n_marks;
   pickle_value **memo;
@@ -49,6 +49,13 @@ static cam_code at_place(machine *m, cam_code code) {
 
 static cam_code push(machine *m, pickle_value *value) {
   if (m->n == MAX_STACK) return fail(m, "the stack has more than 65536 values");
+  if (m->n == m->room) {
+    size_t room = m->room ? 2 * m->room : 256;
+    pickle_value **grown = realloc(m->stack, room * sizeof *grown);
+    if (!grown) return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a stack of %zu values", room);
+    m->stack = grown;
+    m->room = room;
+  }
   m->stack[m->n++] = value;
   return CAM_OK;
 }
@@ -373,8 +380,6 @@ cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used, con
   cam_code code = CAM_OK;
   *used = 0;
   *out = NULL;
-  m.stack = malloc(MAX_STACK * sizeof *m.stack);
-  if (!m.stack) code = cam_fail(error, CAM_E_NO_MEMORY, "pickle: no memory for a stack of %d values", MAX_STACK);
   while (!code && !m.stopped) code = step(&m);
   if (!code) {
     *out = m.stack[0];

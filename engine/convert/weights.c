@@ -14,7 +14,7 @@ static const size_t VALUE_BYTES = (size_t)256 << 20, VALUE_BYTES_PER_BYTE = 4;
 static const struct { const char *format, *magic; size_t n; cam_code (*read)(weights *, cam_error *); } readers[] = {
   {"NumPy array of objects", "\x93NUMPY", 6, npy_read},
   {"PyTorch state dict (zip)", "PK\x03\x04", 4, pth_read_zip},
-  {"PyTorch state dict (legacy)", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 14, pth_read_legacy}, /* PROTO 2, LONG1 of 10 bytes: the magic number */
+  {"PyTorch state dict (legacy)", "\x80", 1, pth_read_legacy}, /* PROTO: a pickle */
 };
 
 static cam_code read_file(const char *path, weights *all, cam_error *error) {
