@@ -137,7 +137,7 @@ cam_code json_get_number(const json *object, const char *name, double least, dou
 }
 
 cam_code json_get_int(const json *object, const char *name, int64_t least, int64_t most, int64_t *out, cam_code code, const char *where, cam_error *error) {
-  double number;
+  double number = 0;
   cam_code result = json_get_number(object, name, (double)least, (double)most, &number, code, where, error);
   if (result) return result;
   if (number == 0x1p63) return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, (double)least, (double)most);
