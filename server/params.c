@@ -8,9 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#pragma weak cam_model_find_class /* until the engine is linked */
-#pragma weak cam_default_params
-
 typedef struct param {
   param_info info;
   cam_code (*read)(const struct param *row, request_params *params, const cam_model *model, const char *value, cam_error *error);
