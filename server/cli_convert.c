@@ -3,7 +3,7 @@
 #include "cli.h"
 #include <stdio.h>
 
-enum { ARCH, OUTPUT }; /* rows of its options */
+enum { ARCH, OUTPUT }; /* rows of its options in server/main.c */
 
 static void say(void *closure, const char *line) { fprintf(closure, "%s\n", line); }
 

@@ -2,25 +2,69 @@
 #include "cli.h"
 #include "version.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* The settings that each kind of work uses. */
+#define MODEL_SETTINGS " model isa "
+#define PHOTO_SETTINGS MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans "
+
+/* The first is meant where none is named. */
 static const cli_command commands[] = {
-  {"convert", "WEIGHTS", 1, 1, "join trained weights with an architecture into a model file", " threads ", false,
-   {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"}, {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
-   "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a pickled dict of arrays (vgg16CAM.npy).\n"
-   "It is read as plain data; no code in it is run.\n",
-   "  camserve convert efficientnet-lite0.pth --arch config/models/efficientnet-lite0.json -o lite0.safetensors\n"
-   "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o models/vgg16-cam.safetensors\n",
-   cli_convert},
-  {"help", "[COMMAND]", 0, 1, "this text, or the help of a command", "", false,
-   {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"}, {"--ini", NULL, NULL, "a commented configuration file, as it stands in config/camserve.ini"}},
-   NULL,
-   "  camserve help explain\n"
-   "  camserve help --ini > camserve.ini\n",
-   cli_help},
-  {0},
+  {.name = "serve", .operands = "", .settings = "*", .run = cli_serve,
+   .summary = "answer POST /cam and show the demo page over HTTP (what camserve does without a command)",
+   .more = "Ends on SIGTERM or SIGINT, after the requests that have arrived are answered.\n",
+   .examples = "  camserve --port 8080\n"
+               "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
+
+  {.name = "health", .operands = "", .settings = " host port ", .run = cli_health,
+   .summary = "ask a running server whether it is ready; for containers",
+   .more = "Asks /readyz of the server that the same settings describe. Exit code 0 if it is ready, else 1.\n",
+   .examples = "  camserve health --port 8080\n"},
+
+  {.name = "explain", .operands = "PHOTO...", .least = 1, .most = INT_MAX, .settings = PHOTO_SETTINGS, .params = true, .run = cli_explain,
+   .summary = "labels of photos in files, and overlays of where they are",
+   .options = {{"--json", NULL, NULL, "print what POST /cam answers; several photos: {\"results\": [...]}"},
+               {"--output", "-o", "FILE", "write the overlay here (one photo; - is standard output)"}},
+   .more = "PHOTO is a JPEG, PNG or BMP file, or - for standard input. Prints a table and writes the overlay of\n"
+           "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -). With --json no overlay is\n"
+           "written unless -o asks for it. A photo that fails is said, the others go on, and the exit code is 1.\n",
+   .examples = "  camserve explain cat.jpg\n"
+               "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
+               "  camserve explain - -o - < cat.jpg > where.png\n"},
+
+  {.name = "convert", .operands = "WEIGHTS", .least = 1, .most = 1, .settings = " threads ", .run = cli_convert,
+   .summary = "join trained weights with an architecture into a model file",
+   .options = {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"},
+               {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
+   .more = "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a pickled dict of\n"
+           "arrays (vgg16CAM.npy). It is read as plain data; no code in it is run.\n",
+   .examples = "  camserve convert lite0.pth --arch config/models/efficientnet-lite0.json -o lite0.safetensors\n"
+               "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o models/vgg16-cam.safetensors\n"},
+
+  {.name = "info", .operands = "[MODEL]", .most = 1, .settings = MODEL_SETTINGS, .run = cli_info,
+   .summary = "what a model file holds: graph, tensors, multiply-adds, memory",
+   .examples = "  camserve info\n"
+               "  camserve info models/vgg16-cam.safetensors\n"},
+
+  {.name = "bench", .operands = "", .settings = PHOTO_SETTINGS, .run = cli_bench,
+   .summary = "milliseconds of the forward pass and of a photo's whole way, by stages: min, p50, p99",
+   .options = {{"--batch", NULL, "N", "photos at a time, 1 to 8 (default 1)"},
+               {"--runs", NULL, "N", "how often to measure, 1 to 100000 (default 50)"},
+               {"--photo", NULL, "FILE", "a photo of yours (default: a 500x436 BMP made in memory)"},
+               {"--json", NULL, NULL, "print JSON"}},
+   .examples = "  camserve bench --threads 1 --runs 200\n"
+               "  camserve bench --isa portable --batch 4 --json\n"},
+
+  {.name = "help", .operands = "[COMMAND]", .most = 1, .settings = "", .run = cli_help,
+   .summary = "this text, or the help of a command",
+   .options = {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"},
+               {"--ini", NULL, NULL, "a commented configuration file, as it stands in config/camserve.ini"}},
+   .examples = "  camserve help explain\n"
+               "  camserve help --ini > camserve.ini\n"},
+  {.name = NULL},
 };
 
 static int run(int argc, char **argv) {
@@ -37,10 +81,9 @@ static int run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   int code = run(argc, argv);
-  errno = 0;
-  if (fflush(stdout) || ferror(stdout)) { /* a full disk is a failure too */
+  if ((fflush(stdout) || ferror(stdout)) && !code) { /* a full disk is a failure too */
     fprintf(stderr, "camserve: standard output: %s\n", strerror(errno));
-    code = code ? code : EXIT_FAILED;
+    code = EXIT_FAILED;
   }
   exit(code);
 }
