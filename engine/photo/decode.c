@@ -94,8 +94,10 @@ cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, 
   if (photo->format == CAM_JPEG) photo->orientation = exif_orientation(bytes, n);
   if (photo->orientation == 1) return CAM_OK;
   size_t both = 2 * 3 * (size_t)plan.width * plan.height;
-  if (both > limits->decode_bytes) code = cam_fail(error, CAM_E_BUDGET, "turning the photo upright takes %zu bytes of memory; allowed are %zu", both, limits->decode_bytes);
-  else if (!image_turn(&photo->image, photo->orientation)) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to turn the photo upright");
+  if (both > limits->decode_bytes)
+    code = cam_fail(error, CAM_E_BUDGET, "turning the photo upright takes %zu bytes of memory; allowed are %zu", both, limits->decode_bytes);
+  else if (!image_turn(&photo->image, photo->orientation))
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to turn the photo upright");
   if (code) image_free(&photo->image);
   return code;
 }

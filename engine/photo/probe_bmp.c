@@ -6,7 +6,9 @@
 #include <string.h>
 
 enum { FILE_HEADER = 14, CORE = 12, V1 = 40, V2 = 52, V3 = 56, OS2 = 64, V4 = 108, V5 = 124, BI_RGB = 0, BI_BITFIELDS = 3, BI_ALPHABITFIELDS = 6 };
-static const char *const compressions[] = {"none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields", NULL, NULL, NULL, NULL, "CMYK", "CMYK RLE8", "CMYK RLE4"};
+static const char *const compressions[] = {
+  "none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields", NULL, NULL, NULL, NULL, "CMYK", "CMYK RLE8", "CMYK RLE4",
+};
 
 typedef struct bmp {
   size_t header, offset; /* bytes of the information header; where the pixels begin */
@@ -47,13 +49,15 @@ static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *e
   if (b->header == CORE) {
     *b = (bmp){b->header, b->offset, le16(h + 4), le16(h + 6), le16(h + 8), le16(h + 10), BI_RGB, {0}};
   } else {
-    if (b->header != V1 && b->header != V2 && b->header != V3 && b->header != OS2 && b->header != V4 && b->header != V5) return BROKEN("header of %zu bytes", b->header);
+    bool known = b->header == V1 || b->header == V2 || b->header == V3 || b->header == OS2 || b->header == V4 || b->header == V5;
+    if (!known) return BROKEN("header of %zu bytes", b->header);
     if (n < FILE_HEADER + b->header) return BROKEN("cut short in its header");
     *b = (bmp){b->header, b->offset, (int32_t)le32(h + 4), (int32_t)le32(h + 8), le16(h + 12), le16(h + 14), le32(h + 16), {0}};
   }
   bool fields = (b->compression == BI_BITFIELDS || b->compression == BI_ALPHABITFIELDS) && (b->bits == 16 || b->bits == 32) && b->header != OS2;
   const char *name = b->compression < sizeof compressions / sizeof *compressions ? compressions[b->compression] : NULL;
-  if (b->compression != BI_RGB && !fields) return cam_fail(error, CAM_E_FORMAT, "BMP with compression %u (%s) at %u bits, which is not supported", b->compression, name ? name : "unknown", b->bits);
+  if (b->compression != BI_RGB && !fields)
+    return cam_fail(error, CAM_E_FORMAT, "BMP with compression %u (%s) at %u bits, which is not supported", b->compression, name ? name : "unknown", b->bits);
   if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 16 && b->bits != 24 && b->bits != 32) return BROKEN("%u bits a pixel", b->bits);
   if (b->planes != 1) return BROKEN("%u planes", b->planes);
   return read_masks(bytes, n, b, error);

@@ -98,16 +98,19 @@ static cam_code read_scan(jpeg *j, const uint8_t *p, size_t n) {
   if (n < 1 || p[0] < 1 || p[0] > j->components || n != 4 + 2u * p[0]) return BROKEN("bad scan header");
   const photo_plan *plan = j->plan;
   int64_t pixels = (int64_t)plan->width * plan->height, most = MOST_WORK * j->limits->max_pixels;
-  if (++j->scans > j->limits->max_scans) return cam_fail(j->error, CAM_E_BUDGET, "more than %d scans; allowed are %d", j->limits->max_scans, j->limits->max_scans);
+  if (++j->scans > j->limits->max_scans)
+    return cam_fail(j->error, CAM_E_BUDGET, "more than %d scans; allowed are %d", j->limits->max_scans, j->limits->max_scans);
   if (j->scans > most / pixels)
-    return cam_fail(j->error, CAM_E_BUDGET, "%d scans or more of %d x %d pixels; allowed are %lld pixels in all scans", j->scans, plan->width, plan->height, (long long)most);
+    return cam_fail(j->error, CAM_E_BUDGET, "%d scans or more of %d x %d pixels; allowed are %lld pixels in all scans", j->scans, plan->width,
+                    plan->height, (long long)most);
   int start = p[1 + 2 * p[0]], refines = p[3 + 2 * p[0]] >> 4;
   for (int i = 0; i < p[0]; i++) {
     int id = p[1 + 2 * i], dc = p[2 + 2 * i] >> 4, ac = p[2 + 2 * i] & 15, c = 0;
     while (c < j->components && j->component[c].id != id) c++;
     if (c == j->components || dc > 3 || ac > 3) return BROKEN("scan of an unknown component or table");
     bool has_dc = !start && !refines, has_ac = !j->progressive || start;
-    if ((has_dc && !(j->dc_tables >> dc & 1)) || (has_ac && !(j->ac_tables >> ac & 1))) return BROKEN("scan %d uses a Huffman table that was not given", j->scans);
+    if ((has_dc && !(j->dc_tables >> dc & 1)) || (has_ac && !(j->ac_tables >> ac & 1)))
+      return BROKEN("scan %d uses a Huffman table that was not given", j->scans);
     if (!(j->quantizers >> j->component[c].quantizer & 1)) return BROKEN("component %d uses a quantization table that was not given", c);
     if (!start) j->begun |= 1u << c;
     else j->has_detail = true;
@@ -183,7 +186,8 @@ static cam_code walk(jpeg *j, const uint8_t *bytes, size_t n) {
     if (marker != SOS) continue;
     int64_t restarts = 0;
     at = skip_data(bytes, at, n, &restarts);
-    if (j->restart && restarts < (j->units - 1) / j->restart) return BROKEN("scan %d has %lld restart markers, not %lld: cut short", j->scans, (long long)restarts, (long long)((j->units - 1) / j->restart));
+    int64_t due = j->restart ? (j->units - 1) / j->restart : 0;
+    if (restarts < due) return BROKEN("scan %d has %lld restart markers, not %lld: cut short", j->scans, (long long)restarts, (long long)due);
     if (at == n) return add_end(j, bytes, n);
   }
 }
