@@ -189,11 +189,16 @@ static cam_code map_one(cam_context *context, item *it) {
   size_t cells = (size_t)result->map_height * (size_t)result->map_width;
   result->maps = malloc(cells * (size_t)result->count * sizeof *result->maps);
   if (!result->maps) return fail(it, CAM_STAGE_CAM, cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count));
+  float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
+  int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
+  for (int i = 0; i < result->count; i++) {
+    maps[i] = result->maps + cells * (size_t)i;
+    class_ids[i] = result->predictions[i].class_id;
+  }
+  forward_class_maps(context->forward, result->count, class_ids, maps);
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
-    float *map = result->maps + cells * (size_t)i;
-    forward_class_map(context->forward, p->class_id, map);
-    p->map = map;
+    const float *map = p->map = maps[i];
     p->bias = network_bias(context->model->net, p->class_id);
     map_resize(graph->rule, map, result->map_height, result->map_width, context->scaled, result->input_height, result->input_width);
     int flat = !map_scale(context->scaled, result->input_height * result->input_width, context->scaled);

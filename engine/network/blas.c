@@ -10,6 +10,10 @@ void blas_matrix_vector(int rows, int columns, const float *matrix, int stride, 
   cblas_sgemv(CblasRowMajor, CblasNoTrans, rows, columns, 1, matrix, stride, x, 1, 0, y, 1);
 }
 
+void blas_vector_matrix(int rows, int columns, const float *matrix, int stride, const float *x, float *y) {
+  cblas_sgemv(CblasRowMajor, CblasTrans, rows, columns, 1, matrix, stride, x, 1, 0, y, 1);
+}
+
 const char *cam_openblas_version(void) {
   static char version[32]; /* "OpenBLAS 0.3.21 NO_LAPACKE ..." -> "0.3.21"; every thread would write the same */
   static const char *volatile ready;

@@ -1,13 +1,13 @@
 /* forward.c - one worker's run of a network: shapes and places for an input's size, then layer by layer over the team.
  * Flow: resize -> [forward] -> class maps.   Thread: worker; no allocation once the arena fits. Planes share the arena by lifetime. */
-#include "blas.h"
 #include "network.h"
+#include "tail.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
-enum { CLASSES_A_PIECE = 128, SLACK = 32 /* floats that a kernel may read past a plane */ };
+enum { SLACK = 32 /* floats that a kernel may read past a plane */ };
 
 struct forward {
   const network *net;
@@ -19,8 +19,7 @@ struct forward {
   int *last_use;                /* [layers] */
   float *arena;                 /* the picture, the planes, then each thread's scratch */
   size_t arena_floats, scratch; /* scratch: of one thread */
-  float *mean;                  /* [C] of the features */
-  float *logits;                /* of the run */
+  tail tail;
 };
 
 static float *arena_map(size_t floats) {
@@ -77,7 +76,9 @@ static cam_code lay_out(forward *f, int height, int width, size_t *floats, cam_e
     f->common[i] = find_place(f, i + 1, i, picture, rounded(s->shared)); /* clear of this layer's inputs and output */
     if (f->common[i] + rounded(s->shared) > top) top = f->common[i] + rounded(s->shared);
   }
-  f->scratch = rounded(f->scratch);
+  const step *last = &f->steps[net->features];
+  size_t for_tail = tail_scratch_floats(net, last->out_height, last->out_width);
+  f->scratch = rounded(f->scratch > for_tail ? f->scratch : for_tail);
   *floats = top + f->scratch * (size_t)f->threads;
   return CAM_OK;
 }
@@ -109,9 +110,9 @@ cam_code forward_create(const network *net, cam_team *team, forward **out, cam_e
   f->end = calloc(layers, sizeof *f->end);
   f->common = calloc(layers, sizeof *f->common);
   f->last_use = calloc(layers, sizeof *f->last_use);
-  f->mean = calloc((size_t)network_stride(net, net->layers[net->features].channels), sizeof *f->mean);
+  f->tail = (tail){.net = net, .team = team, .mean = calloc(tail_mean_floats(net), sizeof(float)), .sums = calloc(tail_sums_floats(net) + 1, sizeof(float))};
   cam_code code = CAM_OK;
-  if (!f->shape || !f->steps || !f->place || !f->end || !f->common || !f->last_use || !f->mean) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a worker of %s", graph->name);
+  if (!f->shape || !f->steps || !f->place || !f->end || !f->common || !f->last_use || !f->tail.mean || !f->tail.sums) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a worker of %s", graph->name);
   if (!code) find_last_uses(f);
   int side = graph->height < graph->width ? graph->height : graph->width;
   const int ends[3][2] = {{graph->height, graph->width}, {side, graph->max_side}, {graph->max_side, side}};
@@ -135,8 +136,27 @@ void forward_free(forward *f) {
   free(f->end);
   free(f->common);
   free(f->last_use);
-  free(f->mean);
+  free(f->tail.mean);
+  free(f->tail.sums);
   free(f);
+}
+
+static float *scratch_of(const forward *f, int thread) { return f->arena + f->arena_floats - f->scratch * (size_t)(thread + 1); }
+
+static void plan_tail(forward *f) {
+  const cam_node *linear = f->net->linear;
+  const step *last = &f->steps[f->net->features];
+  tail *t = &f->tail;
+  t->plane = last->out;
+  t->height = t->map_height = last->out_height;
+  t->width = t->map_width = last->out_width;
+  t->stride = last->out_stride;
+  if (linear) {
+    t->top = node_padding(linear, 0, t->height, &t->map_height);
+    t->left = node_padding(linear, 1, t->width, &t->map_width);
+  }
+  t->scratch = scratch_of(f, 0);
+  t->scratch_step = f->scratch;
 }
 
 cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error) {
@@ -160,14 +180,13 @@ cam_code forward_plan(forward *f, int height, int width, float **input, cam_erro
       for (int k = 0; k < l->n_inputs; k++) s->in[k] = l->inputs[k] == GRAPH_INPUT ? f->arena : f->arena + f->place[l->inputs[k]];
       s->residual = l->residual >= 0 ? f->arena + f->place[l->residual] : NULL;
     }
+    plan_tail(f);
     f->height = height;
     f->width = width;
   }
   *input = f->arena;
   return CAM_OK;
 }
-
-static float *scratch_of(const forward *f, int thread) { return f->arena + f->arena_floats - f->scratch * (size_t)(thread + 1); }
 
 typedef struct run_call { const forward *f; const step *s; int phase; } run_call;
 static void run_piece(void *closure, int piece, int thread) {
@@ -181,15 +200,6 @@ static double now_ms(void) {
   return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static void run_classes(void *closure, int piece, int thread) {
-  const forward *f = closure;
-  (void)thread;
-  int first = piece * CLASSES_A_PIECE, n = f->net->graph->n_classes - first, channels = (int)f->net->fc_weight->shape[1];
-  if (n > CLASSES_A_PIECE) n = CLASSES_A_PIECE;
-  blas_matrix_vector(n, channels, f->net->fc_weight->data + (size_t)first * (size_t)channels, channels, f->mean, f->logits + first);
-  for (int c = first; c < first + n; c++) f->logits[c] += network_bias(f->net, c);
-}
-
 void forward_run(forward *f, float *logits, double *layer_ms) {
   const network *net = f->net;
   for (int i = 0; i < net->n_layers; i++) {
@@ -200,22 +210,15 @@ void forward_run(forward *f, float *logits, double *layer_ms) {
     }
     if (layer_ms) layer_ms[i] = now_ms() - begin;
   }
-  const step *features = &f->steps[net->features];
-  net->k->average(features->out, features->out_height * features->out_width, features->out_stride, f->mean);
-  f->logits = logits;
-  team_for(f->team, (net->graph->n_classes + CLASSES_A_PIECE - 1) / CLASSES_A_PIECE, run_classes, f);
+  tail_logits(&f->tail, logits);
 }
 
 void forward_map_size(const forward *f, int *height, int *width) {
-  *height = f->steps[f->net->features].out_height;
-  *width = f->steps[f->net->features].out_width;
+  *height = f->tail.map_height;
+  *width = f->tail.map_width;
 }
 
-void forward_class_map(const forward *f, int class_id, float *map) {
-  const step *s = &f->steps[f->net->features];
-  int channels = (int)f->net->fc_weight->shape[1];
-  blas_matrix_vector(s->out_height * s->out_width, channels, s->out, s->out_stride, f->net->fc_weight->data + (size_t)class_id * (size_t)channels, map);
-}
+void forward_class_maps(forward *f, int n, const int *class_ids, float *const *maps) { tail_class_maps(&f->tail, n, class_ids, maps); }
 
 void forward_layer(const forward *f, int index, layer_cost *cost) {
   const step *s = &f->steps[index];

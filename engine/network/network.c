@@ -70,6 +70,18 @@ static int padded_picture(network *net, const cam_node *node, int *picture) {
   return *picture;
 }
 
+/* The last layer, if it is a convolution of stride 1 and nothing more, is linear, as is all after it: tail.h does without its plane. */
+static void leave_to_tail(network *net) {
+  if (net->features == GRAPH_INPUT || net->features != net->n_layers - 1) return;
+  const layer *l = &net->layers[net->features];
+  const cam_node *node = l->node;
+  bool nothing_more = l->residual == NO_RESIDUAL && !l->pool && l->finish.low == no_activation.low && l->finish.high == no_activation.high;
+  if (node->op != OP_CONV || !nothing_more || l->inputs[0] == GRAPH_INPUT || node->stride[0] != 1 || node->stride[1] != 1) return;
+  net->linear = node;
+  net->features = l->inputs[0];
+  net->n_layers--;
+}
+
 cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
   *out = NULL;
   network *net = calloc(1, sizeof *net);
@@ -95,6 +107,7 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
     at[i] = net->n_layers;
     net->layers[net->n_layers++] = l;
   }
+  leave_to_tail(net);
   if (net->features == GRAPH_INPUT) code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
   for (int i = 0; i < net->n_layers && !code; i++)
     if (net->layers[i].type->prepare) code = net->layers[i].type->prepare(net, &net->layers[i], error);

@@ -58,7 +58,8 @@ struct network {
   const kernels *k;
   int n_layers;
   layer *layers;           /* [n_layers]; the gap and the fc are not among them */
-  int features;            /* the layer whose output the gap averages */
+  int features;            /* the layer whose output the gap averages, or goes into `linear` */
+  const cam_node *linear;  /* a convolution without activation before the gap: not a layer, see tail.h; or NULL */
   const cam_tensor *fc_weight, *fc_bias; /* [classes,C], [classes] or NULL */
 };
 
@@ -76,9 +77,9 @@ void forward_free(forward *f); /* NULL is allowed */
 cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error);
 /* Runs the plan: logits[classes]. layer_ms[layers] (NULL allowed) gets the time of each layer. */
 void forward_run(forward *f, float *logits, double *layer_ms);
-/* After forward_run: cells of the class maps; map [map height, map width] of a class, mean(map) + bias = logit; its bias. */
+/* After forward_run: cells of the class maps; maps[i] [map height, map width] of n classes; mean(map) + bias = logit. */
 void forward_map_size(const forward *f, int *height, int *width);
-void forward_class_map(const forward *f, int class_id, float *map);
+void forward_class_maps(forward *f, int n, const int *class_ids, float *const *maps);
 /* What layer `index` of the plan computes and touches at least once. */
 typedef struct layer_cost {
   const char *name, *kind;
