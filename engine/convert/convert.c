@@ -41,13 +41,13 @@ static int folder_length(const char *path) {
 
 /* ---- the file ---- */
 
-static cam_code write_file(const char *path, const joined *model, cam_error *error) {
+static cam_code write_file(const char *path, const joined *model, bool to_disk, cam_error *error) {
   char *text = json_print(model->document, true, NULL);
   if (!text) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
   FILE *file = fopen(path, "wb");
   cam_code code = file ? CAM_OK : cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
   if (!code) code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text, error);
-  if (!code && (fflush(file) || fsync(fileno(file)))) code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (!code && (fflush(file) || (to_disk && fsync(fileno(file))))) code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
   if (file && fclose(file) && !code) code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
   free(text);
   return code;
@@ -152,9 +152,9 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   if (options->threads < 0 || options->threads > CAM_MAX_TEAM) return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads, CAM_MAX_TEAM);
   cam_code code = join_files(options, &model, error);
   if (code) return code;
-  code = write_file(unfinished, &model, error);
+  code = write_file(unfinished, &model, false, error);
   if (!code) code = self_test(options, unfinished, model.document, error);
-  if (!code) code = write_file(unfinished, &model, error);
+  if (!code) code = write_file(unfinished, &model, true, error);
   if (!code) code = rename_file(unfinished, options->output, error);
   if (code) remove(unfinished);
   else say(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors, (double)model.bytes / 1e6);
