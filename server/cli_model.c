@@ -5,10 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#pragma weak cam_cpu_count /* until it is in the engine */
 
 int cli_threads(const config *settings) {
-  int processors = cam_cpu_count ? cam_cpu_count() : 1;
+  int processors = cam_cpu_count();
   return settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
 }
 

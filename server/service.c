@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#pragma weak cam_cpu_count /* until it is in the engine */
 
 int app_retry_after(struct app *app) {
   double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->service_s) / (app->teams ? app->teams : 1));
@@ -86,7 +85,7 @@ static void settle_malloc(void) {
 }
 
 static void choose_teams(struct app *app, const config *settings) {
-  int processors = cam_cpu_count ? cam_cpu_count() : 1;
+  int processors = cam_cpu_count();
   app->threads = settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
   app->teams = settings->teams ? (int)settings->teams : processors / app->threads;
   if (app->teams < 1) app->teams = 1;
