@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 
+static const double LAST_ANSWERS_S = 0.5;
+
 int app_retry_after(struct app *app) {
   double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->service_s) / (app->teams ? app->teams : 1));
   return seconds < 1 ? 1 : seconds > 60 ? 60 : (int)seconds;
@@ -119,21 +121,30 @@ static void leave_at_once(int number) {
   _exit(1);
 }
 
-/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not, and the queue answers 503; then
- * the workers end, and every connection is resumed. True if nothing was cut off. */
-static bool drain(struct app *app, struct http *http) {
-  double until = clock_seconds() + 1e-3 * (double)app->config->drain_ms;
+/* Waits until no request is open, at most until `until`. How many are left. */
+static int wait_for_jobs(struct app *app, double until) {
   struct timespec when = {(time_t)until, (long)(1e9 * (until - floor(until)))};
-  log_event("service", "draining: at most %lld ms", (long long)app->config->drain_ms);
-  atomic_store(&app->stop_at, until);
-  atomic_store(&app->phase, APP_DRAINING);
-  http_quiesce(http);
   pthread_mutex_lock(&app->jobs_mutex);
   int timed_out = 0;
   while (app->open_jobs && !timed_out) timed_out = pthread_cond_timedwait(&app->jobs_none, &app->jobs_mutex, &when);
   int left = app->open_jobs;
   pthread_mutex_unlock(&app->jobs_mutex);
-  log_event("service", "drained: %d requests left", left);
+  return left;
+}
+
+/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not, the queue answers 503, the workers end,
+ * and their last answers get a moment to leave. True if nothing was cut off. */
+static bool drain(struct app *app, struct http *http, struct workers *workers) {
+  double until = clock_seconds() + 1e-3 * (double)app->config->drain_ms;
+  log_event("service", "draining: at most %lld ms", (long long)app->config->drain_ms);
+  atomic_store(&app->stop_at, until);
+  atomic_store(&app->phase, APP_DRAINING);
+  http_quiesce(http);
+  int left = wait_for_jobs(app, until);
+  queue_close(app->queue);
+  workers_stop(workers);
+  if (left) wait_for_jobs(app, clock_seconds() + LAST_ANSWERS_S);
+  log_event("service", "drained: %d requests cut off", left);
   return !left;
 }
 
@@ -185,13 +196,11 @@ int service_run(const config *settings, cam_error *error) {
     signal(SIGTERM, leave_at_once);
     signal(SIGINT, leave_at_once);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    clean = drain(&app, http);
+    clean = drain(&app, http, workers);
     if (!clean) cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", (long long)settings->drain_ms);
   }
 
-  if (app.queue) queue_close(app.queue);
-  workers_stop(workers); /* from here on no connection is suspended, or about to be: the queue takes nothing */
-  http_stop(http);
+  http_stop(http); /* no connection is suspended, or about to be: the workers are gone and the queue takes nothing */
   cam_model_free(model);
   app_close(&app);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
