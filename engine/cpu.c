@@ -2,6 +2,7 @@
 #include "cam_engine.h"
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ceil(quota / period) of a cgroup file, or 0 where there is no limit. v2: cpu.max says "QUOTA PERIOD" or "max PERIOD". */
 static int quota_v2(const char *path) {
@@ -44,7 +45,7 @@ static int cgroup_limit(void) {
 
 int cam_cpu_count(void) {
   cpu_set_t set;
-  int count = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set), limit = cgroup_limit();
+  int count = sched_getaffinity(0, sizeof set, &set) ? (int)sysconf(_SC_NPROCESSORS_ONLN) : CPU_COUNT(&set), limit = cgroup_limit();
   if (limit && limit < count) count = limit;
   return count > 0 ? count : 1;
 }
