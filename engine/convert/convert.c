@@ -88,7 +88,7 @@ static cam_code self_test(const cam_convert_options *options, const char *path, 
   cam_team *team = NULL;
   float *input = NULL;
   double *logits = NULL;
-  int threads = options->threads ? options->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+  int threads = options->threads ? options->threads : cam_cpu_count();
   cam_code code = graph_load(path, &graph, error);
   if (!code) code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
   if (!code) {
