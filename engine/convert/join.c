@@ -33,7 +33,7 @@ typedef struct join {
 
 typedef cam_code join_unit(join *j, unit *u);
 
-static cam_code no_memory(join *j) { return cam_fail(j->error, CAM_E_NO_MEMORY, "no memory to join %s and its weights", "the architecture"); }
+static cam_code no_memory(join *j) { return cam_fail(j->error, CAM_E_NO_MEMORY, "no memory to join the architecture and its weights"); }
 
 /* ---- tensors ---- */
 
