@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 int cli_threads(const config *settings) {
   int processors = cam_cpu_count();
   return settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;

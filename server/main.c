@@ -14,7 +14,7 @@
 /* The first is meant where none is named. */
 static const cli_command commands[] = {
   {.name = "serve", .operands = "", .settings = "*", .run = cli_serve,
-   .summary = "answer POST /cam and show the demo page over HTTP (what camserve does without a command)",
+   .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
    .more = "Ends on SIGTERM or SIGINT, after the requests that have arrived are answered.\n",
    .examples = "  camserve --port 8080\n"
                "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
@@ -50,7 +50,7 @@ static const cli_command commands[] = {
                "  camserve info models/vgg16-cam.safetensors\n"},
 
   {.name = "bench", .operands = "", .settings = PHOTO_SETTINGS, .run = cli_bench,
-   .summary = "milliseconds of the forward pass and of a photo's whole way, by stages: min, p50, p99",
+   .summary = "milliseconds of the forward pass and of the whole pipeline: min, p50, p99",
    .options = {{"--batch", NULL, "N", "photos at a time, 1 to 8 (default 1)"},
                {"--runs", NULL, "N", "how often to measure, 1 to 100000 (default 50)"},
                {"--photo", NULL, "FILE", "a photo of yours (default: a 500x436 BMP made in memory)"},
