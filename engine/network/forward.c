@@ -227,8 +227,14 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
   node_padding(l->node, 0, s->in_height, &out[0]); /* of the operator at its heart: before any pooling */
   node_padding(l->node, 1, s->in_width, &out[1]);
   *cost = (layer_cost){.name = l->last ? l->node->name : "picture", .kind = l->type->name, .height = s->out_height, .width = s->out_width, .channels = l->channels};
-  cost->multiply_adds = l->last ? node_multiply_adds(l->node, out[0], out[1]) : 0;
-  cost->weight_bytes = l->weight_count * sizeof(float);
+  for (int k = 0; k < l->n_parts; k++) { /* of a block; an expansion works on the plane before the depthwise part */
+    const layer *p = &l->parts[k];
+    bool before = k + 2 < l->n_parts;
+    cost->multiply_adds += node_multiply_adds(p->node, before ? s->in_height : s->out_height, before ? s->in_width : s->out_width);
+    cost->weight_bytes += p->weight_count * sizeof(float);
+  }
+  if (l->last && !l->n_parts) cost->multiply_adds = node_multiply_adds(l->node, out[0], out[1]);
+  cost->weight_bytes += l->weight_count * sizeof(float);
   for (int k = 0; k < l->n_inputs; k++) cost->plane_bytes += (size_t)s->in_height * (size_t)s->in_width * (size_t)s->in_strides[k] * sizeof(float);
   cost->plane_bytes += (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride * sizeof(float) * (s->residual ? 2 : 1);
 }

@@ -56,9 +56,9 @@ INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
 /* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last, starting at the bias ---- */
 
 typedef struct operands {
-  int depth;
+  int segments, depth;
   const float *a, *b, *bias, *residual;
-  ptrdiff_t a_stride, residual_stride, out_stride;
+  ptrdiff_t a_stride, a_segment, residual_stride, out_stride;
   float *out;
   epilogue finish;
 } operands;
@@ -69,17 +69,20 @@ INLINE void tile(const operands *o, const int rows, const int vectors) {
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
     for (int j = 0; j < vectors; j++) sum[i][j] = load(o->bias + j * W);
-  const float *a = o->a, *b = o->b;
+  const float *b = o->b, *segment = o->a;
   const vec low = splat(o->finish.low), high = splat(o->finish.high);
-  for (int k = 0; k < o->depth; k++, a++, b += vectors * W) {
-    vec right[2];
+  for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
+    const float *a = segment;
+    for (int k = 0; k < o->depth; k++, a++, b += vectors * W) {
+      vec right[2];
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; j++) right[j] = load(b + j * W);
+      for (int j = 0; j < vectors; j++) right[j] = load(b + j * W);
 #pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) {
-      float left = a[i * o->a_stride];
+      for (int i = 0; i < rows; i++) {
+        float left = a[i * o->a_stride];
 #pragma GCC unroll 2
-      for (int j = 0; j < vectors; j++) sum[i][j] += left * right[j];
+        for (int j = 0; j < vectors; j++) sum[i][j] += left * right[j];
+      }
     }
   }
   if (o->residual) {
@@ -109,10 +112,10 @@ static void (*const tiles[ROWS][2])(const operands *) = { /* [rows - 1][vectors 
 #endif
 };
 
-static void product(int rows, int depth, const float *a, ptrdiff_t a_stride, const float *b, int n, const float *bias, const float *residual,
-                    ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish) {
+static void product(int rows, int segments, int depth, const float *a, ptrdiff_t a_stride, ptrdiff_t a_segment, const float *b, int n, const float *bias,
+                    const float *residual, ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish) {
   int pieces = (rows + ROWS - 1) / ROWS;
-  operands o = {depth, NULL, b, bias, NULL, a_stride, residual_stride, out_stride, NULL, finish};
+  operands o = {segments, depth, NULL, b, bias, NULL, a_stride, a_segment, residual_stride, out_stride, NULL, finish};
   for (int p = 0, m = 0; p < pieces; p++) { /* tiles as even as can be: a last tile of one row would cost as much as a whole one */
     int end = (int)((int64_t)rows * (p + 1) / pieces), height = end - m;
     o.a = a + m * a_stride;

@@ -18,9 +18,11 @@ typedef struct kernels {
   int tile_rows; /* rows of the register tile of `product` */
 
   /* out[m][0..n) = clamp(bias[0..n) + sum over k of a[m][k] * b[k][0..n) (+ residual[m][0..n))), m in [0,rows).
-   * n is width or 2 * width; b is a packed panel [depth][n], aligned; a, out and residual have row strides in floats; residual may be NULL. */
-  void (*product)(int rows, int depth, const float *a, ptrdiff_t a_stride, const float *b, int n, const float *bias, const float *residual,
-                  ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish);
+   * n is width or 2 * width; b is a packed panel [segments * depth][n], aligned; a, out and residual have row strides in floats; residual may be
+   * NULL. Row m of a is `segments` runs of `depth` floats, a_segment floats apart: one run for a plane of cells, or the rows under a
+   * convolution's kernel as they lie in the plane. */
+  void (*product)(int rows, int segments, int depth, const float *a, ptrdiff_t a_stride, ptrdiff_t a_segment, const float *b, int n, const float *bias,
+                  const float *residual, ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish);
 
   /* One row of a depthwise convolution: out[x][c] = clamp(bias[c] + sum over i, j of rows[i][x * stride + j][c] * weight[i][j][c]), x in [0,columns).
    * rows: `height` pointers to padded input rows; weight [height,breadth,channels]; channels a multiple of width. */

@@ -20,8 +20,9 @@ cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *e
   return CAM_OK;
 }
 
-/* ---- convolution as a matrix product: [output cells, depth] x [depth, channels]. A 1x1 convolution of stride 1 multiplies the plane as
- * it lies; any other gathers a few rows first (im2col). Groups too narrow for a vector are merged, with zeros between them. ---- */
+/* ---- convolution as a matrix product: [output cells, depth] x [depth, channels]. Where the kernel lies inside the plane, and takes whole
+ * cells, its rows are multiplied as they lie; at the borders, and of groups, cells are first gathered into rows (im2col). Groups too
+ * narrow for a vector are merged, with zeros between them. ---- */
 
 enum { BLOCK_BYTES = 256 << 10 /* of the left operand: stays in the second-level cache while the panels pass */ };
 
@@ -90,25 +91,59 @@ static void gather(const step *s, int group, int first, int n, float *out) {
   }
 }
 
-static void product_run(const network *net, const step *s, int phase, int piece, float *scratch) {
-  (void)phase;
+/* The products of `rows` output cells from `first` on with panels p0..p1-1. a: their rows, `segments` runs of depth / segments floats each. */
+static void multiply(const network *net, const step *s, int first, int rows, int p0, int p1, int segments, const float *a, ptrdiff_t a_stride, ptrdiff_t a_segment) {
   const layer *l = s->l;
-  int rows = s->out_height * s->out_width, panel = 2 * net->k->width, columns = product_columns(net, l), per_group = (columns + panel - 1) / panel;
-  int begin = part(rows, piece % s->split[0], s->split[0]), end = part(rows, piece % s->split[0] + 1, s->split[0]);
-  int first = part(product_panels(net, l), piece / s->split[0], s->split[1]), last = part(product_panels(net, l), piece / s->split[0] + 1, s->split[1]);
-  bool plain = s->scratch == 0;
-  int block = plain ? end - begin : 4 * net->k->tile_rows;
+  int panel = 2 * net->k->width, columns = product_columns(net, l), per_group = (columns + panel - 1) / panel;
+  for (int p = p0; p < p1; p++) {
+    int group = p / per_group, column = p % per_group * panel, channel = group * columns + column;
+    ptrdiff_t at = (ptrdiff_t)first * s->out_stride + channel;
+    net->k->product(rows, segments, l->depth / segments, a, a_stride, a_segment, l->weight + ((size_t)group * (size_t)columns + (size_t)column) * (size_t)l->depth,
+                    least(panel, columns - column), l->bias + channel, s->residual ? s->residual + at : NULL, s->out_stride, s->out + at, s->out_stride, l->finish);
+  }
+}
+
+/* Output cells begin..end-1, gathered a block at a time. */
+static void multiply_gathered(const network *net, const step *s, int begin, int end, int p0, int p1, float *scratch) {
+  int block = 4 * net->k->tile_rows, per_group = product_panels(net, s->l) / s->l->groups;
   for (int m = begin; m < end; m += block) {
-    int n_rows = least(block, end - m), gathered = -1;
-    for (int p = first; p < last; p++) {
-      int group = p / per_group, column = p % per_group * panel, n = least(panel, columns - column);
-      if (!plain && group != gathered) gather(s, gathered = group, m, n_rows, scratch);
-      int channel = group * columns + column;
-      ptrdiff_t at = (ptrdiff_t)m * s->out_stride + channel;
-      net->k->product(n_rows, l->depth, plain ? s->in[0] + (ptrdiff_t)m * s->in_strides[0] : scratch, plain ? s->in_strides[0] : l->depth,
-                      l->weight + ((size_t)group * (size_t)columns + (size_t)column) * (size_t)l->depth, n, l->bias + channel,
-                      s->residual ? s->residual + at : NULL, s->out_stride, s->out + at, s->out_stride, l->finish);
+    int rows = least(block, end - m);
+    for (int p = p0, next; p < p1; p = next) { /* group by group */
+      next = least(p1, (p / per_group + 1) * per_group);
+      gather(s, p / per_group, m, rows, scratch);
+      multiply(net, s, m, rows, p, next, 1, scratch, s->l->depth, 0);
     }
+  }
+}
+
+static void product_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  const layer *l = s->l;
+  const cam_node *node = l->node;
+  (void)phase;
+  int cells = s->out_height * s->out_width, panels = product_panels(net, l), stride = s->in_strides[0];
+  int begin = part(cells, piece % s->split[0], s->split[0]), end = part(cells, piece % s->split[0] + 1, s->split[0]);
+  int p0 = part(panels, piece / s->split[0], s->split[1]), p1 = part(panels, piece / s->split[0] + 1, s->split[1]);
+  if (s->scratch == 0) {
+    multiply(net, s, begin, end - begin, p0, p1, 1, s->in[0] + (ptrdiff_t)begin * stride, stride, 0);
+    return;
+  }
+  bool whole_cells = l->groups == 1 && stride * node->kernel[0] * node->kernel[1] == l->depth;
+  /* Output columns whose kernel is inside the plane: x0 to x1 - 1. */
+  int x0 = least(s->out_width, (s->left + node->stride[1] - 1) / node->stride[1]), x1 = s->in_width + s->left - node->kernel[1];
+  x1 = x1 < 0 ? x0 : most(x0, least(s->out_width, x1 / node->stride[1] + 1));
+  for (int m = begin, next; m < end; m = next) { /* the cells of one output row at a time */
+    int y = m / s->out_width, row = y * s->out_width, top = y * node->stride[0] - s->top;
+    next = least(end, row + s->out_width);
+    int from = next, to = next; /* cells that need no gathering */
+    if (whole_cells && top >= 0 && top + node->kernel[0] <= s->in_height) {
+      from = least(next, most(m, row + x0));
+      to = most(from, least(next, row + x1));
+    }
+    multiply_gathered(net, s, m, from, p0, p1, scratch);
+    if (to > from)
+      multiply(net, s, from, to - from, p0, p1, node->kernel[0], s->in[0] + ((ptrdiff_t)top * s->in_width + (from - row) * node->stride[1] - s->left) * stride,
+               (ptrdiff_t)node->stride[1] * stride, (ptrdiff_t)s->in_width * stride);
+    multiply_gathered(net, s, to, next, p0, p1, scratch);
   }
 }
 
@@ -233,3 +268,7 @@ const layer_type *layer_type_concat(void) {
   while (type->run != concat_run) type++;
   return type;
 }
+
+const layer_type layer_type_block = {"block", NULL, block_prepare, block_plan, block_run, false, false};
+bool layer_is_plain_product(const layer *l) { return l->type->run == product_run && is_plain(l->node) && l->node->groups == 1; }
+bool layer_is_depthwise(const layer *l) { return l->type->run == depthwise_run; }

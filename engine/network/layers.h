@@ -19,6 +19,17 @@ float *packed_new(size_t count);
 /* Room in the layer for `weights` packed floats, all 0, and the bias, padded with 0. */
 cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error);
 
+/* May a layer of the kind `product` be the 1x1 part of a block? Is a layer of the kind `depthwise`? */
+bool layer_is_plain_product(const layer *l);
+bool layer_is_depthwise(const layer *l);
+/* The kind that network.c makes of the parts of a block. */
+extern const layer_type layer_type_block;
+
+/* block.c */
+cam_code block_prepare(const network *net, layer *l, cam_error *error);
+void block_plan(const network *net, step *s, int threads);
+void block_run(const network *net, const step *s, int phase, int piece, float *scratch);
+
 /* winograd.c */
 bool winograd_fits(const network *net, const cam_node *node);
 cam_code winograd_prepare(const network *net, layer *l, cam_error *error);

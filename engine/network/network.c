@@ -4,6 +4,7 @@
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const epilogue no_activation = {-INFINITY, INFINITY};
 
@@ -70,6 +71,75 @@ static int padded_picture(network *net, const cam_node *node, int *picture) {
   return *picture;
 }
 
+/* ---- blocks: see block.c ---- */
+
+enum { LARGE_PLANE = 700 << 10 /* bytes of an expanded plane from which on a block was faster, or as fast */ };
+
+static int layer_uses(const network *net, int index) {
+  int n = net->features == index;
+  for (int i = 0; i < net->n_layers; i++) {
+    n += net->layers[i].residual == index;
+    for (int k = 0; k < net->layers[i].n_inputs; k++) n += net->layers[i].inputs[k] == index;
+  }
+  return n;
+}
+
+/* How many layers from i on, 2 or 3, make a block that is worth it; 0: none do. shape: of the nodes at the input's own size, which alone decides. */
+static int block_length(const network *net, int i, int (*shape)[2]) {
+  const layer *l = &net->layers[i];
+  int expands = layer_is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT, n = expands + 2;
+  if (i + n > net->n_layers || !layer_is_depthwise(&l[expands]) || !layer_is_plain_product(&l[expands + 1]) || l[expands].residual != NO_RESIDUAL) return 0;
+  for (int k = 1; k < n; k++)
+    if (l[k].inputs[0] != i + k - 1 || layer_uses(net, i + k - 1) != 1) return 0;
+  const cam_node *before = net->layers[l[expands].inputs[0]].last;
+  if (!before) return 0;
+  const int *plane = shape[before - net->graph->nodes];
+  return (int64_t)plane[0] * plane[1] * l[expands].channels * (int64_t)sizeof(float) >= LARGE_PLANE ? n : 0;
+}
+
+/* Replaces each chain of layers that makes a block by one layer. */
+static cam_code merge_blocks(network *net, cam_error *error) {
+  const cam_graph *graph = net->graph;
+  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape), *moved = calloc((size_t)net->n_layers, sizeof *moved), count = 0;
+  layer *merged = calloc((size_t)net->n_layers, sizeof *merged);
+  cam_code code = CAM_OK;
+  if (!shape || !moved || !merged) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", net->n_layers);
+  if (!code) code = graph_shapes(graph, graph->height, graph->width, shape, error);
+  for (int i = 0, n; i < net->n_layers && !code; i += n) {
+    n = block_length(net, i, shape);
+    layer *to = &merged[count], *from = &net->layers[i], *last = &net->layers[i + most(1, n) - 1];
+    *to = *last;
+    if (n) {
+      layer *parts = calloc((size_t)n, sizeof *parts);
+      if (!parts) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a block of %d layers", n);
+      else memcpy(parts, from, (size_t)n * sizeof *parts);
+      *to = (layer){.type = &layer_type_block, .node = last->node, .last = last->last, .n_inputs = 1, .inputs = {from->inputs[0]}, .residual = last->residual,
+                    .channels = last->channels, .n_parts = parts ? n : 0, .parts = parts};
+    }
+    n = most(1, n);
+    for (int k = 0; k < n; k++) moved[i + k] = count;
+    count++;
+  }
+  if (!code) {
+    for (int i = 0; i < count; i++) {
+      for (int k = 0; k < merged[i].n_inputs; k++)
+        if (merged[i].inputs[k] >= 0) merged[i].inputs[k] = moved[merged[i].inputs[k]];
+      if (merged[i].residual >= 0) merged[i].residual = moved[merged[i].residual];
+    }
+    net->features = moved[net->features];
+    net->n_layers = count;
+    layer *old = net->layers;
+    net->layers = merged;
+    merged = old;
+  } else {
+    for (int i = 0; merged && i < count; i++) free(merged[i].parts);
+  }
+  free(merged);
+  free(moved);
+  free(shape);
+  return code;
+}
+
 /* The last layer, if it is a convolution of stride 1 and nothing more, is linear, as is all after it: tail.h does without its plane. */
 static void leave_to_tail(network *net) {
   if (net->features == GRAPH_INPUT || net->features != net->n_layers - 1) return;
@@ -109,6 +179,7 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
   }
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT) code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
+  if (!code) code = merge_blocks(net, error);
   for (int i = 0; i < net->n_layers && !code; i++)
     if (net->layers[i].type->prepare) code = net->layers[i].type->prepare(net, &net->layers[i], error);
 out:
@@ -118,13 +189,18 @@ out:
   return code;
 }
 
+static void free_layers(layer *layers, int n) {
+  for (int i = 0; i < n; i++) {
+    free(layers[i].weight);
+    free(layers[i].bias);
+    if (layers[i].parts) free_layers(layers[i].parts, layers[i].n_parts);
+  }
+  free(layers);
+}
+
 void network_free(network *net) {
   if (!net) return;
-  for (int i = 0; i < net->n_layers; i++) {
-    free(net->layers[i].weight);
-    free(net->layers[i].bias);
-  }
-  free(net->layers);
+  free_layers(net->layers, net->n_layers);
   free(net);
 }
 

@@ -35,6 +35,8 @@ struct layer {
   int groups, depth;                     /* conv: groups after merging, products per output = kernel cells x channels of a group */
   float *weight, *bias;                  /* packed; owned */
   size_t weight_count;                   /* floats of weight */
+  int n_parts;                           /* of a block (block.c): 2 or 3 layers run as one; else 0 */
+  layer *parts;                          /* [n_parts]; owned */
 };
 enum { NO_RESIDUAL = -2 };
 

@@ -114,7 +114,7 @@ static void multiply(const network *net, const step *s, int n, const float *v, i
   for (int t = 0; t < POINTS; t++)
     for (int p = first; p < last; p++) {
       int width = least(panel, columns - p * panel), group = l->groups > 1 ? p * panel / per_group : 0;
-      net->k->product(n, l->depth, v + (ptrdiff_t)t * n * stride + group * l->depth, stride,
+      net->k->product(n, 1, l->depth, v + (ptrdiff_t)t * n * stride + group * l->depth, stride, 0,
                       l->weight + ((size_t)t * (size_t)columns + (size_t)(p * panel)) * (size_t)l->depth, width, no_bias, NULL, 0,
                       m + (ptrdiff_t)t * n * m_columns + (p - first) * panel, m_columns, none);
     }
