@@ -26,6 +26,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { READER_BYTES_A_SECOND = 32768 };
+
 struct http {
   struct app *app;
   struct MHD_Daemon *daemon;
@@ -78,7 +80,9 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
   /* Counted before it is sent, so that a caller who has the answer finds it counted. */
   metrics_count_request(metrics, route_number(job->route), response->status);
   if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
-  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
+  /* A reader may be slow, but not slower than this: what it does not read is kept in memory. */
+  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms + (double)response->n / READER_BYTES_A_SECOND);
+  log_request(job, NULL);
   enum MHD_Result result = added ? MHD_queue_response(connection, (unsigned)response->status, out) : MHD_NO;
   MHD_destroy_response(out);
   return result;
@@ -207,7 +211,8 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
     int copy = fcntl(socket_of(connection), F_DUPFD_CLOEXEC, 0);
     if (copy >= 0) watch_linger(http->watch, copy);
   }
-  log_request(job, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+  if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK || !job->response.status)
+    log_request(job, job->hung_up ? "client left" : job->response.status ? "cut off while it was sent" : "closed");
   job_free(job);
   /* The next request on this connection: the library ends idleness, this ends a request line that comes byte by byte. */
   const config *settings = http->app->config;

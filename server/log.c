@@ -76,16 +76,16 @@ void log_event(const char *source, const char *format, ...) {
   close_line(&line);
 }
 
-void log_request(const struct job *job, bool completed) {
+void log_request(const struct job *job, const char *end) {
   struct line line;
   open_line(&line);
-  put_text(&line, "id", job->id[0] ? job->id : "-");
+  put_text(&line, "request_id", job->id[0] ? job->id : "-");
   put_text(&line, "peer", job->peer);
   put_text(&line, "method", job->method[0] ? job->method : "-");
   put_text(&line, "route", job->route ? job->route->path : "other");
   if (!job->route) put_text(&line, "path", job->path);
   put_number(&line, "status", job->response.status, 0); /* 0: closed without an answer of ours */
-  if (!completed) put_text(&line, "end", job->hung_up ? "client left" : "cut off");
+  if (end) put_text(&line, "end", end);
   put_number(&line, "in", (double)job->bytes_in, 0);
   put_number(&line, "out", strcmp(job->method, "HEAD") ? (double)job->response.n : 0, 0);
   if (job->error.code) {

@@ -6,8 +6,9 @@
 
 struct job;
 void log_use_json(bool wanted); /* before any thread is started */
-/* completed: the answer was sent to its last byte. Thread: the job's owner. */
-void log_request(const struct job *job, bool completed);
+/* Written when the answer is made, before it is sent, so that a caller who has it finds the line; end NULL. Or when the connection ended without
+ * one, or while it was sent; end says how. Thread: the job's owner. */
+void log_request(const struct job *job, const char *end);
 void log_event(const char *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -84,10 +84,11 @@ static cam_code read_base64(reading *r, const json *member) {
   return CAM_OK;
 }
 
-/* A string, a number, or an array of these, as the text that the query would carry: [281, "n02124075"] -> 281,n02124075. */
+/* A string or a number, and for the parameters that are lists an array of these, as the text that the query would carry:
+ * [281, "n02124075"] -> 281,n02124075. */
 static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
   const char *name = json_name(member);
-  bool array = json_type_of(member) == JSON_ARRAY;
+  bool array = json_type_of(member) == JSON_ARRAY && (!strcmp(name, "classes") || !strcmp(name, "include"));
   size_t used = 0;
   out[0] = 0;
   for (const json *value = array ? json_first(member) : member; value; value = array ? json_next(value) : NULL) {

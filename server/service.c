@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 
@@ -96,8 +97,10 @@ static void choose_teams(struct app *app, const config *settings) {
 /* Model, texts, workers: everything between listening and being ready. */
 static cam_code make_ready(struct app *app, cam_model **model, struct workers **workers, cam_error *error) {
   const config *settings = app->config;
-  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model, error);
-  if (code) return code;
+  cam_error why = {0};
+  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model, &why);
+  bool named = strstr(why.detail, settings->model);
+  if (code) return cam_fail(error, code, "%s%s%s", named ? "" : settings->model, named ? "" : ": ", why.detail);
   const cam_model_info *info = cam_model_get_info(*model);
   app->model = *model;
   app->labels = labels_text(info);

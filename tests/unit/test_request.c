@@ -171,6 +171,7 @@ START_TEST(json_wrong) {
     {"{\"image\":\"http://example.org/x.png\"}", "not base64", CAM_E_BODY},
     {"{\"image\":\"aGVsbG8=\",\"images\":1}", "images", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"top_k\":3.5}", "top_k", CAM_E_PARAMETER},
     {"{\"image\":\"aGVsbG8=\",\"top_k\":true}", "top_k", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"alpha\":1e999}", "", CAM_E_PARAMETER},
+    {"{\"image\":\"aGVsbG8=\",\"top_k\":[3]}", "top_k", CAM_E_PARAMETER},
     {"{\"image\":\"aGVsbG8=\",\"classes\":[[1]]}", "classes", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"include\":[]}", "include", CAM_E_PARAMETER},
     {"{\"image\":\"aGVsbG8=\",\"image\":\"aGVsbG8=\"}", "twice", CAM_E_BODY},
   };
