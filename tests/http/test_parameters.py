@@ -88,8 +88,7 @@ def test_twice(client, scene_png, name, value):
     problem(client.post("/cam", content=double, headers={"Content-Type": "application/json"}), 400)
 
 
-@pytest.mark.parametrize("value", [None, True, [], {}, [3], {"a": 1}])
-@pytest.mark.parametrize("name", ["top_k", "alpha", "include", "classes"])
+@pytest.mark.parametrize("name,value", [(n, v) for n in ("top_k", "alpha", "include", "classes") for v in (None, True, [], {}, [3], [[3]], {"a": 1}) if (n, v) != ("classes", [3])])
 def test_members_of_other_kinds(client, scene_png, name, value):
     problem(client.post("/cam", json={"image": base64.b64encode(scene_png).decode(), name: value}), 400, detail=name)
 
@@ -98,6 +97,13 @@ def test_members_of_other_kinds(client, scene_png, name, value):
 def test_numbers_out_of_range_as_members(client, scene_png, text):
     body = '{"image": "%s", "top_k": %s}' % (base64.b64encode(scene_png).decode(), text)
     problem(client.post("/cam", content=body, headers={"Content-Type": "application/json"}), 400)
+
+
+def test_lists_where_lists_are_meant(client, scene_png):
+    text = base64.b64encode(scene_png).decode()
+    listed = client.post("/cam", json={"image": text, "classes": [5, "n02124075"], "include": ["map", "heatmap"]})
+    assert listed.status_code == 200, listed.text
+    assert same(listed.json()) == same(explain(client, scene_png, classes="5,n02124075", include="map,heatmap").document)
 
 
 def test_parameter_without_value(client, scene_png):
