@@ -1,6 +1,7 @@
 # camserve - `make help` says it all. Everything built is under build/, everything fetched under models/ and downloads/.
 VERSION  := 0.1.0
 SANITIZE ?=
+MAKEFLAGS += --no-builtin-rules
 PYTHON   ?= /usr/bin/python3
 B        := build$(if $(SANITIZE),/$(SANITIZE))
 MODEL    := models/efficientnet-lite0.safetensors
