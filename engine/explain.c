@@ -4,12 +4,11 @@
 #include "cam/box.h"
 #include "cam/class_map.h"
 #include "cam_engine.h"
-#include "model/model.h"
+#include "context.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
 #include "render/overlay.h"
 #include "render/png.h"
-#include "team.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,16 +19,6 @@ enum { FIT_SIDE = 512 };
 const cam_limits cam_default_limits = {.max_pixels = 50000000, .max_side = 32768, .decode_bytes = (size_t)512 << 20, .max_scans = 100};
 const cam_params cam_default_params = {.top_k = 3, .alpha = 0.5f, .threshold = 0.2f, .colormap = CAM_JET, .size = CAM_SIZE_FIT,
                                        .resize = CAM_RESIZE_OF_MODEL, .include = CAM_INCLUDE_OVERLAY};
-
-struct cam_context {
-  const cam_model *model;
-  cam_team *team;
-  forward *forward;
-  cam_limits limits;
-  float *logits;     /* [classes] */
-  float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
-  int *components;   /* the same, for map_box */
-};
 
 /* A task on its way. */
 typedef struct item {
@@ -154,8 +143,7 @@ static cam_code forward_one(cam_context *context, item *it) {
 /* Is class a before class b in the order of probability? Ties go to the lower class. */
 static bool ranks_before(const float *logits, int a, int b) { return logits[a] > logits[b] || (logits[a] == logits[b] && a < b); }
 
-/* The classes to explain: the top-k by rank, then those asked for that are not among them. */
-static void choose_classes(const cam_params *params, const float *logits, int n_classes, cam_result *result) {
+void choose_classes(const cam_params *params, const float *logits, int n_classes, cam_result *result) {
   for (int c = 0; c < n_classes; c++) { /* insertion into a list of top_k */
     int at = result->count;
     while (at > 0 && ranks_before(logits, c, result->predictions[at - 1].class_id)) at--;
@@ -335,7 +323,7 @@ void cam_result_free(cam_result *result) {
   memset(result, 0, sizeof *result);
 }
 
-/* ---- self-test and benchmark, on the made picture ---- */
+/* ---- self-test, on the made picture ---- */
 
 cam_code cam_self_test(cam_context *context, cam_error *error) {
   const cam_graph *graph = context->model->graph;
@@ -351,25 +339,6 @@ cam_code cam_self_test(cam_context *context, cam_error *error) {
     double logit = context->logits[class_id], difference = fabs(logit - graph->self_test[i].logit);
     if (!(difference <= 1e-3 * most))
       return cam_fail(error, CAM_E_MODEL, "self-test: the logit of class %d is %.6g; the model file says %.6g (allowed: %.2g off)", class_id, logit, graph->self_test[i].logit, 1e-3 * most);
-  }
-  return CAM_OK;
-}
-
-cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms, cam_error *error) {
-  const cam_graph *graph = context->model->graph;
-  for (int r = 0; r < runs; r++) {
-    double begin = now();
-    for (int b = 0; b < batch; b++) {
-      float *input;
-      cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
-      if (code) return code;
-      if (!r && !b) {
-        cam_made_input(graph, input);
-        begin = now();
-      }
-      forward_run(context->forward, context->logits, NULL);
-    }
-    ms[r] = (now() - begin) * 1e3;
   }
   return CAM_OK;
 }

@@ -136,7 +136,31 @@ typedef struct cam_task {
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
-/* ---- Benchmark of the forward pass: milliseconds of each of n runs on a made picture of the model's own size into ms[n] ---- */
+/* ---- Measurements, on a made picture of the model's own size ---- */
+
+/* Milliseconds of each of `runs` forward passes of `batch` pictures, the class maps of the three likeliest labels of each included, into ms[runs]. */
 cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms, cam_error *error);
+
+/* The float64 reference's logits[classes] (plain loops: seconds to minutes) and the largest difference of the kernels' logits from them. */
+cam_code cam_bench_reference(cam_context *context, double *logits, double *difference, cam_error *error);
+
+/* What this host can do with the context's team and kernels: fused multiply-adds in registers (2 operations each), and reading memory far larger than
+ * any cache. */
+typedef struct cam_host { double gflops, gbytes; } cam_host; /* 1e9 operations, 1e9 bytes a second */
+cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error);
+
+/* One layer: what it is, what it costs at least, what it takes. */
+typedef struct cam_layer {
+  const char *name, *kind;     /* "conv4_2", "winograd"; borrowed from the model */
+  int height, width, channels; /* of its output */
+  uint64_t multiply_adds;      /* by definition */
+  uint64_t products;           /* those its method needs: Winograd needs fewer */
+  size_t bytes;                /* weights, planes read and written, each once */
+  double ms;                   /* the shortest of the runs */
+} cam_layer;
+/* Layers of the context's network and, after them, two rows for what follows: logits, and three class maps. */
+int cam_bench_layer_count(const cam_context *context);
+/* Into layers[cam_bench_layer_count]; *ms: the shortest whole pass. */
+cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms, cam_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* forward.c - one worker's run of a network: shapes and places for an input's size, then layer by layer over the team.
  * Flow: resize -> [forward] -> class maps.   Thread: worker; no allocation once the arena fits. Planes share the arena by lifetime. */
-#include "network.h"
+#include "layers.h"
 #include "tail.h"
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +234,7 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
     cost->weight_bytes += p->weight_count * sizeof(float);
   }
   if (l->last && !l->n_parts) cost->multiply_adds = node_multiply_adds(l->node, out[0], out[1]);
+  cost->products = l->type->run == winograd_run ? winograd_products(s) : cost->multiply_adds;
   cost->weight_bytes += l->weight_count * sizeof(float);
   for (int k = 0; k < l->n_inputs; k++) cost->plane_bytes += (size_t)s->in_height * (size_t)s->in_width * (size_t)s->in_strides[k] * sizeof(float);
   cost->plane_bytes += (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride * sizeof(float) * (s->residual ? 2 : 1);

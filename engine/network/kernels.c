@@ -297,5 +297,30 @@ static void average(const float *in, int cells, int channels, float *out) {
   }
 }
 
+/* ---- probes ---- */
+
+enum { CHAINS = ROWS * 2 /* as many accumulators as the tile of `product` */ };
+
+static float probe_arithmetic(int64_t n) {
+  vec sum[CHAINS];
+  for (int i = 0; i < CHAINS; i++) sum[i] = splat((float)i);
+  const vec half = splat(0.5f), one = splat(1);
+  for (int64_t k = 0; k < n * 24 / CHAINS; k++)
+#pragma GCC unroll 24
+    for (int i = 0; i < CHAINS; i++) sum[i] = sum[i] * half + one;
+  float all = 0;
+  for (int i = 0; i < CHAINS; i++) all += sum[i][0];
+  return all;
+}
+
+static float probe_memory(const float *p, size_t n) {
+  vec sum[4] = {{0}};
+  for (size_t i = 0; i < n; i += 4 * W)
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) sum[j] += load(p + i + j * W);
+  return ((sum[0] + sum[1]) + (sum[2] + sum[3]))[0];
+}
+
 extern const kernels KERNELS;
-const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, winograd_input, winograd_output, max_cells, mean_cells, combine, average};
+const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, winograd_input, winograd_output, max_cells, mean_cells, combine, average,
+                         probe_arithmetic, probe_memory};

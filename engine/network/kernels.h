@@ -43,6 +43,11 @@ typedef struct kernels {
   void (*combine)(const float *a, const float *b, size_t n, float *out, epilogue finish);
   /* out[c] = mean over `cells` rows of in [cells,channels]. */
   void (*average)(const float *in, int cells, int channels, float *out);
+
+  /* What the host can do, for `camserve bench --layers`. n times 24 independent multiply-adds of whole vectors, in registers; the sum of n floats (a multiple of
+   * 4 * width) from memory. The results say nothing, but the compiler must not know. */
+  float (*probe_arithmetic)(int64_t n);
+  float (*probe_memory)(const float *p, size_t n);
 } kernels;
 
 /* isa NULL or "": the best this CPU has. CAM_E_PARAMETER: unknown, or not had by this CPU. */

@@ -35,5 +35,6 @@ bool winograd_fits(const network *net, const cam_node *node);
 cam_code winograd_prepare(const network *net, layer *l, cam_error *error);
 void winograd_plan(const network *net, step *s, int threads);
 void winograd_run(const network *net, const step *s, int phase, int piece, float *scratch);
+uint64_t winograd_products(const step *s);
 
 #endif

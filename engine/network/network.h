@@ -87,6 +87,7 @@ typedef struct layer_cost {
   const char *name, *kind;
   int height, width, channels;  /* of its output */
   uint64_t multiply_adds;       /* by definition, whatever the method */
+  uint64_t products;            /* those that the method needs */
   size_t weight_bytes, plane_bytes; /* packed weights; planes read and written */
 } layer_cost;
 void forward_layer(const forward *f, int index, layer_cost *cost);

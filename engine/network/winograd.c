@@ -51,6 +51,8 @@ static int conv_side(const step *s, int axis) {
 static int tiles_across(const step *s) { return (conv_side(s, 1) + TILE - 1) / TILE; }
 static int tiles_of(const step *s) { return (conv_side(s, 0) + TILE - 1) / TILE * tiles_across(s); }
 
+uint64_t winograd_products(const step *s) { return (uint64_t)tiles_of(s) * POINTS * (uint64_t)s->l->depth * (uint64_t)s->l->channels; }
+
 void winograd_plan(const network *net, step *s, int threads) {
   int tiles = tiles_of(s), per_tile = POINTS * (s->in_strides[0] + s->out_stride), panels = panels_of(net, s->l);
   int block = most(MIN_BLOCK, least(MAX_BLOCK, BLOCK_FLOATS / per_tile)), blocks = (tiles + block - 1) / block;
