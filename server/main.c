@@ -54,8 +54,11 @@ static const cli_command commands[] = {
    .options = {{"--batch", NULL, "N", "photos at a time, 1 to 8 (default 1)"},
                {"--runs", NULL, "N", "how often to measure, 1 to 100000 (default 50)"},
                {"--photo", NULL, "FILE", "a photo of yours (default: a 500x436 BMP made in memory)"},
+               {"--layers", NULL, NULL, "each layer instead: time, GFLOP/s, bytes, and what bounds it on this host"},
+               {"--check", NULL, NULL, "compare the logits with the slow float64 reference"},
                {"--json", NULL, NULL, "print JSON"}},
    .examples = "  camserve bench --threads 1 --runs 200\n"
+               "  camserve bench --layers --model models/vgg16-cam.safetensors\n"
                "  camserve bench --isa portable --batch 4 --json\n"},
 
   {.name = "help", .operands = "[COMMAND]", .most = 1, .settings = "", .run = cli_help,

@@ -144,6 +144,24 @@ def test_bench_for_people():
     assert result.returncode == 0 and b"p99" in result.stdout
 
 
+def test_bench_layers():
+    document = json.loads(run("bench", "--layers", "--json", "--runs", "2").stdout)
+    assert document["host"]["gflops"] > 0 and document["host"]["gbytes"] > 0
+    layers = {layer["name"]: layer for layer in document["layers"]}
+    assert all(layer["ms"] > 0 and layer["bytes"] > 0 and layer["bound"] in ("arithmetic", "memory") for layer in layers.values())
+    maps = 3 * 7 * 7 * 1280
+    assert f"{(sum(layer['multiply_adds'] for layer in layers.values()) - maps) / 1e9:.3f} G" in run("info").stdout.decode()
+    assert layers["class maps"]["channels"] == 3 and layers["logits"]["channels"] == 1000
+    text = run("bench", "--layers", "--runs", "2").stdout.decode()
+    assert "GFLOP/s" in text and "class maps" in text
+
+
+def test_bench_check():
+    reference = json.loads(run("bench", "--check", "--json", "--runs", "1").stdout)["reference"]
+    assert len(reference["logits"]) == 1000 and max(map(abs, reference["logits"])) == reference["largest"]
+    assert 0 < reference["difference"] < 5e-5 * reference["largest"]
+
+
 def test_health(server):
     assert run("health", port=server.port).returncode == 0
     assert run("health", "--port", server.port).returncode == 0
