@@ -16,11 +16,9 @@
 #include "routes.h"
 #include "watch.h"
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +30,8 @@ struct http {
   struct app *app;
   struct MHD_Daemon *daemon;
   struct watch *watch;
-  int listener, port;
-  bool quiesced;          /* the listener is ours to close */
-  char address[64];
+  struct listener listener;
+  bool quiesced;          /* the listening socket is ours to close */
 };
 
 /* ---- what the library knows of a connection ---- */
@@ -256,35 +253,7 @@ static size_t unescape(void *closure, struct MHD_Connection *connection, char *t
   return (size_t)(out - text);
 }
 
-/* ---- listening ---- */
-
-static cam_code open_listener(struct http *http, cam_error *error) {
-  const config *settings = http->app->config;
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
-  char port[16];
-  snprintf(port, sizeof port, "%d", (int)settings->port);
-  int failed = getaddrinfo(settings->host, port, &hints, &found);
-  if (failed) return cam_fail(error, CAM_E_IO, "host %.60s: %s", settings->host, gai_strerror(failed));
-  int on = 1, socket_error = 0, listener = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(listener, found->ai_addr, found->ai_addrlen) ||
-      listen(listener, SOMAXCONN)) socket_error = errno;
-  bool v6 = found->ai_family == AF_INET6;
-  freeaddrinfo(found);
-  if (socket_error) {
-    if (listener >= 0) close(listener);
-    return cam_fail(error, CAM_E_IO, "cannot listen on %.60s port %s: %s", settings->host, port, strerror(socket_error));
-  }
-  struct sockaddr_storage bound;
-  socklen_t n = sizeof bound;
-  getsockname(listener, (struct sockaddr *)&bound, &n);
-  http->port = ntohs(v6 ? ((struct sockaddr_in6 *)(void *)&bound)->sin6_port : ((struct sockaddr_in *)(void *)&bound)->sin_port);
-  http->listener = listener;
-  char numeric[INET6_ADDRSTRLEN] = "";
-  inet_ntop(bound.ss_family, v6 ? (void *)&((struct sockaddr_in6 *)(void *)&bound)->sin6_addr : (void *)&((struct sockaddr_in *)(void *)&bound)->sin_addr,
-            numeric, sizeof numeric);
-  snprintf(http->address, sizeof http->address, v6 ? "[%s]" : "%s", numeric);
-  return CAM_OK;
-}
+/* ---- start and stop ---- */
 
 cam_code http_start(struct app *app, struct http **out, cam_error *error) {
   const config *settings = app->config;
@@ -292,19 +261,19 @@ cam_code http_start(struct app *app, struct http **out, cam_error *error) {
   struct http *http = calloc(1, sizeof *http);
   if (!http) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the HTTP server");
   http->app = app;
-  http->listener = -1;
+  http->listener.socket = -1;
   http->watch = watch_start();
-  cam_code code = http->watch ? open_listener(http, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
+  cam_code code = http->watch ? listener_open(settings->host, (int)settings->port, &http->listener, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
   if (code) {
     http_stop(http);
     return code;
   }
-  /* The library wants two threads or more in a pool; none means one thread of its own. */
-  unsigned threads = settings->http_threads > 1 ? (unsigned)settings->http_threads : 0;
+  bool pool = settings->http_threads > 1; /* one thread is no pool to the library */
+  struct MHD_OptionItem threads[] = {{pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)settings->http_threads, NULL}, {MHD_OPTION_END, 0, NULL}};
   http->daemon = MHD_start_daemon(
-    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->address[0] == '[' ? MHD_USE_IPv6 : 0), 0, NULL, NULL, handle, http,
+    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL, handle, http,
     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it hears of the others' errors */
-    MHD_OPTION_LISTEN_SOCKET, http->listener, MHD_OPTION_THREAD_POOL_SIZE, threads,
+    MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads,
     MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_ip,
     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
     MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
@@ -317,20 +286,19 @@ cam_code http_start(struct app *app, struct http **out, cam_error *error) {
   return CAM_OK;
 }
 
-int http_port(const struct http *http) { return http->port; }
-const char *http_address(const struct http *http) { return http->address; }
+const struct listener *http_listener(const struct http *http) { return &http->listener; }
 
 /* The listening socket is shut down, so that callers are refused at once instead of waiting in its backlog; it is closed with the server. */
 void http_quiesce(struct http *http) {
   MHD_quiesce_daemon(http->daemon);
   http->quiesced = true;
-  shutdown(http->listener, SHUT_RD);
+  shutdown(http->listener.socket, SHUT_RD);
 }
 
 void http_stop(struct http *http) {
   if (!http) return;
   if (http->daemon) MHD_stop_daemon(http->daemon);
-  if (http->listener >= 0 && (http->quiesced || !http->daemon)) close(http->listener);
+  if (http->listener.socket >= 0 && (http->quiesced || !http->daemon)) close(http->listener.socket);
   watch_stop(http->watch);
   free(http);
 }

@@ -2,13 +2,13 @@
 #ifndef HTTP_H
 #define HTTP_H
 #include "app.h"
+#include "listener.h"
 
 struct http;
 
 /* Listens on config->host and port and starts the HTTP threads; requests come in at once. CAM_E_IO names address and reason. */
 cam_code http_start(struct app *app, struct http **out, cam_error *error);
-int http_port(const struct http *http);                /* the one it got, where the setting was 0 */
-const char *http_address(const struct http *http);     /* for a URL: "127.0.0.1", "[::1]" */
+const struct listener *http_listener(const struct http *http); /* the address and port it got */
 /* Takes no new connection from here on; open ones are served on. */
 void http_quiesce(struct http *http);
 /* Ends all connections and threads. No job may be in the queue or with a worker. NULL is allowed. */

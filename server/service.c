@@ -112,8 +112,9 @@ static cam_code make_ready(struct app *app, cam_model **model, struct workers **
 
 static void print_welcome(const struct app *app, const struct http *http) {
   const cam_model_info *info = cam_model_get_info(app->model);
-  printf("camserve %s: %s (%s), %d x %d threads, on http://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, http_address(http), http_port(http));
-  printf("curl -F image=@photo.jpg 'http://%s:%d/cam'\n", http_address(http), http_port(http));
+  const struct listener *at = http_listener(http);
+  printf("camserve %s: %s (%s), %d x %d threads, on http://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, at->address, at->port);
+  printf("curl -F image=@photo.jpg 'http://%s:%d/cam'\n", at->any ? "localhost" : at->address, at->port);
   fflush(stdout);
 }
 
