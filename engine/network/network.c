@@ -152,6 +152,32 @@ static void leave_to_tail(network *net) {
   net->n_layers--;
 }
 
+/* ---- packing of weights: layer by layer, on all processors ---- */
+
+typedef struct prepare_call { network *net; cam_error *errors; } prepare_call;
+
+static void prepare_one(void *closure, int index, int thread) {
+  const prepare_call *call = closure;
+  layer *l = &call->net->layers[index];
+  (void)thread;
+  if (l->type->prepare) call->errors[index].code = l->type->prepare(call->net, l, &call->errors[index]);
+}
+
+static cam_code prepare_all(network *net, cam_error *error) {
+  cam_team *team;
+  int threads = cam_cpu_count();
+  cam_code code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
+  if (code) return code;
+  prepare_call call = {net, calloc((size_t)net->n_layers, sizeof(cam_error))};
+  if (call.errors) team_for(team, net->n_layers, prepare_one, &call);
+  else code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to pack %d layers", net->n_layers);
+  for (int i = 0; i < net->n_layers && !code; i++)
+    if (call.errors[i].code) code = cam_fail(error, call.errors[i].code, "%s", call.errors[i].detail);
+  free(call.errors);
+  team_free(team);
+  return code;
+}
+
 cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
   *out = NULL;
   network *net = calloc(1, sizeof *net);
@@ -180,8 +206,7 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT) code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
   if (!code) code = merge_blocks(net, error);
-  for (int i = 0; i < net->n_layers && !code; i++)
-    if (net->layers[i].type->prepare) code = net->layers[i].type->prepare(net, &net->layers[i], error);
+  if (!code) code = prepare_all(net, error);
 out:
   free(at);
   if (code) network_free(net);

@@ -7,7 +7,7 @@
 #include "layers.h"
 #include <string.h>
 
-enum { TILE = 4, SPAN = TILE + 2, POINTS = SPAN * SPAN, BLOCK_FLOATS = 450000 /* of a block's V and M together */, MIN_BLOCK = 12, MAX_BLOCK = 48 };
+enum { TILE = 4, SPAN = TILE + 2, POINTS = SPAN * SPAN, BLOCK_FLOATS = 450000 /* of a block's V and M together */, MIN_BLOCK = 12, MAX_BLOCK = 48, MAX_PANEL = 64 };
 
 bool winograd_fits(const network *net, const cam_node *node) {
   if (node->op != OP_CONV || node->inputs[0] == GRAPH_INPUT || node->kernel[0] != 3 || node->kernel[1] != 3 || node->stride[0] != 1 || node->stride[1] != 1) return false;
@@ -24,20 +24,24 @@ cam_code winograd_prepare(const network *net, layer *l, cam_error *error) {
   l->groups = l->node->groups;
   cam_code code = packed_alloc(net, l, (size_t)POINTS * (size_t)depth * (size_t)columns, error);
   if (code) return code;
-  const float *from = l->node->weight->data;
   for (int a = 0; a < depth; a++)
-    for (int k = 0; k < l->channels; k++) {
-      int first = k / panel * panel, n = least(panel, columns - first);
-      float *to = l->weight + (size_t)first * (size_t)depth + (size_t)a * (size_t)n + (size_t)(k - first);
-      double half[SPAN][3];
-      for (int j = 0; j < 3; j++) {
-        double g[3];
-        for (int i = 0; i < 3; i++) g[i] = from[((size_t)(i * 3 + j) * (size_t)depth + (size_t)a) * (size_t)l->channels + (size_t)k];
-        for (int i = 0; i < SPAN; i++) half[i][j] = G[i][0] * g[0] + G[i][1] * g[1] + G[i][2] * g[2];
-      }
+    for (int first = 0, n; first < l->channels; first += n) { /* G g G^T of one input channel and a panel's columns */
+      double g[3][3][MAX_PANEL], half[SPAN][3][MAX_PANEL];
+      int stored = least(panel, columns - first);
+      n = least(panel, l->channels - first);
+      for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+          const float *from = l->node->weight->data + ((size_t)(i * 3 + j) * (size_t)depth + (size_t)a) * (size_t)l->channels + (size_t)first;
+          for (int k = 0; k < n; k++) g[i][j][k] = from[k];
+        }
       for (int i = 0; i < SPAN; i++)
-        for (int j = 0; j < SPAN; j++)
-          to[(size_t)(i * SPAN + j) * (size_t)depth * (size_t)columns] = (float)(half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2]);
+        for (int j = 0; j < 3; j++)
+          for (int k = 0; k < n; k++) half[i][j][k] = G[i][0] * g[0][j][k] + G[i][1] * g[1][j][k] + G[i][2] * g[2][j][k];
+      for (int i = 0; i < SPAN; i++)
+        for (int j = 0; j < SPAN; j++) {
+          float *to = l->weight + (size_t)(i * SPAN + j) * (size_t)depth * (size_t)columns + (size_t)first * (size_t)depth + (size_t)a * (size_t)stored;
+          for (int k = 0; k < n; k++) to[k] = (float)(half[i][0][k] * G[j][0] + half[i][1][k] * G[j][1] + half[i][2][k] * G[j][2]);
+        }
     }
   return CAM_OK;
 }
