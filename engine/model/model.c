@@ -24,6 +24,17 @@ static cam_code describe(cam_model *model, cam_error *error) {
   return code;
 }
 
+/* Packed weights are copies: of the file's own, only what the tail reads is kept. */
+static void drop_packed(cam_model *model) {
+  const cam_graph *graph = model->graph;
+  const cam_node *linear = model->net->linear;
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const cam_tensor *weight = graph->nodes[i].op == OP_CONV ? graph->nodes[i].weight : NULL;
+    if (!weight || weight == model->net->fc_weight || weight == model->net->fc_bias || (linear && (weight == linear->weight || weight == linear->bias))) continue;
+    safetensors_drop(graph->file, weight);
+  }
+}
+
 cam_code cam_model_load(const char *path, const char *isa, cam_model **out, cam_error *error) {
   *out = NULL;
   blas_init();
@@ -34,6 +45,8 @@ cam_code cam_model_load(const char *path, const char *isa, cam_model **out, cam_
   if (!code) code = graph_load(path, &model->graph, error);
   if (!code) code = network_create(model->graph, k, &model->net, error);
   if (!code) code = describe(model, error);
+  if (!code && !(model->path = strdup(path))) code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
+  if (!code) drop_packed(model);
   if (code) cam_model_free(model);
   else *out = model;
   return code;
@@ -43,6 +56,7 @@ void cam_model_free(cam_model *model) {
   if (!model) return;
   network_free(model->net);
   graph_free(model->graph);
+  free(model->path);
   free(model);
 }
 

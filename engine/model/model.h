@@ -5,7 +5,8 @@
 #include "cam_engine.h"
 
 struct cam_model {
-  cam_graph *graph;
+  cam_graph *graph; /* weights that the network has packed are dropped from it */
+  char *path;
   network *net;
   cam_model_info info;
 };

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ struct safetensors {
   int64_t data_bytes;
   json *header;        /* owns the names */
   int count;
-  struct entry { cam_tensor tensor; int64_t begin, end; float *copy; } *entries; /* [count], in the order of their data */
+  struct entry { cam_tensor tensor; /* first: safetensors_drop */ int64_t begin, end; float *copy; } *entries; /* [count], in the order of their data */
   const struct entry **by_name;                                                 /* [count], sorted */
   char sha256[65];
 };
@@ -198,6 +199,18 @@ const cam_tensor *safetensors_find(const safetensors *file, const char *name) {
 }
 int safetensors_count(const safetensors *file) { return file->count; }
 const cam_tensor *safetensors_at(const safetensors *file, int index) { return &file->entries[index].tensor; }
+
+void safetensors_drop(safetensors *file, const cam_tensor *tensor) {
+  struct entry *entry = &file->entries[(const struct entry *)(const void *)tensor - file->entries];
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)(file->data + entry->begin), end = (uintptr_t)(file->data + entry->end);
+  begin = (begin + page - 1) / page * page;
+  end = end / page * page;
+  if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+  free(entry->copy);
+  entry->copy = NULL;
+  entry->tensor.data = NULL;
+}
+
 const char *safetensors_sha256(const safetensors *file) { return file->sha256; }
 const char *safetensors_metadata(const safetensors *file, const char *key) {
   const json *text = json_member(json_member(file->header, "__metadata__"), key);

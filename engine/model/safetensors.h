@@ -24,6 +24,8 @@ void safetensors_free(safetensors *file); /* NULL is allowed */
 const cam_tensor *safetensors_find(const safetensors *file, const char *name); /* NULL if absent */
 int safetensors_count(const safetensors *file);
 const cam_tensor *safetensors_at(const safetensors *file, int index); /* in the order of their data */
+/* The data of a tensor that was copied elsewhere is not needed any more: data becomes NULL, its pages go back to the system. */
+void safetensors_drop(safetensors *file, const cam_tensor *tensor);
 const char *safetensors_metadata(const safetensors *file, const char *key); /* NULL if absent */
 const char *safetensors_sha256(const safetensors *file); /* of the whole file, hexadecimal */
 

@@ -3,10 +3,14 @@
 #include "layers.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 float *packed_new(size_t count) {
-  size_t bytes = (count * sizeof(float) + 127) / 64 * 64;
-  float *p = aligned_alloc(64, bytes);
+  size_t bytes = (count * sizeof(float) + 127) / 64 * 64, huge = (size_t)2 << 20;
+  bool large = bytes >= 2 * huge; /* streamed again and again: huge pages spare the TLB */
+  if (large) bytes = (bytes + huge - 1) / huge * huge;
+  float *p = aligned_alloc(large ? huge : 64, bytes);
+  if (p && large) madvise(p, bytes, MADV_HUGEPAGE); /* a hint: it may not be had */
   if (p) memset(p, 0, bytes);
   return p;
 }
