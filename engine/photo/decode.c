@@ -1,7 +1,8 @@
-/* decode.c - the bytes of a photo -> upright RGB pixels. Flow: formats -> probe -> decode_stb -> [decode] -> resize. Thread: any. */
+/* decode.c - the bytes of a photo -> upright RGB pixels. Flow: formats -> probe -> jpeg | decode_stb -> [decode] -> resize. Thread: any. */
 #include "decode.h"
 #include "decode_stb.h"
 #include "exif.h"
+#include "jpeg.h"
 #include "probe.h"
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +61,15 @@ static void flatten(uint8_t *pixels, size_t n) {
 static cam_code decode_planned(const uint8_t *bytes, size_t n, cam_format format, const photo_plan *plan, cam_image *image, cam_error *error) {
   uint8_t *copy = NULL, *pixels;
   size_t budget = plan->budget;
-  int width, height;
+  int width = plan->width, height = plan->height;
   if (plan->patch_count) {
     if (budget <= n + plan->patch_size) return cam_fail(error, CAM_E_BUDGET, "a copy of the photo takes %zu bytes; allowed are %zu to decode it", n, budget);
     budget -= n + plan->patch_size;
     copy = patched(plan, bytes, &n);
     if (!copy) return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
   }
-  cam_code code = stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
+  cam_code code = format == CAM_JPEG ? jpeg_decode(bytes, n, width, height, budget, &pixels, error)
+                                     : stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
   free(copy);
   if (code) return code;
   if (width != plan->width || height != plan->height) {

@@ -1,8 +1,8 @@
 /* decode_stb.c - stb_image, fenced in. Flow: probe -> [decode_stb] -> decode. Thread: any.
- * Debian's is 2.27 (2022); what later versions repaired in the three formats that are compiled in is either refused by the probes before
- * (tables of more than 256 codes or never defined, palettes shorter than their indices, unknown critical chunks) or harmless here:
+ * Debian's is 2.27 (2022); what later versions repaired in the two formats that are compiled in is either refused by the probes before
+ * (palettes shorter than their indices, unknown critical chunks) or harmless here:
  *  - every allocation comes from a budget of this thread, so that a PNG cannot inflate without end (the header says nothing about it);
- *  - memory is zeroed: where scan data is missing stb leaves a plane unwritten, and would show what an earlier request left there;
+ *  - memory is zeroed: where data is missing stb leaves pixels unwritten, and would show what an earlier request left there;
  *  - assertions are off: they are about the input, and would end the process. */
 #include "decode_stb.h"
 #include <limits.h>
@@ -41,13 +41,12 @@ static void *budget_realloc(void *p, size_t size) { /* old and new may both be t
 /* ---- The library ---- */
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
-#define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
 #define STBI_ONLY_BMP
 #define STBI_NO_STDIO
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
-#define STBI_MAX_DIMENSIONS 65535 /* a JPEG's most; cam_limits are checked before */
+#define STBI_MAX_DIMENSIONS 65535 /* cam_limits are checked before */
 #define STBI_ASSERT(x) ((void)0)
 #define STBI_MALLOC(size) budget_malloc(size)
 #define STBI_REALLOC(p, size) budget_realloc(p, size)
@@ -55,50 +54,6 @@ static void *budget_realloc(void *p, size_t size) { /* old and new may both be t
 #define STBI_FREE(p) budget_free(p)
 #pragma GCC diagnostic ignored "-Wunused-function" /* it declares readers of formats that are not compiled in */
 #include <stb/stb_image.h>
-
-/* ---- JPEG: has the scan data run out? ----
- * When a scan's data ends early stb goes on with zero bits: the rest is grey, and no error is said. Its block transform is a function pointer,
- * called after each block of a baseline scan, so the state can be watched there. When the marker after the data is first seen at
- * most 32 bits are left, and a block takes at least 2 (a code for DC, a code for AC): more than 17 blocks after that are made of nothing. */
-enum { BLOCKS_WITHOUT_DATA = 17 };
-static _Thread_local struct {
-  const stbi__jpeg *jpeg;
-  void (*transform)(stbi_uc *out, int stride, short data[64]);
-  int starved;  /* blocks since the end of the data was seen, of this restart interval */
-  int most;     /* of these */
-  int64_t blocks;
-} watch;
-
-static void watched_transform(stbi_uc *out, int stride, short data[64]) {
-  watch.blocks++;
-  watch.starved = watch.jpeg->nomore ? watch.starved + 1 : 0;
-  if (watch.starved > watch.most) watch.most = watch.starved;
-  watch.transform(out, stride, data);
-}
-
-static uint8_t *decode_jpeg(stbi__context *source, int *width, int *height, int channels) {
-  stbi__jpeg *jpeg = stbi__malloc(sizeof *jpeg);
-  if (!jpeg) return stbi__errpuc("outofmem", "Out of memory");
-  jpeg->s = source;
-  stbi__setup_jpeg(jpeg);
-  watch.jpeg = jpeg;
-  watch.transform = jpeg->idct_block_kernel;
-  watch.starved = watch.most = 0;
-  watch.blocks = 0;
-  jpeg->idct_block_kernel = watched_transform;
-  int stored;
-  uint8_t *pixels = load_jpeg_image(jpeg, width, height, &stored, channels);
-  if (pixels && !jpeg->progressive) { /* a progressive one is transformed when all its scans are through */
-    int64_t blocks = 0;
-    for (int i = 0; i < source->img_n; i++) blocks += (int64_t)((jpeg->img_comp[i].x + 7) / 8) * ((jpeg->img_comp[i].y + 7) / 8);
-    if (watch.most > BLOCKS_WITHOUT_DATA || watch.blocks < blocks) {
-      budget_free(pixels);
-      pixels = stbi__errpuc("the scan data is cut short", "");
-    }
-  }
-  budget_free(jpeg);
-  return pixels;
-}
 
 cam_code stb_decode(cam_format format, const uint8_t *bytes, size_t n, int channels, size_t limit,
                     uint8_t **pixels, int *width, int *height, cam_error *error) {
@@ -109,11 +64,10 @@ cam_code stb_decode(cam_format format, const uint8_t *bytes, size_t n, int chann
   stbi__context source = {0};
   stbi__start_mem(&source, bytes, (int)n);
   int stored;
-  if (format == CAM_JPEG) *pixels = decode_jpeg(&source, width, height, channels);
-  else *pixels = stbi__load_and_postprocess_8bit(&source, width, height, &stored, channels);
+  *pixels = stbi__load_and_postprocess_8bit(&source, width, height, &stored, channels);
   if (*pixels) return CAM_OK;
   const char *reason = stbi_failure_reason();
   if (budget.wanted) return cam_fail(error, CAM_E_BUDGET, "decoding needs %zu bytes of memory or more; allowed are %zu", budget.wanted, limit);
   if (budget.out_of_memory) return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
-  return cam_fail(error, CAM_E_PHOTO, "broken %s: %s", format == CAM_JPEG ? "JPEG" : format == CAM_PNG ? "PNG" : "BMP", reason ? reason : "unknown");
+  return cam_fail(error, CAM_E_PHOTO, "broken %s: %s", format == CAM_PNG ? "PNG" : "BMP", reason ? reason : "unknown");
 }

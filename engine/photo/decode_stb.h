@@ -1,4 +1,4 @@
-/* decode_stb.h - JPEG, PNG and BMP by stb_image, which only engine/photo/decode_stb.c names. Flow: probe -> [decode_stb] -> decode.
+/* decode_stb.h - PNG and BMP by stb_image, which only engine/photo/decode_stb.c names. Flow: probe -> [decode_stb] -> decode.
  * Thread: any; memory is counted per thread. */
 #ifndef DECODE_STB_H
 #define DECODE_STB_H

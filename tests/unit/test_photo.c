@@ -173,7 +173,7 @@ START_TEST(a_jpeg_without_its_data_is_broken) {
   memcpy(copy, f->bytes, half);
   memcpy(copy + half, "\xff\xd9", 2);
   ck_assert_int_eq(decode(copy, half + 2, &limits, &photo, &error), CAM_E_PHOTO);
-  ck_assert_str_eq(error.detail, "broken JPEG: scan 1 has 1 restart markers, not 5: cut short");
+  ck_assert_str_eq(error.detail, "broken JPEG: Corrupt JPEG data: found marker 0xd9 instead of RST1");
 
   f = named("jpeg progressive");
   size_t second = find(f, "\xff\xda", 2) + 2;
@@ -187,16 +187,16 @@ START_TEST(a_jpeg_without_its_data_is_broken) {
 }
 END_TEST
 
-START_TEST(a_jpeg_with_missing_tables_is_broken) { /* stb would read memory that nobody wrote */
+START_TEST(a_jpeg_with_missing_tables_is_broken) { /* libjpeg would take those of Motion JPEG for them */
   cam_error error;
   const photo_fixture *f = named("jpeg 4:4:4");
   size_t codes = find(f, "\xff\xc4", 2), quantizers = find(f, "\xff\xdb", 2), frame = find(f, "\xff\xc0", 2);
   ck_assert_int_eq(decode_changed(f, codes + 1, "\xfe", 1, &error), CAM_E_PHOTO); /* a comment instead */
-  ck_assert_str_eq(error.detail, "broken JPEG: scan 1 uses a Huffman table that was not given");
+  ck_assert_str_eq(error.detail, "broken JPEG: Corrupt JPEG data: bad Huffman code");
   ck_assert_int_eq(decode_changed(f, quantizers + 1, "\xfe", 1, &error), CAM_E_PHOTO);
-  ck_assert_str_eq(error.detail, "broken JPEG: component 0 uses a quantization table that was not given");
+  ck_assert_str_eq(error.detail, "broken JPEG: Quantization table 0x00 was not defined");
   ck_assert_int_eq(decode_changed(f, codes + 5, "\xff\xff\xff", 3, &error), CAM_E_PHOTO);
-  ck_assert_ptr_nonnull(strstr(error.detail, "broken JPEG: Huffman table of "));
+  ck_assert_str_eq(error.detail, "broken JPEG: Bogus Huffman table definition");
   ck_assert_int_eq(decode_changed(f, frame + 1, "\xc9", 1, &error), CAM_E_FORMAT);
   ck_assert_int_eq(decode_changed(f, frame + 10, "\x77", 1, &error), CAM_E_PHOTO); /* the first component has another name than its scan says */
 }

@@ -1,0 +1,151 @@
+/* jpeg.c - libjpeg-turbo's jpeglib, fenced in. Flow: probe -> [jpeg] -> decode. Thread: any.
+ * Its TurboJPEG API has no bounds on memory in 2.1; jpeglib's documentation is libjpeg.txt. The library knows two ways out, both used here:
+ *  - an error never returns: it jumps back to where the call began (state.back), and there one place frees everything;
+ *  - a warning means that it goes on with something made up: those that cost pixels are made errors, the others are about tidiness. */
+#include "jpeg.h"
+#include <limits.h>
+#include <setjmp.h>
+#include <stdio.h> /* jpeglib.h wants FILE */
+#include <stdlib.h>
+#include <string.h>
+#include <jpeglib.h>
+#include <jerror.h>
+
+enum { SLACK = 4 }; /* see cam_image */
+
+typedef struct state {
+  struct jpeg_error_mgr errors; /* first: the library's pointer to it is one to the state */
+  jmp_buf back;
+  cam_code code;
+  cam_error *error;
+} state;
+
+/* ---- What the library says ---- */
+
+static state *state_of(j_common_ptr library) { return (state *)library->err; }
+
+#define LEAVE(library, error_code, ...) \
+  do { \
+    state *s_ = state_of((j_common_ptr)(library)); \
+    s_->code = cam_fail(s_->error, error_code, __VA_ARGS__); \
+    longjmp(s_->back, 1); \
+  } while (0)
+
+__attribute__((noreturn)) static void on_error(j_common_ptr library) {
+  char text[JMSG_LENGTH_MAX];
+  library->err->format_message(library, text);
+  switch (library->err->msg_code) {
+    case JERR_OUT_OF_MEMORY: LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+    case JERR_CCIR601_NOTIMPL: case JERR_CONVERSION_NOTIMPL: case JERR_FRACT_SAMPLE_NOTIMPL:
+      LEAVE(library, CAM_E_FORMAT, "JPEG of a kind that is not supported: %s", text);
+    default: LEAVE(library, CAM_E_PHOTO, "broken JPEG: %s", text);
+  }
+}
+
+static void on_message(j_common_ptr library, int level) {
+  if (level >= 0) return; /* a trace */
+  switch (library->err->msg_code) {
+    case JWRN_HIT_MARKER: LEAVE(library, CAM_E_PHOTO, "broken JPEG: the scan data is cut short");
+    case JWRN_HUFF_BAD_CODE: case JWRN_MUST_RESYNC: on_error(library);
+    default: break; /* no pixel is made up for these: bytes too many, progression out of order, unknown versions, no end-of-image marker */
+  }
+}
+
+static void on_output(j_common_ptr library) { (void)library; } /* never to stderr */
+
+static struct jpeg_error_mgr *fence(state *s, cam_error *error) {
+  s->error = error;
+  jpeg_std_error(&s->errors);
+  s->errors.error_exit = on_error;
+  s->errors.emit_message = on_message;
+  s->errors.output_message = on_output;
+  return &s->errors;
+}
+
+/* ---- In ---- */
+
+/* Bytes that decoding holds beside its result: with several scans all coefficients, 2 bytes each; and for each component two strips of blocks,
+ * as high as its sampling says, with a row of context above and below, and the rows made of one strip: 40 rows and more where sampling is 4. */
+static size_t scratch_bytes(j_decompress_ptr library) {
+  size_t rows = 12 * (size_t)library->max_v_samp_factor, bytes = rows * (library->image_width + 32) * (size_t)library->num_components;
+  for (int c = 0; jpeg_has_multiple_scans(library) && c < library->num_components; c++) {
+    const jpeg_component_info *component = &library->comp_info[c];
+    bytes += sizeof(JBLOCK) * (component->width_in_blocks + 4) * (component->height_in_blocks + 4); /* they come in whole MCUs */
+  }
+  return bytes;
+}
+
+/* The library takes tables that are nowhere in the file for those of Motion JPEG. Empty ones in their place make their use a bad code. */
+static void forbid_missing_tables(j_decompress_ptr library) {
+  for (int i = 0; i < 2 * NUM_HUFF_TBLS; i++) {
+    JHUFF_TBL **table = &(i % 2 ? library->ac_huff_tbl_ptrs : library->dc_huff_tbl_ptrs)[i / 2];
+    if (*table) continue;
+    *table = jpeg_alloc_huff_table((j_common_ptr)library);
+    memset(*table, 0, sizeof **table);
+  }
+}
+
+/* All scans have been read if there are several: does each component have its own, and a progressive photo more than its first? */
+static void check_scans(j_decompress_ptr library) {
+  bool detail = !library->progressive_mode;
+  for (int c = 0; jpeg_has_multiple_scans(library) && c < library->num_components; c++) {
+    bool begun = library->progressive_mode ? library->coef_bits[c][0] >= 0 : library->comp_info[c].quant_table != NULL;
+    if (!begun) LEAVE(library, CAM_E_PHOTO, "broken JPEG: no scan data for some of its %d components", library->num_components);
+    for (int i = 1; !detail && i < DCTSIZE2; i++) detail = library->coef_bits[c][i] >= 0;
+  }
+  if (!detail) LEAVE(library, CAM_E_PHOTO, "broken JPEG: nothing after its first scan: cut short");
+}
+
+/* Adobe's CMYK, which everyone writes who writes any, has 255 for no ink. */
+static void cmyk_row(const uint8_t *cmyk, size_t n, uint8_t *rgb) {
+  for (size_t i = 0; i < n; i++, cmyk += 4, rgb += 3)
+    for (int c = 0; c < 3; c++) {
+      uint32_t product = (uint32_t)cmyk[c] * cmyk[3] + 128;
+      rgb[c] = (uint8_t)((product + (product >> 8)) >> 8); /* / 255, rounded */
+    }
+}
+
+static void read_pixels(j_decompress_ptr library, uint8_t *pixels) {
+  size_t width = library->output_width;
+  JSAMPARRAY cmyk = NULL;
+  if (library->out_color_space == JCS_CMYK) cmyk = library->mem->alloc_sarray((j_common_ptr)library, JPOOL_IMAGE, 4 * library->output_width, 1);
+  while (library->output_scanline < library->output_height) {
+    uint8_t *row = pixels + 3 * width * library->output_scanline;
+    if (!jpeg_read_scanlines(library, cmyk ? cmyk : &row, 1)) LEAVE(library, CAM_E_INTERNAL, "libjpeg gave no row %u", library->output_scanline);
+    if (cmyk) cmyk_row(*cmyk, width, row);
+  }
+}
+
+/* What may jump: everything it owns is reached through its arguments. */
+static void decode(j_decompress_ptr library, const uint8_t *bytes, size_t n, int width, int height, size_t budget, uint8_t **pixels) {
+  jpeg_create_decompress(library);
+  jpeg_mem_src(library, bytes, n);
+  jpeg_read_header(library, TRUE);
+  if (library->image_width != (JDIMENSION)width || library->image_height != (JDIMENSION)height)
+    LEAVE(library, CAM_E_PHOTO, "broken JPEG: %u x %u pixels and %d x %d", library->image_width, library->image_height, width, height);
+  library->out_color_space = library->num_components == 4 ? JCS_CMYK : JCS_RGB;
+  jpeg_calc_output_dimensions(library);
+  size_t size = 3 * (size_t)library->output_width * library->output_height, needed = size + SLACK + scratch_bytes(library);
+  if (needed > budget) LEAVE(library, CAM_E_BUDGET, "decoding needs %zu bytes of memory; allowed are %zu", needed, budget);
+  library->mem->max_memory_to_use = budget > LONG_MAX ? LONG_MAX : (long)budget; /* in place of what the environment variable JPEGMEM says */
+  forbid_missing_tables(library);
+  *pixels = malloc(size + SLACK);
+  if (!*pixels) LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+  memset(*pixels + size, 0, SLACK);
+  jpeg_start_decompress(library);
+  check_scans(library);
+  read_pixels(library, *pixels);
+}
+
+cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, size_t budget, uint8_t **pixels, cam_error *error) {
+  state s = {0};
+  struct jpeg_decompress_struct library = {.err = fence(&s, error)};
+  *pixels = NULL;
+  if (!setjmp(s.back)) decode(&library, bytes, n, width, height, budget, pixels);
+  jpeg_destroy_decompress(&library);
+  if (s.code) {
+    free(*pixels);
+    *pixels = NULL;
+  }
+  return s.code;
+}
