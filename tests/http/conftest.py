@@ -1,5 +1,6 @@
 """Fixtures of the black-box tests. CAMSERVE_BINARY chooses the program under test (default build/camserve).
-`-m sanitized` are the tests that also run against the sanitized builds: concurrency, hostile bodies, the end of the process."""
+Two marks choose what also runs against the sanitized builds (tests/run): `hostile` (input that means harm) against build/address, `concurrent` (many
+clients, the end of the process) against build/address and build/thread."""
 import pathlib
 
 import numpy
@@ -7,11 +8,12 @@ import pytest
 
 import pictures
 import small_model
-from server import ROOT, Server
+from server import MODEL, ROOT, SANITIZED, Server
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "sanitized: runs against the address and thread builds, too")
+    config.addinivalue_line("markers", "hostile: runs against the address build, too")
+    config.addinivalue_line("markers", "concurrent: runs against the address and thread builds, too")
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +31,19 @@ def client(server):
     return server.client
 
 
+@pytest.fixture(scope="session")
+def light_model(request):
+    """For tests of threads and signals: the default model, but the small one where a sanitizer makes each multiplication dear."""
+    return request.getfixturevalue("small_file") if SANITIZED else MODEL
+
+
 @pytest.fixture
-def start():
+def start(light_model):
     """start(queue=1, ...) -> a Server of its own; stopped and checked at the end of the test unless it has already left."""
     servers = []
 
     def begin(**settings):
-        servers.append(Server(**settings))
+        servers.append(Server(**{"model": light_model, **settings}))
         return servers[-1]
     yield begin
     for it in servers:

@@ -72,13 +72,13 @@ BAD_JSON = {
 }
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("name", BAD_JSON)
 def test_bad_json(client, name):
     problem(post_json(client, BAD_JSON[name]), 400)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_json_of_bytes(client):
     for body in (b"\xff\xfe{\0}\0", b'\xef\xbb\xbf{"image": 1}', b'{"image": "\xff\xff"}', bytes(1000), b'{"image": "' + bytes(range(256)) + b'"}'):
         problem(post_json(client, body), 400)
@@ -94,13 +94,13 @@ def test_json_photo_that_is_none(client):
     problem(client.post("/cam", json={"image": base64.b64encode(b"hello").decode()}), 415)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_empty_body(client):
     problem(cam(client, b""), 400, 415)
     problem(client.post("/cam"), 400, 411, 415)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_too_many_bytes(start, scene_png):
     """Declared: 413 before the body. Chunked: closed, or 413."""
     server = start(max_body_bytes=100000)

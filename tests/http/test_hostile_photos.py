@@ -8,7 +8,7 @@ import pictures
 from client import cam, explain, problem
 from server import SANITIZED
 
-pytestmark = pytest.mark.sanitized
+pytestmark = pytest.mark.hostile
 ROOM = 2000 if SANITIZED else 200  # MiB that resident memory may rise for a moment
 
 

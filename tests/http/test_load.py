@@ -12,7 +12,7 @@ from metrics import total
 from server import SANITIZED
 from wire import Wire, request
 
-pytestmark = pytest.mark.sanitized
+pytestmark = pytest.mark.concurrent
 CLIENTS, REQUESTS = 8, 64
 
 

@@ -41,13 +41,13 @@ def test_one_photo_answers_the_bare_object(client, several):
     assert same(explain_many(client, several[:1])) == same(explain(client, several[0]).document)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_nine_photos_are_refused(client, several):
     response = client.post("/cam", files=[("image", ("a.png", p)) for p in [*several, several[0]]])
     problem(response, 400, detail="8")
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_items_that_fail(client, several):
     """Always 200; each failing item is a problem of its own, in its place."""
     document = explain_many(client, [several[0], b"hello", hostile.half(several[1]), several[2], b"GIF89a" + bytes(60)], top_k=1)
@@ -93,7 +93,7 @@ def test_boundaries_that_are_right(client, several, content_type):
     assert post(client, form(part("image", several[0])), content_type=content_type.format(BOUNDARY)).status_code == 200
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data;", "multipart/form-data; boundary=", 'multipart/form-data; boundary=""', 'multipart/form-data; boundary="abc',
                                           "multipart/form-data; boundary=other", "multipart/form-data; charset=utf-8", "multipart/form-data; boundary=" + "b" * 3000, "multipart/form-data; boundary=a b",
                                           "multipart/form-data; boundary=;", "multipart/form-data boundary=x"])
@@ -101,7 +101,7 @@ def test_boundaries_that_are_wrong(client, several, content_type):
     problem(post(client, form(part("image", several[0])), content_type=content_type), 400)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("content_type", ["multipart/form-data; boundary={0}; charset=utf-8", 'multipart/form-data; charset=utf-8; boundary="{0}"', "multipart/form-data; Boundary={0}",
                                           "multipart/mixed; boundary={0}", "multipart/form-datax; boundary={0}"])
 def test_boundaries_that_may_be_either(client, several, content_type):
@@ -124,20 +124,20 @@ BROKEN = {
 }
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_forms(client, name):
     statuses = (400, 415, 422) if name in ("nested", "cut in photo", "long part head") else (400, 415) if name in ("no end", "unquoted name") else (400,)
     problem(post(client, BROKEN[name]), *statuses)
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_names_the_wrong_field(client):
     problem(post(client, BROKEN["wrong field"]), 400, detail="photo")
     problem(post(client, BROKEN["unknown field"]), 400, detail="hat")
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 def test_form_in_many_small_pieces(server, several):
     body = form(part("image", several[0]), part("top_k", b"1", None))
     with Wire(server) as wire:

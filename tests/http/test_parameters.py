@@ -29,7 +29,7 @@ def test_legal_value(client, scene_png, name, value):
     explain(client, scene_png, **{name: value})
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("name,value", BAD)
 def test_illegal_value_in_query(client, scene_png, name, value):
     problem(cam(client, scene_png, **{name: value}), 400, detail=naming(name, value))

@@ -158,7 +158,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.sanitized
+@pytest.mark.hostile
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damaged_exif_is_no_exif(client, name):
     upright = pictures.smooth(64, 48)

@@ -37,10 +37,10 @@ def in_flight(server, photo, count, **params):
     return threads, responses
 
 
-@pytest.mark.sanitized
+@pytest.mark.concurrent
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_drain_answers_what_is_in_flight(number):
-    server = Server(teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
+def test_drain_answers_what_is_in_flight(number, light_model):
+    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
     idle = Wire(server)
     threads, responses = in_flight(server, slow_photo(), 5, size="original", top_k=5)
     server.process.send_signal(number)
@@ -53,9 +53,9 @@ def test_drain_answers_what_is_in_flight(number):
     server.check(code)
 
 
-@pytest.mark.sanitized
-def test_while_draining_new_work_is_refused_and_readyz_says_so():
-    server = Server(teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
+@pytest.mark.concurrent
+def test_while_draining_new_work_is_refused_and_readyz_says_so(light_model):
+    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
     photo = slow_photo()
     kept = [Wire(server) for _ in range(2)]  # connections from before the signal
     for wire in kept:
@@ -83,9 +83,9 @@ def test_while_draining_new_work_is_refused_and_readyz_says_so():
     server.check(code)
 
 
-@pytest.mark.sanitized
-def test_second_signal_exits_at_once():
-    server = Server(teams=1, threads=1, drain_ms=600000, request_deadline_ms=600000)
+@pytest.mark.concurrent
+def test_second_signal_exits_at_once(light_model):
+    server = Server(model=light_model, teams=1, threads=1, drain_ms=600000, request_deadline_ms=600000)
     in_flight(server, slow_photo(), 12, size="original", top_k=10, include="overlay,heatmap")
     server.process.send_signal(signal.SIGTERM)
     time.sleep(0.1)
