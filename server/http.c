@@ -31,7 +31,6 @@ struct http {
   struct MHD_Daemon *daemon;
   struct watch *watch;
   struct listener listener;
-  bool quiesced;          /* the listening socket is ours to close */
 };
 
 /* ---- what the library knows of a connection ---- */
@@ -227,11 +226,19 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
   }
 }
 
+/* While draining, callers are let in no more: they hear so at once. MHD_quiesce_daemon would be the library's way, but under epoll it and the HTTP
+ * threads take the listening socket out of the same set without a lock; who comes second ends the process (0.9.75: "Failed to remove listen FD"). */
+static enum MHD_Result on_accept(void *closure, const struct sockaddr *address, socklen_t n) {
+  const struct http *http = closure;
+  (void)address, (void)n;
+  return atomic_load(&http->app->phase) == APP_DRAINING ? MHD_NO : MHD_YES;
+}
+
 static void on_log(void *closure, const char *format, va_list arguments) {
   char text[256];
   (void)closure;
   vsnprintf(text, sizeof text, format, arguments);
-  if (!strncmp(text, "Application reported", 20)) return; /* that is us, who closed a connection and said why */
+  if (!strncmp(text, "Application reported", 20) || !strncmp(text, "Connection rejected by app", 26)) return; /* that is us, who knows why */
   log_event("http", "%s", text);
 }
 
@@ -271,7 +278,7 @@ cam_code http_start(struct app *app, struct http **out, cam_error *error) {
   bool pool = settings->http_threads > 1; /* one thread is no pool to the library */
   struct MHD_OptionItem threads[] = {{pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)settings->http_threads, NULL}, {MHD_OPTION_END, 0, NULL}};
   http->daemon = MHD_start_daemon(
-    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL, handle, http,
+    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0), 0, on_accept, http, handle, http,
     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it hears of the others' errors */
     MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads,
     MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_ip,
@@ -288,17 +295,10 @@ cam_code http_start(struct app *app, struct http **out, cam_error *error) {
 
 const struct listener *http_listener(const struct http *http) { return &http->listener; }
 
-/* The listening socket is shut down, so that callers are refused at once instead of waiting in its backlog; it is closed with the server. */
-void http_quiesce(struct http *http) {
-  MHD_quiesce_daemon(http->daemon);
-  http->quiesced = true;
-  shutdown(http->listener.socket, SHUT_RD);
-}
-
 void http_stop(struct http *http) {
   if (!http) return;
   if (http->daemon) MHD_stop_daemon(http->daemon);
-  if (http->listener.socket >= 0 && (http->quiesced || !http->daemon)) close(http->listener.socket);
+  if (http->listener.socket >= 0 && !http->daemon) close(http->listener.socket);
   watch_stop(http->watch);
   free(http);
 }

@@ -138,12 +138,11 @@ static int wait_for_jobs(struct app *app, double until) {
 
 /* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not, the queue answers 503, the workers end,
  * and their last answers get a moment to leave. True if nothing was cut off. */
-static bool drain(struct app *app, struct http *http, struct workers *workers) {
+static bool drain(struct app *app, struct workers *workers) {
   double until = clock_seconds() + 1e-3 * (double)app->config->drain_ms;
   log_event("service", "draining: at most %lld ms", (long long)app->config->drain_ms);
   atomic_store(&app->stop_at, until);
-  atomic_store(&app->phase, APP_DRAINING);
-  http_quiesce(http);
+  atomic_store(&app->phase, APP_DRAINING); /* no connection is taken from here on; open ones are served on */
   int left = wait_for_jobs(app, until);
   queue_close(app->queue);
   workers_stop(workers);
@@ -200,7 +199,7 @@ int service_run(const config *settings, cam_error *error) {
     signal(SIGTERM, leave_at_once);
     signal(SIGINT, leave_at_once);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    clean = drain(&app, http, workers);
+    clean = drain(&app, workers);
     if (!clean) cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", (long long)settings->drain_ms);
   }
 
