@@ -12,6 +12,8 @@ BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libcjson-dev libopenblas-pthre
 MODEL_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check libsubunit-dev curl python3-pytest python3-httpx python3-numpy python3-pil
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
+BENCH_PACKAGES := wrk python3-venv
+BENCH_VENV ?= downloads/bench/venv
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= -O2 -g
@@ -28,7 +30,7 @@ UNIT    := $(wildcard tests/unit/*.c)
 ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-browser unit soak clean deps model weights
+.PHONY: help run build test test-browser unit soak bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -52,6 +54,10 @@ test-browser: build  ## the demo page in a real browser (installs Chromium); pic
 soak: build $(FIXTURES)  ## 10,000 good and bad requests; memory, descriptors and threads must not grow
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/soak
+
+bench: build $(FIXTURES) $(BENCH_VENV)/installed  ## camserve beside ncnn, ONNX Runtime, OpenVINO and a Python service (ROWS=forward: a part); installs them from PyPI
+	@docker/install-packages "the benchmark" $(BENCH_PACKAGES)
+	@$(BENCH_VENV)/bin/python tests/bench/run
 
 unit: $B/unit
 	$B/unit
@@ -122,5 +128,13 @@ $(FIXTURES) &: tests/fixtures.txt
 	  --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 -r tests/fixtures.txt -d downloads/wheels
 	@unzip -q -o -DD -j downloads/wheels/scikit_image-*.whl skimage/data/chelsea.png skimage/data/coffee.png -d downloads/photos
 	@unzip -q -o -DD -j downloads/wheels/matplotlib-*.whl 'matplotlib/_cm_listed.py' -d downloads/tables
+
+# ---- what camserve is measured against ----
+$(BENCH_VENV)/installed: tests/bench/peers.txt
+	@docker/install-packages "the benchmark" $(BENCH_PACKAGES)
+	@echo "Installing the other engines into $(BENCH_VENV) (700 MB, once)"
+	@$(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
+	@touch $@
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
