@@ -253,12 +253,12 @@ static void elementwise_run(const network *net, const step *s, int phase, int pi
 }
 
 static const layer_type layer_types[] = {
-  {"depthwise", is_depthwise, depthwise_prepare, depthwise_plan, depthwise_run, false, false},
-  {"winograd", winograd_fits, winograd_prepare, winograd_plan, winograd_run, false, true},
-  {"product", any_conv, product_prepare, product_plan, product_run, true, false},
-  {"pool", is_pool, NULL, by_rows, pool_run, false, false},
-  {"elementwise", is_elementwise, NULL, by_rows, elementwise_run, false, false},
-  {"concat", is_concat, NULL, by_rows, concat_run, true, false},
+  {"depthwise", is_depthwise, depthwise_prepare, depthwise_plan, depthwise_run, false, false, false},
+  {"winograd", winograd_fits, winograd_prepare, winograd_plan, winograd_run, false, true, true},
+  {"product", any_conv, product_prepare, product_plan, product_run, true, false, true},
+  {"pool", is_pool, NULL, by_rows, pool_run, false, false, false},
+  {"elementwise", is_elementwise, NULL, by_rows, elementwise_run, false, false, false},
+  {"concat", is_concat, NULL, by_rows, concat_run, true, false, false},
 };
 
 const layer_type *layer_type_for(const network *net, const cam_node *node) {
@@ -273,6 +273,6 @@ const layer_type *layer_type_concat(void) {
   return type;
 }
 
-const layer_type layer_type_block = {"block", NULL, block_prepare, block_plan, block_run, false, false};
+const layer_type layer_type_block = {"block", NULL, block_prepare, block_plan, block_run, false, false, true};
 bool layer_is_plain_product(const layer *l) { return l->type->run == product_run && is_plain(l->node) && l->node->groups == 1; }
 bool layer_is_depthwise(const layer *l) { return l->type->run == depthwise_run; }

@@ -54,7 +54,7 @@ static bool fuse(network *net, int i, int *at) {
   if (node->op == OP_ADD && node->inputs[0] >= 0 && node->inputs[1] >= 0 && at[node->inputs[1]] > at[node->inputs[0]]) k = 1;
   if (node->inputs[0] < 0 || (node->op == OP_ADD && (node->inputs[1] < 0 || node->inputs[0] == node->inputs[1]))) return false;
   layer *l = &net->layers[at[node->inputs[k]]];
-  if (!fusible(net, l, node, k) || (node->op == OP_ADD && l->residual != NO_RESIDUAL)) return false;
+  if (!fusible(net, l, node, k) || (node->op == OP_ADD && (l->residual != NO_RESIDUAL || !l->type->adds))) return false;
   if (node->op == OP_ADD) l->residual = at[node->inputs[!k]];
   l->finish = activation(node->op);
   l->last = node;

@@ -21,6 +21,7 @@ typedef struct layer_type {
   void (*run)(const network *net, const step *s, int phase, int piece, float *scratch);
   bool reads_picture; /* can read cells that are not padded to the vector width */
   bool pools;         /* can end in a max_pool of 2x2, stride 2 (layer.pool) */
+  bool adds;          /* can add another plane to its sums (layer.residual) */
 } layer_type;
 
 struct layer {

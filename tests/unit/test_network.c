@@ -29,6 +29,8 @@ static const struct { const char *what; made_model model; } cases[] = {
     CONV("x", "r", "\"padding\":\"same\",\"stride\":[2,2],\"groups\":37,\"weight\":\"v\",\"bias\":\"b\"") TAIL, "w:1x1x3x37 v:3x3x1x37 b:37 fc:4x37 fcb:4", 4, 15, 29, 60, NULL}},
   {"depthwise 5x5 s1 and s2", {CONV("a", "input", "\"weight\":\"w\"") "," CONV("d", "a", "\"padding\":\"same\",\"groups\":16,\"weight\":\"v\",\"bias\":\"b\"") "," OP1("r", "relu", "d") ","
     CONV("x", "r", "\"padding\":\"same\",\"stride\":[2,2],\"groups\":16,\"weight\":\"v\"") TAIL, "w:1x1x3x16 v:5x5x1x16 b:16 fc:4x16 fcb:4", 4, 7, 31, 48, NULL}},
+  {"depthwise, then a sum", {CONV("a", "input", "\"weight\":\"w\"") "," CONV("d", "a", "\"padding\":\"same\",\"groups\":16,\"weight\":\"v\"") "," OP2("x", "add", "a", "d") TAIL,
+    "w:1x1x3x16 v:3x3x1x16 fc:4x16 fcb:4", 4, 7, 9, 16, NULL}},
   {"depthwise 7x3, valid, s3 by 1", {CONV("a", "input", "\"weight\":\"w\"") "," CONV("x", "a", "\"padding\":\"valid\",\"stride\":[3,1],\"groups\":9,\"weight\":\"v\"") TAIL, "w:1x1x3x9 v:7x3x1x9 fc:4x9 fcb:4", 4, 15, 13, 24, NULL}},
   {"depthwise of the picture", {CONV("x", "input", "\"padding\":\"same\",\"groups\":3,\"weight\":\"v\"") TAIL, "v:3x3x1x3 fc:4x3 fcb:4", 4, 5, 6, 8, NULL}},
   {"3x3 in two groups", {CONV("a", "input", "\"padding\":[1,1,1,1],\"weight\":\"w\",\"bias\":\"b\"") "," OP1("r", "relu", "a") "," CONV("x", "r", "\"padding\":[1,1,1,1],\"groups\":2,\"weight\":\"v\",\"bias\":\"c\"") TAIL,
