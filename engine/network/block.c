@@ -21,13 +21,14 @@ typedef struct band_shape {
 static band_shape shape_of(const network *net, const step *s) {
   const cam_node *node = depthwise_of(s->l)->node;
   band_shape b = {.channels = network_stride(net, node->channels)};
-  int unused, fixed, per_row;
+  int unused;
   b.top = node_padding(node, 0, s->in_height, &unused);
   b.left = node_padding(node, 1, s->in_width, &unused);
   b.row = ((s->out_width - 1) * node->stride[1] + node->kernel[1]) * b.channels;
-  fixed = (node->kernel[0] - node->stride[0]) * b.row;
-  per_row = node->stride[0] * b.row + s->out_width * b.channels;
-  b.rows = most(1, least(s->out_height, ((int)(BAND_BYTES / sizeof(float)) - fixed) / per_row));
+  int64_t fixed = (int64_t)(node->kernel[0] - node->stride[0]) * b.row; /* a row has up to 2^28 floats, as a plane */
+  int64_t per_row = (int64_t)node->stride[0] * b.row + (int64_t)s->out_width * b.channels;
+  int64_t fit = ((int64_t)(BAND_BYTES / sizeof(float)) - fixed) / per_row;
+  b.rows = fit < 1 ? 1 : fit < s->out_height ? (int)fit : s->out_height;
   b.slots = (b.rows - 1) * node->stride[0] + node->kernel[0];
   return b;
 }

@@ -1,6 +1,7 @@
 /* layers.c - how each layer is computed: packed once, planned per input shape, run in pieces by the team.
  * Flow: network -> [layers] -> kernels.   Thread: prepare and plan one, run any; a piece writes its own part of the output only. */
 #include "layers.h"
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,7 +16,12 @@ float *packed_new(size_t count) {
   return p;
 }
 
+/* Of all layers together: packing can be much larger than the file (one tensor in many nodes, narrow groups merged). */
+static const uint64_t MAX_PACKED = UINT64_C(1) << 30;
+
 cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error) {
+  if (__atomic_add_fetch(net->packed, weights, __ATOMIC_RELAXED) > MAX_PACKED)
+    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": %zu packed weights; allowed are %" PRIu64 " in all layers", l->node->name, weights, MAX_PACKED);
   l->weight = packed_new(weights);
   l->weight_count = weights;
   l->bias = packed_new((size_t)network_stride(net, l->channels));

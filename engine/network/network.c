@@ -168,11 +168,14 @@ static cam_code prepare_all(network *net, cam_error *error) {
   int threads = cam_cpu_count();
   cam_code code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
   if (code) return code;
+  uint64_t packed = 0;
+  net->packed = &packed;
   prepare_call call = {net, calloc((size_t)net->n_layers, sizeof(cam_error))};
   if (call.errors) team_for(team, net->n_layers, prepare_one, &call);
   else code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to pack %d layers", net->n_layers);
   for (int i = 0; i < net->n_layers && !code; i++)
     if (call.errors[i].code) code = cam_fail(error, call.errors[i].code, "%s", call.errors[i].detail);
+  net->packed = NULL;
   free(call.errors);
   team_free(team);
   return code;

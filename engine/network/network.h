@@ -61,6 +61,7 @@ struct network {
   const kernels *k;
   int n_layers;
   layer *layers;           /* [n_layers]; the gap and the fc are not among them */
+  uint64_t *packed;        /* floats of packed weights so far; while they are packed, by several threads */
   int features;            /* the layer whose output the gap averages, or goes into `linear` */
   const cam_node *linear;  /* a convolution without activation before the gap: not a layer, see tail.h; or NULL */
   const cam_tensor *fc_weight, *fc_bias; /* [classes,C], [classes] or NULL */

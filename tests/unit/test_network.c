@@ -131,12 +131,46 @@ START_TEST(layers_agree_with_the_reference) {
 }
 END_TEST
 
+/* Sizes that the graph allows and whose products do not fit 32 bits; packed weights of 8 GB from a file of 1 MB. Nothing is computed. */
+START_TEST(sizes_at_the_limit) {
+  static const made_model models[] = {
+    {CONV("a", "input", "\"weight\":\"w\"") "," CONV("e", "a", "\"weight\":\"u\"") "," CONV("d", "e", "\"padding\":\"same\",\"stride\":[64,16],\"groups\":65536,\"weight\":\"v\"") "," CONV("x", "d", "\"weight\":\"t\"") TAIL,
+      "w:1x1x3x1 u:1x1x1x65536 v:1x15x1x65536 t:1x1x65536x1 fc:2x1 fcb:2", 2, 4, 1023, 1023, NULL},
+    {CONV("a", "input", "\"weight\":\"w\"") "," CONV("x", "a", "\"groups\":32749,\"weight\":\"v\"") TAIL, "w:1x1x3x65498 v:1x1x2x32749 fc:2x32749 fcb:2", 2, 4, 4, 4, NULL},
+  };
+  cam_graph *graph;
+  cam_error error = {0};
+  const kernels *k;
+  network *net;
+  cam_team *team;
+  forward *f;
+  ck_assert(!kernels_select(NULL, &k, NULL) && !team_create(2, &team, NULL));
+  for (int i = 0; i < 2; i++) {
+    const char *path = made_model_write(&models[i]);
+    ck_assert_msg(!graph_load(path, &graph, &error), "%s", error.detail);
+    unlink(path);
+    cam_code code = network_create(graph, k, &net, &error);
+    if (i == 0) {
+      ck_assert_msg(!code && !forward_create(net, team, &f, &error), "%s", error.detail);
+      forward_free(f);
+    } else {
+      ck_assert_int_eq(code, CAM_E_MODEL);
+      ck_assert_ptr_nonnull(strstr(error.detail, "packed weights"));
+    }
+    network_free(net);
+    graph_free(graph);
+  }
+  team_free(team);
+}
+END_TEST
+
 Suite *network_suite(void);
 Suite *network_suite(void) {
   Suite *suite = suite_create("network");
   TCase *tcase = tcase_create("layers");
   tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, layers_agree_with_the_reference, 0, CASES);
+  tcase_add_test(tcase, sizes_at_the_limit);
   suite_add_tcase(suite, tcase);
   return suite;
 }
