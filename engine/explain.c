@@ -81,6 +81,7 @@ static void decode_one(void *closure, int index, int thread) {
   item *it = &call->items[index];
   cam_task *task = it->task;
   (void)thread;
+  if (failed(it)) return;
   cam_code code = photo_decode(task->bytes, task->n_bytes, &call->context->limits, &it->photo, &task->error);
   if (code) fail(it, CAM_STAGE_DECODE, code);
   task->result.width = it->photo.image.width;
@@ -184,6 +185,8 @@ static cam_code map_one(cam_context *context, item *it) {
     class_ids[i] = result->predictions[i].class_id;
   }
   forward_class_maps(context->forward, result->count, class_ids, maps);
+  for (size_t i = 0; i < cells * (size_t)result->count; i++) /* a cell can overflow where the mean of all, the logit, does not */
+    if (!isfinite(result->maps[i])) return fail(it, CAM_STAGE_CAM, cam_fail(&task->error, CAM_E_MODEL, "the map of class %d is not finite", class_ids[i / cells]));
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
     const float *map = p->map = maps[i];
@@ -266,14 +269,18 @@ static void render_all(cam_context *context, item *items, int n) {
 
 /* ---- the way ---- */
 
-/* Fails what has not failed yet if the deadline is over; adds the time since *since to a stage. */
-static void end_stage(item *items, int n, cam_stage stage, double deadline, double *since, double *stage_ms) {
+/* Before each stage: if the deadline is over, what has not failed yet fails. */
+static void check_deadline(item *items, int n, cam_stage stage, double deadline) {
+  if (deadline <= 0 || now() < deadline) return;
+  for (int i = 0; i < n; i++)
+    if (!failed(&items[i])) fail(&items[i], stage, cam_fail(&items[i].task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s", cam_stage_name(stage)));
+}
+
+/* Adds the time since *since to a stage. */
+static void end_stage(cam_stage stage, double *since, double *stage_ms) {
   double t = now();
   if (stage_ms) stage_ms[stage] += (t - *since) * 1e3;
   *since = t;
-  if (deadline <= 0 || t < deadline || stage + 1 >= CAM_STAGE_COUNT) return;
-  for (int i = 0; i < n; i++)
-    if (!failed(&items[i])) fail(&items[i], stage + 1, cam_fail(&items[i].task->error, CAM_E_DEADLINE, "the deadline passed after the stage %s", cam_stage_name(stage)));
 }
 
 /* As many photos as the team has threads, so that no more of them are in memory at once. */
@@ -282,19 +289,24 @@ static void explain_wave(cam_context *context, cam_task *tasks, int n, double de
   stage_call call = {context, items};
   double since = now();
   for (int i = 0; i < n; i++) items[i].task = &tasks[i];
+  check_deadline(items, n, CAM_STAGE_DECODE, deadline);
   team_for(context->team, n, decode_one, &call);
-  end_stage(items, n, CAM_STAGE_DECODE, deadline, &since, stage_ms);
+  end_stage(CAM_STAGE_DECODE, &since, stage_ms);
+  check_deadline(items, n, CAM_STAGE_RESIZE, deadline);
   team_for(context->team, n, resize_one, &call);
-  end_stage(items, n, CAM_STAGE_RESIZE, deadline, &since, stage_ms);
+  end_stage(CAM_STAGE_RESIZE, &since, stage_ms);
   for (int i = 0; i < n; i++) {
+    check_deadline(&items[i], 1, CAM_STAGE_FORWARD, deadline);
     if (!failed(&items[i])) forward_one(context, &items[i]);
-    end_stage(&items[i], 1, CAM_STAGE_FORWARD, deadline, &since, stage_ms);
+    end_stage(CAM_STAGE_FORWARD, &since, stage_ms);
+    check_deadline(&items[i], 1, CAM_STAGE_CAM, deadline);
     if (!failed(&items[i])) map_one(context, &items[i]);
-    end_stage(&items[i], 1, CAM_STAGE_CAM, deadline, &since, stage_ms);
+    end_stage(CAM_STAGE_CAM, &since, stage_ms);
   }
+  check_deadline(items, n, CAM_STAGE_RENDER, deadline);
   team_for(context->team, n, canvas_one, &call);
   render_all(context, items, n);
-  end_stage(items, n, CAM_STAGE_RENDER, deadline, &since, stage_ms);
+  end_stage(CAM_STAGE_RENDER, &since, stage_ms);
   for (int i = 0; i < n; i++) {
     image_free(&items[i].photo.image);
     image_free(&items[i].input);

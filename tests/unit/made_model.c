@@ -41,6 +41,7 @@ const char *made_model_write(const made_model *model) {
       tensor->count *= (size_t)tensor->shape[tensor->rank++];
     }
     float *data = malloc(tensor->count * sizeof *data + 1), scale = 2.0f / sqrtf((float)tensor->count / (float)tensor->shape[tensor->rank - 1] + 1);
+    if (*t == '*') scale *= strtof(t + 1, (char **)(uintptr_t)&t);
     for (size_t i = 0; i < tensor->count; i++) {
       noise = noise * 1664525 + 1013904223;
       data[i] = ((float)(noise >> 8) / (1 << 23) - 1) * scale;

@@ -1,0 +1,71 @@
+/* test_explain.c - what cam_explain promises whatever the model: finite maps or an error, and no stage after the deadline. */
+#include "cam_engine.h"
+#include "made_model.h"
+#include <check.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SIDE = 16, HEADER = 54 };
+
+/* A BMP of SIDE x SIDE, of the level that the network sees as 0, with one white pixel. */
+static const uint8_t *spot(void) {
+  static uint8_t bmp[HEADER + 3 * SIDE * SIDE] = {'B', 'M', [10] = HEADER, [14] = 40, [18] = SIDE, [22] = SIDE, [26] = 1, [28] = 24};
+  const uint32_t size = sizeof bmp;
+  memcpy(bmp + 2, &size, sizeof size);
+  memset(bmp + HEADER, 127, sizeof bmp - HEADER);
+  memset(bmp + HEADER, 255, 3);
+  return bmp;
+}
+
+/* Explains n spots with a network of one 1x1 convolution. */
+static void explain(const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) {
+  const made_model made = {"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
+                           "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\",\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}", tensors, 3, SIDE, SIDE, SIDE, NULL};
+  cam_model *model;
+  cam_context *context;
+  cam_error error = {0};
+  const char *path = made_model_write(&made);
+  ck_assert_msg(!cam_model_load(path, NULL, &model, &error), "%s", error.detail);
+  unlink(path);
+  ck_assert_msg(!cam_context_create(model, 1, &cam_default_limits, &context, &error), "%s", error.detail);
+  for (int i = 0; i < n; i++) tasks[i] = (cam_task){.bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = &cam_default_params};
+  cam_explain(context, tasks, n, deadline, stage_ms);
+  cam_context_free(context);
+  cam_model_free(model);
+}
+
+START_TEST(map_that_overflows_is_an_error) { /* its mean, the logit, does not overflow */
+  cam_task task;
+  explain("w:1x1x3x8 fc:3x8", &task, 1, 0, NULL);
+  ck_assert_msg(!task.error.code, "%s", task.error.detail);
+  ck_assert_int_eq(task.result.count, 3);
+  cam_result_free(&task.result);
+  explain("w:1x1x3x8*1e36 fc:3x8*1e4", &task, 1, 0, NULL);
+  ck_assert_int_eq(task.error.code, CAM_E_MODEL);
+  ck_assert_str_eq(task.error.stage, "cam");
+  cam_result_free(&task.result);
+}
+END_TEST
+
+START_TEST(no_stage_begins_after_the_deadline) {
+  cam_task tasks[2];
+  double stage_ms[CAM_STAGE_COUNT];
+  explain("w:1x1x3x8 fc:3x8", tasks, 2, 1e-3, stage_ms);
+  for (int i = 0; i < 2; i++) {
+    ck_assert_int_eq(tasks[i].error.code, CAM_E_DEADLINE);
+    ck_assert_str_eq(tasks[i].error.stage, "decode");
+    ck_assert_int_eq(tasks[i].result.width, 0);
+    cam_result_free(&tasks[i].result);
+  }
+}
+END_TEST
+
+Suite *explain_suite(void);
+Suite *explain_suite(void) {
+  Suite *suite = suite_create("explain");
+  TCase *tcase = tcase_create("promises");
+  tcase_add_test(tcase, map_that_overflows_is_an_error);
+  tcase_add_test(tcase, no_stage_begins_after_the_deadline);
+  suite_add_tcase(suite, tcase);
+  return suite;
+}
