@@ -265,7 +265,7 @@ static cam_code read_self_test(cam_graph *graph, cam_error *error) {
     return cam_fail(error, CAM_E_MODEL, "self_test: member \"logits\" must be an array of 1 to %d [class, logit]", most);
   for (const json *item = json_first(logits); item; item = json_next(item)) {
     double class_id = json_number(json_first(item)), logit = json_number(json_next(json_first(item)));
-    if (json_count(item) != 2 || !(class_id >= 0 && class_id < graph->n_classes) || !isfinite(logit))
+    if (json_count(item) != 2 || !(class_id >= 0 && class_id < graph->n_classes) || class_id != floor(class_id) || !isfinite(logit))
       return cam_fail(error, CAM_E_MODEL, "self_test: logit %d must be [class, logit]", graph->n_self_test + 1);
     graph->self_test[graph->n_self_test].class_id = (int)class_id;
     graph->self_test[graph->n_self_test++].logit = logit;
@@ -300,13 +300,17 @@ static cam_code read_nodes(cam_graph *graph, cam_error *error) {
   return check_use(graph, error);
 }
 
-/* The input's own size and both ends of what CAM_ASPECT can ask for must go through. */
+/* The input's own size and all that CAM_ASPECT can ask for must go through: planes that agree at both ends need not between them. */
 static cam_code check_shapes(const cam_graph *graph, cam_error *error) {
   int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape), side = graph->height < graph->width ? graph->height : graph->width;
   if (!shape) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the shapes of %d nodes", graph->n_nodes);
   cam_code code = graph_shapes(graph, graph->height, graph->width, shape, error);
-  if (!code) code = graph_shapes(graph, side, graph->max_side, shape, error);
-  if (!code) code = graph_shapes(graph, graph->max_side, side, shape, error);
+  for (int longer = side; longer <= graph->max_side && !code;) {
+    code = graph_shapes(graph, side, longer, shape, error);
+    if (!code) code = graph_shapes(graph, longer, side, shape, error);
+    int next = (longer / graph->multiple + 1) * graph->multiple;
+    longer = longer < graph->max_side && next > graph->max_side ? graph->max_side : next;
+  }
   free(shape);
   return code;
 }

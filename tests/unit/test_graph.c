@@ -42,6 +42,7 @@ static const struct { const char *wrong, *nodes, *tensors, *extra; } cases[] = {
   {"must end in one gap and, on it, one fc", C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]}", T, NULL},
   {"node \"r\": comes after the gap", C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"r\",\"op\":\"relu\",\"inputs\":[\"g\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", T, NULL},
   {"self_test: logit 1 must be [class, logit]", C END, T, "\"self_test\":{\"logits\":[[2,1.5]]},"},
+  {"self_test: logit 1 must be [class, logit]", C END, T, "\"self_test\":{\"logits\":[[0.5,1.5]]},"},
   {"member \"nodes\" must be an array of 2 to", C, T, NULL},
   {"JSON: member \"name\" is given twice", C END, T, "\"name\":\"again\","},
 };
@@ -56,6 +57,24 @@ START_TEST(refused_by_name) {
   unlink(path);
   ck_assert_msg(code == CAM_E_MODEL && !graph, "\"%s\": code %d", cases[_i].wrong, code);
   ck_assert_msg(strstr(error.detail, cases[_i].wrong) != NULL, "wanted \"%s\", got \"%s\"", cases[_i].wrong, error.detail);
+}
+END_TEST
+
+/* Pools that agree on 8 and 20 cells, the ends of what may be asked for, but not on 16. */
+START_TEST(sizes_between_the_ends_are_checked) {
+  cam_graph *graph = NULL;
+  cam_error error = {0};
+  made_model model = {C ",{\"name\":\"p\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],\"stride\":[3,3]},{\"name\":\"q\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],"
+                      "\"stride\":[3,3],\"padding\":\"same\"},{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"p\",\"q\"]},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"a\"]},"
+                      "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", "w:1x1x3x8 b:8 fc:2x8", 2, 8, 8, 20, NULL};
+  cam_code code = graph_load(made_model_write(&model), &graph, &error);
+  ck_assert_int_eq(code, CAM_E_MODEL);
+  ck_assert_msg(strstr(error.detail, "node \"a\": inputs of 5 x 3 and 6 x 3 cells") != NULL, "%s", error.detail);
+  model.max_side = 12;
+  code = graph_load(made_model_write(&model), &graph, &error);
+  ck_assert_msg(!code, "%s", error.detail);
+  graph_free(graph);
+  unlink(made_model_write(&model));
 }
 END_TEST
 
@@ -165,6 +184,7 @@ Suite *graph_suite(void) {
   TCase *tcase = tcase_create("model files");
   tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, refused_by_name, 0, CASES);
+  tcase_add_test(tcase, sizes_between_the_ends_are_checked);
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);
   tcase_add_test(tcase, changed_bytes_do_no_harm);
   tcase_add_test(tcase, tensors_are_checked_against_the_bytes);
