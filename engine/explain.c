@@ -9,6 +9,7 @@
 #include "photo/resize.h"
 #include "render/overlay.h"
 #include "render/png.h"
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ const cam_params cam_default_params = {.top_k = 3, .alpha = 0.5f, .threshold = 0
 /* A task on its way. */
 typedef struct item {
   cam_task *task;
-  cam_photo photo;   /* upright, original size */
+  cam_photo photo;   /* upright; of its original size, or what is enough of it */
   cam_image input;   /* what the network sees */
   cam_image canvas;  /* what the overlays are laid on; empty if photo or input is */
 } item;
@@ -76,20 +77,6 @@ static bool failed(const item *it) { return it->task->error.code != CAM_OK; }
 
 typedef struct stage_call { cam_context *context; item *items; } stage_call;
 
-static void decode_one(void *closure, int index, int thread) {
-  const stage_call *call = closure;
-  item *it = &call->items[index];
-  cam_task *task = it->task;
-  (void)thread;
-  if (failed(it)) return;
-  cam_code code = photo_decode(task->bytes, task->n_bytes, &call->context->limits, &it->photo, &task->error);
-  if (code) fail(it, CAM_STAGE_DECODE, code);
-  task->result.width = it->photo.image.width;
-  task->result.height = it->photo.image.height;
-  task->result.format = it->photo.format;
-  task->result.orientation = it->photo.orientation;
-}
-
 /* The network's input size for a photo: the model's own, or its short side and the long side to the nearest multiple, ties up. */
 static void input_size(const cam_graph *graph, cam_resize resize, int width, int height, int *in_width, int *in_height) {
   *in_width = graph->width;
@@ -104,6 +91,61 @@ static void input_size(const cam_graph *graph, cam_resize resize, int width, int
   *in_height = wide ? side : (int)longer;
 }
 
+/* Sides of a photo's pictures. */
+static void picture_size(const cam_params *params, const cam_result *result, int *width, int *height) {
+  const bool input = params->size == CAM_SIZE_INPUT;
+  *width = input ? result->input_width : result->width;
+  *height = input ? result->input_height : result->height;
+  int longest = *width > *height ? *width : *height;
+  if (params->size != CAM_SIZE_FIT || longest <= FIT_SIDE) return;
+  *width = (int)fmax(1, floor((double)*width * FIT_SIDE / longest + 0.5));
+  *height = (int)fmax(1, floor((double)*height * FIT_SIDE / longest + 0.5));
+}
+
+/* What a photo is decoded to at least: the input is made out of half as many pixels again a side, and overlays of the usual size are not
+ * enlarged. That is so whatever pictures are asked for: they change nothing of labels, maps and boxes. */
+static void least_size(const cam_result *result, int *width, int *height) {
+  picture_size(&cam_default_params, result, width, height);
+  const int input_width = (3 * result->input_width + 1) / 2, input_height = (3 * result->input_height + 1) / 2;
+  if (*width < input_width) *width = input_width;
+  if (*height < input_height) *height = input_height;
+}
+
+/* Is an overlay of the original size wanted, and the photo decoded to less? */
+static bool needs_whole(const item *it) {
+  const cam_params *params = it->task->params;
+  return params->include & CAM_INCLUDE_OVERLAY && params->size == CAM_SIZE_ORIGINAL && it->photo.image.width < it->photo.width;
+}
+
+static void decode_one(void *closure, int index, int thread) {
+  const stage_call *call = closure;
+  item *it = &call->items[index];
+  cam_task *task = it->task;
+  cam_result *result = &task->result;
+  const cam_limits *limits = &call->context->limits;
+  const cam_graph *graph = call->context->model->graph;
+  (void)thread;
+  if (failed(it)) return;
+  cam_code code = photo_probe(task->bytes, task->n_bytes, limits, &it->photo, &task->error);
+  if (!code) {
+    result->width = it->photo.width;
+    result->height = it->photo.height;
+    result->format = it->photo.format;
+    result->orientation = it->photo.orientation;
+    result->resize = task->params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : task->params->resize;
+    input_size(graph, result->resize, result->width, result->height, &result->input_width, &result->input_height);
+    int least_width, least_height;
+    least_size(result, &least_width, &least_height);
+    code = photo_decode(task->bytes, task->n_bytes, limits, least_width, least_height, &it->photo, &task->error);
+  }
+  if (!code && needs_whole(it)) { /* the one thing that does; much less work than its overlays are */
+    cam_photo whole = it->photo;
+    code = photo_decode(task->bytes, task->n_bytes, limits, INT_MAX, INT_MAX, &whole, &task->error);
+    if (!code) it->canvas = whole.image;
+  }
+  if (code) fail(it, CAM_STAGE_DECODE, code);
+}
+
 static void resize_one(void *closure, int index, int thread) {
   const stage_call *call = closure;
   item *it = &call->items[index];
@@ -111,9 +153,6 @@ static void resize_one(void *closure, int index, int thread) {
   cam_result *result = &task->result;
   (void)thread;
   if (failed(it)) return;
-  const cam_graph *graph = call->context->model->graph;
-  result->resize = task->params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : task->params->resize;
-  input_size(graph, result->resize, result->width, result->height, &result->input_width, &result->input_height);
   cam_code code = resize_bicubic(&it->photo.image, result->input_width, result->input_height, &it->input, &task->error);
   if (code) fail(it, CAM_STAGE_RESIZE, code);
 }
@@ -207,12 +246,13 @@ static void canvas_one(void *closure, int index, int thread) {
   const stage_call *call = closure;
   item *it = &call->items[index];
   const cam_image *photo = &it->photo.image;
+  const cam_params *params = it->task->params;
+  int width, height;
   (void)thread;
-  if (failed(it) || it->task->params->size != CAM_SIZE_FIT || !(it->task->params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP))) return;
-  int longest = photo->width > photo->height ? photo->width : photo->height;
-  if (longest <= FIT_SIDE) return;
-  int width = (int)floor((double)photo->width * FIT_SIDE / longest + 0.5), height = (int)floor((double)photo->height * FIT_SIDE / longest + 0.5);
-  cam_code code = resize_bicubic(photo, width > 1 ? width : 1, height > 1 ? height : 1, &it->canvas, &it->task->error);
+  if (failed(it) || params->size == CAM_SIZE_INPUT || !(params->include & CAM_INCLUDE_OVERLAY)) return;
+  picture_size(params, &it->task->result, &width, &height);
+  if (it->canvas.rgb || (width == photo->width && height == photo->height)) return;
+  cam_code code = resize_bicubic(photo, width, height, &it->canvas, &it->task->error);
   if (code) fail(it, CAM_STAGE_RENDER, code);
 }
 
@@ -225,25 +265,26 @@ static void render_one(void *closure, int index, int thread) {
   cam_prediction *p = pic->prediction;
   const cam_task *task = pic->it->task;
   const cam_params *params = task->params;
-  const cam_image *canvas = canvas_of(pic->it);
-  size_t n = (size_t)canvas->width * (size_t)canvas->height;
+  int width, height;
+  picture_size(params, &task->result, &width, &height);
+  size_t n = (size_t)width * (size_t)height;
   float *plane = malloc(n * sizeof *plane);
   uint8_t *heat = malloc(n), *rgb = params->include & CAM_INCLUDE_OVERLAY ? malloc(3 * n) : NULL;
   (void)thread;
   if (!plane || !heat || (params->include & CAM_INCLUDE_OVERLAY && !rgb)) {
-    cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", canvas->width, canvas->height);
+    cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", width, height);
     goto out;
   }
-  map_resize(call->context->model->graph->rule, p->map, task->result.map_height, task->result.map_width, plane, canvas->height, canvas->width);
+  map_resize(call->context->model->graph->rule, p->map, task->result.map_height, task->result.map_width, plane, height, width);
   map_scale_u8(plane, (int)n, heat);
   free(plane);
   plane = NULL;
   cam_code code = CAM_OK;
   if (rgb) {
-    overlay_blend(canvas->rgb, heat, n, colormap_get(params->colormap), params->alpha, rgb);
-    code = png_encode(rgb, canvas->width, canvas->height, 3, params->base64, &p->overlay, &pic->error);
+    overlay_blend(canvas_of(pic->it)->rgb, heat, n, colormap_get(params->colormap), params->alpha, rgb);
+    code = png_encode(rgb, width, height, 3, params->base64, &p->overlay, &pic->error);
   }
-  if (!code && params->include & CAM_INCLUDE_HEATMAP) code = png_encode(heat, canvas->width, canvas->height, 1, params->base64, &p->heatmap, &pic->error);
+  if (!code && params->include & CAM_INCLUDE_HEATMAP) code = png_encode(heat, width, height, 1, params->base64, &p->heatmap, &pic->error);
 out:
   free(plane);
   free(heat);

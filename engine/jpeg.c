@@ -6,12 +6,9 @@
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h wants FILE */
-#include <stdlib.h>
 #include <string.h>
 #include <jpeglib.h>
 #include <jerror.h>
-
-enum { SLACK = 4 }; /* see cam_image */
 
 typedef struct state {
   struct jpeg_error_mgr errors; /* first: the library's pointer to it is one to the state */
@@ -116,36 +113,45 @@ static void read_pixels(j_decompress_ptr library, uint8_t *pixels) {
   }
 }
 
-/* What may jump: everything it owns is reached through its arguments. */
-static void decode(j_decompress_ptr library, const uint8_t *bytes, size_t n, int width, int height, size_t budget, uint8_t **pixels) {
-  jpeg_create_decompress(library);
-  jpeg_mem_src(library, bytes, n);
-  jpeg_read_header(library, TRUE);
-  if (library->image_width != (JDIMENSION)width || library->image_height != (JDIMENSION)height)
-    LEAVE(library, CAM_E_PHOTO, "broken JPEG: %u x %u pixels and %d x %d", library->image_width, library->image_height, width, height);
-  library->out_color_space = library->num_components == 4 ? JCS_CMYK : JCS_RGB;
-  jpeg_calc_output_dimensions(library);
-  size_t size = 3 * (size_t)library->output_width * library->output_height, needed = size + SLACK + scratch_bytes(library);
-  if (needed > budget) LEAVE(library, CAM_E_BUDGET, "decoding needs %zu bytes of memory; allowed are %zu", needed, budget);
-  library->mem->max_memory_to_use = budget > LONG_MAX ? LONG_MAX : (long)budget; /* in place of what the environment variable JPEGMEM says */
-  forbid_missing_tables(library);
-  *pixels = malloc(size + SLACK);
-  if (!*pixels) LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
-  memset(*pixels + size, 0, SLACK);
-  jpeg_start_decompress(library);
-  check_scans(library);
-  read_pixels(library, *pixels);
+typedef struct wish { const uint8_t *bytes; size_t n; int width, height, least_width, least_height; size_t budget; } wish;
+
+/* Scaled decoding computes fewer pixels of each block of 8 x 8: 12 megapixels take a fourth of the time at 1/4. */
+static void choose_scale(j_decompress_ptr library, const wish *w) {
+  unsigned shrink = 8;
+  while (shrink > 1 && ((library->image_width + shrink - 1) / shrink < (unsigned)w->least_width || (library->image_height + shrink - 1) / shrink < (unsigned)w->least_height))
+    shrink /= 2;
+  library->scale_num = 1;
+  library->scale_denom = shrink;
 }
 
-cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, size_t budget, uint8_t **pixels, cam_error *error) {
+/* What may jump: everything it owns is reached through its arguments. */
+static void decode(j_decompress_ptr library, const wish *w, cam_image *image) {
+  jpeg_create_decompress(library);
+  jpeg_mem_src(library, w->bytes, w->n);
+  jpeg_read_header(library, TRUE);
+  if (library->image_width != (JDIMENSION)w->width || library->image_height != (JDIMENSION)w->height)
+    LEAVE(library, CAM_E_PHOTO, "broken JPEG: %u x %u pixels and %d x %d", library->image_width, library->image_height, w->width, w->height);
+  library->out_color_space = library->num_components == 4 ? JCS_CMYK : JCS_RGB;
+  choose_scale(library, w);
+  jpeg_calc_output_dimensions(library);
+  size_t needed = 3 * (size_t)library->output_width * library->output_height + scratch_bytes(library);
+  if (needed > w->budget) LEAVE(library, CAM_E_BUDGET, "decoding needs %zu bytes of memory; allowed are %zu", needed, w->budget);
+  library->mem->max_memory_to_use = w->budget > LONG_MAX ? LONG_MAX : (long)w->budget; /* in place of what the environment variable JPEGMEM says */
+  forbid_missing_tables(library);
+  if (!image_alloc(image, (int)library->output_width, (int)library->output_height)) LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+  jpeg_start_decompress(library);
+  check_scans(library);
+  read_pixels(library, image->rgb);
+}
+
+cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, int least_width, int least_height, size_t budget, cam_image *image,
+                     cam_error *error) {
+  const wish w = {bytes, n, width, height, least_width, least_height, budget};
   state s = {0};
   struct jpeg_decompress_struct library = {.err = fence(&s, error)};
-  *pixels = NULL;
-  if (!setjmp(s.back)) decode(&library, bytes, n, width, height, budget, pixels);
+  *image = (cam_image){0};
+  if (!setjmp(s.back)) decode(&library, &w, image);
   jpeg_destroy_decompress(&library);
-  if (s.code) {
-    free(*pixels);
-    *pixels = NULL;
-  }
+  if (s.code) image_free(image);
   return s.code;
 }

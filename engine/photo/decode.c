@@ -58,18 +58,17 @@ static void flatten(uint8_t *pixels, size_t n) {
   }
 }
 
-static cam_code decode_planned(const uint8_t *bytes, size_t n, cam_format format, const photo_plan *plan, cam_image *image, cam_error *error) {
+static cam_code decode_stb(const uint8_t *bytes, size_t n, cam_format format, const photo_plan *plan, cam_image *image, cam_error *error) {
   uint8_t *copy = NULL, *pixels;
   size_t budget = plan->budget;
-  int width = plan->width, height = plan->height;
+  int width, height;
   if (plan->patch_count) {
     if (budget <= n + plan->patch_size) return cam_fail(error, CAM_E_BUDGET, "a copy of the photo takes %zu bytes; allowed are %zu to decode it", n, budget);
     budget -= n + plan->patch_size;
     copy = patched(plan, bytes, &n);
     if (!copy) return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
   }
-  cam_code code = format == CAM_JPEG ? jpeg_decode(bytes, n, width, height, budget, &pixels, error)
-                                     : stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
+  cam_code code = stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
   free(copy);
   if (code) return code;
   if (width != plan->width || height != plan->height) {
@@ -86,20 +85,31 @@ static cam_code decode_planned(const uint8_t *bytes, size_t n, cam_format format
   return CAM_OK;
 }
 
-cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, cam_photo *photo, cam_error *error) {
+static bool lies_on_its_side(const cam_photo *photo) { return photo->orientation >= 5; }
+
+cam_code photo_probe(const uint8_t *bytes, size_t n, const cam_limits *limits, cam_photo *photo, cam_error *error) {
   *photo = (cam_photo){.orientation = 1};
-  photo_plan plan = {0};
   cam_code code = photo_identify(bytes, n, &photo->format, error);
-  if (!code) code = probes[photo->format](bytes, n, limits, &plan, error);
-  if (!code) code = decode_planned(bytes, n, photo->format, &plan, &photo->image, error);
+  if (!code) code = probes[photo->format](bytes, n, limits, &photo->plan, error);
   if (code) return code;
   if (photo->format == CAM_JPEG) photo->orientation = exif_orientation(bytes, n);
-  if (photo->orientation == 1) return CAM_OK;
-  size_t both = 2 * 3 * (size_t)plan.width * plan.height;
+  photo->width = lies_on_its_side(photo) ? photo->plan.height : photo->plan.width;
+  photo->height = lies_on_its_side(photo) ? photo->plan.width : photo->plan.height;
+  return CAM_OK;
+}
+
+cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, int least_width, int least_height, cam_photo *photo, cam_error *error) {
+  const photo_plan *plan = &photo->plan;
+  cam_image *image = &photo->image;
+  int least_across = lies_on_its_side(photo) ? least_height : least_width, least_down = lies_on_its_side(photo) ? least_width : least_height;
+  cam_code code = photo->format == CAM_JPEG ? jpeg_decode(bytes, n, plan->width, plan->height, least_across, least_down, plan->budget, image, error)
+                                            : decode_stb(bytes, n, photo->format, plan, image, error);
+  if (code || photo->orientation == 1) return code;
+  size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;
   if (both > limits->decode_bytes)
     code = cam_fail(error, CAM_E_BUDGET, "turning the photo upright takes %zu bytes of memory; allowed are %zu", both, limits->decode_bytes);
-  else if (!image_turn(&photo->image, photo->orientation))
+  else if (!image_turn(image, photo->orientation))
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to turn the photo upright");
-  if (code) image_free(&photo->image);
+  if (code) image_free(image);
   return code;
 }

@@ -1,4 +1,4 @@
-/* probe.h - what can be known of a photo before it is decoded: its kind, its size, what can be told of whether it is whole, and what must be patched so that the
+/* probe.h - what can be known of a photo before it is decoded: its kind, its size, whether it is cut where that shows, and what must be patched so that the
  * decoder reads it right. Nothing is allocated and no limit is passed here, so a hostile header costs nothing.
  * Flow of decode.c: [formats.c -> probe_jpeg.c | probe_png.c | probe_bmp.c] -> jpeg.c | decode_stb.c. Thread: any. */
 #ifndef PROBE_H

@@ -176,3 +176,39 @@ def test_exif_after_other_segments_and_not_first_app1(client):
     file = pictures.with_segment(pictures.with_segment(file, 0xE1, pictures.exif(8)), 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>")
     _, answer = shown(client, pictures.with_segment(file, 0xFE, b"comment"))
     assert answer.image["orientation"] == 8 and answer.image["width"] == 64
+
+
+# ---- large JPEGs are decoded at 1/2, 1/4 or 1/8 where that is enough ----
+@pytest.fixture(scope="module")
+def large():
+    """An RGB array of odd sides, none a multiple of 8."""
+    return numpy.asarray(Image.fromarray(pictures.scene(301, 203)).resize((2407, 1623), Image.BICUBIC))
+
+
+@pytest.mark.parametrize("resize", ["aspect", "stretch"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_large_jpeg_is_seen_as_its_png_is(client, large, resize, orientation):
+    jpeg, png = [explain(client, f, alpha=0, include="overlay,map", resize=resize, top_k=1)
+                 for f in (pictures.oriented(large, orientation), pictures.png(large))]
+    assert (jpeg.image["width"], jpeg.image["height"]) == (2407, 1623) and jpeg.input == png.input
+    difference = numpy.abs(jpeg.first.overlay.astype(int) - png.first.overlay)
+    assert difference.mean() < 1 and (difference.max(axis=2) > 12).mean() < 0.001  # a shift by one pixel gives a mean of 4
+    assert jpeg.first.class_id == png.first.class_id and abs(jpeg.first.logit - png.first.logit) < 0.5
+    for side, cells in (("x", 11), ("y", 7), ("width", 11), ("height", 7)):
+        assert abs(jpeg.first.box[side] - png.first.box[side]) < 2407 / cells
+    assert jpeg.first.box["x"] + jpeg.first.box["width"] <= 2407 and jpeg.first.box["y"] + jpeg.first.box["height"] <= 1623
+
+
+def test_large_jpeg_in_its_original_size(client, large):
+    file = pictures.jpeg(large)
+    seen, _ = shown(client, file)
+    assert numpy.abs(seen - numpy.asarray(Image.open(io.BytesIO(file)))).max() <= 1
+
+
+def test_labels_of_a_large_jpeg_do_not_depend_on_its_pictures(client, large):
+    file, seen = pictures.jpeg(large), set()
+    for include in ("none", "overlay", "heatmap"):
+        for size in ("fit", "input", "original"):
+            answer = explain(client, file, include=include, size=size, top_k=1)
+            seen.add(str([{k: v for k, v in p.entry.items() if not k.endswith("_png")} for p in answer.predictions]))
+    assert len(seen) == 1

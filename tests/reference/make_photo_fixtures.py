@@ -240,6 +240,17 @@ def fnv1a(data):
     return h
 
 
+# ---- JPEG at 1/2, 1/4 and 1/8: the same library's own, through Pillow's draft ----
+def scaled(data, shrink):
+    image = Image.open(io.BytesIO(data))
+    image.draft(None, (image.width // shrink, image.height // shrink))
+    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+shrunk = [(name, shrink, scaled(data, shrink)) for name, _, data, *_ in fixtures for shrink in (2, 4, 8)
+          if name in ("jpeg 4:4:4", "jpeg 4:2:0", "jpeg grey", "jpeg progressive", "jpeg YCCK", "jpeg of 35 blocks")]
+
+
 # ---- Out ----
 def numbers(data):
     text, lines = [str(b) for b in data], []
@@ -258,6 +269,12 @@ with open(OUT, "w", encoding="ascii") as f:
             "static const photo_fixture photo_fixtures[] = {\n")
     for i, (name, kind, data, pixels, tolerance, orientation) in enumerate(fixtures):
         f.write(f'  {{"{name}", CAM_{kind}, {orientation}, {pixels.shape[1]}, {pixels.shape[0]}, {tolerance}, bytes_{i}, sizeof bytes_{i}, rgb_{i}}},\n')
+    f.write("};\n\n")
+    for i, (name, shrink, pixels) in enumerate(shrunk):
+        f.write(f"static const uint8_t shrunk_{i}[] = {{\n{numbers(pixels.tobytes())}\n}};\n")
+    f.write("static const struct { const char *name; int width, height; const uint8_t *rgb; } shrunk_fixtures[] = {\n")
+    for i, (name, shrink, pixels) in enumerate(shrunk):
+        f.write(f'  {{"{name}", {pixels.shape[1]}, {pixels.shape[0]}, shrunk_{i}}},\n')
     f.write(f"}};\n\nstatic const uint8_t png_bomb[] = {{\n{numbers(bomb)}\n}};\n\n#endif\n")
 
 print(len(fixtures), "photos,", sum(len(x[2]) for x in fixtures), "bytes")

@@ -2,6 +2,7 @@
 #include "photo/decode.h"
 #include "photo_fixtures.h"
 #include <check.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,11 +10,12 @@ enum { FIXTURES = sizeof photo_fixtures / sizeof *photo_fixtures };
 static const cam_limits limits = {50000000, 32768, 512u << 20, 100};
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees a byte too many. */
-static cam_code decode(const void *bytes, size_t n, const cam_limits *within, cam_photo *photo, cam_error *error) {
+static cam_code decode_least(const void *bytes, size_t n, int least_width, int least_height, const cam_limits *within, cam_photo *photo, cam_error *error) {
   uint8_t *exact = malloc(n ? n : 1);
   memcpy(exact, bytes, n);
   *error = (cam_error){0};
-  cam_code code = photo_decode(exact, n, within, photo, error);
+  cam_code code = photo_probe(exact, n, within, photo, error);
+  if (!code) code = photo_decode(exact, n, within, least_width, least_height, photo, error);
   free(exact);
   if (code) {
     ck_assert_ptr_null(photo->image.rgb);
@@ -21,6 +23,10 @@ static cam_code decode(const void *bytes, size_t n, const cam_limits *within, ca
     ck_assert_int_ne(error->detail[0], 0);
   }
   return code;
+}
+
+static cam_code decode(const void *bytes, size_t n, const cam_limits *within, cam_photo *photo, cam_error *error) {
+  return decode_least(bytes, n, INT_MAX, INT_MAX, within, photo, error);
 }
 
 static const photo_fixture *named(const char *name) {
@@ -64,6 +70,41 @@ START_TEST(gives_the_pixels) {
   volatile uint8_t last = photo.image.rgb[f->width * f->height * 3 + 3]; /* what cam_image promises to be readable, for the sanitizer */
   (void)last;
   image_free(&photo.image);
+}
+END_TEST
+
+START_TEST(gives_the_pixels_of_a_smaller_one) {
+  for (size_t i = 0; i < sizeof shrunk_fixtures / sizeof *shrunk_fixtures; i++) {
+    const photo_fixture *f = named(shrunk_fixtures[i].name);
+    int width = shrunk_fixtures[i].width, height = shrunk_fixtures[i].height;
+    cam_photo photo;
+    cam_error error;
+    ck_assert(!decode_least(f->bytes, f->n, width, height, &limits, &photo, &error));
+    ck_assert_msg(photo.image.width == width && photo.image.height == height, "%s: %d x %d", f->name, photo.image.width, photo.image.height);
+    ck_assert_int_eq(photo.width, f->width);
+    ck_assert_int_eq(photo.height, f->height);
+    ck_assert_mem_eq(photo.image.rgb, shrunk_fixtures[i].rgb, (size_t)(3 * width * height));
+    image_free(&photo.image);
+  }
+}
+END_TEST
+
+START_TEST(is_never_smaller_than_asked) {
+  const struct { const char *name; int least_width, least_height, width, height; } wishes[] = {
+    {"jpeg 4:4:4", 1, 1, 3, 2}, {"jpeg 4:4:4", 3, 2, 3, 2}, {"jpeg 4:4:4", 4, 2, 6, 4}, {"jpeg 4:4:4", 3, 3, 6, 4}, {"jpeg 4:4:4", 6, 5, 11, 7},
+    {"jpeg 4:4:4", 12, 1, 21, 13}, {"jpeg 4:4:4", 21, 13, 21, 13}, {"jpeg 4:4:4", 22, 1, 21, 13},
+    {"jpeg II orientation 3", 2, 2, 3, 2}, {"jpeg II orientation 6", 2, 3, 2, 3}, {"jpeg II orientation 6", 3, 2, 3, 5}, /* stored as 9 x 5 */
+    {"png RGB 8", 1, 1, 7, 5}, {"bmp 24", 1, 1, 7, 5},
+  };
+  for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
+    const photo_fixture *f = named(wishes[i].name);
+    cam_photo photo;
+    cam_error error;
+    ck_assert(!decode_least(f->bytes, f->n, wishes[i].least_width, wishes[i].least_height, &limits, &photo, &error));
+    ck_assert_msg(photo.image.width == wishes[i].width && photo.image.height == wishes[i].height, "%zu: %d x %d", i, photo.image.width, photo.image.height);
+    ck_assert(photo.width == f->width && photo.height == f->height);
+    image_free(&photo.image);
+  }
 }
 END_TEST
 
@@ -266,6 +307,8 @@ Suite *photo_suite(void) {
   TCase *tcase = tcase_create("photo");
   tcase_set_timeout(tcase, 60);
   tcase_add_loop_test(tcase, gives_the_pixels, 0, FIXTURES);
+  tcase_add_test(tcase, gives_the_pixels_of_a_smaller_one);
+  tcase_add_test(tcase, is_never_smaller_than_asked);
   tcase_add_loop_test(tcase, each_photo, 0, sizeof of_each / sizeof *of_each);
   tcase_add_test(tcase, sizes_are_checked_before_any_memory);
   tcase_add_test(tcase, limits_hold);
