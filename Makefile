@@ -16,7 +16,7 @@ BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
-CFLAGS  ?= -O2 -g
+CFLAGS  ?= $(if $(SANITIZE),-O1,-O2) -g
 SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE:address=address,undefined) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(WARN) $(SAN) -MMD -MP
 LIBS    := -lmicrohttpd -lcjson -lopenblas -ljpeg -lisal -lnettle -lzip -linih -lm
@@ -94,7 +94,7 @@ COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 $B/engine/network/kernels.%.o: engine/network/kernels.c | deps
 	@mkdir -p $(@D); echo "  CC    $@"
-	$Q$(CC) -O3 $(filter-out -O%,$(CFLAGS)) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DKERNELS_ISA='"$*"' -DKERNELS=kernels_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
+	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DKERNELS_ISA='"$*"' -DKERNELS=kernels_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
 
 # ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
 $B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS)
