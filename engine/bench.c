@@ -72,6 +72,10 @@ cam_code cam_bench_reference(cam_context *context, double *logits, double *diffe
   cam_graph *graph; /* read again: the model has packed its weights, and dropped them */
   cam_code code = graph_load(context->model->path, &graph, error);
   if (code) return code;
+  if (strcmp(safetensors_sha256(graph->file), context->model->info.sha256)) {
+    graph_free(graph);
+    return cam_fail(error, CAM_E_MODEL, "%.80s: is another file now than the one that was loaded", context->model->path);
+  }
   float *input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
   if (!input) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture");
   else {

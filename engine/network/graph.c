@@ -9,6 +9,8 @@
 
 enum { MAX_KERNEL = 64, MAX_CHANNELS = 65536, MAX_SIDE = 4096, MAX_CLASS_COUNT = 100000, MAX_PLANE = 1 << 28, GRAPH_VERSION = 1 };
 
+static const uint64_t MAX_MULTIPLY_ADDS = UINT64_C(1) << 40; /* some ten seconds of one core */
+
 /* ---- operators: what their nodes may and must say ---- */
 enum { HAS_KERNEL = 1, HAS_STRIDE = 2, HAS_PADDING = 4, HAS_GROUPS = 8, HAS_WEIGHT = 16, HAS_BIAS = 32 };
 static const struct { const char *name; unsigned has; int least_inputs, most_inputs; } operators[OP_COUNT] = {
@@ -362,6 +364,7 @@ int node_padding(const cam_node *node, int axis, int in, int *out) {
 
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2], cam_error *error) {
   const int input[2] = {height, width};
+  uint64_t multiply_adds = 0;
   for (int i = 0; i < graph->n_nodes; i++) {
     const cam_node *node = &graph->nodes[i];
     const int *in = node->inputs[0] == GRAPH_INPUT ? input : shape[node->inputs[0]];
@@ -378,6 +381,9 @@ cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": a kernel of %d x %d does not fit %d x %d cells", node->name, node->kernel[1], node->kernel[0], in[1], in[0]);
     if ((int64_t)shape[i][0] * shape[i][1] * node->channels > MAX_PLANE)
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": %d x %d x %d values; allowed are %d", node->name, shape[i][0], shape[i][1], node->channels, MAX_PLANE);
+    multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);
+    if (multiply_adds > MAX_MULTIPLY_ADDS)
+      return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": up to here %" PRIu64 " multiply-adds at %d x %d; allowed are %" PRIu64, node->name, multiply_adds, width, height, MAX_MULTIPLY_ADDS);
   }
   return CAM_OK;
 }

@@ -75,7 +75,7 @@ cam_code graph_load(const char *path, cam_graph **out, cam_error *error);
 void graph_free(cam_graph *graph); /* NULL is allowed */
 
 /* Height and width of each node's output for an input of height x width: shape[n_nodes][2]. CAM_E_MODEL naming the node if a kernel does not
- * fit, two shapes that must agree do not, or a plane has more than 2^28 values. */
+ * fit, two shapes that must agree do not, a plane has more than 2^28 values, or the whole takes more than 2^40 multiply-adds. */
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2], cam_error *error);
 /* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells; output cells into *out (0 or less: does not fit). */
 int node_padding(const cam_node *node, int axis, int in, int *out);

@@ -178,6 +178,19 @@ START_TEST(a_value_that_is_not_finite_is_named) {
 }
 END_TEST
 
+START_TEST(work_is_bounded) {
+  cam_graph *graph;
+  cam_error error = {0};
+  made_model model = {"{\"name\":\"a\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"a\"],\"padding\":\"same\",\"weight\":\"v\"}" END,
+                      "w:1x1x3x64 v:9x9x64x64 fc:2x64", 2, 2048, 2048, 2048, NULL};
+  const char *path = made_model_write(&model);
+  cam_code code = graph_load(path, &graph, &error);
+  unlink(path);
+  ck_assert_int_eq(code, CAM_E_MODEL);
+  ck_assert_msg(strstr(error.detail, "node \"c\": up to here 1392374710272 multiply-adds at 2048 x 2048; allowed are 1099511627776"), "%s", error.detail);
+}
+END_TEST
+
 Suite *graph_suite(void);
 Suite *graph_suite(void) {
   Suite *suite = suite_create("graph");
@@ -188,6 +201,7 @@ Suite *graph_suite(void) {
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);
   tcase_add_test(tcase, changed_bytes_do_no_harm);
   tcase_add_test(tcase, tensors_are_checked_against_the_bytes);
+  tcase_add_test(tcase, work_is_bounded);
   tcase_add_test(tcase, a_value_that_is_not_finite_is_named);
   suite_add_tcase(suite, tcase);
   return suite;
