@@ -47,7 +47,8 @@ STORED = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4
 
 def exif(orientation, order="<", entries=None, ifd=8):
     """An APP1 payload: TIFF header and one IFD with the orientation between two other tags."""
-    entries = entries or [(0x010F, 2, 4, b"cam\0"), (0x0112, 3, 1, struct.pack(order + "HH", orientation, 0)), (0x0128, 3, 1, struct.pack(order + "HH", 2, 0))]
+    entries = entries or [(0x010F, 2, 4, b"cam\0"), (0x0112, 3, 1, struct.pack(order + "HH", orientation, 0)),
+                          (0x0128, 3, 1, struct.pack(order + "HH", 2, 0))]
     body = struct.pack(order + "H", len(entries))
     body += b"".join(struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries) + bytes(4)
     return b"Exif\0\0" + (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", ifd) + body

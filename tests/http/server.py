@@ -33,14 +33,17 @@ def environment(**settings):
 def run(*args, stdin=None, timeout=PATIENCE, **settings):
     """camserve as a command: a CompletedProcess with bytes. It runs in the repository's root, where the model's default path leads."""
     settings.setdefault("model", MODEL)
-    return subprocess.run([BINARY, *map(str, args)], input=stdin if stdin is not None else b"", capture_output=True, timeout=timeout, cwd=ROOT, env=environment(**settings))
+    return subprocess.run([BINARY, *map(str, args)], input=stdin if stdin is not None else b"", capture_output=True, timeout=timeout, cwd=ROOT,
+                          env=environment(**settings))
 
 
 class Server:
-    def __init__(self, **settings):
+    def __init__(self, before=None, **settings):
+        """before: runs in the new process before the program does."""
         settings = {"port": 0, "model": MODEL, "log": "json", **settings}
         self.log_file = tempfile.NamedTemporaryFile(prefix="camserve-", suffix=".log", delete=False)
-        self.process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT, env=environment(**settings))
+        self.process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT,
+                                        env=environment(**settings), preexec_fn=before)
         try:
             self.port = self._wait_for_port()
             self.url = f"http://127.0.0.1:{self.port}"

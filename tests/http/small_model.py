@@ -57,7 +57,8 @@ class Python2Pickle:
         self.put(key)
 
     def integer(self, value):
-        self.out.append(b"K" + bytes([value]) if 0 <= value < 256 else b"M" + struct.pack("<H", value) if 0 <= value < 65536 else b"J" + struct.pack("<i", value))
+        short, middle = 0 <= value < 256, 0 <= value < 65536
+        self.out.append(struct.pack("<cB", b"K", value) if short else struct.pack("<cH", b"M", value) if middle else struct.pack("<ci", b"J", value))
 
     def dtype(self, name, order):
         if ("d", name) in self.memo:

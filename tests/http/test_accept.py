@@ -42,14 +42,16 @@ def test_png_of_one_form_part_and_of_json(client, scene_png):
     assert client.post("/cam", json={"image": base64.b64encode(scene_png).decode()}, headers={"Accept": "image/png"}).content == want
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*", "application/json, image/png;q=0.5", "text/html, application/json;q=0.9, */*;q=0.8", "image/png;q=0, application/json",
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/*", "application/json, image/png;q=0.5",
+                                    "text/html, application/json;q=0.9, */*;q=0.8", "image/png;q=0, application/json",
                                     "APPLICATION/JSON", "application/json;q=1.0", "image/png;q=0, */*"])
 def test_json_is_given(client, scene_png, accept):
     response = cam(client, scene_png, accept=accept)
     assert response.status_code == 200 and response.headers["content-type"].startswith("application/json")
 
 
-@pytest.mark.parametrize("accept", ["image/png", "image/png, */*;q=0.1", "image/png;q=0.9, application/json;q=0.1", "IMAGE/PNG", "image/png;q=1", "text/plain, image/png"])
+@pytest.mark.parametrize("accept", ["image/png", "image/png, */*;q=0.1", "image/png;q=0.9, application/json;q=0.1", "IMAGE/PNG", "image/png;q=1",
+                                    "text/plain, image/png"])
 def test_png_is_given(client, scene_png, accept):
     response = cam(client, scene_png, accept=accept)
     assert response.status_code == 200 and response.headers["content-type"] == "image/png"
@@ -61,7 +63,8 @@ def test_neither_can_be_given(client, scene_png, accept):
 
 
 @pytest.mark.hostile
-@pytest.mark.parametrize("accept", [",,,", ";", "image/png;q=", "image/png;q=x", "a" * 4000, "/", "image", "image/png" * 100, "\"", ";q=1", "*/png", "image/png;;;q=1;"])
+@pytest.mark.parametrize("accept", [",,,", ";", "image/png;q=", "image/png;q=x", "a" * 4000, "/", "image", "image/png" * 100, "\"", ";q=1", "*/png",
+                                    "image/png;;;q=1;"])
 def test_nonsense_harms_nobody(client, scene_png, accept):
     response = cam(client, scene_png, accept=accept)
     assert response.status_code == 200 or problem(response, 406, 400)

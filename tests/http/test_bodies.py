@@ -14,7 +14,8 @@ def post_json(client, text, **more):
     return client.post("/cam", content=text, headers=JSON, **more)
 
 
-@pytest.mark.parametrize("content_type", ["application/octet-stream", "application/x-www-form-urlencoded", "image/png", "image/jpeg", "text/plain", "nonsense", "application/xml",
+@pytest.mark.parametrize("content_type", ["application/octet-stream", "application/x-www-form-urlencoded", "image/png", "image/jpeg", "text/plain",
+                                          "nonsense", "application/xml",
                                           "image/png; charset=utf-8", "x" * 2000])
 def test_raw_whatever_its_content_type(client, scene_png, content_type):
     assert cam(client, scene_png, content_type=content_type).status_code == 200
@@ -30,7 +31,8 @@ def test_kinds_of_body_answer_the_same(client, scene_png):
     raw = same(explain(client, scene_png).document)
     text = base64.b64encode(scene_png).decode()
     for response in (client.post("/cam", files={"image": ("a.png", scene_png, "image/png")}), client.post("/cam", json={"image": text}),
-                     client.post("/cam", json={"image": "data:image/png;base64," + text}), client.post("/cam", json={"image": "data:image/jpeg;base64," + text}),
+                     client.post("/cam", json={"image": "data:image/png;base64," + text}),
+                     client.post("/cam", json={"image": "data:image/jpeg;base64," + text}),
                      client.post("/cam", content=chunks(scene_png))):  # httpx sends an iterator chunked
         assert response.status_code == 200, response.text
         assert same(response.json()) == raw
@@ -41,7 +43,8 @@ def chunks(data, size=1000):
         yield data[i:i + size]
 
 
-@pytest.mark.parametrize("kind", ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;x=y", "Application/Json ; charset=UTF-8"])
+@pytest.mark.parametrize("kind", ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;x=y",
+                                  "Application/Json ; charset=UTF-8"])
 def test_json_however_it_is_spelt(client, scene_png, kind):
     body = json.dumps({"image": base64.b64encode(scene_png).decode(), "top_k": 1})
     response = client.post("/cam", content=body, headers={"Content-Type": kind})
@@ -59,16 +62,24 @@ def test_json_with_escapes_spaces_and_any_order(client, scene_png):
 
 IMAGE = base64.b64encode(pictures.png(pictures.smooth(20, 20))).decode()
 BAD_JSON = {
-    "empty": "", "text": "photo", "null": "null", "array": "[]", "array of object": '[{"image": "%s"}]' % IMAGE, "number": "1", "string": '"%s"' % IMAGE, "no image": "{}",
-    "image null": '{"image": null}', "image number": '{"image": 5}', "image list": '{"image": ["%s"]}' % IMAGE, "image object": '{"image": {}}', "image empty": '{"image": ""}',
+    "empty": "", "text": "photo", "null": "null", "array": "[]", "array of object": '[{"image": "%s"}]' % IMAGE, "number": "1",
+    "string": '"%s"' % IMAGE, "no image": "{}",
+    "image null": '{"image": null}', "image number": '{"image": 5}', "image list": '{"image": ["%s"]}' % IMAGE, "image object": '{"image": {}}',
+    "image empty": '{"image": ""}',
     "not base64": '{"image": "***"}', "bad padding": '{"image": "%s"}' % (IMAGE.rstrip("=") + "A"), "padding within": '{"image": "AA==%s"}' % IMAGE,
-    "data without comma": '{"image": "data:image/png;base64"}', "data not base64": '{"image": "data:image/png,%s"}' % "abc", "data empty": '{"image": "data:"}',
+    "data without comma": '{"image": "data:image/png;base64"}', "data not base64": '{"image": "data:image/png,%s"}' % "abc",
+    "data empty": '{"image": "data:"}',
     "URL": '{"image": "http://127.0.0.1:1/a.png"}', "file URL": '{"image": "file:///etc/passwd"}', "path": '{"image": "/etc/passwd"}',
-    "cut": '{"image": "%s' % IMAGE, "trailing": '{"image": "%s"} x' % IMAGE, "two documents": '{"image": "%s"}{}' % IMAGE, "twice": '{"image": "%s", "image": "%s"}' % (IMAGE, IMAGE),
-    "unknown member": '{"image": "%s", "url": "x"}' % IMAGE, "single quotes": "{'image': '%s'}" % IMAGE, "comment": '{"image": "%s" /* photo */}' % IMAGE,
-    "trailing comma": '{"image": "%s",}' % IMAGE, "deep": "[" * 100000, "deep object": '{"a":' * 50000, "deep member": '{"image": "%s", "top_k": %s1%s}' % (IMAGE, "[" * 60, "]" * 60),
-    "NUL": '{"image": "%s"}\0' % IMAGE, "NUL within": '{"image": "\\u0000"}', "lone surrogate": '{"image": "\\ud800"}', "NaN": '{"image": "%s", "alpha": NaN}' % IMAGE,
-    "Infinity": '{"image": "%s", "alpha": Infinity}' % IMAGE, "many members": "{" + ",".join('"m%d": 1' % i for i in range(50000)) + "}", "long name": '{"%s": 1}' % ("n" * 1000000),
+    "cut": '{"image": "%s' % IMAGE, "trailing": '{"image": "%s"} x' % IMAGE, "two documents": '{"image": "%s"}{}' % IMAGE,
+    "twice": '{"image": "%s", "image": "%s"}' % (IMAGE, IMAGE),
+    "unknown member": '{"image": "%s", "url": "x"}' % IMAGE, "single quotes": "{'image': '%s'}" % IMAGE,
+    "comment": '{"image": "%s" /* photo */}' % IMAGE,
+    "trailing comma": '{"image": "%s",}' % IMAGE, "deep": "[" * 100000, "deep object": '{"a":' * 50000,
+    "deep member": '{"image": "%s", "top_k": %s1%s}' % (IMAGE, "[" * 60, "]" * 60),
+    "NUL": '{"image": "%s"}\0' % IMAGE, "NUL within": '{"image": "\\u0000"}', "lone surrogate": '{"image": "\\ud800"}',
+    "NaN": '{"image": "%s", "alpha": NaN}' % IMAGE,
+    "Infinity": '{"image": "%s", "alpha": Infinity}' % IMAGE, "many members": "{" + ",".join('"m%d": 1' % i for i in range(50000)) + "}",
+    "long name": '{"%s": 1}' % ("n" * 1000000),
 }
 
 

@@ -40,9 +40,12 @@ def test_help_of_each_command(command):
         assert result.returncode == 0 and command.encode() in result.stdout and not result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["serve", "--nonsense"], ["serve", "operand"], ["explain"], ["explain", "--top-k"], ["explain", "--top-k", "0", "x.png"], ["convert"],
-                                       ["explain", "--colormap", "pink", "x.png"], ["explain", "--hat", "1", "x.png"], ["explain", "--top-k", "1", "--top-k", "2", "x.png"], ["convert", "a"],
-                                       ["explain", "a.png", "b.png", "-o", "c.png"], ["bench", "--runs", "0"], ["bench", "--runs", "x"], ["serve", "--port", "70000"], ["help", "nonsense"], ["health", "x"],
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["serve", "--nonsense"], ["serve", "operand"], ["explain"],
+                                       ["explain", "--top-k"], ["explain", "--top-k", "0", "x.png"], ["convert"],
+                                       ["explain", "--colormap", "pink", "x.png"], ["explain", "--hat", "1", "x.png"],
+                                       ["explain", "--top-k", "1", "--top-k", "2", "x.png"], ["convert", "a"],
+                                       ["explain", "a.png", "b.png", "-o", "c.png"], ["bench", "--runs", "0"], ["bench", "--runs", "x"],
+                                       ["serve", "--port", "70000"], ["help", "nonsense"], ["health", "x"],
                                        ["info", "a", "b"]])
 def test_wrong_usage_is_2_and_said_on_standard_error(arguments):
     result = run(*arguments)
@@ -51,8 +54,10 @@ def test_wrong_usage_is_2_and_said_on_standard_error(arguments):
 
 
 def test_explain_json_is_what_post_cam_answers(client, cat, chelsea):
-    for flags, params in ([], {}), (["--top-k", "5", "--colormap", "viridis", "--size", "original", "--include", "overlay,heatmap,map", "--threshold", "0.4", "--alpha=0.3", "--classes", "n02124075,3"],
-                                    {"top_k": 5, "colormap": "viridis", "size": "original", "include": "overlay,heatmap,map", "threshold": 0.4, "alpha": 0.3, "classes": "n02124075,3"}):
+    every = {"top_k": 5, "colormap": "viridis", "size": "original", "include": "overlay,heatmap,map", "threshold": 0.4, "alpha": 0.3,
+             "classes": "n02124075,3", "resize": "stretch"}
+    for params in {}, every:
+        flags = [f"--{name.replace('_', '-')}={value}" for name, value in params.items()]
         result = run("explain", "--json", *flags, cat)
         assert result.returncode == 0, result.stderr
         document = strict_json(result.stdout.decode())
@@ -77,7 +82,8 @@ def test_explain_into_a_named_file_and_from_standard_input(cat, chelsea, tmp_pat
     result = run("explain", "-", "-o", tmp_path / "in.png", stdin=chelsea)
     assert result.returncode == 0 and b"Egyptian cat" in result.stdout
     assert Image.open(tmp_path / "in.png").size == (451, 300)
-    assert same(strict_json(run("explain", "--json", "-", stdin=chelsea).stdout.decode())) == same(strict_json(run("explain", "--json", cat).stdout.decode()))
+    piped, named = (strict_json(run("explain", "--json", name, stdin=chelsea).stdout.decode()) for name in ("-", cat))
+    assert same(piped) == same(named)
 
 
 def test_several_photos_as_json(client, cat, photos, tmp_path):

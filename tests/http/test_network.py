@@ -89,8 +89,10 @@ def test_probabilities_of_the_stretched_photos(client, photos):
 
 
 def test_overlay_sizes_of_the_real_photos(client, photos):
-    shape = {(name, size): explain(client, photos[name], size=size, top_k=1).first.overlay.shape[1::-1] for name in photos for size in ("fit", "original")}
-    assert shape == {("chelsea", "fit"): (451, 300), ("chelsea", "original"): (451, 300), ("coffee", "fit"): (512, 341), ("coffee", "original"): (600, 400)}
+    cases = [(name, size) for name in photos for size in ("fit", "original")]
+    shape = {(name, size): explain(client, photos[name], size=size, top_k=1).first.overlay.shape[1::-1] for name, size in cases}
+    assert shape == {("chelsea", "fit"): (451, 300), ("chelsea", "original"): (451, 300), ("coffee", "fit"): (512, 341),
+                     ("coffee", "original"): (600, 400)}
 
 
 def test_as_jpeg_the_cat_stays_a_cat(client, photos):

@@ -36,8 +36,10 @@ def with_alpha(scene, mode="RGBA"):
 PNGS = {
     "rgb": lambda s: pictures.png(s), "grey": lambda s: pictures.png(pil(s, "L")), "bilevel": lambda s: pictures.png(pil(s, "1")),
     "palette": lambda s: pictures.png(pil(s, "RGB").quantize(200)), "palette 4": lambda s: pictures.png(pil(s, "RGB").quantize(12), bits=4),
-    "palette 1": lambda s: pictures.png(pil(s, "RGB").quantize(2), bits=1), "rgba": lambda s: pictures.png(with_alpha(s)), "grey alpha": lambda s: pictures.png(with_alpha(s, "LA")),
-    "palette tRNS": lambda s: pictures.png(pil(s, "RGB").quantize(100), transparency=bytes(range(0, 200, 2))), "grey tRNS": lambda s: pictures.png(pil(s, "L"), transparency=77),
+    "palette 1": lambda s: pictures.png(pil(s, "RGB").quantize(2), bits=1), "rgba": lambda s: pictures.png(with_alpha(s)),
+    "grey alpha": lambda s: pictures.png(with_alpha(s, "LA")),
+    "palette tRNS": lambda s: pictures.png(pil(s, "RGB").quantize(100), transparency=bytes(range(0, 200, 2))),
+    "grey tRNS": lambda s: pictures.png(pil(s, "L"), transparency=77),
     "rgb tRNS": lambda s: pictures.png(s, transparency=tuple(int(v) for v in s[5, 5])), "interlaced": lambda s: pictures.interlaced(s),
     "level 9": lambda s: pictures.png(s, compress_level=9), "level 0": lambda s: pictures.png(s, compress_level=0),
 }
@@ -65,15 +67,19 @@ def test_png_packed_grey(client, depth):
 
 def test_png_with_chunks_that_do_not_matter(client, scene):
     plain = pictures.png(scene)
-    extra = b"".join(pictures.chunk(k, d) for k, d in ((b"gAMA", bytes([0, 0, 177, 143])), (b"tEXt", b"a\0" + b"b" * 70000), (b"pHYs", bytes(9)), (b"prVt", bytes(100)), (b"eXIf", bytes(30))))
+    extra = b"".join(pictures.chunk(k, d) for k, d in ((b"gAMA", bytes([0, 0, 177, 143])), (b"tEXt", b"a\0" + b"b" * 70000), (b"pHYs", bytes(9)),
+                                                       (b"prVt", bytes(100)), (b"eXIf", bytes(30))))
     seen, _ = shown(client, plain[:33] + extra + plain[33:] + b"trailing bytes")
     assert numpy.array_equal(seen, scene)
 
 
 JPEGS = {
-    "baseline": lambda s: pictures.jpeg(s, subsampling=0), "4:2:0": lambda s: pictures.jpeg(s, subsampling=2), "4:2:2": lambda s: pictures.jpeg(s, subsampling=1),
-    "progressive": lambda s: pictures.jpeg(s, progressive=True, subsampling=0), "progressive 4:2:0": lambda s: pictures.jpeg(s, progressive=True, subsampling=2),
-    "optimised": lambda s: pictures.jpeg(s, optimize=True, subsampling=0), "grey": lambda s: pictures.jpeg(pil(s, "L")), "quality 10": lambda s: pictures.jpeg(s, quality=10, subsampling=0),
+    "baseline": lambda s: pictures.jpeg(s, subsampling=0), "4:2:0": lambda s: pictures.jpeg(s, subsampling=2),
+    "4:2:2": lambda s: pictures.jpeg(s, subsampling=1),
+    "progressive": lambda s: pictures.jpeg(s, progressive=True, subsampling=0),
+    "progressive 4:2:0": lambda s: pictures.jpeg(s, progressive=True, subsampling=2),
+    "optimised": lambda s: pictures.jpeg(s, optimize=True, subsampling=0), "grey": lambda s: pictures.jpeg(pil(s, "L")),
+    "quality 10": lambda s: pictures.jpeg(s, quality=10, subsampling=0),
     "CMYK": lambda s: pictures.jpeg(pil(s, "CMYK")), "RGB as it is": lambda s: pictures.jpeg(s, subsampling=0, dpi=(300, 300), comment=b"c" * 60000),
     "progressive grey": lambda s: pictures.jpeg(pil(s, "L"), progressive=True),
 }
@@ -106,7 +112,8 @@ def test_ycck(client):
     assert numpy.abs(seen - numpy.asarray(Image.open(io.BytesIO(bytes(file))).convert("RGB")).astype(int)).mean() <= 6
 
 
-BMPS = {"24 bit": lambda s: pictures.save(s, "BMP"), "8 bit palette": lambda s: pictures.save(pil(s, "P"), "BMP"), "grey": lambda s: pictures.save(pil(s, "L"), "BMP"),
+BMPS = {"24 bit": lambda s: pictures.save(s, "BMP"), "8 bit palette": lambda s: pictures.save(pil(s, "P"), "BMP"),
+        "grey": lambda s: pictures.save(pil(s, "L"), "BMP"),
         "1 bit": lambda s: pictures.save(pil(s, "1"), "BMP"), "top down": lambda s: top_down(s)}
 
 
@@ -149,11 +156,15 @@ def entry(tag, kind, count, value):
 
 
 DAMAGED = {
-    "orientation 0": pictures.exif(0), "orientation 9": pictures.exif(9), "orientation 65535": pictures.exif(65535), "empty": b"", "name alone": b"Exif\0\0", "no IFD": b"Exif\0\0II*\0",
-    "IFD outside": pictures.exif(6, ifd=0x7FFFFFF0), "IFD at -8": pictures.exif(6, ifd=0xFFFFFFF8), "IFD in header": pictures.exif(6, ifd=0), "IFD odd": pictures.exif(6, ifd=7),
-    "cut": pictures.exif(6)[:20], "cut in entry": pictures.exif(6)[:30], "wrong magic": pictures.exif(6).replace(b"*", b"+", 1), "order XX": pictures.exif(6).replace(b"II", b"XX", 1),
+    "orientation 0": pictures.exif(0), "orientation 9": pictures.exif(9), "orientation 65535": pictures.exif(65535), "empty": b"",
+    "name alone": b"Exif\0\0", "no IFD": b"Exif\0\0II*\0",
+    "IFD outside": pictures.exif(6, ifd=0x7FFFFFF0), "IFD at -8": pictures.exif(6, ifd=0xFFFFFFF8), "IFD in header": pictures.exif(6, ifd=0),
+    "IFD odd": pictures.exif(6, ifd=7),
+    "cut": pictures.exif(6)[:20], "cut in entry": pictures.exif(6)[:30], "wrong magic": pictures.exif(6).replace(b"*", b"+", 1),
+    "order XX": pictures.exif(6).replace(b"II", b"XX", 1),
     "65535 entries": pictures.exif(6)[:14] + b"\xff\xff", "type long text": pictures.exif(6, entries=[entry(0x0112, 2, 1, b"\6")]),
-    "count 0": pictures.exif(6, entries=[entry(0x0112, 3, 0, b"\6")]), "count 2^32-1": pictures.exif(6, entries=[entry(0x0112, 3, 0xFFFFFFFF, b"\6")]),
+    "count 0": pictures.exif(6, entries=[entry(0x0112, 3, 0, b"\6")]),
+    "count 2^32-1": pictures.exif(6, entries=[entry(0x0112, 3, 0xFFFFFFFF, b"\6")]),
     "loop": pictures.exif(1)[:-4] + (8).to_bytes(4, "little"),
 }
 

@@ -82,7 +82,8 @@ def test_real_photos_scale_to_the_bit(client, photos):
 
 @pytest.mark.parametrize("width,height,expected", [
     (600, 400, (352, 224)), (400, 600, (224, 352)), (224, 224, (224, 224)), (451, 300, (352, 224)), (1000, 1000, (224, 224)), (300, 280, (256, 224)),
-    (3000, 1000, (640, 224)), (5000, 10, (640, 224)), (10, 5000, (224, 640)), (640, 480, (288, 224)), (1600, 900, (384, 224)), (8, 7, (256, 224)), (15, 14, (256, 224))])
+    (3000, 1000, (640, 224)), (5000, 10, (640, 224)), (10, 5000, (224, 640)), (640, 480, (288, 224)), (1600, 900, (384, 224)), (8, 7, (256, 224)),
+    (15, 14, (256, 224))])
 def test_aspect_input(client, width, height, expected):
     """Short side 224, long side to the nearest multiple of 32 (ties up), at most 640."""
     answer = explain(client, pictures.png(pictures.smooth(width, height)), include="none", resize="aspect")

@@ -1,4 +1,6 @@
 """The end and the beginning of the process: signals, drain, readiness, memory over many requests."""
+import os
+import resource
 import signal
 import threading
 import time
@@ -7,7 +9,7 @@ import httpx
 import pytest
 
 import pictures
-from client import cam, problem
+from client import cam, same
 from metrics import metric
 from mixture import mixed_requests
 from server import BINARY, MODEL, PATIENCE, ROOT, SANITIZED, Server, environment, run
@@ -143,7 +145,8 @@ def test_taken_port_is_said(server):
     assert result.returncode == 1 and str(server.port).encode() in result.stderr
 
 
-@pytest.mark.parametrize("settings", [{"port": "x"}, {"port": "65536"}, {"port": "-1"}, {"queue": "0"}, {"threads": "65"}, {"log": "loud"}, {"teams": "1.5"}, {"max_body_bytes": "5"}, {"isa": "avx9"}])
+@pytest.mark.parametrize("settings", [{"port": "x"}, {"port": "65536"}, {"port": "-1"}, {"queue": "0"}, {"threads": "65"}, {"log": "loud"},
+                                      {"teams": "1.5"}, {"max_body_bytes": "5"}, {"isa": "avx9"}])
 def test_wrong_settings_are_refused_by_name(settings):
     result = run("serve", **{"port": 0, **settings})
     (name,) = settings
@@ -152,7 +155,8 @@ def test_wrong_settings_are_refused_by_name(settings):
 
 def test_missing_and_broken_model(tmp_path):
     broken = tmp_path / "model.safetensors"
-    for data in (None, b"", b"x" * 7, bytes(8), b"\xff" * 8, (100).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"{}", MODEL.read_bytes()[:100000], MODEL.read_bytes()[:-4]):
+    for data in (None, b"", b"x" * 7, bytes(8), b"\xff" * 8, (100).to_bytes(8, "little") + b"{}", (2).to_bytes(8, "little") + b"{}",
+                 MODEL.read_bytes()[:100000], MODEL.read_bytes()[:-4]):
         if data is not None:
             broken.write_bytes(data)
         result = run("serve", model=broken, port=0)
@@ -176,9 +180,24 @@ def test_read_only_folder_and_other_directory(tmp_path):
     import subprocess
     folder = tmp_path / "empty"
     folder.mkdir()
-    result = subprocess.run([BINARY, "explain", "--json", ROOT / "downloads/photos/chelsea.png"], cwd=folder, env=environment(model=MODEL), capture_output=True, timeout=PATIENCE)
+    result = subprocess.run([BINARY, "explain", "--json", ROOT / "downloads/photos/chelsea.png"], cwd=folder, env=environment(model=MODEL),
+                            capture_output=True, timeout=PATIENCE)
     assert result.returncode == 0, result.stderr
     assert not list(folder.iterdir())
+
+
+def test_one_processor_and_no_privileges(client, scene_png):
+    def lower():
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))  # nothing large is written anywhere
+        if os.getuid() == 0:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+    server = Server(before=lower)
+    assert server.threads() < 10
+    assert same(cam(server.client, scene_png).json()) == same(cam(client, scene_png).json())
+    server.stop()
 
 
 @pytest.mark.parametrize("isa", ["portable", "x86-64-v3"])

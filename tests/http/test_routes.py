@@ -7,7 +7,8 @@ import pytest
 from client import cam, problem
 from wire import Wire, request
 
-GETS = {"/": "text/html", "/healthz": None, "/readyz": None, "/metrics": "text/plain", "/v1/models": "application/json", "/labels": "application/json",
+GETS = {"/": "text/html", "/healthz": None, "/readyz": None, "/metrics": "text/plain", "/v1/models": "application/json",
+        "/labels": "application/json",
         "/version": "application/json", "/openapi.json": "application/json"}
 
 
@@ -41,7 +42,8 @@ def test_head_is_get_without_body(client):
     assert response.status_code in (200, 405) and not response.content
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/cam/", "/cam/x", "/CAM", "/healthz/", "/v1/models/x", "/assets/", "/assets/nothing.js", "/favicon.xyz"])
+@pytest.mark.parametrize("path", ["/nothing", "/cam/", "/cam/x", "/CAM", "/healthz/", "/v1/models/x", "/assets/", "/assets/nothing.js",
+                                  "/favicon.xyz"])
 def test_unknown_path(client, path):
     problem(client.get(path), 404)
 
@@ -52,8 +54,10 @@ def test_unknown_path_with_a_body_is_404_and_the_connection_stays_usable(client,
 
 
 @pytest.mark.hostile
-@pytest.mark.parametrize("target", ["/../etc/passwd", "/assets/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/assets/..%5c..%5cetc",
-                                    "/%00", "/cam%00", "/assets/%00.js", "/healthz%00.html", "/%", "/%zz", "/%c0%ae%c0%ae/", "/" + "a" * 4000, "/?" + "a=b&" * 500, "*", "etc/passwd"])
+@pytest.mark.parametrize("target", ["/../etc/passwd", "/assets/../../../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd",
+                                    "/assets/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/assets/..%5c..%5cetc",
+                                    "/%00", "/cam%00", "/assets/%00.js", "/healthz%00.html", "/%", "/%zz", "/%c0%ae%c0%ae/", "/" + "a" * 4000,
+                                    "/?" + "a=b&" * 500, "*", "etc/passwd"])
 def test_paths_that_try_to_leave(server, target):
     with Wire(server) as wire:
         status, _, body = wire.send(request("GET", target, length=False)).response()
@@ -111,7 +115,8 @@ def test_openapi_describes_every_route_and_parameter(client):
         if path not in ("/", "/openapi.json"):
             assert path in document["paths"], path
     text = json.dumps(document)
-    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "threshold", "application/problem+json", "multipart/form-data", "image/png", "Retry-After"):
+    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "threshold", "application/problem+json", "multipart/form-data",
+                 "image/png", "Retry-After"):
         assert name in text, name
     references = re.findall(r'"\$ref": "#/([^"]+)"', text)
     for reference in references:

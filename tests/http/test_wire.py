@@ -39,8 +39,8 @@ def test_keep_alive_over_many_kinds(server):
 
 def test_pipelining_keeps_the_order(server):
     with Wire(server) as wire:
-        wire.send(request(body=PHOTO, target="/cam?top_k=1") + request("GET", "/healthz", length=False) + request(body=b"no photo") + request(body=PHOTO, target="/cam?top_k=2")
-                  + request("GET", "/version", length=False))
+        wire.send(request(body=PHOTO, target="/cam?top_k=1") + request("GET", "/healthz", length=False) + request(body=b"no photo"))
+        wire.send(request(body=PHOTO, target="/cam?top_k=2") + request("GET", "/version", length=False))
         answers = [wire.response() for _ in range(5)]
     assert [a[0] for a in answers] == [200, 200, 415, 200, 200]
     assert answers[0][2].count(b'"rank"') == 1 and answers[3][2].count(b'"rank"') == 2 and b"openblas" in answers[4][2]
@@ -77,9 +77,12 @@ def test_declared_length_over_the_limit(server, length):
 
 
 @pytest.mark.parametrize("lines", [
-    ["Content-Length: -1"], ["Content-Length: x"], ["Content-Length: 18446744073709551616"], ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5, 6"],
-    ["Content-Length: 5", "Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 5"], ["Transfer-Encoding: gzip"], ["Transfer-Encoding: gzip, chunked"],
-    ["Transfer-Encoding: identity"], ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], ["Transfer-Encoding: xchunked"], ["Transfer-Encoding : chunked"], ["Content-Length: +5"], ["Content-Length: 0x5"]])
+    ["Content-Length: -1"], ["Content-Length: x"], ["Content-Length: 18446744073709551616"], ["Content-Length: 5", "Content-Length: 6"],
+    ["Content-Length: 5, 6"],
+    ["Content-Length: 5", "Transfer-Encoding: chunked"], ["Transfer-Encoding: chunked", "Content-Length: 5"], ["Transfer-Encoding: gzip"],
+    ["Transfer-Encoding: gzip, chunked"],
+    ["Transfer-Encoding: identity"], ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"], ["Transfer-Encoding: xchunked"],
+    ["Transfer-Encoding : chunked"], ["Content-Length: +5"], ["Content-Length: 0x5"]])
 def test_lengths_that_lie(server, lines):
     """Never taken for two requests: the smuggled GET must not be answered as one after a refusal."""
     with Wire(server, timeout=20) as wire:
@@ -91,9 +94,12 @@ def test_lengths_that_lie(server, lines):
 
 
 @pytest.mark.parametrize("data", [
-    b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200), b"POST /cam HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
-    b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 200000 + b"\r\n\r\n", b"GET / HTTP/1.1\r\n: \r\n\r\n", b"\0" * 5000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"G\xff\xfeT / HTTP/1.1\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", b"BREW /cam HTTP/1.1\r\nHost: a\r\n\r\n"])
+    b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200),
+    b"POST /cam HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+    b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"y" * 200000 + b"\r\n\r\n", b"GET / HTTP/1.1\r\n: \r\n\r\n",
+    b"\0" * 5000, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"G\xff\xfeT / HTTP/1.1\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", b"BREW /cam HTTP/1.1\r\nHost: a\r\n\r\n"])
 def test_not_quite_http(impatient, data):
     with Wire(impatient, timeout=30) as wire:
         try:
@@ -105,8 +111,10 @@ def test_not_quite_http(impatient, data):
     assert status is None or 200 <= status < 600 and status != 500
 
 
-CHUNKS = {"size not hexadecimal": b"xyz\r\nabc\r\n0\r\n\r\n", "huge size": b"ffffffffffffffff\r\nabc", "size over 64 bit": b"1" * 40 + b"\r\nabc", "negative": b"-1\r\nabc\r\n0\r\n\r\n",
-          "long extension": b"1;" + b"e" * 100000 + b"\r\na\r\n0\r\n\r\n", "no newline": b"5\r\nabcdefgh\r\n0\r\n\r\n", "trailers": b"1\r\na\r\n0\r\n" + b"T: t\r\n" * 3000 + b"\r\n"}
+CHUNKS = {"size not hexadecimal": b"xyz\r\nabc\r\n0\r\n\r\n", "huge size": b"ffffffffffffffff\r\nabc", "size over 64 bit": b"1" * 40 + b"\r\nabc",
+          "negative": b"-1\r\nabc\r\n0\r\n\r\n",
+          "long extension": b"1;" + b"e" * 100000 + b"\r\na\r\n0\r\n\r\n", "no newline": b"5\r\nabcdefgh\r\n0\r\n\r\n",
+          "trailers": b"1\r\na\r\n0\r\n" + b"T: t\r\n" * 3000 + b"\r\n"}
 
 
 @pytest.mark.parametrize("name", CHUNKS)
