@@ -17,11 +17,11 @@ from wire import Wire, request
 
 
 def slow_photo():
-    return pictures.png(pictures.scene(900, 600) if SANITIZED else pictures.scene(2000, 1500))
+    return pictures.png(pictures.scene(600, 400) if SANITIZED else pictures.scene(2000, 1500))
 
 
 def in_flight(server, photo, count, **params):
-    """Starts count requests in threads; returns (threads, responses) once the first is being served."""
+    """Starts count requests in threads; returns (threads, responses) once all have reached the queue or a worker (or are done already)."""
     responses = []
 
     def post():
@@ -34,8 +34,10 @@ def in_flight(server, photo, count, **params):
     for t in threads:
         t.start()
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and metric(server.client, "camserve_queue_jobs") + metric(server.client, "camserve_workers_busy") < count:
+    seen = 0
+    while time.monotonic() < end and seen < count:
         time.sleep(0.005)
+        seen = len(responses) + metric(server.client, "camserve_queue_jobs") + metric(server.client, "camserve_workers_busy")
     return threads, responses
 
 

@@ -118,8 +118,8 @@ CHUNKS = {"size not hexadecimal": b"xyz\r\nabc\r\n0\r\n\r\n", "huge size": b"fff
 
 
 @pytest.mark.parametrize("name", CHUNKS)
-def test_broken_chunks(server, name):
-    with Wire(server, timeout=30) as wire:
+def test_broken_chunks(impatient, name):
+    with Wire(impatient, timeout=30) as wire:
         try:
             wire.send(request(headers=["Transfer-Encoding: chunked"], length=False, body=CHUNKS[name]))
             wire.socket.shutdown(socket.SHUT_WR)
