@@ -1,5 +1,5 @@
 /* explain.c - cam_context and cam_explain: the way of a photo through the engine.
- * Flow: bytes -> decode -> resize -> forward -> class maps -> boxes -> overlay -> PNG.   Thread: one worker a context; every stage
+ * Flow: bytes -> decode -> resize -> forward -> class maps -> boxes -> overlay -> PNG or JPEG.   Thread: one worker a context; every stage
  * is a parallel loop over its team. What a photo's result is depends on the photo and its parameters alone. */
 #include "cam/box.h"
 #include "cam/class_map.h"
@@ -8,7 +8,7 @@
 #include "photo/decode.h"
 #include "photo/resize.h"
 #include "render/overlay.h"
-#include "render/png.h"
+#include "render/picture.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ enum { FIT_SIDE = 512 };
 
 const cam_limits cam_default_limits = {.max_pixels = 50000000, .max_side = 32768, .decode_bytes = (size_t)512 << 20, .max_scans = 100};
 const cam_params cam_default_params = {.top_k = 3, .alpha = 0.5f, .threshold = 0.2f, .colormap = CAM_JET, .size = CAM_SIZE_FIT,
-                                       .resize = CAM_RESIZE_OF_MODEL, .include = CAM_INCLUDE_OVERLAY};
+                                       .resize = CAM_RESIZE_OF_MODEL, .include = CAM_INCLUDE_OVERLAY, .picture = CAM_PICTURE_PNG};
 
 /* A task on its way. */
 typedef struct item {
@@ -282,9 +282,9 @@ static void render_one(void *closure, int index, int thread) {
   cam_code code = CAM_OK;
   if (rgb) {
     overlay_blend(canvas_of(pic->it)->rgb, heat, n, colormap_get(params->colormap), params->alpha, rgb);
-    code = png_encode(rgb, width, height, 3, params->base64, &p->overlay, &pic->error);
+    code = picture_encode(params->picture, rgb, width, height, 3, params->base64, &p->overlay, &pic->error);
   }
-  if (!code && params->include & CAM_INCLUDE_HEATMAP) code = png_encode(heat, width, height, 1, params->base64, &p->heatmap, &pic->error);
+  if (!code && params->include & CAM_INCLUDE_HEATMAP) code = picture_encode(params->picture, heat, width, height, 1, params->base64, &p->heatmap, &pic->error);
 out:
   free(plane);
   free(heat);

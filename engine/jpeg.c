@@ -1,11 +1,12 @@
-/* jpeg.c - libjpeg-turbo's jpeglib, fenced in. Flow: probe -> [jpeg] -> decode. Thread: any.
+/* jpeg.c - libjpeg-turbo's jpeglib, fenced in. Flow: probe -> [jpeg] -> decode; picture -> [jpeg]. Thread: any.
  * Its TurboJPEG API has no bounds on memory in 2.1; jpeglib's documentation is libjpeg.txt. The library knows two ways out, both used here:
- *  - an error never returns: it jumps back to where the call began (state.back), and there one place frees everything;
+ *  - an error never returns: it jumps to where the call began (state.back), and whoever made the call frees everything;
  *  - a warning means that it goes on with something made up: those that cost pixels are made errors, the others are about tidiness. */
 #include "jpeg.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h wants FILE */
+#include <stdlib.h>
 #include <string.h>
 #include <jpeglib.h>
 #include <jerror.h>
@@ -32,7 +33,7 @@ __attribute__((noreturn)) static void on_error(j_common_ptr library) {
   char text[JMSG_LENGTH_MAX];
   library->err->format_message(library, text);
   switch (library->err->msg_code) {
-    case JERR_OUT_OF_MEMORY: LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+    case JERR_OUT_OF_MEMORY: LEAVE(library, CAM_E_NO_MEMORY, "no memory for libjpeg");
     case JERR_CCIR601_NOTIMPL: case JERR_CONVERSION_NOTIMPL: case JERR_FRACT_SAMPLE_NOTIMPL:
       LEAVE(library, CAM_E_FORMAT, "JPEG of a kind that is not supported: %s", text);
     default: LEAVE(library, CAM_E_PHOTO, "broken JPEG: %s", text);
@@ -124,8 +125,9 @@ static void choose_scale(j_decompress_ptr library, const wish *w) {
   library->scale_denom = shrink;
 }
 
-/* What may jump: everything it owns is reached through its arguments. */
+/* Ends by a jump to its first line if anything is wrong: all that it owns is reached through its arguments. */
 static void decode(j_decompress_ptr library, const wish *w, cam_image *image) {
+  if (setjmp(state_of((j_common_ptr)library)->back)) return;
   jpeg_create_decompress(library);
   jpeg_mem_src(library, w->bytes, w->n);
   jpeg_read_header(library, TRUE);
@@ -150,8 +152,72 @@ cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, int 
   state s = {0};
   struct jpeg_decompress_struct library = {.err = fence(&s, error)};
   *image = (cam_image){0};
-  if (!setjmp(s.back)) decode(&library, &w, image);
+  decode(&library, &w, image);
   jpeg_destroy_decompress(&library);
   if (s.code) image_free(image);
+  return s.code;
+}
+
+/* ---- Out ----
+ * Of 40 overlays, quality 90 with the colours at half size (4:2:0, libjpeg's own choice) took 43 KB each and 0.7 ms, at full size 55 KB and 1.2 ms; a PNG
+ * 277 KB. Brought to the same bytes by quality both are equally near to the original, so the quicker one it is. */
+enum { QUALITY = 90 };
+
+typedef struct sink { struct jpeg_destination_mgr base; uint8_t *bytes; size_t room; } sink; /* base first: the library's pointer to it is one to the sink */
+
+/* The library fills its room to the last byte before it asks. */
+static boolean more_room(j_compress_ptr library) {
+  sink *to = (sink *)library->dest;
+  const size_t used = to->room, room = used + used / 2;
+  uint8_t *more = realloc(to->bytes, room);
+  if (!more) LEAVE(library, CAM_E_NO_MEMORY, "no memory for a JPEG of more than %zu bytes", used);
+  to->bytes = more;
+  to->room = room;
+  to->base.next_output_byte = more + used;
+  to->base.free_in_buffer = room - used;
+  return TRUE;
+}
+
+static void begin_sink(j_compress_ptr library) {
+  sink *to = (sink *)library->dest;
+  to->room = (size_t)library->image_width * library->image_height / 4 * (size_t)library->input_components + 4096;
+  to->bytes = malloc(to->room);
+  if (!to->bytes) LEAVE(library, CAM_E_NO_MEMORY, "no memory for a JPEG of %u x %u pixels", library->image_width, library->image_height);
+  to->base.next_output_byte = to->bytes;
+  to->base.free_in_buffer = to->room;
+}
+
+static void end_sink(j_compress_ptr library) { (void)library; }
+
+/* As decode. */
+static void encode(j_compress_ptr library, const uint8_t *pixels, int width, int height, int channels, sink *to) {
+  if (setjmp(state_of((j_common_ptr)library)->back)) return;
+  jpeg_create_compress(library);
+  library->dest = &to->base;
+  library->image_width = (JDIMENSION)width;
+  library->image_height = (JDIMENSION)height;
+  library->input_components = channels;
+  library->in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  jpeg_set_defaults(library);
+  jpeg_set_quality(library, QUALITY, TRUE);
+  jpeg_start_compress(library, TRUE);
+  while (library->next_scanline < library->image_height) {
+    JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + (size_t)library->next_scanline * (size_t)width * (size_t)channels); /* only read */
+    jpeg_write_scanlines(library, &row, 1);
+  }
+  jpeg_finish_compress(library);
+}
+
+cam_code jpeg_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error) {
+  *out = (cam_bytes){0};
+  if (width > JPEG_MAX_DIMENSION || height > JPEG_MAX_DIMENSION)
+    return cam_fail(error, CAM_E_PIXELS, "a JPEG of %d x %d pixels; a side may have %ld", width, height, JPEG_MAX_DIMENSION);
+  state s = {0};
+  sink to = {.base = {.init_destination = begin_sink, .empty_output_buffer = more_room, .term_destination = end_sink}};
+  struct jpeg_compress_struct library = {.err = fence(&s, error)};
+  encode(&library, pixels, width, height, channels, &to);
+  jpeg_destroy_compress(&library);
+  if (s.code) free(to.bytes);
+  else *out = (cam_bytes){to.bytes, to.room - to.base.free_in_buffer};
   return s.code;
 }

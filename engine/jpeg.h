@@ -1,4 +1,4 @@
-/* jpeg.h - JPEG by libjpeg-turbo, which only engine/jpeg.c names. Flow: probe -> [jpeg] -> decode.
+/* jpeg.h - JPEG by libjpeg-turbo, which only engine/jpeg.c names. Flow: probe -> [jpeg] -> decode; picture -> [jpeg].
  * Thread: any; a call touches only its arguments. */
 #ifndef JPEG_H
 #define JPEG_H
@@ -12,5 +12,9 @@
  * kind that the library does not read), CAM_E_BUDGET, CAM_E_NO_MEMORY. */
 cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, int least_width, int least_height, size_t budget, cam_image *image,
                      cam_error *error);
+
+/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB), as a JPEG of quality 90. CAM_OK: out->data is the caller's, for free(). Else it is
+ * empty: CAM_E_PIXELS (a side has more than 65500), CAM_E_NO_MEMORY. The same bytes for the same picture, on every CPU. */
+cam_code jpeg_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error);
 
 #endif

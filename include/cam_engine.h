@@ -18,17 +18,21 @@
   X(CAM_SIZE_FIT, "fit") X(CAM_SIZE_INPUT, "input") X(CAM_SIZE_ORIGINAL, "original")
 #define CAM_RESIZES(X) /* how a photo becomes the network's input */ \
   X(CAM_STRETCH, "stretch") X(CAM_ASPECT, "aspect")
-#define CAM_FORMATS(X) X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_BMP, "bmp")
+#define CAM_PICTURES(X) /* how overlay and heat map are written */ \
+  X(CAM_PICTURE_PNG, "png") X(CAM_PICTURE_JPEG, "jpeg")
+#define CAM_FORMATS(X) /* of photos */ X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_BMP, "bmp")
 #define X(id, name) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
 typedef enum cam_resize { CAM_RESIZES(X) CAM_RESIZE_COUNT, CAM_RESIZE_OF_MODEL = CAM_RESIZE_COUNT } cam_resize;
+typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 #undef X
 /* Names of the above ("jet"); static storage; "" outside the range. */
 const char *cam_colormap_name(cam_colormap colormap);
 const char *cam_size_name(cam_size size);
 const char *cam_resize_name(cam_resize resize);
+const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 
 /* ---- The model: immutable, shared ---- */
@@ -91,9 +95,10 @@ typedef struct cam_params { /* as in the HTTP contract; cam_default_params has t
   cam_size size;
   cam_resize resize;            /* CAM_RESIZE_OF_MODEL: the model's own */
   unsigned include;             /* CAM_INCLUDE_... */
-  bool base64;                  /* pictures as base64 text in double quotes and with a NUL (a JSON string), instead of as PNG bytes */
+  cam_picture picture;
+  bool base64;                  /* pictures as base64 text in double quotes and with a NUL (a JSON string), instead of as the file's bytes */
 } cam_params;
-extern const cam_params cam_default_params; /* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG bytes */
+extern const cam_params cam_default_params; /* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
 
 typedef struct cam_bytes { uint8_t *data; size_t size; } cam_bytes; /* data from malloc; size without the NUL that base64 text has */
 typedef struct cam_box { int x, y, width, height; } cam_box;        /* pixels of the upright photo */
@@ -105,8 +110,8 @@ typedef struct cam_prediction {
   float logit, bias;  /* mean(map) + bias = logit */
   const float *map;   /* [map_height,map_width] before any resizing or scaling */
   cam_box box;
-  cam_bytes overlay;  /* 8-bit RGB PNG; empty unless included */
-  cam_bytes heatmap;  /* 8-bit grey PNG; empty unless included */
+  cam_bytes overlay;  /* 8-bit RGB; empty unless included */
+  cam_bytes heatmap;  /* 8-bit grey; empty unless included */
 } cam_prediction;
 
 typedef struct cam_result { /* all finite */

@@ -33,24 +33,34 @@ static double quality_of(const char *parameters, size_t n) {
   return 1;
 }
 
-accept_form accept_choose(const char *value) {
-  if (!value || !value[strspn(value, " \t,")]) return ACCEPT_JSON;
-  offer json = {"application/json", 0, 0}, png = {"image/png", 0, 0};
-  offer *offers[] = {&json, &png};
+static const char *const picture_types[CAM_PICTURE_COUNT] = {[CAM_PICTURE_PNG] = "image/png", [CAM_PICTURE_JPEG] = "image/jpeg"};
+const char *accept_picture_type(cam_picture picture) { return picture_types[picture]; }
+
+static bool better(const offer *a, const offer *b) { return a->quality > b->quality || (a->quality == b->quality && a->exactness > b->exactness); }
+
+accepted accept_choose(const char *value) {
+  accepted chosen = {ACCEPT_JSON, CAM_PICTURE_PNG, 0};
+  if (!value || !value[strspn(value, " \t,")]) return chosen;
+  offer offers[1 + CAM_PICTURE_COUNT] = {{"application/json", 0, 0}}, *pictures = offers + 1, *best = offers;
+  for (int i = 0; i < CAM_PICTURE_COUNT; i++) pictures[i].type = picture_types[i];
   for (const char *at = value; *at;) {
     size_t n = strcspn(at, ","), spaces = strspn(at, " \t");
     if (spaces < n) {
       const char *range = at + spaces;
       size_t n_range = strcspn(range, ";, \t"), n_parameters = n - spaces - n_range;
       double quality = quality_of(range + n_range + (range[n_range] == ';'), n_parameters - (range[n_range] == ';'));
-      for (int i = 0; i < 2; i++) {
-        int exactness = match(range, n_range, offers[i]->type);
-        if (exactness > offers[i]->exactness) *offers[i] = (offer){offers[i]->type, exactness, quality};
+      for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
+        int exactness = match(range, n_range, offers[i].type);
+        if (exactness > offers[i].exactness) offers[i] = (offer){offers[i].type, exactness, quality};
       }
     }
     at += n + (at[n] == ',');
   }
-  if (json.quality <= 0 && png.quality <= 0) return ACCEPT_NEITHER;
-  if (png.quality != json.quality) return png.quality > json.quality ? ACCEPT_PNG : ACCEPT_JSON;
-  return png.exactness > json.exactness ? ACCEPT_PNG : ACCEPT_JSON;
+  for (int i = 0; i < CAM_PICTURE_COUNT; i++) {
+    if (pictures[i].quality > 0) chosen.pictures |= 1u << i;
+    if (better(&pictures[i], &pictures[chosen.picture])) chosen.picture = (cam_picture)i;
+    if (better(&pictures[i], best)) best = &pictures[i];
+  }
+  chosen.form = best->quality <= 0 ? ACCEPT_NEITHER : best == offers ? ACCEPT_JSON : ACCEPT_PICTURE;
+  return chosen;
 }

@@ -67,9 +67,9 @@ static void check_query(struct job *job, const struct head *head) {
 
 static void check_accept(struct job *job, const struct head *head) {
   if (!job->route->takes_body) return;
-  accept_form form = accept_choose(head->accept);
-  job->wants_png = form == ACCEPT_PNG;
-  if (form == ACCEPT_NEITHER) cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: \"%.60s\"; there are application/json and image/png", head->accept);
+  job->accepted = accept_choose(head->accept);
+  if (job->accepted.form == ACCEPT_NEITHER)
+    cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: \"%.60s\"; there are application/json, image/png and image/jpeg", head->accept);
 }
 
 void admit(struct job *job, const struct head *head) {

@@ -49,15 +49,16 @@ static size_t stem_length(const char *path) {
 
 /* "cat.jpg" -> "cat.cam.png"; but "cat.jpg.cam.png" where cat.png is explained too. For free(). */
 static char *overlay_path(const session *s, const char *photo) {
+  static const char *const extensions[CAM_PICTURE_COUNT] = {[CAM_PICTURE_PNG] = "png", [CAM_PICTURE_JPEG] = "jpg"};
   if (s->output) return strdup(s->output);
-  if (!strcmp(photo, "-")) return strdup("stdin.cam.png");
+  if (!strcmp(photo, "-")) photo = "stdin";
   size_t n = stem_length(photo);
   for (int i = 0; i < s->arguments->n_operands; i++) {
     const char *other = s->arguments->operands[i];
     if (!strncmp(other, photo, n) && stem_length(other) == n && strcmp(other, photo)) n = strlen(photo);
   }
   char *path;
-  return asprintf(&path, "%.*s.cam.png", (int)n, photo) < 0 ? NULL : path;
+  return asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0 ? NULL : path;
 }
 
 static cam_code write_file(const char *path, const void *bytes, size_t n, cam_error *error) {

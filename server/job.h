@@ -8,6 +8,7 @@
  * A job whose answer needs no photo never leaves its HTTP thread. The hand-overs are queue_put, queue_take and hand_back. */
 #ifndef JOB_H
 #define JOB_H
+#include "accept.h"
 #include "cam_engine.h"
 #include "params.h"
 #include "reply.h"
@@ -40,7 +41,7 @@ struct job {
   double began, deadline;       /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 
   char *content_type;           /* NULL: none */
-  bool wants_png;               /* Accept preferred image/png to application/json */
+  accepted accepted;            /* what its Accept says */
   request_params params;        /* those of the query, later those of the body too */
   uint8_t *body;                /* [capacity], of which n_body came */
   size_t n_body, capacity;

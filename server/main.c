@@ -29,8 +29,8 @@ static const cli_command commands[] = {
    .options = {{"--json", NULL, NULL, "print what POST /cam answers; several photos: {\"results\": [...]}"},
                {"--output", "-o", "FILE", "write the overlay here (one photo; - is standard output)"}},
    .more = "PHOTO is a JPEG, PNG or BMP file, or - for standard input. Prints a table and writes the overlay of\n"
-           "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -). With --json no overlay is\n"
-           "written unless -o asks for it. A photo that fails is said, the others go on, and the exit code is 1.\n",
+           "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with --format jpeg). With --json no\n"
+           "overlay is written unless -o asks for it. A photo that fails is said, the others go on, and the exit code is 1.\n",
    .examples = "  camserve explain cat.jpg\n"
                "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
                "  camserve explain - -o - < cat.jpg > where.png\n"},

@@ -111,11 +111,13 @@ static cam_code read_classes(const param *row, request_params *params, const cam
 
 /* ---- the table ---- */
 #define X(id, name) name,
-static const char *const colormaps[] = {CAM_COLORMAPS(X) NULL}, *const sizes[] = {CAM_SIZES(X) NULL}, *const resizes[] = {CAM_RESIZES(X) NULL};
+static const char *const colormaps[] = {CAM_COLORMAPS(X) NULL}, *const sizes[] = {CAM_SIZES(X) NULL}, *const resizes[] = {CAM_RESIZES(X) NULL},
+                         *const pictures[] = {CAM_PICTURES(X) NULL};
 #undef X
 static const char *const includes[] = {"overlay", "heatmap", "map", NULL};
 _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 && CAM_INCLUDE_MAP == 1 << 2, "places in includes[] are bits");
-_Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) && sizeof(cam_resize) == sizeof(unsigned), "read_word");
+_Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) && sizeof(cam_resize) == sizeof(unsigned) &&
+               sizeof(cam_picture) == sizeof(unsigned), "read_word");
 
 #define AT(field) offsetof(cam_params, field)
 static const param rows[PARAM_COUNT] = {
@@ -128,6 +130,7 @@ static const param rows[PARAM_COUNT] = {
   {{"resize", "the model's", "how the photo becomes the network's input: stretch or aspect"}, read_word, AT(resize), 0, 0, resizes, "stretch and aspect"},
   {{"include", "overlay", "comma list of overlay, heatmap and map; or none, alone"}, read_include, AT(include), 0, 0, includes,
    "a comma list of overlay, heatmap and map, or none alone"},
+  {{"format", "png", "of overlay and heat map: png or jpeg"}, read_word, AT(picture), 0, 0, pictures, "png and jpeg"},
   {{"threshold", "0.2", "share of the scaled map above which the box is drawn, 0 to 1"}, read_real, AT(threshold), 0, 1, NULL, NULL},
 };
 
@@ -142,7 +145,13 @@ cam_code params_set(request_params *params, const cam_model *model, const char *
     params->seen[i] = true;
     return rows[i].read(&rows[i], params, model, value, error);
   }
-  return cam_fail(error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include and threshold", name);
+  return cam_fail(error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include, format and threshold", name);
+}
+
+bool params_given(const request_params *params, const char *name) {
+  for (int i = 0; i < PARAM_COUNT; i++)
+    if (!strcmp(rows[i].info.name, name)) return params->seen[i];
+  return false;
 }
 
 const param_info *params_info(int row) { return &rows[row].info; }

@@ -12,11 +12,15 @@ static json *add_sized(json *parent, const char *name, int width, int height) {
   return object;
 }
 
+static const struct { const char *overlay, *heatmap; } pictures[CAM_PICTURE_COUNT] = {
+  [CAM_PICTURE_PNG] = {"overlay_png", "heatmap_png"}, [CAM_PICTURE_JPEG] = {"overlay_jpeg", "heatmap_jpeg"},
+};
+
 static void add_picture(json *parent, const char *name, const cam_bytes *picture) {
   if (picture->data) json_add_quoted(parent, name, (const char *)picture->data);
 }
 
-static void add_prediction(json *list, const cam_model_info *model, const cam_result *result, const cam_prediction *prediction, unsigned include) {
+static void add_prediction(json *list, const cam_model_info *model, const cam_result *result, const cam_prediction *prediction, const cam_params *params) {
   json *item = json_add_object(list, NULL);
   const cam_class *class = &model->class_list[prediction->class_id];
   json_add_int(item, "rank", prediction->rank);
@@ -30,9 +34,9 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
   json_add_int(box, "y", prediction->box.y);
   json_add_int(box, "width", prediction->box.width);
   json_add_int(box, "height", prediction->box.height);
-  if (include & CAM_INCLUDE_OVERLAY) add_picture(item, "overlay_png", &prediction->overlay);
-  if (include & CAM_INCLUDE_HEATMAP) add_picture(item, "heatmap_png", &prediction->heatmap);
-  if (!(include & CAM_INCLUDE_MAP)) return;
+  if (params->include & CAM_INCLUDE_OVERLAY) add_picture(item, pictures[params->picture].overlay, &prediction->overlay);
+  if (params->include & CAM_INCLUDE_HEATMAP) add_picture(item, pictures[params->picture].heatmap, &prediction->heatmap);
+  if (!(params->include & CAM_INCLUDE_MAP)) return;
   json_add_number(item, "bias", prediction->bias);
   json *map = add_sized(item, "map", result->map_width, result->map_height);
   json *values = json_add_array(map, "values");
@@ -52,7 +56,7 @@ static void add_task(json *parent, const cam_model_info *model, const char *requ
   json *input = add_sized(parent, "input", result->input_width, result->input_height);
   json_add_text(input, "resize", cam_resize_name(result->resize));
   json *predictions = json_add_array(parent, "predictions");
-  for (int i = 0; i < result->count; i++) add_prediction(predictions, model, result, &result->predictions[i], task->params->include);
+  for (int i = 0; i < result->count; i++) add_prediction(predictions, model, result, &result->predictions[i], task->params);
 }
 
 static void add_head(json *tree, const cam_model_info *model, const char *request_id) {

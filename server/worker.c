@@ -22,11 +22,11 @@ static bool client_left(int socket) {
 }
 
 /* The first label's overlay as the body itself. */
-static void answer_png(struct job *job, cam_task *task) {
+static void answer_picture(struct job *job, cam_task *task) {
   const cam_prediction *first = &task->result.predictions[0];
   const cam_model_info *info = cam_model_get_info(job->app->model);
   char text[32];
-  job_answer(job, 200, "image/png", (char *)first->overlay.data, first->overlay.size, true);
+  job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data, first->overlay.size, true);
   task->result.predictions[0].overlay = (cam_bytes){NULL, 0}; /* the answer owns it now */
   snprintf(text, sizeof text, "%d", first->class_id);
   job_add_header(job, "X-Cam-Class-Id", text);
@@ -42,11 +42,15 @@ static void answer_json(struct job *job, const cam_task *tasks) {
   else cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
 }
 
-/* What image/png can carry is one picture: nothing else is then computed. */
-static cam_code prepare_png(struct job *job) {
+/* What image/png and image/jpeg can carry is one picture: nothing else is then computed. */
+static cam_code prepare_picture(struct job *job) {
   cam_params *params = &job->params.cam;
-  if (job->photos > 1) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: image/png carries one overlay, but there are %d photos", job->photos);
-  if (!(params->include & CAM_INCLUDE_OVERLAY)) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: image/png, but include is without overlay");
+  const char *type = accept_picture_type(job->accepted.picture);
+  if (job->photos > 1) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s carries one overlay, but there are %d photos", type, job->photos);
+  if (!(params->include & CAM_INCLUDE_OVERLAY)) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but include is without overlay", type);
+  if (!params_given(&job->params, "format")) params->picture = job->accepted.picture;
+  if (!(job->accepted.pictures >> params->picture & 1))
+    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but format is %s", type, cam_picture_name(params->picture));
   params->top_k = 1;
   params->n_classes = 0;
   params->include = CAM_INCLUDE_OVERLAY;
@@ -63,8 +67,9 @@ static void observe(struct job *job) {
 
 static void explain(struct job *job, cam_context *context, const request_photos *photos) {
   cam_task tasks[CAM_MAX_TASKS] = {0};
-  if (job->wants_png && prepare_png(job)) return;
-  job->params.cam.base64 = !job->wants_png;
+  const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
+  if (as_picture && prepare_picture(job)) return;
+  job->params.cam.base64 = !as_picture;
   for (int i = 0; i < photos->n; i++) tasks[i] = (cam_task){.bytes = photos->photos[i].bytes, .n_bytes = photos->photos[i].n, .params = &job->params.cam};
   cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)), job->timing.stage_ms);
   job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
@@ -75,7 +80,7 @@ static void explain(struct job *job, cam_context *context, const request_photos 
     job->height = tasks[i].result.height;
   }
   if (photos->n == 1 && tasks[0].error.code) job->error = tasks[0].error;
-  else if (job->wants_png) answer_png(job, &tasks[0]);
+  else if (as_picture) answer_picture(job, &tasks[0]);
   else answer_json(job, tasks);
   for (int i = 0; i < photos->n; i++) cam_result_free(&tasks[i].result);
   observe(job);

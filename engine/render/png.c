@@ -1,7 +1,6 @@
-/* png.c - png.h over stb_image_write, the one file that names it.   Flow: overlay -> [png] -> reply.   Thread: any.
+/* png.c - png.h over stb_image_write, the one file that names it.   Flow: overlay -> [png] -> picture.   Thread: any.
  * stb's own deflate and CRC are replaced through its two hooks: 25 ms an overlay become less than 1. */
 #include "png.h"
-#include "cam_encoding.h"
 #include "deflate.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -33,18 +32,7 @@ static unsigned char *compress(unsigned char *bytes, int n, int *n_out) {
 enum { FILTER_AVERAGE = 3 };
 __attribute__((constructor)) static void choose_filter(void) { stbi_write_force_png_filter = FILTER_AVERAGE; }
 
-static uint8_t *quote_base64(const uint8_t *bytes, size_t n) {
-  const size_t length = cam_base64_length(n);
-  char *text = malloc(length + 3);
-  if (!text) return NULL;
-  text[0] = '"';
-  cam_base64_encode(bytes, n, text + 1);
-  text[length + 1] = '"';
-  text[length + 2] = 0;
-  return (uint8_t *)text;
-}
-
-cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, bool base64, cam_bytes *out, cam_error *error) {
+cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error) {
   int size = 0;
   uint8_t *png = NULL;
   *out = (cam_bytes){0};
@@ -55,11 +43,5 @@ cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, 
   }
   if (!png) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a PNG of %dx%d pixels", width, height);
   *out = (cam_bytes){png, (size_t)size};
-  if (!base64) return CAM_OK;
-  out->data = quote_base64(png, (size_t)size);
-  out->size = cam_base64_length((size_t)size) + 2;
-  free(png);
-  if (out->data) return CAM_OK;
-  *out = (cam_bytes){0};
-  return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the base64 text of a PNG of %dx%d pixels", width, height);
+  return CAM_OK;
 }

@@ -3,7 +3,6 @@
 #ifndef PNG_H
 #define PNG_H
 #include "cam_engine.h"
-/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). CAM_OK: out->data is the caller's, for free(). With base64 the result is
- * the file as base64 text in double quotes with a NUL (see cam_params.base64). CAM_E_NO_MEMORY else. */
-cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, bool base64, cam_bytes *out, cam_error *error);
+/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). CAM_OK: out->data is the caller's, for free(). CAM_E_NO_MEMORY else. */
+cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error);
 #endif

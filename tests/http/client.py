@@ -13,8 +13,8 @@ class Prediction:
     def __init__(self, entry):
         self.entry = entry
         self.class_id, self.rank, self.logit, self.box = entry["class_id"], entry["rank"], entry["logit"], entry["box"]
-        self.overlay = picture(entry.get("overlay_png"), "RGB")
-        self.heatmap = picture(entry.get("heatmap_png"), "L")
+        self.overlay = picture(entry, "overlay", "RGB")
+        self.heatmap = picture(entry, "heatmap", "L")
         self.map, self.bias = None, entry.get("bias")
         if "map" in entry:
             grid = entry["map"]
@@ -30,12 +30,14 @@ class Answer:
         self.first = self.predictions[0] if self.predictions else None
 
 
-def picture(text, mode):
-    """base64 PNG -> array; checks that it is an 8-bit PNG of that mode."""
-    if text is None:
+def picture(entry, name, mode):
+    """base64 PNG or JPEG -> array; checks that it is an 8-bit picture of that mode and of the format its member names."""
+    given = [format for format in ("png", "jpeg") if f"{name}_{format}" in entry]
+    if not given:
         return None
-    image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
-    assert image.format == "PNG" and image.mode == mode, (image.format, image.mode)
+    assert len(given) == 1
+    image = Image.open(io.BytesIO(base64.b64decode(entry[f"{name}_{given[0]}"], validate=True)))
+    assert image.format == given[0].upper() and image.mode == mode, (image.format, image.mode)
     image.load()
     return numpy.asarray(image)
 

@@ -1,4 +1,4 @@
-"""Accept: image/png gives the first overlay itself; what cannot be given is 406."""
+"""Accept: image/png and image/jpeg give the first overlay itself; what cannot be given is 406."""
 import base64
 import io
 
@@ -20,6 +20,32 @@ def test_png_is_the_first_overlay(client, scene_png):
     assert response.headers["x-cam-label"] == first["label"]
     assert float(response.headers["x-cam-probability"]) == first["probability"]
     assert response.headers["x-request-id"]
+
+
+def test_jpeg_is_the_first_overlay(client, scene_png):
+    answer = explain(client, scene_png, format="jpeg", colormap="turbo")
+    response = cam(client, scene_png, accept="image/jpeg", colormap="turbo")
+    assert response.status_code == 200 and response.headers["content-type"] == "image/jpeg"
+    assert response.content == base64.b64decode(answer.first.entry["overlay_jpeg"])
+    assert response.headers["x-cam-class-id"] == str(answer.first.class_id)
+
+
+@pytest.mark.parametrize("accept,format,given", [
+    ("image/jpeg", "jpeg", "image/jpeg"), ("image/png", "png", "image/png"), ("image/*", "jpeg", "image/jpeg"), ("image/*", "png", "image/png"), ("image/*", None, "image/png"),
+    ("image/jpeg, image/png", None, "image/png"), ("image/jpeg, image/png;q=0.9", None, "image/jpeg"), ("image/jpeg, image/png;q=0.9", "png", "image/png"),
+    ("image/png;q=0, image/*", None, "image/jpeg"), ("application/json", "jpeg", "application/json"), ("*/*", "jpeg", "application/json")])
+def test_format_chooses_among_what_is_accepted(client, scene_png, accept, format, given):
+    response = cam(client, scene_png, accept=accept, **({"format": format} if format else {}))
+    assert response.status_code == 200 and response.headers["content-type"] == given
+    if given != "application/json":
+        assert Image.open(io.BytesIO(response.content)).format == given.split("/")[1].upper()
+
+
+@pytest.mark.parametrize("accept,format", [("image/png", "jpeg"), ("image/jpeg", "png"), ("image/*, image/jpeg;q=0", "jpeg")])
+def test_format_that_is_not_accepted(client, scene_png, accept, format):
+    problem(cam(client, scene_png, accept=accept, format=format), 406, detail="format")
+    response = client.post("/cam", files={"image": ("a.png", scene_png)}, data={"format": format}, headers={"Accept": accept})
+    problem(response, 406, detail="format")
 
 
 @pytest.mark.parametrize("params", [{"include": "none"}, {"include": "map"}, {"include": "heatmap,map"}])

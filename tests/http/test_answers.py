@@ -12,15 +12,15 @@ from client import Answer, explain
 SHAPES = [(224, 224), (300, 200), (200, 300), (640, 480), (33, 500), (1, 1), (7, 3), (1000, 90)]
 
 
-def check_members(answer, include=("overlay",)):
+def check_members(answer, include=("overlay",), format="png"):
     d = answer.document
     assert set(d) == {"request_id", "model", "image", "input", "predictions", "timing_ms"}
     assert set(d["image"]) == {"width", "height", "format", "orientation"}
     assert set(d["input"]) == {"width", "height", "resize"}
     assert set(d["timing_ms"]) == {"queue", "decode", "resize", "forward", "cam", "render", "total"}
     wanted = {"rank", "class_id", "wnid", "label", "probability", "logit", "box"}
-    wanted |= {"overlay_png"} if "overlay" in include else set()
-    wanted |= {"heatmap_png"} if "heatmap" in include else set()
+    wanted |= {f"overlay_{format}"} if "overlay" in include else set()
+    wanted |= {f"heatmap_{format}"} if "heatmap" in include else set()
     wanted |= {"map", "bias"} if "map" in include else set()
     for p in d["predictions"]:
         assert set(p) == wanted
@@ -30,6 +30,7 @@ def check_members(answer, include=("overlay",)):
 @pytest.mark.parametrize("include", ["none", "overlay", "heatmap", "map", "overlay,heatmap", "overlay,map", "heatmap,map", "overlay,heatmap,map"])
 def test_members_are_those_included(client, scene_png, include):
     check_members(explain(client, scene_png, include=include), include.split(","))
+    check_members(explain(client, scene_png, include=include, format="jpeg"), include.split(","), "jpeg")
 
 
 def test_member_order_is_the_contract_s(client, scene_png):

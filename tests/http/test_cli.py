@@ -75,6 +75,15 @@ def test_explain_prints_a_table_and_writes_an_overlay(client, cat, chelsea):
     assert cat.with_name("cat.cam.png").read_bytes() == cam(client, chelsea, accept="image/png").content
 
 
+def test_explain_writes_jpeg_overlays(client, cat, chelsea):
+    result = run("explain", "--format", "jpeg", cat)
+    assert result.returncode == 0 and b"cat.cam.jpg" in result.stdout
+    assert cat.with_name("cat.cam.jpg").read_bytes() == cam(client, chelsea, accept="image/jpeg").content
+    assert not cat.with_name("cat.cam.png").exists()
+    document = strict_json(run("explain", "--json", "--format=jpeg", cat).stdout.decode())
+    assert same(document) == same(explain(client, chelsea, format="jpeg").document)
+
+
 def test_explain_into_a_named_file_and_from_standard_input(cat, chelsea, tmp_path):
     assert run("explain", cat, "-o", tmp_path / "out.png", "--size", "input").returncode == 0
     assert Image.open(tmp_path / "out.png").size == (352, 224)

@@ -1,4 +1,5 @@
 """The pictures of an answer, made again by an independent implementation (oracle.py) from the map in the same answer."""
+import base64
 import io
 
 import numpy
@@ -121,6 +122,27 @@ def test_heat_map_does_not_depend_on_colour_or_alpha(client, scene_png):
     b = explain(client, scene_png, include="heatmap", colormap="gray", alpha=1)
     for p, q in zip(a.predictions, b.predictions):
         assert p.entry["heatmap_png"] == q.entry["heatmap_png"]
+
+
+@pytest.mark.parametrize("size", ["fit", "input", "original"])
+def test_jpeg_shows_what_the_png_shows(client, photos, size):
+    for photo in photos.values():
+        png, jpeg = [explain(client, photo, include="overlay,heatmap", size=size, format=f) for f in ("png", "jpeg")]
+        for p, j in zip(png.predictions, jpeg.predictions):
+            without = [{k: v for k, v in q.entry.items() if "_" not in k or k == "class_id"} for q in (p, j)]
+            assert without[0] == without[1]
+            for a, b, limit in ((p.overlay, j.overlay, 3), (p.heatmap, j.heatmap, 1)):
+                assert a.shape == b.shape and numpy.abs(a.astype(int) - b).mean() < limit
+            assert len(j.entry["overlay_jpeg"]) < 0.35 * len(p.entry["overlay_png"])
+
+
+def test_jpeg_has_colours_at_half_size_and_quality_90(client, chelsea):
+    """As Pillow, whose library is the same, would write it."""
+    image = Image.open(io.BytesIO(base64.b64decode(explain(client, chelsea, format="jpeg").first.entry["overlay_jpeg"])))
+    like = io.BytesIO()
+    image.save(like, "JPEG", quality=90)
+    assert image.quantization == Image.open(like).quantization
+    assert [layer[1:3] for layer in image.layer] == [(2, 2), (1, 1), (1, 1)]
 
 
 def test_flat_photo(client):

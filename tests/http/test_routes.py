@@ -115,7 +115,7 @@ def test_openapi_describes_every_route_and_parameter(client):
         if path not in ("/", "/openapi.json"):
             assert path in document["paths"], path
     text = json.dumps(document)
-    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "threshold", "application/problem+json", "multipart/form-data",
+    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "format", "threshold", "application/problem+json", "multipart/form-data",
                  "image/png", "Retry-After"):
         assert name in text, name
     references = re.findall(r'"\$ref": "#/([^"]+)"', text)
@@ -124,7 +124,7 @@ def test_openapi_describes_every_route_and_parameter(client):
         for step in reference.split("/"):
             at = at[step]
     parameters = {p["name"]: p for p in (resolve(document, p) for p in document["paths"]["/cam"]["post"]["parameters"]) if p["in"] == "query"}
-    assert set(parameters) == {"top_k", "classes", "alpha", "colormap", "size", "resize", "include", "threshold"}
+    assert set(parameters) == {"top_k", "classes", "alpha", "colormap", "size", "resize", "include", "format", "threshold"}
     assert set(parameters["colormap"]["schema"]["enum"]) == {"jet", "turbo", "viridis", "inferno", "gray"}
 
 

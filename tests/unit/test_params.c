@@ -22,6 +22,8 @@ START_TEST(defaults) {
   ck_assert_int_eq(params.cam.size, CAM_SIZE_FIT);
   ck_assert_int_eq(params.cam.resize, CAM_RESIZE_OF_MODEL);
   ck_assert_int_eq(params.cam.include, CAM_INCLUDE_OVERLAY);
+  ck_assert_int_eq(params.cam.picture, CAM_PICTURE_PNG);
+  ck_assert(!params_given(&params, "format") && !params_given(&params, "other"));
 }
 END_TEST
 
@@ -51,7 +53,7 @@ START_TEST(numbers) {
 END_TEST
 
 START_TEST(words) {
-  static const char *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"}, *const sizes[] = {"fit", "input", "original"}, *const resizes[] = {"stretch", "aspect"};
+  static const char *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"}, *const sizes[] = {"fit", "input", "original"}, *const resizes[] = {"stretch", "aspect"}, *const pictures[] = {"png", "jpeg"};
   for (unsigned i = 0; i < 5; i++) {
     params_init(&params);
     ck_assert_int_eq(set("colormap", names[i]), CAM_OK);
@@ -60,6 +62,9 @@ START_TEST(words) {
     ck_assert_uint_eq(params.cam.size, i % 3);
     ck_assert_int_eq(set("resize", resizes[i % 2]), CAM_OK);
     ck_assert_uint_eq(params.cam.resize, i % 2);
+    ck_assert_int_eq(set("format", pictures[i % 2]), CAM_OK);
+    ck_assert_uint_eq(params.cam.picture, i % 2);
+    ck_assert(params_given(&params, "format") && !params_given(&params, "alpha"));
   }
 }
 END_TEST
@@ -106,13 +111,14 @@ static const struct { const char *name, *value, *said; } wrong[] = {
   {"colormap", "", NULL}, {"colormap", "je", NULL}, {"colormap", "jet,turbo", NULL},
   {"size", "224", "size: \"224\"; allowed are fit, input and original"},
   {"resize", "letterbox", "resize: \"letterbox\"; allowed are stretch and aspect"},
+  {"format", "jpg", "format: \"jpg\"; allowed are png and jpeg"}, {"format", "", NULL}, {"format", "PNG", NULL},
   {"include", "overlay,none", "include: \"overlay,none\"; allowed are a comma list of overlay, heatmap and map, or none alone"},
   {"include", "", NULL}, {"include", "map,", NULL}, {"include", ",map", NULL}, {"include", "none,", NULL}, {"include", "maps", NULL}, {"include", "map, overlay", NULL},
   {"classes", "12", "classes: \"12\" is no class of this model; allowed are class indices (285) and WordNet ids (n02124075), comma separated"},
   {"classes", "0,zebra", "classes: \"zebra\" is no class of this model; allowed are class indices (285) and WordNet ids (n02124075), comma separated"},
   {"classes", "", NULL}, {"classes", "1,", NULL}, {"classes", "-1", NULL}, {"classes", "1,,2", NULL}, {"classes", "n0212407500000000000000000000000000000000000000", NULL},
   {"classes", "0,1,2,3,4,5,6,7,8,9,10", "classes: more than 10; allowed are at most 10"},
-  {"topk", "3", "topk: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include and threshold"},
+  {"topk", "3", "topk: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include, format and threshold"},
   {"", "3", NULL}, {"top_k ", "3", NULL},
 };
 START_TEST(refused) {

@@ -189,6 +189,18 @@ START_TEST(limits_hold) {
 }
 END_TEST
 
+START_TEST(any_budget_is_kept) { /* from nothing to enough: refused in a word or done */
+  cam_photo photo;
+  cam_error error;
+  for (int i = 0; i < FIXTURES; i++)
+    for (size_t bytes = 0; bytes < 6000; bytes += bytes < 1500 ? 5 : 150) {
+      cam_code code = decode(photo_fixtures[i].bytes, photo_fixtures[i].n, &(cam_limits){50000000, 32768, bytes, 100}, &photo, &error);
+      ck_assert_msg(code == CAM_OK || code == CAM_E_BUDGET, "%s with %zu: %s", photo_fixtures[i].name, bytes, error.detail);
+      if (!code) image_free(&photo.image);
+    }
+}
+END_TEST
+
 START_TEST(a_jpeg_without_its_data_is_broken) {
   cam_photo photo;
   cam_error error;
@@ -312,6 +324,7 @@ Suite *photo_suite(void) {
   tcase_add_loop_test(tcase, each_photo, 0, sizeof of_each / sizeof *of_each);
   tcase_add_test(tcase, sizes_are_checked_before_any_memory);
   tcase_add_test(tcase, limits_hold);
+  tcase_add_test(tcase, any_budget_is_kept);
   tcase_add_test(tcase, a_jpeg_without_its_data_is_broken);
   tcase_add_test(tcase, a_jpeg_with_missing_tables_is_broken);
   tcase_add_test(tcase, a_png_of_unknown_parts_is_broken);

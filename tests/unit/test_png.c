@@ -3,6 +3,7 @@
 #include "cam_encoding.h"
 #include "render/deflate.h"
 #include "render/huffman.h"
+#include "render/picture.h"
 #include "render/png.h"
 #include <check.h>
 #include <malloc.h>
@@ -209,7 +210,7 @@ START_TEST(every_size_reads_back) {
       for (int kind = 0; kind < KINDS; kind++) {
         uint8_t *pixels = picture(kind, sizes[s][0], sizes[s][1], channels);
         cam_bytes png;
-        ck_assert_int_eq(png_encode(pixels, sizes[s][0], sizes[s][1], channels, false, &png, NULL), CAM_OK);
+        ck_assert_int_eq(png_encode(pixels, sizes[s][0], sizes[s][1], channels, &png, NULL), CAM_OK);
         ck_png(&png, pixels, sizes[s][0], sizes[s][1], channels);
         free(png.data);
         free(pixels);
@@ -222,8 +223,8 @@ START_TEST(base64_is_the_file_in_quotes) {
     uint8_t *pixels = picture(SMOOTH, width * 50, 20, 3), *decoded;
     cam_bytes png, text;
     size_t n;
-    ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, false, &png, NULL), CAM_OK);
-    ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, true, &text, NULL), CAM_OK);
+    ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, &png, NULL), CAM_OK);
+    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, pixels, width * 50, 20, 3, true, &text, NULL), CAM_OK);
     ck_assert_uint_eq(strlen((char *)text.data), text.size);
     ck_assert_uint_eq(text.size, (png.size + 2) / 3 * 4 + 2);
     ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"');
@@ -243,7 +244,7 @@ START_TEST(refuses_what_stb_cannot_count) {
   uint8_t pixel = 0;
   cam_bytes png = {&pixel, 1};
   cam_error error = {0};
-  ck_assert_int_eq(png_encode(&pixel, 40000, 40000, 3, false, &png, &error), CAM_E_NO_MEMORY);
+  ck_assert_int_eq(png_encode(&pixel, 40000, 40000, 3, &png, &error), CAM_E_NO_MEMORY);
   ck_assert_ptr_null(png.data);
   ck_assert_uint_eq(png.size, 0);
   ck_assert_str_eq(error.detail, "no memory for a PNG of 40000x40000 pixels");
@@ -256,9 +257,9 @@ static void *encode_often(void *wanted) {
   uint8_t *pixels = picture(SMOOTH, WIDTH, HEIGHT, 3), *other = picture(NOISE, 90, 50, 1);
   cam_bytes png;
   for (int i = 0; i < ROUNDS; i++) {
-    ck_assert_int_eq(png_encode(other, 10 + i, 50, 1, true, &png, NULL), CAM_OK);
+    ck_assert_int_eq(png_encode(other, 10 + i, 50, 1, &png, NULL), CAM_OK);
     free(png.data);
-    ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, false, &png, NULL), CAM_OK);
+    ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, &png, NULL), CAM_OK);
     ck_assert_uint_eq(png.size, ((cam_bytes *)wanted)->size);
     ck_assert_mem_eq(png.data, ((cam_bytes *)wanted)->data, png.size);
     free(png.data);
@@ -272,7 +273,7 @@ START_TEST(same_bytes_whatever_thread_and_history) {
   uint8_t *pixels = picture(SMOOTH, WIDTH, HEIGHT, 3);
   cam_bytes wanted;
   pthread_t threads[THREADS];
-  ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, false, &wanted, NULL), CAM_OK);
+  ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, &wanted, NULL), CAM_OK);
   for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, encode_often, &wanted), 0);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (int fill = 1; fill < 256; fill += 127) { /* glibc fills what malloc returns with this byte, inverted */

@@ -28,8 +28,8 @@ static cam_task make_task(const cam_params *params) {
   return task;
 }
 
-static void check_single(unsigned include, const char *expected) {
-  cam_params params = {.include = include, .base64 = true};
+static void check_single_as(cam_picture form, unsigned include, const char *expected) {
+  cam_params params = {.include = include, .picture = form, .base64 = true};
   cam_task task = make_task(&params);
   size_t n = 0;
   char *text = reply_text(&model, "r", &task, 1, false, &timing, true, &n);
@@ -38,6 +38,8 @@ static void check_single(unsigned include, const char *expected) {
   free(text);
 }
 
+static void check_single(unsigned include, const char *expected) { check_single_as(CAM_PICTURE_PNG, include, expected); }
+
 START_TEST(single) {
 #define SINGLE(more) "{\"request_id\":\"r\",\"model\":\"tiny\"," PHOTO LABEL more "}]," TIMING "}"
   check_single(0, SINGLE(""));
@@ -45,6 +47,7 @@ START_TEST(single) {
   check_single(CAM_INCLUDE_HEATMAP, SINGLE(",\"heatmap_png\":\"iVBOheat\""));
   check_single(CAM_INCLUDE_MAP, SINGLE(MAP));
   check_single(CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP | CAM_INCLUDE_MAP, SINGLE(",\"overlay_png\":\"iVBORw==\",\"heatmap_png\":\"iVBOheat\"" MAP));
+  check_single_as(CAM_PICTURE_JPEG, CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP, SINGLE(",\"overlay_jpeg\":\"iVBORw==\",\"heatmap_jpeg\":\"iVBOheat\""));
 }
 END_TEST
 

@@ -185,16 +185,27 @@ START_TEST(json_wrong) {
 END_TEST
 
 START_TEST(accept_chooses) {
+  enum { PNG = 1 << CAM_PICTURE_PNG, JPEG = 1 << CAM_PICTURE_JPEG };
   static const struct { const char *value; accept_form form; } cases[] = {
-    {NULL, ACCEPT_JSON}, {"", ACCEPT_JSON}, {" , ", ACCEPT_JSON}, {"*/*", ACCEPT_JSON}, {"image/png", ACCEPT_PNG}, {"IMAGE/PNG", ACCEPT_PNG}, {"application/json", ACCEPT_JSON},
-    {"image/*", ACCEPT_PNG}, {"application/*", ACCEPT_JSON}, {"text/html", ACCEPT_NEITHER}, {"image/gif, text/*", ACCEPT_NEITHER}, {"application/problem+json", ACCEPT_NEITHER},
-    {"image/png, */*", ACCEPT_PNG}, {"application/json, text/plain, */*", ACCEPT_JSON}, {"image/png, application/json", ACCEPT_JSON},
-    {"image/png;q=0.5, application/json;q=0.4", ACCEPT_PNG}, {"image/png;q=0.4,application/json ; q=0.5", ACCEPT_JSON}, {"image/png;q=0, */*", ACCEPT_JSON},
-    {"image/png;q=0", ACCEPT_NEITHER}, {"application/json;q=0, */*;q=0.1", ACCEPT_PNG}, {"*/*;q=0", ACCEPT_NEITHER}, {"image/png;q=abc", ACCEPT_NEITHER},
-    {"image/png;a=b;Q=0.1, application/json;q=0.05", ACCEPT_PNG}, {"image/*;q=0.9, application/json;q=0.2", ACCEPT_PNG}, {"*/png", ACCEPT_NEITHER}, {"image/pngx", ACCEPT_NEITHER},
-    {"image/avif,image/webp,image/apng,*/*;q=0.8", ACCEPT_JSON}, {";;;,/,*", ACCEPT_NEITHER},
+    {NULL, ACCEPT_JSON}, {"", ACCEPT_JSON}, {" , ", ACCEPT_JSON}, {"*/*", ACCEPT_JSON}, {"image/png", ACCEPT_PICTURE}, {"IMAGE/PNG", ACCEPT_PICTURE}, {"application/json", ACCEPT_JSON},
+    {"image/*", ACCEPT_PICTURE}, {"application/*", ACCEPT_JSON}, {"text/html", ACCEPT_NEITHER}, {"image/gif, text/*", ACCEPT_NEITHER}, {"application/problem+json", ACCEPT_NEITHER},
+    {"image/png, */*", ACCEPT_PICTURE}, {"application/json, text/plain, */*", ACCEPT_JSON}, {"image/png, application/json", ACCEPT_JSON},
+    {"image/png;q=0.5, application/json;q=0.4", ACCEPT_PICTURE}, {"image/png;q=0.4,application/json ; q=0.5", ACCEPT_JSON}, {"image/png;q=0, */*", ACCEPT_JSON},
+    {"image/png;q=0", ACCEPT_NEITHER}, {"application/json;q=0, */*;q=0.1", ACCEPT_PICTURE}, {"*/*;q=0", ACCEPT_NEITHER}, {"image/png;q=abc", ACCEPT_NEITHER},
+    {"image/png;a=b;Q=0.1, application/json;q=0.05", ACCEPT_PICTURE}, {"image/*;q=0.9, application/json;q=0.2", ACCEPT_PICTURE}, {"*/png", ACCEPT_NEITHER}, {"image/pngx", ACCEPT_NEITHER},
+    {"image/avif,image/webp,image/apng,*/*;q=0.8", ACCEPT_JSON}, {";;;,/,*", ACCEPT_NEITHER}, {"image/jpeg", ACCEPT_PICTURE}, {"image/jpg", ACCEPT_NEITHER},
+    {"image/jpeg, application/json", ACCEPT_JSON}, {"image/jpeg;q=0.2, application/json;q=0.1", ACCEPT_PICTURE},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) ck_assert_msg(accept_choose(cases[i].value) == cases[i].form, "Accept: %s", cases[i].value);
+  static const struct { const char *value; cam_picture picture; unsigned pictures; } pictures[] = {
+    {"image/png", CAM_PICTURE_PNG, PNG}, {"image/jpeg", CAM_PICTURE_JPEG, JPEG}, {"image/*", CAM_PICTURE_PNG, PNG | JPEG}, {"image/png, image/jpeg", CAM_PICTURE_PNG, PNG | JPEG},
+    {"image/jpeg, image/png", CAM_PICTURE_PNG, PNG | JPEG}, {"image/png;q=0.3, image/jpeg;q=0.5", CAM_PICTURE_JPEG, PNG | JPEG}, {"image/jpeg, image/*", CAM_PICTURE_JPEG, PNG | JPEG},
+    {"image/png;q=0, image/*", CAM_PICTURE_JPEG, JPEG}, {"image/jpeg, */*;q=0.1", CAM_PICTURE_JPEG, PNG | JPEG}, {"image/jpeg;q=0, image/*;q=0.1", CAM_PICTURE_PNG, PNG},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) ck_assert_msg(accept_choose(cases[i].value).form == cases[i].form, "Accept: %s", cases[i].value);
+  for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
+    accepted got = accept_choose(pictures[i].value);
+    ck_assert_msg(got.form == ACCEPT_PICTURE && got.picture == pictures[i].picture && got.pictures == pictures[i].pictures, "Accept: %s", pictures[i].value);
+  }
 }
 END_TEST
 
