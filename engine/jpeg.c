@@ -118,11 +118,10 @@ typedef struct wish { const uint8_t *bytes; size_t n; int width, height, least_w
 
 /* Scaled decoding computes fewer pixels of each block of 8 x 8: 12 megapixels take a fourth of the time at 1/4. */
 static void choose_scale(j_decompress_ptr library, const wish *w) {
-  unsigned shrink = 8;
-  while (shrink > 1 && ((library->image_width + shrink - 1) / shrink < (unsigned)w->least_width || (library->image_height + shrink - 1) / shrink < (unsigned)w->least_height))
-    shrink /= 2;
+  int shrink = 8;
+  while (shrink > 1 && ((w->width + shrink - 1) / shrink < w->least_width || (w->height + shrink - 1) / shrink < w->least_height)) shrink /= 2;
   library->scale_num = 1;
-  library->scale_denom = shrink;
+  library->scale_denom = (unsigned)shrink;
 }
 
 /* Ends by a jump to its first line if anything is wrong: all that it owns is reached through its arguments. */
@@ -159,11 +158,11 @@ cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, int 
 }
 
 /* ---- Out ----
- * Of 40 overlays, quality 90 with the colours at half size (4:2:0, libjpeg's own choice) took 43 KB each and 0.7 ms, at full size 55 KB and 1.2 ms; a PNG
- * 277 KB. Brought to the same bytes by quality both are equally near to the original, so the quicker one it is. */
+ * Of 40 overlays, quality 90 with the colours at half size (4:2:0, libjpeg's own choice) took 43 KB each and 0.7 ms, at full size 55 KB and
+ * 1.2 ms; a PNG 277 KB. Brought to the same bytes by quality both are equally near to the original, so the quicker one it is. */
 enum { QUALITY = 90 };
 
-typedef struct sink { struct jpeg_destination_mgr base; uint8_t *bytes; size_t room; } sink; /* base first: the library's pointer to it is one to the sink */
+typedef struct sink { struct jpeg_destination_mgr base; uint8_t *bytes; size_t room; } sink; /* base first: a pointer to it is one to the sink */
 
 /* The library fills its room to the last byte before it asks. */
 static boolean more_room(j_compress_ptr library) {

@@ -31,8 +31,10 @@ def test_jpeg_is_the_first_overlay(client, scene_png):
 
 
 @pytest.mark.parametrize("accept,format,given", [
-    ("image/jpeg", "jpeg", "image/jpeg"), ("image/png", "png", "image/png"), ("image/*", "jpeg", "image/jpeg"), ("image/*", "png", "image/png"), ("image/*", None, "image/png"),
-    ("image/jpeg, image/png", None, "image/png"), ("image/jpeg, image/png;q=0.9", None, "image/jpeg"), ("image/jpeg, image/png;q=0.9", "png", "image/png"),
+    ("image/jpeg", "jpeg", "image/jpeg"), ("image/png", "png", "image/png"), ("image/*", "jpeg", "image/jpeg"),
+    ("image/*", "png", "image/png"), ("image/*", None, "image/png"),
+    ("image/jpeg, image/png", None, "image/png"), ("image/jpeg, image/png;q=0.9", None, "image/jpeg"),
+    ("image/jpeg, image/png;q=0.9", "png", "image/png"),
     ("image/png;q=0, image/*", None, "image/jpeg"), ("application/json", "jpeg", "application/json"), ("*/*", "jpeg", "application/json")])
 def test_format_chooses_among_what_is_accepted(client, scene_png, accept, format, given):
     response = cam(client, scene_png, accept=accept, **({"format": format} if format else {}))

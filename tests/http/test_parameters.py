@@ -7,7 +7,8 @@ from client import cam, explain, explain_many, problem, same
 
 GOOD = [("top_k", "1"), ("top_k", "10"), ("alpha", "0"), ("alpha", "1"), ("alpha", "1.0"), ("alpha", "0.25"), ("alpha", "1e-1"), ("alpha", ".5"),
         *[("colormap", c) for c in ("jet", "turbo", "viridis", "inferno", "gray")], *[("size", s) for s in ("fit", "input", "original")],
-        ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
+        ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"),
+        ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
         ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"),
         ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12")]
 BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", "0x3", " 3", "3 ", "99999999999999999999", "4294967297", "NaN",
@@ -17,7 +18,8 @@ BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", 
        *[("threshold", v) for v in ("-1e-9", "1.0001", "nan", "", "20%", "1e400")],
        *[(n, v) for n in ("colormap", "size", "resize", "include", "format") for v in ("", "JET", "other", "jet ", "fit,input", "overlay,", ",map",
                                                                              "overlay;map", "0", "x" * 3000)],
-       ("colormap", "jet,gray"), ("include", "none,map"), ("include", "overlay,none"), ("include", "overlay,hat"), ("format", "jpg"), ("format", "png,jpeg"),
+       ("colormap", "jet,gray"), ("include", "none,map"), ("include", "overlay,none"), ("include", "overlay,hat"),
+       ("format", "jpg"), ("format", "png,jpeg"),
        *[("classes", v) for v in ("1000", "-1", "n00000000", "cat", "281,", ",281", "281,,282", "2 81", "1.5", "281;282", "N02124075",
                                   "99999999999999999999",
                                   "4294967296", ",".join(map(str, range(11))), "," * 5000, "\u0663")],
@@ -79,8 +81,8 @@ def test_percent_encoding(client, scene_png):
     assert len(response.json()["predictions"]) in (2, 3)
 
 
-TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"), ("threshold", "0.2"),
-         ("classes", "1")]
+TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"),
+         ("threshold", "0.2"), ("classes", "1")]
 
 
 @pytest.mark.parametrize("name,value", TWICE)

@@ -115,8 +115,8 @@ def test_openapi_describes_every_route_and_parameter(client):
         if path not in ("/", "/openapi.json"):
             assert path in document["paths"], path
     text = json.dumps(document)
-    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "format", "threshold", "application/problem+json", "multipart/form-data",
-                 "image/png", "Retry-After"):
+    for name in ("top_k", "classes", "alpha", "colormap", "size", "resize", "include", "format", "threshold", "application/problem+json",
+                 "multipart/form-data", "image/png", "Retry-After"):
         assert name in text, name
     references = re.findall(r'"\$ref": "#/([^"]+)"', text)
     for reference in references:
