@@ -17,9 +17,15 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def server():
+def light_model(request):
+    """The default model, but the small one where a sanitizer makes each multiplication dear."""
+    return request.getfixturevalue("small_file") if SANITIZED else MODEL
+
+
+@pytest.fixture(scope="session")
+def server(light_model):
     """The default model with default settings. Its end is checked: exit code 0, clean log, no 500 among its answers."""
-    it = Server()
+    it = Server(model=light_model)
     yield it
     metrics = it.client.get("/metrics").text
     assert 'status="500"' not in metrics
@@ -29,12 +35,6 @@ def server():
 @pytest.fixture(scope="session")
 def client(server):
     return server.client
-
-
-@pytest.fixture(scope="session")
-def light_model(request):
-    """For tests of threads and signals: the default model, but the small one where a sanitizer makes each multiplication dear."""
-    return request.getfixturevalue("small_file") if SANITIZED else MODEL
 
 
 @pytest.fixture

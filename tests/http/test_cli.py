@@ -84,6 +84,7 @@ def test_explain_writes_jpeg_overlays(client, cat, chelsea):
     assert same(document) == same(explain(client, chelsea, format="jpeg").document)
 
 
+@pytest.mark.hostile  # the one test that takes the large network through the address build, too
 def test_explain_into_a_named_file_and_from_standard_input(cat, chelsea, tmp_path):
     assert run("explain", cat, "-o", tmp_path / "out.png", "--size", "input").returncode == 0
     assert Image.open(tmp_path / "out.png").size == (352, 224)
