@@ -14,5 +14,5 @@ def mixed_requests():
         if i % 3 == 0:
             yield goods[i // 3 % len(goods)], {"top_k": 1 + i // 3 % 3, "size": ("fit", "input", "original")[i // 9 % 3]}
         else:
-            yield bads[i % len(bads)], {"top_k": i % 4}
+            yield bads[i % len(bads)], {"top_k": i // len(bads) % 4}
         i += 1
