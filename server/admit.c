@@ -29,7 +29,15 @@ static void check_route(struct job *job, const struct head *head) {
   } else if (!job->error.code && !job->route->takes_body && head_has_body(head)) cam_fail(&job->error, CAM_E_BODY, "%s takes no body", job->route->path);
 }
 
-/* A key would be checked here: after the route, so that /healthz stays open, and before a byte of the body. */
+/* After the route, so that /healthz stays open, and before a byte of the body. The challenge: RFC 6750 section 3. */
+static void check_key(struct job *job, const struct head *head) {
+  if (!job->app->keys || !job->route->wants_key) return;
+  const char *given = keys_given(head->authorization, head->api_key);
+  if (given && keys_find(job->app->keys, given, job->key)) return;
+  cam_fail(&job->error, CAM_E_UNAUTHORIZED, given ? "the key is wrong" : "the key is missing: Authorization: Bearer KEY, or X-Api-Key: KEY");
+  job_answer_problem(job);
+  job_add_header(job, "WWW-Authenticate", given ? "Bearer realm=\"camserve\", error=\"invalid_token\"" : "Bearer realm=\"camserve\"");
+}
 
 static void check_phase(struct job *job, const struct head *head) {
   (void)head;
@@ -73,8 +81,9 @@ static void check_accept(struct job *job, const struct head *head) {
 }
 
 void admit(struct job *job, const struct head *head) {
-  static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_phase, check_length, check_room, check_query, check_accept};
+  static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
+  if (head->traceparents == 1) trace_parse(head->traceparent, &job->trace); /* two are as good as none */
   snprintf(job->method, sizeof job->method, "%s", head->method);
   snprintf(job->path, sizeof job->path, "%s", head->path);
   if (strlen(head->path) >= sizeof job->path) job->path[0] = 0;

@@ -4,6 +4,7 @@
 #define APP_H
 #include "cam_engine.h"
 #include "config.h"
+#include "keys.h"
 #include "metrics.h"
 #include "queue.h"
 #include <pthread.h>
@@ -21,6 +22,7 @@ struct app {
   int teams, threads;          /* workers, threads of each */
   app_text labels, models, version; /* JSON bodies, built once */
 
+  struct keys *keys;           /* NULL: no key is asked for */
   struct queue *queue;
   struct metrics metrics;
   _Atomic double service_s;    /* a worker's seconds per request, smoothed; 0: none yet */

@@ -28,6 +28,7 @@
   NUMBER(idle_timeout_s, 15, 1, 3600, "a connection on which nothing moves is closed") \
   NUMBER(connections, 1024, 1, 65536, "open connections in all") \
   NUMBER(connections_per_ip, 256, 1, 65536, "open connections of one address") \
+  TEXT(keys, "", "file of API keys, a line each: KEY or NAME KEY; empty: anyone may call") \
   NUMBER(drain_ms, 10000, 0, 3600000, "after SIGTERM, how long requests may take to finish")
 
 typedef struct config {

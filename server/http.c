@@ -91,6 +91,7 @@ static enum MHD_Result take_header(void *closure, enum MHD_ValueKind kind, const
   const struct { const char *name; const char **value; int *count; } wanted[] = {
     {"Accept", &head->accept, NULL}, {"Content-Type", &head->content_type, NULL}, {"X-Request-Id", &head->request_id, NULL},
     {"Content-Length", &head->content_length, &head->content_lengths}, {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
+    {"Authorization", &head->authorization, NULL}, {"X-Api-Key", &head->api_key, NULL}, {"traceparent", &head->traceparent, &head->traceparents},
   };
   (void)kind;
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)

@@ -90,6 +90,7 @@ void job_add_header(struct job *job, const char *name, const char *value) {
 void job_answer_problem(struct job *job) {
   static char no_memory[] = "{\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"out_of_memory\"}";
   static const struct { cam_code code; metrics_reason reason; } refusals[] = {
+    {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED},
     {CAM_E_BUSY, REFUSED_QUEUE_FULL}, {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE}, {CAM_E_DEADLINE, REFUSED_DEADLINE}, {CAM_E_NOT_READY, REFUSED_NOT_READY},
   };
   bool refused = job->route && job->route->takes_body; /* a probe of /readyz is answered, not refused */

@@ -10,8 +10,10 @@
 #define JOB_H
 #include "accept.h"
 #include "cam_engine.h"
+#include "keys.h"
 #include "params.h"
 #include "reply.h"
+#include "trace.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +40,8 @@ struct job {
   char method[16], path[64];    /* cut where they are longer: no route is */
   char peer[48];                /* numeric address */
   char id[REQUEST_ID_MAX + 1];
+  char key[KEY_NAME_MAX + 1];   /* name of the key it was sent with; "": none was asked for, or it was not right */
+  trace trace;                  /* the caller's */
   double began, deadline;       /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 
   char *content_type;           /* NULL: none */

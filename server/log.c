@@ -81,6 +81,7 @@ void log_request(const struct job *job, const char *end) {
   open_line(&line);
   put_text(&line, "request_id", job->id[0] ? job->id : "-");
   put_text(&line, "peer", job->peer);
+  if (job->key[0]) put_text(&line, "key", job->key);
   put_text(&line, "method", job->method[0] ? job->method : "-");
   put_text(&line, "route", job->route ? job->route->path : "other");
   if (!job->route) put_text(&line, "path", job->path);
@@ -105,6 +106,10 @@ void log_request(const struct job *job, const char *end) {
       snprintf(name, sizeof name, "%s_ms", cam_stage_name((cam_stage)s));
       put_number(&line, name, job->timing.stage_ms[s], 2);
     }
+  }
+  if (job->trace.trace_id[0]) {
+    put_text(&line, "trace_id", job->trace.trace_id);
+    put_text(&line, "parent_id", job->trace.parent_id);
   }
   put_number(&line, "total_ms", 1e3 * (clock_seconds() - job->began), 2);
   close_line(&line);

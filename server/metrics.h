@@ -10,7 +10,7 @@
 /* X(enumerator, label): why a request was not served, or not to its end */
 #define METRICS_REASONS(X) \
   X(REFUSED_QUEUE_FULL, "queue_full") X(REFUSED_TOO_LARGE, "too_large") X(REFUSED_TOO_SLOW, "too_slow") \
-  X(REFUSED_DEADLINE, "deadline") X(REFUSED_NOT_READY, "not_ready") X(REFUSED_CLIENT_LEFT, "client_left")
+  X(REFUSED_DEADLINE, "deadline") X(REFUSED_NOT_READY, "not_ready") X(REFUSED_CLIENT_LEFT, "client_left") X(REFUSED_UNAUTHORIZED, "unauthorized")
 typedef enum metrics_reason {
 #define X(id, label) id,
   METRICS_REASONS(X)

@@ -50,17 +50,17 @@ static void make_asset(struct job *job) {
 }
 
 static const struct route routes[] = {
-  /* method, path, answer, needs the model, takes a body */
-  {"POST", "/cam", NULL, true, true},
-  {"GET", "/", make_asset, false, false},
-  {"GET", "/assets/...", make_asset, false, false},
-  {"GET", "/healthz", make_health, false, false},
-  {"GET", "/readyz", make_ready, false, false},
-  {"GET", "/metrics", make_metrics, false, false},
-  {"GET", "/v1/models", make_models, true, false},
-  {"GET", "/labels", make_labels, true, false},
-  {"GET", "/version", make_version, true, false},
-  {"GET", "/openapi.json", make_asset, false, false},
+  /* method, path, answer, needs the model, takes a body, wants a key */
+  {"POST", "/cam", NULL, true, true, true},
+  {"GET", "/", make_asset, false, false, false},
+  {"GET", "/assets/...", make_asset, false, false, false},
+  {"GET", "/healthz", make_health, false, false, false},
+  {"GET", "/readyz", make_ready, false, false, false},
+  {"GET", "/metrics", make_metrics, false, false, true}, /* how much is called, and how much is refused, is not for strangers */
+  {"GET", "/v1/models", make_models, true, false, false},
+  {"GET", "/labels", make_labels, true, false, false},
+  {"GET", "/version", make_version, true, false, false},
+  {"GET", "/openapi.json", make_asset, false, false, false},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 _Static_assert((int)ROUTES < (int)METRICS_ROUTES, "room to count every route, and the other");

@@ -9,6 +9,7 @@ struct route {
   void (*make)(struct job *job);    /* makes the answer at once; NULL: the job goes to a worker */
   bool needs_model;          /* 503 until there is one */
   bool takes_body;
+  bool wants_key;            /* where there are keys. Not: what a probe asks, and what the page shows before a key is typed in */
 };
 
 /* For the metrics: number of a route (NULL: the last, "other") and labels in that order. */
@@ -21,8 +22,8 @@ const struct route *route_find(const char *method, const char *path, char *allow
 enum { HEAD_QUERY = 16 };
 struct head {
   const char *method, *path;
-  const char *accept, *content_type, *request_id, *content_length, *transfer_encoding;
-  int content_lengths, transfer_encodings;               /* how often the header is there */
+  const char *accept, *content_type, *request_id, *content_length, *transfer_encoding, *authorization, *api_key, *traceparent;
+  int content_lengths, transfer_encodings, traceparents; /* how often the header is there */
   struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
   int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */
 };

@@ -4,8 +4,10 @@
 #include "routes.h"
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct app app;
 static config settings;
@@ -158,6 +160,39 @@ START_TEST(query_and_accept) {
 }
 END_TEST
 
+/* One key; what a request is answered, its WWW-Authenticate and the name it is known by. */
+START_TEST(keys) {
+  const char key[] = "0123456789abcdef", invalid[] = "Bearer realm=\"camserve\", error=\"invalid_token\"";
+  const struct { const char *method, *path, *authorization, *api_key, *challenge; } cases[] = {
+    {"POST", "/cam", NULL, NULL, "Bearer realm=\"camserve\""}, {"POST", "/cam", NULL, "0123456789abcdeF", invalid}, {"POST", "/cam", "Bearer 0123456789abcdef", NULL, NULL},
+    {"POST", "/cam", NULL, key, NULL}, {"POST", "/cam", "Basic YTpi", key, NULL}, {"POST", "/cam", "Bearer x", key, invalid}, {"POST", "/cam", NULL, "", invalid},
+    {"GET", "/metrics", NULL, NULL, "Bearer realm=\"camserve\""}, {"GET", "/metrics", NULL, key, NULL},
+    {"GET", "/healthz", NULL, NULL, NULL}, {"GET", "/readyz", NULL, "wrong", NULL}, {"GET", "/", NULL, NULL, NULL}, {"GET", "/labels", NULL, NULL, NULL},
+    {"GET", "/version", NULL, NULL, NULL}, {"GET", "/v1/models", NULL, NULL, NULL}, {"GET", "/openapi.json", NULL, NULL, NULL}, {"GET", "/assets/app.js", NULL, NULL, NULL},
+  };
+  char path[] = "/tmp/test_admit_XXXXXX";
+  cam_error error;
+  FILE *file = fdopen(mkstemp(path), "w");
+  fprintf(file, "anna %s\n", key);
+  fclose(file);
+  ck_assert_int_eq(keys_open(path, &app.keys, &error), CAM_OK);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const bool body = *cases[i].method == 'P';
+    struct head head = {.method = cases[i].method, .path = cases[i].path, .authorization = cases[i].authorization, .api_key = cases[i].api_key,
+                        .content_length = body ? "100000" : NULL, .content_lengths = body};
+    struct job *job = job_new(&app);
+    admit(job, &head);
+    ck_assert_int_eq(job->error.code, cases[i].challenge ? CAM_E_UNAUTHORIZED : body ? CAM_E_TOO_LARGE : CAM_OK);
+    ck_assert_int_eq(job->response.status, cases[i].challenge ? 401 : 0);
+    if (cases[i].challenge) ck_assert_str_eq(job->response.headers[0].value, cases[i].challenge);
+    ck_assert_str_eq(job->key, !cases[i].challenge && (body || !strcmp(cases[i].path, "/metrics")) ? "anna" : "");
+    job_free(job);
+  }
+  keys_free(app.keys);
+  unlink(path);
+}
+END_TEST
+
 START_TEST(ids) {
   char id[REQUEST_ID_MAX + 1], other[REQUEST_ID_MAX + 1], longest[REQUEST_ID_MAX + 2];
   memset(longest, 'a', sizeof longest);
@@ -218,6 +253,7 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, phase);
   tcase_add_test(tcase, room_and_retry_after);
   tcase_add_test(tcase, query_and_accept);
+  tcase_add_test(tcase, keys);
   tcase_add_test(tcase, ids);
   tcase_add_test(tcase, bodies_are_bounded);
   tcase_add_test(tcase, headers_are_safe);
