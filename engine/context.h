@@ -12,6 +12,7 @@ struct cam_context {
   float *logits;     /* [classes] */
   float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
   int *components;   /* the same, for map_box */
+  cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do something else; NULL: the team is one */
 };
 
 /* The classes to explain, into result->predictions: the top-k by rank, then those asked for that are not among them; with rank, probability, logit. */

@@ -37,9 +37,9 @@ static double now(void) {
 
 /* ---- context ---- */
 
-cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error) {
-  *out = NULL;
-  cam_context *context = calloc(1, sizeof *context);
+/* A context without those of its threads. */
+static cam_code context_new(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error) {
+  cam_context *context = *out = calloc(1, sizeof *context);
   if (!context) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
   context->model = model;
   context->limits = *limits;
@@ -47,17 +47,25 @@ cam_code cam_context_create(const cam_model *model, int threads, const cam_limit
   context->logits = malloc((size_t)model->info.classes * sizeof *context->logits);
   context->scaled = malloc(cells * sizeof *context->scaled);
   context->components = malloc(cells * sizeof *context->components);
-  cam_code code = CAM_OK;
-  if (!context->logits || !context->scaled || !context->components) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
-  if (!code) code = team_create(threads, &context->team, error);
-  if (!code) code = forward_create(model->net, context->team, &context->forward, error);
-  if (code) cam_context_free(context);
-  else *out = context;
+  if (!context->logits || !context->scaled || !context->components) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
+  cam_code code = team_create(threads, &context->team, error);
+  return code ? code : forward_create(model->net, context->team, &context->forward, error);
+}
+
+cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error) {
+  cam_code code = context_new(model, threads, limits, out, error);
+  if (!code && threads > 1 && !((*out)->alone = calloc((size_t)threads, sizeof *(*out)->alone))) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
+  for (int i = 0; i < threads && threads > 1 && !code; i++) code = context_new(model, 1, limits, &(*out)->alone[i], error);
+  if (!code) return CAM_OK;
+  cam_context_free(*out);
+  *out = NULL;
   return code;
 }
 
 void cam_context_free(cam_context *context) {
   if (!context) return;
+  for (int i = 0; context->alone && i < team_threads(context->team); i++) cam_context_free(context->alone[i]);
+  free(context->alone);
   forward_free(context->forward);
   team_free(context->team);
   free(context->components);
@@ -66,16 +74,9 @@ void cam_context_free(cam_context *context) {
   free(context);
 }
 
-/* ---- stages: each works on one item and leaves items that have failed alone ---- */
+int cam_spread_least(const cam_context *context) { return team_threads(context->team) / 2 + 1; }
 
-static cam_code fail(item *it, cam_stage stage, cam_code code) {
-  it->task->error.code = code;
-  it->task->error.stage = cam_stage_name(stage);
-  return code;
-}
-static bool failed(const item *it) { return it->task->error.code != CAM_OK; }
-
-typedef struct stage_call { cam_context *context; item *items; } stage_call;
+/* ---- stages ---- */
 
 /* The network's input size for a photo: the model's own, or its short side and the long side to the nearest multiple, ties up. */
 static void input_size(const cam_graph *graph, cam_resize resize, int width, int height, int *in_width, int *in_height) {
@@ -117,15 +118,11 @@ static bool needs_whole(const item *it) {
   return params->include & CAM_INCLUDE_OVERLAY && params->size == CAM_SIZE_ORIGINAL && it->photo.image.width < it->photo.width;
 }
 
-static void decode_one(void *closure, int index, int thread) {
-  const stage_call *call = closure;
-  item *it = &call->items[index];
+static cam_code decode(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
-  const cam_limits *limits = &call->context->limits;
-  const cam_graph *graph = call->context->model->graph;
-  (void)thread;
-  if (failed(it)) return;
+  const cam_limits *limits = &context->limits;
+  const cam_graph *graph = context->model->graph;
   cam_code code = photo_probe(task->bytes, task->n_bytes, limits, &it->photo, &task->error);
   if (!code) {
     result->width = it->photo.width;
@@ -143,18 +140,12 @@ static void decode_one(void *closure, int index, int thread) {
     code = photo_decode(task->bytes, task->n_bytes, limits, INT_MAX, INT_MAX, &whole, &task->error);
     if (!code) it->canvas = whole.image;
   }
-  if (code) fail(it, CAM_STAGE_DECODE, code);
+  return code;
 }
 
-static void resize_one(void *closure, int index, int thread) {
-  const stage_call *call = closure;
-  item *it = &call->items[index];
-  cam_task *task = it->task;
-  cam_result *result = &task->result;
-  (void)thread;
-  if (failed(it)) return;
-  cam_code code = resize_bicubic(&it->photo.image, result->input_width, result->input_height, &it->input, &task->error);
-  if (code) fail(it, CAM_STAGE_RESIZE, code);
+static cam_code resize(cam_context *context, item *it) {
+  (void)context;
+  return resize_bicubic(&it->photo.image, it->task->result.input_width, it->task->result.input_height, &it->input, &it->task->error);
 }
 
 /* 8-bit RGB -> what the network sees. */
@@ -167,16 +158,16 @@ static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, 
   }
 }
 
-static cam_code forward_one(cam_context *context, item *it) {
+static cam_code classify(cam_context *context, item *it) {
   cam_task *task = it->task;
   float *input;
   cam_code code = forward_plan(context->forward, task->result.input_height, task->result.input_width, &input, &task->error);
-  if (code) return fail(it, CAM_STAGE_FORWARD, code);
+  if (code) return code;
   normalize(context->model->graph, it->input.rgb, (size_t)task->result.input_height * (size_t)task->result.input_width, input);
   forward_run(context->forward, context->logits, NULL);
   for (int c = 0; c < context->model->info.classes; c++)
     if (!isfinite(context->logits[c]))
-      return fail(it, CAM_STAGE_FORWARD, cam_fail(&task->error, CAM_E_MODEL, "the logit of class %d is not finite", c));
+      return cam_fail(&task->error, CAM_E_MODEL, "the logit of class %d is not finite", c);
   return CAM_OK;
 }
 
@@ -208,7 +199,7 @@ void choose_classes(const cam_params *params, const float *logits, int n_classes
   }
 }
 
-static cam_code map_one(cam_context *context, item *it) {
+static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
   const cam_graph *graph = context->model->graph;
@@ -216,7 +207,7 @@ static cam_code map_one(cam_context *context, item *it) {
   forward_map_size(context->forward, &result->map_height, &result->map_width);
   size_t cells = (size_t)result->map_height * (size_t)result->map_width;
   result->maps = malloc(cells * (size_t)result->count * sizeof *result->maps);
-  if (!result->maps) return fail(it, CAM_STAGE_CAM, cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count));
+  if (!result->maps) return cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count);
   float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
   int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
   for (int i = 0; i < result->count; i++) {
@@ -225,7 +216,7 @@ static cam_code map_one(cam_context *context, item *it) {
   }
   forward_class_maps(context->forward, result->count, class_ids, maps);
   for (size_t i = 0; i < cells * (size_t)result->count; i++) /* a cell can overflow where the mean of all, the logit, does not */
-    if (!isfinite(result->maps[i])) return fail(it, CAM_STAGE_CAM, cam_fail(&task->error, CAM_E_MODEL, "the map of class %d is not finite", class_ids[i / cells]));
+    if (!isfinite(result->maps[i])) return cam_fail(&task->error, CAM_E_MODEL, "the map of class %d is not finite", class_ids[i / cells]);
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
     const float *map = p->map = maps[i];
@@ -242,18 +233,14 @@ static const cam_image *canvas_of(const item *it) {
 }
 
 /* Scales the photo to what the overlays are laid on, where that is neither the photo nor the input. */
-static void canvas_one(void *closure, int index, int thread) {
-  const stage_call *call = closure;
-  item *it = &call->items[index];
+static cam_code make_canvas(item *it) {
   const cam_image *photo = &it->photo.image;
   const cam_params *params = it->task->params;
   int width, height;
-  (void)thread;
-  if (failed(it) || params->size == CAM_SIZE_INPUT || !(params->include & CAM_INCLUDE_OVERLAY)) return;
+  if (params->size == CAM_SIZE_INPUT || !(params->include & CAM_INCLUDE_OVERLAY)) return CAM_OK;
   picture_size(params, &it->task->result, &width, &height);
-  if (it->canvas.rgb || (width == photo->width && height == photo->height)) return;
-  cam_code code = resize_bicubic(photo, width, height, &it->canvas, &it->task->error);
-  if (code) fail(it, CAM_STAGE_RENDER, code);
+  if (it->canvas.rgb || (width == photo->width && height == photo->height)) return CAM_OK;
+  return resize_bicubic(photo, width, height, &it->canvas, &it->task->error);
 }
 
 typedef struct picture { item *it; cam_prediction *prediction; cam_error error; } picture;
@@ -291,79 +278,74 @@ out:
   free(rgb);
 }
 
-static void render_all(cam_context *context, item *items, int n) {
-  picture pictures[CAM_MAX_TASKS * (CAM_MAX_TOP_K + CAM_MAX_CLASSES)];
-  int count = 0;
-  for (int i = 0; i < n; i++) {
-    if (failed(&items[i]) || !(items[i].task->params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP))) continue;
-    for (int k = 0; k < items[i].task->result.count; k++)
-      pictures[count++] = (picture){&items[i], &items[i].task->result.predictions[k], {CAM_OK, "", NULL}};
-  }
+static cam_code render(cam_context *context, item *it) {
+  const cam_task *task = it->task;
+  const int count = task->result.count;
+  picture pictures[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
+  if (!(task->params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP))) return CAM_OK;
+  cam_code code = make_canvas(it);
+  if (code) return code;
+  for (int i = 0; i < count; i++) pictures[i] = (picture){it, &it->task->result.predictions[i], {CAM_OK, "", NULL}};
   render_call call = {context, pictures};
   team_for(context->team, count, render_one, &call);
-  for (int i = 0; i < count; i++) {
-    if (!pictures[i].error.code || failed(pictures[i].it)) continue;
-    pictures[i].it->task->error = pictures[i].error;
-    fail(pictures[i].it, CAM_STAGE_RENDER, pictures[i].error.code);
-  }
+  for (int i = 0; i < count && !code; i++)
+    if ((code = pictures[i].error.code)) it->task->error = pictures[i].error;
+  return code;
 }
 
 /* ---- the way ---- */
 
-/* Before each stage: if the deadline is over, what has not failed yet fails. */
-static void check_deadline(item *items, int n, cam_stage stage, double deadline) {
-  if (deadline <= 0 || now() < deadline) return;
-  for (int i = 0; i < n; i++)
-    if (!failed(&items[i])) fail(&items[i], stage, cam_fail(&items[i].task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s", cam_stage_name(stage)));
-}
+static const struct { cam_stage stage; cam_code (*run)(cam_context *, item *); } way[] = {
+  {CAM_STAGE_DECODE, decode}, {CAM_STAGE_RESIZE, resize}, {CAM_STAGE_FORWARD, classify}, {CAM_STAGE_CAM, explain_classes}, {CAM_STAGE_RENDER, render},
+};
 
-/* Adds the time since *since to a stage. */
-static void end_stage(cam_stage stage, double *since, double *stage_ms) {
-  double t = now();
-  if (stage_ms) stage_ms[stage] += (t - *since) * 1e3;
-  *since = t;
-}
-
-/* As many photos as the team has threads, so that no more of them are in memory at once. */
-static void explain_wave(cam_context *context, cam_task *tasks, int n, double deadline, double *stage_ms) {
-  item items[CAM_MAX_TASKS] = {{0}};
-  stage_call call = {context, items};
+/* One photo, by the whole team. */
+static void explain_photo(cam_context *context, cam_task *task, double deadline, double *stage_ms) {
+  item it = {.task = task};
+  cam_code code = CAM_OK;
   double since = now();
-  for (int i = 0; i < n; i++) items[i].task = &tasks[i];
-  check_deadline(items, n, CAM_STAGE_DECODE, deadline);
-  team_for(context->team, n, decode_one, &call);
-  end_stage(CAM_STAGE_DECODE, &since, stage_ms);
-  check_deadline(items, n, CAM_STAGE_RESIZE, deadline);
-  team_for(context->team, n, resize_one, &call);
-  end_stage(CAM_STAGE_RESIZE, &since, stage_ms);
-  for (int i = 0; i < n; i++) {
-    check_deadline(&items[i], 1, CAM_STAGE_FORWARD, deadline);
-    if (!failed(&items[i])) forward_one(context, &items[i]);
-    end_stage(CAM_STAGE_FORWARD, &since, stage_ms);
-    check_deadline(&items[i], 1, CAM_STAGE_CAM, deadline);
-    if (!failed(&items[i])) map_one(context, &items[i]);
-    end_stage(CAM_STAGE_CAM, &since, stage_ms);
+  memset(&task->result, 0, sizeof task->result);
+  memset(&task->error, 0, sizeof task->error);
+  for (size_t i = 0; i < sizeof way / sizeof *way && !code; i++) {
+    const cam_stage stage = way[i].stage;
+    code = deadline > 0 && since >= deadline ? cam_fail(&task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s", cam_stage_name(stage)) : way[i].run(context, &it);
+    if (code) task->error.stage = cam_stage_name(stage);
+    double end = now();
+    stage_ms[stage] += (end - since) * 1e3;
+    since = end;
   }
-  check_deadline(items, n, CAM_STAGE_RENDER, deadline);
-  team_for(context->team, n, canvas_one, &call);
-  render_all(context, items, n);
-  end_stage(CAM_STAGE_RENDER, &since, stage_ms);
-  for (int i = 0; i < n; i++) {
-    image_free(&items[i].photo.image);
-    image_free(&items[i].input);
-    image_free(&items[i].canvas);
-    if (failed(&items[i])) cam_result_free(&tasks[i].result);
-  }
+  image_free(&it.photo.image);
+  image_free(&it.input);
+  image_free(&it.canvas);
+  if (code) cam_result_free(&task->result);
+}
+
+typedef struct spread_call { cam_context *context; cam_spread_work *work; void *closure; } spread_call;
+static void spread_one(void *closure, int index, int thread) {
+  const spread_call *call = closure;
+  call->work(call->closure, index, call->context->alone ? call->context->alone[thread] : call->context);
+}
+
+void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure) {
+  spread_call call = {context, work, closure};
+  team_for(context->team, n, spread_one, &call);
+}
+
+typedef struct tasks_call { cam_task *tasks; double deadline, (*stage_ms)[CAM_STAGE_COUNT]; } tasks_call;
+static void explain_alone(void *closure, int index, cam_context *own) {
+  const tasks_call *call = closure;
+  explain_photo(own, &call->tasks[index], call->deadline, call->stage_ms[index]);
 }
 
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms) {
-  int wave = team_threads(context->team);
-  if (stage_ms) memset(stage_ms, 0, CAM_STAGE_COUNT * sizeof *stage_ms);
-  for (int i = 0; i < n_tasks; i++) {
-    memset(&tasks[i].result, 0, sizeof tasks[i].result);
-    memset(&tasks[i].error, 0, sizeof tasks[i].error);
+  double spent[CAM_MAX_TASKS][CAM_STAGE_COUNT] = {{0}};
+  if (n_tasks >= cam_spread_least(context)) cam_spread(context, n_tasks, explain_alone, &(tasks_call){tasks, deadline, spent});
+  else
+    for (int i = 0; i < n_tasks; i++) explain_photo(context, &tasks[i], deadline, spent[i]);
+  for (int s = 0; s < CAM_STAGE_COUNT && stage_ms; s++) {
+    stage_ms[s] = 0;
+    for (int i = 0; i < n_tasks; i++) stage_ms[s] += spent[i][s];
   }
-  for (int i = 0; i < n_tasks; i += wave) explain_wave(context, tasks + i, n_tasks - i < wave ? n_tasks - i : wave, deadline, stage_ms);
 }
 
 void cam_result_free(cam_result *result) {

@@ -76,6 +76,12 @@ typedef struct cam_context cam_context;
 cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error);
 void cam_context_free(cam_context *context); /* NULL is allowed */
 
+/* work(closure, i, own) for each i of 0..n-1, on the threads of the context's team side by side; own is a context of that thread alone, for cam_explain. Pays from
+ * cam_spread_least() things of about the same size on: then threads that do not wait for each other beat threads that share. */
+typedef void cam_spread_work(void *closure, int index, cam_context *own);
+void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure);
+int cam_spread_least(const cam_context *context);
+
 /* Runs the self-test stored in the model file: CAM_OK if the largest logits agree within 1e-3 of the largest; CAM_E_MODEL otherwise. */
 cam_code cam_self_test(cam_context *context, cam_error *error);
 
@@ -136,7 +142,8 @@ typedef struct cam_task {
 } cam_task;
 
 /* Explains 1 to CAM_MAX_TASKS photos; each succeeds or fails for itself. deadline: seconds of CLOCK_MONOTONIC after which the stages not
- * yet begun are not (CAM_E_DEADLINE); 0: none. stage_ms[CAM_STAGE_COUNT] (NULL allowed) gets wall-clock milliseconds of each stage.
+ * yet begun are not (CAM_E_DEADLINE); 0: none. stage_ms[CAM_STAGE_COUNT] (NULL allowed) gets wall-clock milliseconds of each stage, summed
+ * over the photos. One photo is shared by the threads of the team; of many, each thread explains its own.
  * One caller at a time per context. A result depends on the photo and the parameters alone: not on threads, neighbours or load. */
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */

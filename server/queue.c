@@ -9,6 +9,7 @@ struct queue {
   pthread_cond_t changed; /* a job came, or closed became true */
   struct job *first, *last;
   int length, capacity;
+  int takers; /* threads in queue_take */
   bool closed;
 };
 
@@ -43,18 +44,38 @@ cam_code queue_put(struct queue *queue, struct job *job) {
   return code;
 }
 
+static struct job *unlink_first(struct queue *queue) {
+  struct job *job = queue->first;
+  if (!job) return NULL;
+  queue->first = job->next;
+  if (!queue->first) queue->last = NULL;
+  queue->length--;
+  job->next = NULL;
+  return job;
+}
+
 struct job *queue_take(struct queue *queue) {
   pthread_mutex_lock(&queue->mutex);
+  queue->takers++;
   while (!queue->first && !queue->closed) pthread_cond_wait(&queue->changed, &queue->mutex);
-  struct job *job = queue->first;
-  if (job) {
-    queue->first = job->next;
-    if (!queue->first) queue->last = NULL;
-    queue->length--;
-    job->next = NULL;
-  }
+  queue->takers--;
+  struct job *job = unlink_first(queue);
   pthread_mutex_unlock(&queue->mutex);
   return job;
+}
+
+struct job *queue_take_now(struct queue *queue) {
+  pthread_mutex_lock(&queue->mutex);
+  struct job *job = unlink_first(queue);
+  pthread_mutex_unlock(&queue->mutex);
+  return job;
+}
+
+int queue_surplus(struct queue *queue) {
+  pthread_mutex_lock(&queue->mutex);
+  int surplus = queue->length > queue->takers ? queue->length - queue->takers : 0;
+  pthread_mutex_unlock(&queue->mutex);
+  return surplus;
 }
 
 int queue_length(struct queue *queue) {

@@ -13,6 +13,10 @@ void queue_free(struct queue *queue);     /* must be empty; NULL is allowed */
 cam_code queue_put(struct queue *queue, struct job *job);
 /* Waits for a job; the caller owns it. NULL: the queue is closed and empty. */
 struct job *queue_take(struct queue *queue);
+/* As queue_take, but NULL at once where no job waits. */
+struct job *queue_take_now(struct queue *queue);
+/* Jobs that wait beyond those that other threads in queue_take are about to take. */
+int queue_surplus(struct queue *queue);
 int queue_length(struct queue *queue);
 int queue_capacity(const struct queue *queue);
 /* No job gets in any more; those inside are still given out. */

@@ -110,14 +110,28 @@ static void serve(struct job *job, cam_context *context) {
   if (job->error.code) job_answer_problem(job);
 }
 
+static void serve_and_return(struct job *job, cam_context *context) {
+  atomic_int *busy = &job->app->metrics.workers_busy;
+  atomic_fetch_add(busy, 1);
+  serve(job, context);
+  atomic_fetch_sub(busy, 1);
+  job->hand_back(job); /* not ours any more */
+}
+
+/* A thread of the team, on its own until the queue is empty. */
+typedef struct spread { struct queue *queue; struct job *first; } spread;
+static void serve_alone(void *closure, int index, cam_context *own) {
+  spread *call = closure;
+  for (struct job *job = index ? queue_take_now(call->queue) : call->first; job; job = queue_take_now(call->queue)) serve_and_return(job, own);
+}
+
+/* A request that comes alone is shared by the team's threads, which answers it soonest; while many wait, each thread serves its own, which answers most. */
 static void *work(void *argument) {
   struct worker *worker = argument;
-  struct app *app = worker->app;
-  for (struct job *job; (job = queue_take(app->queue));) {
-    atomic_fetch_add(&app->metrics.workers_busy, 1);
-    serve(job, worker->context);
-    atomic_fetch_sub(&app->metrics.workers_busy, 1);
-    job->hand_back(job); /* not ours any more */
+  struct queue *queue = worker->app->queue;
+  for (struct job *job; (job = queue_take(queue));) {
+    if (queue_surplus(queue) + 1 >= cam_spread_least(worker->context)) cam_spread(worker->context, worker->app->threads, serve_alone, &(spread){queue, job});
+    else serve_and_return(job, worker->context);
   }
   return NULL;
 }

@@ -18,7 +18,7 @@ static const uint8_t *spot(void) {
 }
 
 /* Explains n spots with a network of one 1x1 convolution. */
-static void explain(const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) {
+static void explain_with(int threads, const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) {
   const made_model made = {"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
                            "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\",\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}", tensors, 3, SIDE, SIDE, SIDE, NULL};
   cam_model *model;
@@ -27,12 +27,35 @@ static void explain(const char *tensors, cam_task *tasks, int n, double deadline
   const char *path = made_model_write(&made);
   ck_assert_msg(!cam_model_load(path, NULL, &model, &error), "%s", error.detail);
   unlink(path);
-  ck_assert_msg(!cam_context_create(model, 1, &cam_default_limits, &context, &error), "%s", error.detail);
+  ck_assert_msg(!cam_context_create(model, threads, &cam_default_limits, &context, &error), "%s", error.detail);
   for (int i = 0; i < n; i++) tasks[i] = (cam_task){.bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = &cam_default_params};
   cam_explain(context, tasks, n, deadline, stage_ms);
   cam_context_free(context);
   cam_model_free(model);
 }
+
+static void explain(const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) { explain_with(1, tensors, tasks, n, deadline, stage_ms); }
+
+START_TEST(threads_and_neighbours_change_nothing) { /* one photo by the whole team; several, each by a thread alone */
+  cam_task alone, tasks[CAM_MAX_TASKS];
+  double stage_ms[CAM_STAGE_COUNT];
+  explain("w:1x1x3x8 fc:3x8", &alone, 1, 0, NULL);
+  for (int threads = 1; threads <= 3; threads++)
+    for (int n = 1; n <= CAM_MAX_TASKS; n += threads) {
+      explain_with(threads, "w:1x1x3x8 fc:3x8", tasks, n, 0, stage_ms);
+      for (int s = 0; s < CAM_STAGE_COUNT; s++) ck_assert(stage_ms[s] > 0);
+      for (int i = 0; i < n; i++) {
+        const cam_prediction *a = &alone.result.predictions[2], *b = &tasks[i].result.predictions[2];
+        ck_assert_int_eq(tasks[i].error.code, CAM_OK);
+        ck_assert_mem_eq(alone.result.maps, tasks[i].result.maps, 3 * SIDE * SIDE * sizeof(float));
+        ck_assert(a->class_id == b->class_id && a->logit == b->logit && a->overlay.size == b->overlay.size);
+        ck_assert_mem_eq(a->overlay.data, b->overlay.data, a->overlay.size);
+        cam_result_free(&tasks[i].result);
+      }
+    }
+  cam_result_free(&alone.result);
+}
+END_TEST
 
 START_TEST(map_that_overflows_is_an_error) { /* its mean, the logit, does not overflow */
   cam_task task;
@@ -64,6 +87,7 @@ Suite *explain_suite(void);
 Suite *explain_suite(void) {
   Suite *suite = suite_create("explain");
   TCase *tcase = tcase_create("promises");
+  tcase_add_test(tcase, threads_and_neighbours_change_nothing);
   tcase_add_test(tcase, map_that_overflows_is_an_error);
   tcase_add_test(tcase, no_stage_begins_after_the_deadline);
   suite_add_tcase(suite, tcase);

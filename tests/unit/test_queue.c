@@ -12,11 +12,14 @@ START_TEST(first_in_first_out_and_bounded) {
   for (int i = 0; i < 3; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
   ck_assert_int_eq(queue_put(queue, &jobs[3]), CAM_E_BUSY);
   ck_assert_int_eq(queue_length(queue), 3);
+  ck_assert_int_eq(queue_surplus(queue), 3); /* nobody waits for one */
   ck_assert_ptr_eq(queue_take(queue), &jobs[0]);
   ck_assert_int_eq(queue_put(queue, &jobs[3]), CAM_OK);
   queue_close(queue);
   ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
-  for (int i = 1; i < 4; i++) ck_assert_ptr_eq(queue_take(queue), &jobs[i]);
+  ck_assert_ptr_eq(queue_take(queue), &jobs[1]);
+  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_now(queue), &jobs[i]);
+  ck_assert_ptr_null(queue_take_now(queue));
   ck_assert_ptr_null(queue_take(queue));
   ck_assert_ptr_null(queue_take(queue));
   queue_free(queue);
