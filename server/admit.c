@@ -20,13 +20,31 @@ static void check_framing(struct job *job, const struct head *head) {
     cam_fail(&job->error, CAM_E_BODY, "Transfer-Encoding: \"%.40s\"; only chunked is read", head->transfer_encoding);
 }
 
+/* A browser's question whether a page of another site may send this request: it carries neither key nor body, so it is answered before they are looked for.
+ * https://fetch.spec.whatwg.org/#http-requests. Without allow_origin it is a request like any other, and OPTIONS a method that no path answers to. */
+static bool is_preflight(const struct job *job, const struct head *head) {
+  return job->allow_origin && head->origin && head->preflight && !strcmp(head->method, "OPTIONS");
+}
+
+static void answer_preflight(struct job *job) {
+  static char nothing[1];
+  job_answer(job, 204, NULL, nothing, 0, false);
+  job_add_header(job, "Access-Control-Allow-Methods", job->route->method);
+  job_add_header(job, "Access-Control-Allow-Headers", CORS_REQUEST_HEADERS);
+  job_add_header(job, "Access-Control-Max-Age", CORS_SECONDS);
+}
+
 static void check_route(struct job *job, const struct head *head) {
   char allow[32];
-  job->route = route_find(head->method, head->path, allow, &job->error);
+  const bool preflight = is_preflight(job, head);
+  job->route = route_find(preflight ? head->preflight : head->method, head->path, allow, &job->error);
   if (job->error.code == CAM_E_METHOD) {
     job_answer_problem(job);
     job_add_header(job, "Allow", allow);
-  } else if (!job->error.code && !job->route->takes_body && head_has_body(head)) cam_fail(&job->error, CAM_E_BODY, "%s takes no body", job->route->path);
+  } else if (job->error.code) return;
+  else if (preflight && !head_has_body(head)) answer_preflight(job);
+  else if ((preflight || !job->route->takes_body) && head_has_body(head))
+    cam_fail(&job->error, CAM_E_BODY, "%s takes no body", preflight ? "OPTIONS" : job->route->path);
 }
 
 /* After the route, so that /healthz stays open, and before a byte of the body. The challenge: RFC 6750 section 3. */
@@ -83,11 +101,12 @@ static void check_accept(struct job *job, const struct head *head) {
 void admit(struct job *job, const struct head *head) {
   static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
+  job->allow_origin = cors_allow(job->app->cors, head->origin);
   if (head->traceparents == 1) trace_parse(head->traceparent, &job->trace); /* two are as good as none */
   snprintf(job->method, sizeof job->method, "%s", head->method);
   snprintf(job->path, sizeof job->path, "%s", head->path);
   if (strlen(head->path) >= sizeof job->path) job->path[0] = 0;
-  for (size_t i = 0; i < sizeof checks / sizeof *checks && !job->error.code; i++) checks[i](job, head);
+  for (size_t i = 0; i < sizeof checks / sizeof *checks && !job->error.code && !job->response.status; i++) checks[i](job, head);
   if (job->error.code || !head->content_type) return;
   job->content_type = strdup(head->content_type);
   if (!job->content_type) cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the Content-Type");

@@ -4,6 +4,7 @@
 #define APP_H
 #include "cam_engine.h"
 #include "config.h"
+#include "cors.h"
 #include "keys.h"
 #include "metrics.h"
 #include "queue.h"
@@ -23,6 +24,7 @@ struct app {
   app_text labels, models, version; /* JSON bodies, built once */
 
   struct keys *keys;           /* NULL: no key is asked for */
+  struct cors *cors;           /* NULL: no page of another site may call */
   struct queue *queue;
   struct metrics metrics;
   _Atomic double service_s;    /* a worker's seconds per request, smoothed; 0: none yet */

@@ -11,6 +11,7 @@
  * thread, and that call queues the answer. (Queuing it from the worker is allowed too, but then two threads touch the connection.)
  * A suspended connection is neither read nor timed out nor closed by the library, so a job outlives no connection and no connection its job. */
 #include "http.h"
+#include "headers.h"
 #include "job.h"
 #include "log.h"
 #include "routes.h"
@@ -55,24 +56,17 @@ static void peer_of(struct MHD_Connection *connection, char *out, size_t room) {
 
 /* ---- answers ---- */
 
+static bool add_header(void *closure, const char *name, const char *value) { return MHD_add_response_header(closure, name, value) == MHD_YES; }
+
 /* Sends job->response, made from job->error where there is none. MHD_NO closes the connection. */
 static enum MHD_Result respond(struct http *http, struct MHD_Connection *connection, struct job *job) {
-  static const struct { const char *name, *value; } always[] = {
-    {"X-Content-Type-Options", "nosniff"},
-    {"Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"},
-    {"Referrer-Policy", "no-referrer"},
-    {"Cache-Control", "no-store"},
-  };
   if (!job->response.status) job_answer_problem(job);
   struct response *response = &job->response;
   struct metrics *metrics = &http->app->metrics;
   struct MHD_Response *out = MHD_create_response_from_buffer(response->n, response->body, response->owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
   if (!out) return MHD_NO;
   response->owned = false; /* the library's now */
-  bool added = MHD_add_response_header(out, "Content-Type", response->type) && MHD_add_response_header(out, "X-Request-Id", job->id);
-  for (size_t i = 0; i < sizeof always / sizeof *always; i++) added &= MHD_add_response_header(out, always[i].name, always[i].value) == MHD_YES;
-  for (int i = 0; i < response->n_headers; i++) added &= MHD_add_response_header(out, response->headers[i].name, response->headers[i].value) == MHD_YES;
-  if (atomic_load(&http->app->phase) == APP_DRAINING) added &= MHD_add_response_header(out, "Connection", "close") == MHD_YES;
+  bool added = headers_add(job, add_header, out);
   /* Counted before it is sent, so that a caller who has the answer finds it counted. */
   metrics_count_request(metrics, route_number(job->route), response->status);
   if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
@@ -92,6 +86,7 @@ static enum MHD_Result take_header(void *closure, enum MHD_ValueKind kind, const
     {"Accept", &head->accept, NULL}, {"Content-Type", &head->content_type, NULL}, {"X-Request-Id", &head->request_id, NULL},
     {"Content-Length", &head->content_length, &head->content_lengths}, {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
     {"Authorization", &head->authorization, NULL}, {"X-Api-Key", &head->api_key, NULL}, {"traceparent", &head->traceparent, &head->traceparents},
+    {"Origin", &head->origin, NULL}, {"Access-Control-Request-Method", &head->preflight, NULL},
   };
   (void)kind;
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)

@@ -26,7 +26,7 @@ enum { REQUEST_ID_MAX = 128, RESPONSE_HEADERS = 4 };
 
 struct response {
   int status;       /* 0: there is no answer yet */
-  const char *type; /* Content-Type; static storage */
+  const char *type; /* Content-Type; static storage; NULL: none */
   char *body;       /* n bytes */
   size_t n;
   bool owned;       /* body is freed with the job, or by the HTTP library once it was sent; else it outlives the server */
@@ -42,6 +42,7 @@ struct job {
   char id[REQUEST_ID_MAX + 1];
   char key[KEY_NAME_MAX + 1];   /* name of the key it was sent with; "": none was asked for, or it was not right */
   trace trace;                  /* the caller's */
+  const char *allow_origin;     /* what Access-Control-Allow-Origin says; NULL: it is left out */
   double began, deadline;       /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 
   char *content_type;           /* NULL: none */

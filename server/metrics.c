@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* Every status that the server answers; what is not here is counted as the last. */
-static const int statuses[] = {200, 400, 401, 403, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 501, 503, 500};
+static const int statuses[] = {200, 204, 400, 401, 403, 404, 405, 406, 408, 411, 413, 415, 422, 429, 431, 501, 503, 500};
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 _Static_assert((int)STATUSES <= (int)METRICS_STATUSES, "room for every status");
 

@@ -23,6 +23,7 @@ enum { HEAD_QUERY = 16 };
 struct head {
   const char *method, *path;
   const char *accept, *content_type, *request_id, *content_length, *transfer_encoding, *authorization, *api_key, *traceparent;
+  const char *origin, *preflight;                        /* preflight: Access-Control-Request-Method */
   int content_lengths, transfer_encodings, traceparents; /* how often the header is there */
   struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
   int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */

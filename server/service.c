@@ -168,6 +168,7 @@ static bool app_open(struct app *app, const config *settings) {
 
 static void app_close(struct app *app) {
   keys_free(app->keys);
+  cors_free(app->cors);
   queue_free(app->queue);
   free(app->labels.text);
   free(app->models.text);
@@ -192,7 +193,7 @@ int service_run(const config *settings, cam_error *error) {
   log_use_json(settings->log[0] == 'j');
 
   if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
-  else if (!keys_open(settings->keys, &app.keys, error) && !http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
+  else if (!keys_open(settings->keys, &app.keys, error) && !cors_open(settings->cors, &app.cors, error) && !http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
     atomic_store(&app.phase, APP_READY); /* publishes model and texts to the HTTP threads */
     print_welcome(&app, http);
     int number;

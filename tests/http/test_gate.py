@@ -1,5 +1,6 @@
-"""Who may call: keys."""
+"""Who may call, and from where: keys, pages of other sites, what every answer says to browsers; and what the log says of a request."""
 import pathlib
+import re
 import time
 
 import pytest
@@ -117,6 +118,109 @@ def test_a_file_that_is_wrong(tmp_path, text, said):
     result = run("serve", keys=path, port=0)
     assert result.returncode in (1, 2) and said.encode() in result.stderr and str(path)[-40:].encode() in result.stderr, result.stderr
     assert KEY.encode() not in result.stderr
+
+
+# ---- pages of other sites ----
+ORIGIN = "https://photos.example"
+
+
+@pytest.fixture(scope="module")
+def shared(light_model, tmp_path_factory):
+    """Pages of two origins may call, with a key."""
+    path = tmp_path_factory.mktemp("keys") / "keys"
+    path.write_text(KEY)
+    it = Server(model=light_model, keys=path, cors=f"{ORIGIN}, http://localhost:3000")
+    yield it
+    it.stop()
+
+
+def words(response, name):
+    return {w.strip().lower() for w in response.headers[name].split(",")}
+
+
+def preflight(server, origin=ORIGIN, method="POST", path="/cam", headers="authorization,content-type"):
+    return server.client.options(path, headers={"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers})
+
+
+@pytest.mark.parametrize("origin", [ORIGIN, "http://localhost:3000"])
+def test_preflight(shared, origin):
+    response = preflight(shared, origin)
+    assert response.status_code == 204 and not response.content
+    assert "content-length" not in response.headers or response.headers["content-length"] == "0"
+    assert response.headers["access-control-allow-origin"] == origin and words(response, "vary") == {"origin"}
+    assert words(response, "access-control-allow-methods") == {"post"}
+    assert {"authorization", "content-type", "x-api-key", "x-request-id", "traceparent"} <= words(response, "access-control-allow-headers")
+    assert int(response.headers["access-control-max-age"]) > 0
+    assert "access-control-allow-credentials" not in response.headers and "content-type" not in response.headers
+    assert log_line(shared, response.headers["x-request-id"])["status"] == 204
+    assert words(preflight(shared, path="/labels", method="GET"), "access-control-allow-methods") == {"get"}
+
+
+def test_preflight_that_fails(shared):
+    for origin in ("https://photos.example.evil", "https://PHOTOS.example", "http://photos.example", "null", "https://photos.example:443", "x" * 4000):
+        response = preflight(shared, origin)
+        problem(response, 405)
+        assert "access-control-allow-origin" not in response.headers and words(response, "vary") == {"origin"}
+    problem(preflight(shared, method="PUT"), 405)
+    problem(preflight(shared, path="/nothing"), 404)
+    problem(shared.client.options("/cam"), 405)
+    with Wire(shared) as wire:
+        wire.send(request("OPTIONS", headers=[f"Origin: {ORIGIN}", "Access-Control-Request-Method: POST"], body=b"x"))
+        assert wire.response()[0] == 400
+
+
+def test_answers_to_pages_of_other_sites(shared):
+    """Errors too: a page sees why it was refused, and what it may do about it."""
+    for status, response in ((200, post(shared, origin=ORIGIN, x_api_key=KEY)), (401, post(shared, origin=ORIGIN)), (200, shared.client.get("/labels", headers={"Origin": ORIGIN})),
+                             (404, shared.client.get("/nothing", headers={"Origin": ORIGIN})),
+                             (413, shared.client.post("/cam", content=bytes(21000000), headers={"Origin": ORIGIN, "X-Api-Key": KEY}))):
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == ORIGIN and words(response, "vary") == {"origin"}
+        assert {"x-request-id", "retry-after", "x-cam-label", "x-cam-class-id", "x-cam-probability", "www-authenticate"} <= words(response, "access-control-expose-headers")
+    for headers in ({}, {"Origin": "https://other.example"}):
+        response = shared.client.get("/labels", headers=headers)
+        assert response.status_code == 200 and "access-control-allow-origin" not in response.headers and words(response, "vary") == {"origin"}
+
+
+def test_any_page_may_call(start):
+    server = start(cors="*")
+    for headers in ({}, {"Origin": ORIGIN}, {"Origin": "null"}):
+        response = server.client.get("/labels", headers=headers)
+        assert response.headers["access-control-allow-origin"] == "*" and "vary" not in response.headers
+    assert preflight(server, "null").status_code == 204
+
+
+def test_no_page_may_call_unless_told(client):
+    response = client.get("/labels", headers={"Origin": ORIGIN})
+    assert not [h for h in response.headers if h.startswith("access-control")] and "vary" not in response.headers
+    problem(client.options("/cam", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}), 405)
+
+
+@pytest.mark.parametrize("origins,said", [("photos.example", "https://example.org"), ("https://a.example/", "slash"), ("https://a.example,*", "alone"), ("null", "null")])
+def test_origins_that_are_wrong(origins, said):
+    result = run("serve", cors=origins, port=0)
+    assert result.returncode == 2 and b"cors: " in result.stderr and said.encode() in result.stderr
+
+
+# ---- what browsers are told ----
+def test_every_answer_is_safe_to_show(client, server):
+    with Wire(server) as wire:
+        _, early, _ = wire.send(request(length=1 << 40)).response()
+    for headers in (client.get("/").headers, client.get("/nothing").headers, client.get("/assets/icon.svg").headers, client.post("/cam", content=PHOTO).headers, early):
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+        assert "strict-transport-security" not in headers  # it is plain HTTP: RFC 6797 section 7.2
+        policy = dict((part.split() + [""])[:1] + [part.split()[1:]] for part in headers["content-security-policy"].split(";"))
+        assert policy["default-src"] == policy["base-uri"] == policy["form-action"] == policy["frame-ancestors"] == ["'none'"]
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == ["'self'"]
+        assert not [s for sources in policy.values() for s in sources if "unsafe" in s or "*" in s or s in ("http:", "https:")]
+
+
+def test_the_page_needs_nothing_that_the_policy_forbids(client):
+    page = client.get("/").text
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|<[^>]+\s(style|on\w+)=|javascript:|<base|<iframe|<object|<embed", page, re.I)
+    script = client.get("/assets/app.js").text
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\('style'|srcdoc", script)
 
 
 # ---- traces ----

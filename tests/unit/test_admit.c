@@ -160,6 +160,46 @@ START_TEST(query_and_accept) {
 }
 END_TEST
 
+static bool allowed(struct head head, int status, const char *origin) {
+  struct job *job = job_new(&app);
+  admit(job, &head);
+  bool same = job->response.status == status && (origin ? job->allow_origin && !strcmp(job->allow_origin, origin) : !job->allow_origin);
+  if (status == 204) same = same && !job->error.code && job->response.n_headers == 3 && !job->response.n && !job->response.type;
+  job_free(job);
+  return same;
+}
+
+START_TEST(preflight) {
+  const char *origin = "https://a.example";
+  cam_error error;
+  struct head ask = {.method = "OPTIONS", .path = "/cam", .origin = origin, .preflight = "POST"}, head = ask;
+  ck_assert(allowed(ask, 405, NULL)); /* cors is empty */
+  ck_assert_int_eq(cors_open(origin, &app.cors, &error), CAM_OK);
+  ck_assert(allowed(ask, 204, origin));
+  head.origin = "https://b.example";
+  ck_assert(allowed(head, 405, NULL));
+  head.origin = NULL;
+  ck_assert(allowed(head, 405, NULL));
+  head = ask, head.preflight = NULL;
+  ck_assert(allowed(head, 405, origin));
+  head = ask, head.preflight = "PUT";
+  ck_assert(allowed(head, 405, origin));
+  head = ask, head.path = "/labels", head.preflight = "GET";
+  ck_assert(allowed(head, 204, origin));
+  head.path = "/nothing"; /* a problem that is answered with the last call */
+  ck_assert(allowed(head, 0, origin));
+  head = ask, head.content_length = "5", head.content_lengths = 1;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
+  head = post(), head.origin = origin;
+  ck_assert(allowed(head, 0, origin));
+  cors_free(app.cors);
+  ck_assert_int_eq(cors_open("*", &app.cors, &error), CAM_OK);
+  ck_assert(allowed(ask, 204, "*"));
+  ck_assert(allowed(post(), 0, "*"));
+  cors_free(app.cors);
+}
+END_TEST
+
 /* One key; what a request is answered, its WWW-Authenticate and the name it is known by. */
 START_TEST(keys) {
   const char key[] = "0123456789abcdef", invalid[] = "Bearer realm=\"camserve\", error=\"invalid_token\"";
@@ -253,6 +293,7 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, phase);
   tcase_add_test(tcase, room_and_retry_after);
   tcase_add_test(tcase, query_and_accept);
+  tcase_add_test(tcase, preflight);
   tcase_add_test(tcase, keys);
   tcase_add_test(tcase, ids);
   tcase_add_test(tcase, bodies_are_bounded);
