@@ -8,6 +8,7 @@
 #include "keys.h"
 #include "metrics.h"
 #include "queue.h"
+#include "tls.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ struct app {
   app_text labels, models, version; /* JSON bodies, built once */
 
   struct keys *keys;           /* NULL: no key is asked for */
+  struct tls *tls;             /* NULL: plain HTTP */
   struct cors *cors;           /* NULL: no page of another site may call */
   struct queue *queue;
   struct metrics metrics;

@@ -28,6 +28,8 @@
   NUMBER(idle_timeout_s, 15, 1, 3600, "a connection on which nothing moves is closed") \
   NUMBER(connections, 1024, 1, 65536, "open connections in all") \
   NUMBER(connections_per_ip, 256, 1, 65536, "open connections of one address") \
+  TEXT(tls_cert, "", "PEM file of the certificate and those above it; with tls_key camserve speaks HTTPS; empty: plain HTTP") \
+  TEXT(tls_key, "", "PEM file of its private key, not encrypted") \
   TEXT(keys, "", "file of API keys, a line each: KEY or NAME KEY; empty: anyone may call") \
   TEXT(cors, "", "origins whose pages may call, comma separated (https://example.org), or *; empty: none but this server's own") \
   NUMBER(drain_ms, 10000, 0, 3600000, "after SIGTERM, how long requests may take to finish")

@@ -15,6 +15,7 @@
 #include "job.h"
 #include "log.h"
 #include "routes.h"
+#include "tls.h"
 #include "watch.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -235,7 +236,8 @@ static void on_log(void *closure, const char *format, va_list arguments) {
   (void)closure;
   vsnprintf(text, sizeof text, format, arguments);
   if (!strncmp(text, "Application reported", 20) || !strncmp(text, "Connection rejected by app", 26)) return; /* that is us, who knows why */
-  log_event("http", "%s", text);
+  if (strstr(text, "handshake")) log_event("http", "a TLS handshake failed"); /* the library's words are "received handshake message out of context" */
+  else log_event("http", "%s", text);
 }
 
 static int hex(char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; }
@@ -273,10 +275,12 @@ cam_code http_start(struct app *app, struct http **out, cam_error *error) {
   }
   bool pool = settings->http_threads > 1; /* one thread is no pool to the library */
   struct MHD_OptionItem threads[] = {{pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)settings->http_threads, NULL}, {MHD_OPTION_END, 0, NULL}};
+  struct MHD_OptionItem tls[] = {{app->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)tls_certificate_callback},
+                                 {MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)tls_priorities}, {MHD_OPTION_END, 0, NULL}};
   http->daemon = MHD_start_daemon(
-    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0), 0, on_accept, http, handle, http,
+    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0) | (app->tls ? MHD_USE_TLS : 0), 0, on_accept, http, handle, http,
     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it hears of the others' errors */
-    MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads,
+    MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads, MHD_OPTION_ARRAY, tls,
     MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_ip,
     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
     MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,

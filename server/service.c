@@ -113,8 +113,9 @@ static cam_code make_ready(struct app *app, cam_model **model, struct workers **
 static void print_welcome(const struct app *app, const struct http *http) {
   const cam_model_info *info = cam_model_get_info(app->model);
   const struct listener *at = http_listener(http);
-  printf("camserve %s: %s (%s), %d x %d threads, on http://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, at->address, at->port);
-  printf("curl -F image=@photo.jpg 'http://%s:%d/cam'\n", at->any ? "localhost" : at->address, at->port);
+  const char *scheme = app->tls ? "https" : "http";
+  printf("camserve %s: %s (%s), %d x %d threads, on %s://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, scheme, at->address, at->port);
+  printf("curl -F image=@photo.jpg '%s://%s:%d/cam'\n", scheme, at->any ? "localhost" : at->address, at->port);
   fflush(stdout);
 }
 
@@ -167,6 +168,7 @@ static bool app_open(struct app *app, const config *settings) {
 }
 
 static void app_close(struct app *app) {
+  tls_close(app->tls);
   keys_free(app->keys);
   cors_free(app->cors);
   queue_free(app->queue);
@@ -193,7 +195,7 @@ int service_run(const config *settings, cam_error *error) {
   log_use_json(settings->log[0] == 'j');
 
   if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
-  else if (!keys_open(settings->keys, &app.keys, error) && !cors_open(settings->cors, &app.cors, error) && !http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
+  else if (!tls_open(settings->tls_cert, settings->tls_key, &app.tls, error) && !keys_open(settings->keys, &app.keys, error) && !cors_open(settings->cors, &app.cors, error) && !http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
     atomic_store(&app.phase, APP_READY); /* publishes model and texts to the HTTP threads */
     print_welcome(&app, http);
     int number;

@@ -5,20 +5,19 @@
 #include "problem.h"
 #include "reply.h"
 #include "request.h"
-#include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 struct worker { struct app *app; cam_context *context; pthread_t thread; };
 struct workers { int contexts, started; struct worker list[]; };
 
-/* A client that has closed its connection shows as an end of file. (One that only shut down its sending side too: it is rare and looks the same.) */
+/* A client that has closed its connection shows as the other side's end, whatever it sent before: over TLS that is its close_notify, which the library has not
+ * read. (One that only shut down its sending side looks the same; it is rare. One that sent close_notify and waits is answered in vain.) */
 static bool client_left(int socket) {
-  char byte;
-  ssize_t n = recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+  struct pollfd look = {.fd = socket, .events = POLLRDHUP};
+  return poll(&look, 1, 0) > 0;
 }
 
 /* The first label's overlay as the body itself. */

@@ -46,7 +46,8 @@ class Server:
                                         env=environment(**settings), preexec_fn=before)
         try:
             self.port = self._wait_for_port()
-            self.url = f"http://127.0.0.1:{self.port}"
+            self.certificate = settings.get("tls_cert")
+            self.url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
             self.client = self.new_client()
             self._wait_until_ready()
         except BaseException:
@@ -56,7 +57,8 @@ class Server:
 
     def new_client(self):
         """An httpx client of one connection pool. Not for use by two threads at once."""
-        return httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False,
+                            verify=str(self.certificate) if self.certificate else False)
 
     def log(self):
         return pathlib.Path(self.log_file.name).read_text(errors="replace")

@@ -1,5 +1,6 @@
 """Plain sockets, for what no HTTP library would send."""
 import socket
+import ssl
 
 from server import PATIENCE
 
@@ -51,6 +52,22 @@ class Wire:
         while self._more():
             pass
         return True
+
+
+class TlsWire(Wire):
+    """The same over TLS; version: the only one it offers."""
+
+    def __init__(self, server, version=None, timeout=PATIENCE):
+        super().__init__(server, timeout)
+        context = ssl.create_default_context(cafile=server.certificate)
+        if version:
+            context.set_ciphers("ALL:@SECLEVEL=0")  # else OpenSSL itself refuses what is old
+            context.minimum_version = context.maximum_version = version
+        try:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+        except BaseException:
+            self.socket.close()
+            raise
 
 
 def request(method="POST", target="/cam", body=b"", headers=(), length=None):
