@@ -1,6 +1,7 @@
 /* context.h - what a cam_context is, for the files that work in one: explain.c (requests) and bench.c (measurements). */
 #ifndef CONTEXT_H
 #define CONTEXT_H
+#include "cam/box.h"
 #include "model/model.h"
 #include "team.h"
 
@@ -11,7 +12,7 @@ struct cam_context {
   cam_limits limits;
   float *logits;     /* [classes] */
   float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
-  int *components;   /* the same, for map_box */
+  box_run *runs;     /* for map_box */
   cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do something else; NULL: the team is one */
 };
 

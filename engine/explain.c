@@ -1,7 +1,6 @@
 /* explain.c - cam_context and cam_explain: the way of a photo through the engine.
  * Flow: bytes -> decode -> resize -> forward -> class maps -> boxes -> overlay -> PNG or JPEG.   Thread: one worker a context; every stage
  * is a parallel loop over its team. What a photo's result is depends on the photo and its parameters alone. */
-#include "cam/box.h"
 #include "cam/class_map.h"
 #include "cam_engine.h"
 #include "context.h"
@@ -46,8 +45,8 @@ static cam_code context_new(const cam_model *model, int threads, const cam_limit
   size_t cells = (size_t)model->graph->max_side * (size_t)model->graph->max_side;
   context->logits = malloc((size_t)model->info.classes * sizeof *context->logits);
   context->scaled = malloc(cells * sizeof *context->scaled);
-  context->components = malloc(cells * sizeof *context->components);
-  if (!context->logits || !context->scaled || !context->components) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
+  context->runs = malloc(map_box_runs(model->graph->max_side, model->graph->max_side) * sizeof *context->runs);
+  if (!context->logits || !context->scaled || !context->runs) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
   cam_code code = team_create(threads, &context->team, error);
   return code ? code : forward_create(model->net, context->team, &context->forward, error);
 }
@@ -68,7 +67,7 @@ void cam_context_free(cam_context *context) {
   free(context->alone);
   forward_free(context->forward);
   team_free(context->team);
-  free(context->components);
+  free(context->runs);
   free(context->scaled);
   free(context->logits);
   free(context);
@@ -223,7 +222,7 @@ static cam_code explain_classes(cam_context *context, item *it) {
     p->bias = network_bias(context->model->net, p->class_id);
     map_resize(graph->rule, map, result->map_height, result->map_width, context->scaled, result->input_height, result->input_width);
     int flat = !map_scale(context->scaled, result->input_height * result->input_width, context->scaled);
-    p->box = map_box(context->scaled, result->input_height, result->input_width, task->params->threshold, flat, result->width, result->height, context->components);
+    p->box = map_box(context->scaled, result->input_height, result->input_width, task->params->threshold, flat, result->width, result->height, context->runs);
   }
   return CAM_OK;
 }
@@ -255,17 +254,13 @@ static void render_one(void *closure, int index, int thread) {
   int width, height;
   picture_size(params, &task->result, &width, &height);
   size_t n = (size_t)width * (size_t)height;
-  float *plane = malloc(n * sizeof *plane);
   uint8_t *heat = malloc(n), *rgb = params->include & CAM_INCLUDE_OVERLAY ? malloc(3 * n) : NULL;
   (void)thread;
-  if (!plane || !heat || (params->include & CAM_INCLUDE_OVERLAY && !rgb)) {
+  if (!heat || (params->include & CAM_INCLUDE_OVERLAY && !rgb)) {
     cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", width, height);
     goto out;
   }
-  map_resize(call->context->model->graph->rule, p->map, task->result.map_height, task->result.map_width, plane, height, width);
-  map_scale_u8(plane, (int)n, heat);
-  free(plane);
-  plane = NULL;
+  map_heat(call->context->model->graph->rule, p->map, task->result.map_height, task->result.map_width, heat, height, width);
   cam_code code = CAM_OK;
   if (rgb) {
     overlay_blend(canvas_of(pic->it)->rgb, heat, n, colormap_get(params->colormap), params->alpha, rgb);
@@ -273,7 +268,6 @@ static void render_one(void *closure, int index, int thread) {
   }
   if (!code && params->include & CAM_INCLUDE_HEATMAP) code = picture_encode(params->picture, heat, width, height, 1, params->base64, &p->heatmap, &pic->error);
 out:
-  free(plane);
   free(heat);
   free(rgb);
 }

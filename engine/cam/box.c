@@ -1,57 +1,40 @@
 /* box.c - a scaled class map -> the bounding box of its largest hot region (Zhou et al., CVPR 2016, section 3.2).
  * Flow: class map -> [box].   Thread: worker; touches only its arguments.
- * Components by union-find in the scratch alone, in two passes without recursion: first each hot pixel holds the index of an earlier pixel
- * of its component, and the first one (the root) its own; then each holds its root's, and the root minus the component's size. */
+ * Each row is cut into runs of hot pixels; runs of neighbouring rows that touch are joined by union-find. The earlier run becomes the root, so that
+ * a component's root is its first run in row order. Blobs have few runs: what takes time is the comparison with the threshold, which is vectorised. */
 #include "box.h"
-#include <limits.h>
+#include <string.h>
 
-enum { COLD = INT_MIN }; /* below the threshold; no size is that large */
+/* From row[x] on: the next byte that is `value`, or width. */
+static int next(const uint8_t *row, int x, int width, int value) {
+  const uint8_t *found = x < width ? memchr(row + x, value, (size_t)(width - x)) : NULL;
+  return found ? (int)(found - row) : width;
+}
 
-static int root_of(int *nodes, int i) {
-  while (nodes[i] != i) i = nodes[i] = nodes[nodes[i]]; /* halving the path on the way */
+static int root_of(box_run *runs, int i) {
+  while (runs[i].root != i) i = runs[i].root = runs[runs[i].root].root; /* halving the path on the way */
   return i;
 }
 
-/* Joins two components and returns their root: the earlier one, the first pixel in row order. */
-static int join(int *nodes, int a, int b) {
-  a = root_of(nodes, a);
-  b = root_of(nodes, b);
-  return a < b ? (nodes[b] = a) : (nodes[a] = b);
+static void join(box_run *runs, int a, int b) {
+  a = root_of(runs, a);
+  b = root_of(runs, b);
+  if (a < b) runs[b].root = a;
+  else runs[a].root = b;
 }
 
-/* The decision tree of Wu, Otoo and Suzuki, "Optimizing two-pass connected-component labeling algorithms", 2009: of the four neighbours
- * seen already, those beside each other are in one component already, so only up-right can bring a second one. */
-static void link_pixels(const float *map, int height, int width, float threshold, int *nodes) {
-  for (int y = 0, i = 0; y < height; y++)
-    for (int x = 0; x < width; x++, i++) {
-      nodes[i] = COLD;
-      if (!(map[i] >= threshold)) continue;
-      const int up = y ? nodes[i - width] : COLD;
-      if (up != COLD) {
-        nodes[i] = up;
-        continue;
-      }
-      const int left = x ? nodes[i - 1] : COLD, up_left = x && y ? nodes[i - width - 1] : COLD;
-      const int up_right = y && x + 1 < width ? nodes[i - width + 1] : COLD, one = left != COLD ? left : up_left;
-      nodes[i] = up_right == COLD ? (one == COLD ? i : one) : one == COLD ? up_right : join(nodes, one, up_right);
-    }
-}
-
-/* Links go to earlier pixels only, so in row order each finds its link resolved. Returns the root of the largest component, -1 if none. */
-static int count_pixels(int *nodes, int n) {
-  int best = -1;
-  for (int i = 0; i < n;) {
-    if (nodes[i] == COLD) {
-      i++;
-      continue;
-    }
-    const int start = i, link = nodes[i], root = link == i || nodes[link] < 0 ? link : nodes[link];
-    if (link == i) nodes[i++] = 0;
-    for (; i < n && nodes[i] == link; i++) nodes[i] = root; /* neighbours mostly have the same link: one sum for the run */
-    nodes[root] -= i - start;
-    if (best < 0 || nodes[root] < nodes[best] || (nodes[root] == nodes[best] && root < best)) best = root;
+/* The runs of row y, as runs[n..]; joined with those of the row before, runs[before..n-1], where they touch, be it by a corner. Returns the new n. */
+static int add_row(const float *map, int y, int width, float threshold, uint8_t *hot, box_run *runs, int before, int n) {
+  int above = before, end = n;
+  for (int x = 0; x < width; x++) hot[x] = map[x] >= threshold;
+  for (int first = next(hot, 0, width, 1); first < width; end++) {
+    const int past = next(hot, first, width, 0);
+    runs[end] = (box_run){.y = y, .first = first, .past = past, .root = end};
+    while (above < n && runs[above].past < first) above++;
+    for (int i = above; i < n && runs[i].first <= past; i++) join(runs, i, end);
+    first = next(hot, past, width, 1);
   }
-  return best;
+  return end;
 }
 
 static int smaller(int a, int b) { return a < b ? a : b; }
@@ -63,19 +46,31 @@ static void to_photo(int first, int last, int n, int size, int *start, int *leng
   *length = (int)(((int64_t)(last + 1) * size + n - 1) / n) - *start;
 }
 
-cam_box map_box(const float *map, int height, int width, float threshold, int flat, int photo_width, int photo_height, int *scratch) {
+size_t map_box_runs(int height, int width) { return (size_t)height * (size_t)(width / 2 + 1) + (size_t)width / sizeof(box_run) + 1; }
+
+cam_box map_box(const float *map, int height, int width, float threshold, int flat, int photo_width, int photo_height, box_run *runs) {
   cam_box box = {0, 0, photo_width, photo_height};
+  uint8_t *hot = (uint8_t *)(runs + height * (width / 2 + 1)); /* one row of flags, after the runs */
+  int n = 0, best = -1, left = width, right = 0, top = height, bottom = 0;
   if (flat) return box;
-  link_pixels(map, height, width, threshold, scratch);
-  const int best = count_pixels(scratch, height * width);
+  for (int y = 0, before = 0; y < height; y++) {
+    const int end = add_row(map + (size_t)y * (size_t)width, y, width, threshold, hot, runs, before, n);
+    before = n;
+    n = end;
+  }
+  for (int i = 0; i < n; i++) { /* a root comes before the rest of its component */
+    const int root = root_of(runs, i);
+    runs[i].pixels = 0;
+    runs[root].pixels += runs[i].past - runs[i].first;
+  }
+  for (int i = 0; i < n; i++)
+    if (runs[i].root == i && (best < 0 || runs[i].pixels > runs[best].pixels)) best = i;
   if (best < 0) return box; /* nothing reaches the threshold */
-  int left = width, right = 0, top = height, bottom = 0;
-  for (int y = 0, i = 0; y < height; y++)
-    for (int x = 0; x < width; x++, i++) {
-      if (scratch[i] != best && i != best) continue;
-      left = smaller(left, x), right = larger(right, x);
-      top = smaller(top, y), bottom = larger(bottom, y);
-    }
+  for (int i = 0; i < n; i++) {
+    if (root_of(runs, i) != best) continue;
+    left = smaller(left, runs[i].first), right = larger(right, runs[i].past - 1);
+    top = smaller(top, runs[i].y), bottom = larger(bottom, runs[i].y);
+  }
   to_photo(left, right, width, photo_width, &box.x, &box.width);
   to_photo(top, bottom, height, photo_height, &box.y, &box.height);
   return box;

@@ -3,10 +3,12 @@
  * A bilinear plane is separable: the output goes by tiles of columns, and within a tile each row of the input is widened once and kept
  * while output rows lie between it and the next; what remains per pixel is one multiply-add that the compiler vectorises. */
 #include "class_map.h"
+#include "clones.h"
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum { TILE = 1024, /* columns at a time: 20 KB of stack */ LANES = 16 };
 
@@ -43,37 +45,58 @@ static void unshrink(float *row, int n) {
   for (int i = 0; i < n; i++) row[i] = 4 * fmaxf(-FLT_MAX / 4, fminf(FLT_MAX / 4, row[i]));
 }
 
-void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W) {
-  const float x_scale = (float)w / (float)W, y_scale = (float)h / (float)H;
-  const bool huge = is_huge(in, (size_t)h * (size_t)w);
+/* A plane being enlarged, TILE columns of the output at a time. */
+typedef struct enlargement {
+  map_rule rule;
+  const float *in;
+  int h, w, H, n;            /* rows and columns in, rows out, columns of the tile */
+  bool huge;
   point columns[TILE];
-  float strips[2][TILE]; /* input row r, widened, is in strips[r & 1]: the two rows of a point are neighbours or the same */
+  float strips[2][TILE];     /* input row r, widened, is in strips[r & 1]: the two rows of a point are neighbours or the same */
+  int held[2];
+} enlargement;
+
+static void begin_tile(enlargement *e, int first, int W) {
+  e->n = W - first < TILE ? W - first : TILE;
+  e->held[0] = e->held[1] = -1;
+  for (int i = 0; i < e->n; i++) e->columns[i] = point_at(e->rule, first + i, e->w, (float)e->w / (float)W);
+}
+
+static point row_point(const enlargement *e, int y) { return point_at(e->rule, y, e->h, (float)e->h / (float)e->H); }
+
+static void enlarge_row(enlargement *e, int y, float *out) {
+  const point rows = row_point(e, y);
+  const int needed[2] = {rows.lower, rows.upper};
+  for (int k = 0; k < 2; k++) {
+    const int r = needed[k];
+    if (e->held[r & 1] == r) continue;
+    widen(e->in + (size_t)r * (size_t)e->w, e->columns, e->n, e->huge ? 0.25f : 1.0f, e->strips[r & 1]);
+    e->held[r & 1] = r;
+  }
+  mix(e->strips[rows.lower & 1], e->strips[rows.upper & 1], rows.share, e->n, out);
+  if (e->huge) unshrink(out, e->n);
+}
+
+static void begin(enlargement *e, map_rule rule, const float *in, int h, int w, int H) {
+  e->rule = rule, e->in = in, e->h = h, e->w = w, e->H = H;
+  e->huge = is_huge(in, (size_t)h * (size_t)w);
+}
+
+void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W) {
+  enlargement e;
+  begin(&e, rule, in, h, w, H);
   for (int x = 0; x < W; x += TILE) {
-    const int n = W - x < TILE ? W - x : TILE;
-    int held[2] = {-1, -1};
-    for (int i = 0; i < n; i++) columns[i] = point_at(rule, x + i, w, x_scale);
-    for (int y = 0; y < H; y++) {
-      const point rows = point_at(rule, y, h, y_scale);
-      const int needed[2] = {rows.lower, rows.upper};
-      for (int k = 0; k < 2; k++) {
-        const int r = needed[k];
-        if (held[r & 1] == r) continue;
-        widen(in + (size_t)r * (size_t)w, columns, n, huge ? 0.25f : 1.0f, strips[r & 1]);
-        held[r & 1] = r;
-      }
-      float *row = out + (size_t)y * (size_t)W + x;
-      mix(strips[rows.lower & 1], strips[rows.upper & 1], rows.share, n, row);
-      if (huge) unshrink(row, n);
-    }
+    begin_tile(&e, x, W);
+    for (int y = 0; y < H; y++) enlarge_row(&e, y, out + (size_t)y * (size_t)W + x);
   }
 }
 
 /* Scaled value = (value * factor - low) / spread. factor is 1, or 1/4 where the spread is beyond float's range; spread 0: flat. */
 typedef struct scaling { float factor, low, spread; } scaling;
 
-static scaling scaling_of(const float *in, int n) {
+static void widen_range(const float *in, int n, float *low, float *high) {
   float lows[LANES], highs[LANES]; /* independent lanes, so that the loop vectorises without reordering anything that matters */
-  for (int j = 0; j < LANES; j++) lows[j] = highs[j] = in[0];
+  for (int j = 0; j < LANES; j++) lows[j] = *low, highs[j] = *high;
   int i = 0;
   for (; i + LANES <= n; i += LANES)
     for (int j = 0; j < LANES; j++) {
@@ -84,16 +107,21 @@ static scaling scaling_of(const float *in, int n) {
     lows[0] = in[i] < lows[0] ? in[i] : lows[0];
     highs[0] = in[i] > highs[0] ? in[i] : highs[0];
   }
-  for (int j = 1; j < LANES; j++) {
-    lows[0] = lows[j] < lows[0] ? lows[j] : lows[0];
-    highs[0] = highs[j] > highs[0] ? highs[j] : highs[0];
+  for (int j = 0; j < LANES; j++) {
+    *low = lows[j] < *low ? lows[j] : *low;
+    *high = highs[j] > *high ? highs[j] : *high;
   }
-  const float factor = isfinite(highs[0] - lows[0]) ? 1.0f : 0.25f;
-  return (scaling){factor, lows[0] * factor, highs[0] * factor - lows[0] * factor};
+}
+
+static scaling scaling_of(float low, float high) {
+  const float factor = isfinite(high - low) ? 1.0f : 0.25f;
+  return (scaling){factor, low * factor, high * factor - low * factor};
 }
 
 int map_scale(const float *in, int n, float *out) {
-  const scaling s = scaling_of(in, n);
+  float low = in[0], high = in[0];
+  widen_range(in, n, &low, &high);
+  const scaling s = scaling_of(low, high);
   if (s.spread > 0)
     for (int i = 0; i < n; i++) out[i] = (in[i] * s.factor - s.low) / s.spread; /* a division: the largest becomes exactly 1 */
   else
@@ -101,11 +129,42 @@ int map_scale(const float *in, int n, float *out) {
   return s.spread > 0;
 }
 
-int map_scale_u8(const float *in, int n, uint8_t *out) {
-  const scaling s = scaling_of(in, n);
-  if (s.spread > 0)
-    for (int i = 0; i < n; i++) out[i] = (uint8_t)(int)((in[i] * s.factor - s.low) / s.spread * 255.0f);
-  else
-    for (int i = 0; i < n; i++) out[i] = 0;
-  return s.spread > 0;
+/* The range of the enlarged plane, from a few of its rows: between two rows of the input a column rises or falls all the way, in floats too, so its ends are in
+ * the first and the last row there. */
+static scaling scaling_of_enlarged(enlargement *e, int W) {
+  float row[TILE], low = INFINITY, high = -INFINITY;
+  for (int x = 0; x < W; x += TILE) {
+    begin_tile(e, x, W);
+    for (int y = 0; y < e->H; y++) {
+      const int lower = row_point(e, y).lower;
+      if (y && y + 1 < e->H && row_point(e, y - 1).lower == lower && row_point(e, y + 1).lower == lower) continue;
+      enlarge_row(e, y, row);
+      widen_range(row, e->n, &low, &high);
+    }
+  }
+  return scaling_of(low, high);
+}
+
+/* No product here can be fused with a sum to another result: factor is a power of two. So the clones agree. */
+CLONES static void scale_row(const float *restrict row, int n, scaling s, uint8_t *restrict out) {
+  for (int i = 0; i < n; i++) out[i] = (uint8_t)(int)((row[i] * s.factor - s.low) / s.spread * 255.0f);
+}
+
+int map_heat(map_rule rule, const float *in, int h, int w, uint8_t *out, int H, int W) {
+  enlargement e;
+  float row[TILE];
+  begin(&e, rule, in, h, w, H);
+  const scaling s = scaling_of_enlarged(&e, W);
+  if (!(s.spread > 0)) {
+    memset(out, 0, (size_t)H * (size_t)W);
+    return 0;
+  }
+  for (int x = 0; x < W; x += TILE) {
+    begin_tile(&e, x, W);
+    for (int y = 0; y < H; y++) {
+      enlarge_row(&e, y, row);
+      scale_row(row, e.n, s, out + (size_t)y * (size_t)W + x);
+    }
+  }
+  return 1;
 }

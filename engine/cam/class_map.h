@@ -12,8 +12,10 @@ typedef enum map_rule { MAP_HALF_PIXEL, MAP_TF1 } map_rule;
 /* in [h,w] -> out [H,W]; no allocation; all sides at least 1. */
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W);
 
-/* Min-max scaling of n values: to 0..1 (in may be out), or to 0..255 truncated. A flat plane becomes 0. Returns 0 if it was flat, else 1. */
+/* Min-max scaling of n values to 0..1 (in may be out). A flat plane becomes 0. Returns 0 if it was flat, else 1. */
 int map_scale(const float *in, int n, float *out);
-int map_scale_u8(const float *in, int n, uint8_t *out);
+
+/* map_resize and min-max scaling of the result to 0..255, truncated, in one pass and without the plane of floats between. Returns as map_scale. */
+int map_heat(map_rule rule, const float *in, int h, int w, uint8_t *out, int H, int W);
 
 #endif

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 64 * 64 };
+enum { MOST = 64 * 64, SCRATCH = 2 * MOST };
 
 /* rows of '#' (1) and '.' (0) */
 static cam_box box_of(const char *rows, int width, float threshold, int photo_width, int photo_height) {
   static float map[MOST];
-  static int scratch[MOST];
+  static box_run scratch[SCRATCH];
   const int n = (int)strlen(rows);
   for (int i = 0; i < n; i++) map[i] = rows[i] == '#';
   return map_box(map, n / width, width, threshold, 0, photo_width, photo_height, scratch);
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(flat_and_empty_give_the_whole_photo) {
   float map[4] = {0, 0, 0, 0}, one = 1;
-  int scratch[4];
+  box_run scratch[16];
   ck_box(map_box(map, 2, 2, 0.2f, 1, 30, 20, scratch), 0, 0, 30, 20);
   ck_box(map_box(map, 2, 2, 0.2f, 0, 30, 20, scratch), 0, 0, 30, 20);
   ck_box(map_box(&one, 1, 1, 1, 0, 1, 20000, scratch), 0, 0, 1, 20000);
@@ -74,7 +74,7 @@ END_TEST
 
 START_TEST(threshold_is_inclusive) {
   static const float map[5] = {0, 0.25f, 0.5f, 1, 0.49f};
-  int scratch[5];
+  box_run scratch[16];
   ck_box(map_box(map, 1, 5, 0.5f, 0, 5, 1, scratch), 2, 0, 2, 1);
   ck_box(map_box(map, 1, 5, 1, 0, 5, 1, scratch), 3, 0, 1, 1);
   ck_box(map_box(map, 1, 5, 0, 0, 5, 1, scratch), 0, 0, 5, 1);
@@ -107,7 +107,7 @@ static cam_box flood(const float *map, int height, int width, float threshold) {
 
 START_TEST(agrees_with_a_flood_fill) {
   static float map[MOST];
-  static int scratch[MOST];
+  static box_run scratch[SCRATCH];
   unsigned seed = 1;
   for (int round = 0; round < 1500; round++) {
     const int height = 1 + round % 64, width = 1 + round * 7 % 64;
@@ -126,7 +126,7 @@ END_TEST
 START_TEST(spiral) {
   enum { SIDE = 1001 };
   float *map = calloc(SIDE * SIDE, sizeof *map);
-  int *scratch = malloc(SIDE * SIDE * sizeof *scratch);
+  box_run *scratch = malloc(map_box_runs(SIDE, SIDE) * sizeof *scratch);
   int x = 0, y = 0, dx = 1, dy = 0;
   map[0] = 1;
   for (int length = SIDE - 1; length > 0; length -= 2)

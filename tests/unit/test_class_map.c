@@ -56,6 +56,26 @@ static float tensorflow(const float *in, int h, int w, int H, int W, int y, int 
   return top + (bottom - top) * yl;
 }
 
+START_TEST(heat_is_the_enlarged_plane_scaled) {
+  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 3, 5}, {5, 3, 2, 2}, {2, 3, 1, 2500}, {3, 2, 3000, 1}, {9, 7, 5, 1025}, {300, 400, 21, 17}};
+  for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
+    for (int huge = 0; huge < 2; huge++) {
+      const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3], n = H * W;
+      float *in = malloc(sizeof *in * (size_t)(h * w)), *plane = malloc(sizeof *plane * (size_t)n);
+      uint8_t *heat = malloc((size_t)n);
+      fill(in, h * w, s);
+      for (int i = 0; i < h * w && huge; i++) in[i] *= FLT_MAX;
+      map_resize((map_rule)_i, in, h, w, plane, H, W);
+      const int spread = map_scale(plane, n, plane);
+      ck_assert_int_eq(map_heat((map_rule)_i, in, h, w, heat, H, W), spread);
+      for (int i = 0; i < n; i++) ck_assert_uint_eq(heat[i], (uint8_t)(plane[i] * 255.0f));
+      free(in);
+      free(plane);
+      free(heat);
+    }
+}
+END_TEST
+
 START_TEST(tf1_is_tensorflows_kernel) {
   enum { H = 224, W = 1100 };
   static float in[14 * 14], out[H * W];
@@ -101,7 +121,7 @@ START_TEST(scaling_reaches_both_ends) {
     int low = 0, high = 0;
     for (int i = 1; i < n; i++) low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
     ck_assert_int_eq(map_scale(in, n, out), 1);
-    ck_assert_int_eq(map_scale_u8(in, n, levels), 1);
+    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 1);
     ck_assert_float_eq(out[low], 0);
     ck_assert_float_eq(out[high], 1);
     ck_assert_uint_eq(levels[low], 0);
@@ -121,7 +141,7 @@ START_TEST(scaling_truncates) {
   static const float in[6] = {0, 1, 2, 3, 3.99f, 4};
   static const uint8_t expected[6] = {0, 63, 127, 191, 254, 255};
   uint8_t levels[6];
-  map_scale_u8(in, 6, levels);
+  map_heat(MAP_TF1, in, 1, 6, levels, 1, 6);
   for (int i = 0; i < 6; i++) ck_assert_uint_eq(levels[i], expected[i]);
 }
 END_TEST
@@ -134,7 +154,7 @@ START_TEST(flat_planes_become_zero) {
       uint8_t levels[40];
       for (int i = 0; i < n; i++) in[i] = values[v], out[i] = 9, levels[i] = 9;
       ck_assert_int_eq(map_scale(in, n, out), 0);
-      ck_assert_int_eq(map_scale_u8(in, n, levels), 0);
+      ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 0);
       for (int i = 0; i < n; i++) {
         ck_assert_float_eq(out[i], 0);
         ck_assert_uint_eq(levels[i], 0);
@@ -148,7 +168,7 @@ START_TEST(extreme_spreads_are_scaled) {
   float out[3];
   uint8_t levels[3];
   ck_assert_int_eq(map_scale(wide, 3, out), 1);
-  ck_assert_int_eq(map_scale_u8(wide, 3, levels), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, wide, 1, 3, levels, 1, 3), 1);
   ck_assert_float_eq(out[0], 0);
   ck_assert_float_eq(out[1], 0.5f);
   ck_assert_float_eq(out[2], 1);
@@ -165,6 +185,7 @@ Suite *class_map_suite(void) {
   Suite *suite = suite_create("class_map");
   TCase *tcase = tcase_create("class_map");
   tcase_add_loop_test(tcase, agrees_with_the_definition, MAP_HALF_PIXEL, MAP_TF1 + 1);
+  tcase_add_loop_test(tcase, heat_is_the_enlarged_plane_scaled, MAP_HALF_PIXEL, MAP_TF1 + 1);
   tcase_add_test(tcase, tf1_is_tensorflows_kernel);
   tcase_add_test(tcase, rules_differ_as_documented);
   tcase_add_loop_test(tcase, huge_planes_stay_finite, MAP_HALF_PIXEL, MAP_TF1 + 1);
