@@ -92,6 +92,7 @@ void log_request(const struct job *job, const char *end) {
   if (job->error.code) {
     put_text(&line, "code", cam_code_name(job->error.code));
     put_text(&line, "detail", job->error.detail);
+    if (job->error.stage) put_text(&line, "stage", job->error.stage);
   }
   if (job->photos) put_number(&line, "photos", job->photos, 0);
   if (job->width) {

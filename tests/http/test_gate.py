@@ -234,3 +234,33 @@ def test_a_trace_goes_into_the_log(client, server):
     with Wire(server) as wire:
         _, headers, _ = wire.send(request("GET", "/version", headers=[f"traceparent: 00-{trace}-{parent}-01"] * 2, length=False)).response()
     assert "trace_id" not in log_line(server, headers["x-request-id"])
+
+
+# ---- the log ----
+def test_a_line_has_everything(gated, scene_png):
+    headers = {"X-Api-Key": KEY, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    response = gated.client.post("/cam", content=scene_png, headers=headers)
+    line = log_line(gated, response.headers["x-request-id"])
+    want = {"peer": "127.0.0.1", "key": "anna", "method": "POST", "route": "/cam", "status": 200, "in": len(scene_png), "out": len(response.content), "photos": 1, "format": "png",
+            "width": 300, "height": 200, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "parent_id": "00f067aa0ba902b7"}
+    assert want == {name: line[name] for name in want}
+    assert {"time", "queue_ms", "decode_ms", "resize_ms", "forward_ms", "cam_ms", "render_ms", "total_ms"} < set(line)
+    response = gated.client.post("/cam", content=b"no photo", headers=headers)
+    line = log_line(gated, response.headers["x-request-id"])
+    assert line["status"] == 415 and line["code"] == "unsupported_format" and line["stage"] == "decode" and line["key"] == "anna"
+
+
+def test_no_caller_breaks_a_line(gated):
+    evil = b'"},{\\"status":200,\x1b[2J\xc3\xa4\x7f'
+    for data in (b"GET /" + evil + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /%0A%22%7D%0D%0A HTTP/1.1\r\nHost: a\r\n\r\n", b'G"\\T /cam HTTP/1.1\r\nHost: a\r\n\r\n',
+                 b"GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + evil + b"\r\ntraceparent: " + evil + b"\r\nX-Api-Key: " + evil + b"\r\nOrigin: " + evil + b"\r\n\r\n",
+                 b"POST /cam?" + evil + b"=1 HTTP/1.1\r\nHost: a\r\nX-Api-Key: " + KEY.encode() + b"\r\nContent-Length: 1\r\n\r\nx"):
+        with Wire(gated) as wire:
+            wire.send(data).response()
+    assert gated.client.get("/healthz").status_code == 200
+    lines = gated.log().splitlines()
+    assert not [c for c in gated.log() if c != "\n" and not " " <= c <= "~"]
+    assert sum(not line.startswith("{") for line in lines) == 2  # the welcome
+    for line in lines:
+        if line.startswith("{"):
+            assert {"time"} < set(strict_json(line))
