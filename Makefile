@@ -8,7 +8,7 @@ B        := build$(if $(SANITIZE),/$(SANITIZE))
 MODEL    := models/efficientnet-lite0.safetensors
 FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
-BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libisal-dev nettle-dev libzip-dev libinih-dev
+BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libisal-dev nettle-dev libzip-dev libinih-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
@@ -19,7 +19,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpoi
 CFLAGS  ?= $(if $(SANITIZE),-O1,-O2) -g
 SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE:address=address,undefined) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(WARN) $(SAN) -MMD -MP
-LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lisal -lnettle -lzip -linih -lm
+LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lisal -lnettle -lzip -linih -lm
 
 ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
 SERVER  := $(filter-out server/main.c,$(wildcard server/*.c))

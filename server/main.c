@@ -28,7 +28,7 @@ static const cli_command commands[] = {
    .summary = "labels of photos in files, and overlays of where they are",
    .options = {{"--json", NULL, NULL, "print what POST /cam answers; several photos: {\"results\": [...]}"},
                {"--output", "-o", "FILE", "write the overlay here (one photo; - is standard output)"}},
-   .more = "PHOTO is a JPEG, PNG or BMP file, or - for standard input. Prints a table and writes the overlay of\n"
+   .more = "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Prints a table and writes the overlay of\n"
            "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with --format jpeg). With --json no\n"
            "overlay is written unless -o asks for it. A photo that fails is said, the others go on, and the exit code is 1.\n",
    .examples = "  camserve explain cat.jpg\n"

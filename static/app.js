@@ -15,7 +15,7 @@ const ACCEPTED = /^image\//;  // any other Content-Type is sent as plain bytes: 
 // The words for each error code of the contract: what it means, what to do, and whether the same photo may succeed later. The server's own
 // detail stands between them.
 const ADVICE = {
-  unsupported_format: ['This is not a photo the server can read', 'Save it as JPEG, PNG or BMP and drop it again.'],
+  unsupported_format: ['This is not a photo the server can read', 'Save it as JPEG, PNG, WebP or BMP and drop it again.'],
   broken_photo: ['The photo is damaged', 'Open it in another program, save it again as JPEG or PNG, and drop it again.'],
   too_large: ['The file is too large', 'Export the photo smaller or with more compression; the network needs only a few hundred pixels.'],
   too_many_pixels: ['The photo has too many pixels', 'Make it smaller; the network needs only a few hundred pixels a side.'],

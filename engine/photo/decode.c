@@ -1,14 +1,14 @@
-/* decode.c - the bytes of a photo -> upright RGB pixels. Flow: formats -> probe -> jpeg | decode_stb -> [decode] -> resize. Thread: any. */
+/* decode.c - the bytes of a photo -> upright RGB pixels. Flow: formats -> probe -> jpeg | decode_webp | decode_stb -> [decode] -> resize. Thread: any. */
 #include "decode.h"
 #include "decode_stb.h"
-#include "exif.h"
+#include "decode_webp.h"
 #include "jpeg.h"
 #include "probe.h"
 #include <stdlib.h>
 #include <string.h>
 
 static cam_code (*const probes[CAM_FORMAT_COUNT])(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan, cam_error *error) = {
-  [CAM_JPEG] = probe_jpeg, [CAM_PNG] = probe_png, [CAM_BMP] = probe_bmp,
+  [CAM_JPEG] = probe_jpeg, [CAM_PNG] = probe_png, [CAM_BMP] = probe_bmp, [CAM_WEBP] = probe_webp,
 };
 
 cam_code plan_size(photo_plan *plan, int64_t width, int64_t height, const cam_limits *limits, cam_error *error) {
@@ -58,17 +58,19 @@ static void flatten(uint8_t *pixels, size_t n) {
   }
 }
 
-static cam_code decode_stb(const uint8_t *bytes, size_t n, cam_format format, const photo_plan *plan, cam_image *image, cam_error *error) {
+/* All but JPEG. */
+static cam_code decode_whole(const uint8_t *bytes, size_t n, cam_format format, const photo_plan *plan, cam_image *image, cam_error *error) {
   uint8_t *copy = NULL, *pixels;
   size_t budget = plan->budget;
-  int width, height;
+  int width = plan->width, height = plan->height;
   if (plan->patch_count) {
     if (budget <= n + plan->patch_size) return cam_fail(error, CAM_E_BUDGET, "a copy of the photo takes %zu bytes; allowed are %zu to decode it", n, budget);
     budget -= n + plan->patch_size;
     copy = patched(plan, bytes, &n);
     if (!copy) return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
   }
-  cam_code code = stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
+  cam_code code = format == CAM_WEBP ? webp_decode(bytes, n, width, height, plan->channels, budget, &pixels, error)
+                                     : stb_decode(format, copy ? copy : bytes, n, plan->channels, budget, &pixels, &width, &height, error);
   free(copy);
   if (code) return code;
   if (width != plan->width || height != plan->height) {
@@ -92,7 +94,7 @@ cam_code photo_probe(const uint8_t *bytes, size_t n, const cam_limits *limits, c
   cam_code code = photo_identify(bytes, n, &photo->format, error);
   if (!code) code = probes[photo->format](bytes, n, limits, &photo->plan, error);
   if (code) return code;
-  if (photo->format == CAM_JPEG) photo->orientation = exif_orientation(bytes, n);
+  if (photo->plan.orientation) photo->orientation = photo->plan.orientation;
   photo->width = lies_on_its_side(photo) ? photo->plan.height : photo->plan.width;
   photo->height = lies_on_its_side(photo) ? photo->plan.width : photo->plan.height;
   return CAM_OK;
@@ -103,7 +105,7 @@ cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, 
   cam_image *image = &photo->image;
   int least_across = lies_on_its_side(photo) ? least_height : least_width, least_down = lies_on_its_side(photo) ? least_width : least_height;
   cam_code code = photo->format == CAM_JPEG ? jpeg_decode(bytes, n, plan->width, plan->height, least_across, least_down, plan->budget, image, error)
-                                            : decode_stb(bytes, n, photo->format, plan, image, error);
+                                            : decode_whole(bytes, n, photo->format, plan, image, error);
   if (code || photo->orientation == 1) return code;
   size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;
   if (both > limits->decode_bytes)

@@ -14,9 +14,9 @@ typedef struct cam_photo {
   photo_plan plan;   /* from photo_probe to photo_decode */
 } cam_photo;
 
-/* Reads what can be known without any memory: all of *photo but the image. JPEG, PNG (1 to 16 bit, grey, palette, alpha, interlaced), BMP.
- * Else: CAM_E_FORMAT (names GIF, WebP, HEIC, AVIF, SVG, TIFF, PDF ... when it is one), CAM_E_PHOTO (broken, cut, no scan data), CAM_E_PIXELS
- * (size against the limit), CAM_E_BUDGET (scans against the limit). */
+/* Reads what can be known without any memory: all of *photo but the image. JPEG, PNG (1 to 16 bit, grey, palette, alpha, interlaced), WebP
+ * (lossy, lossless, alpha; not animated), BMP. Else: CAM_E_FORMAT (names GIF, HEIC, AVIF, SVG, TIFF, PDF ... when it is one), CAM_E_PHOTO (broken,
+ * cut, no scan data), CAM_E_PIXELS (size against the limit), CAM_E_BUDGET (scans against the limit). */
 cam_code photo_probe(const uint8_t *bytes, size_t n, const cam_limits *limits, cam_photo *photo, cam_error *error);
 
 /* Decodes a probed photo. The image may be 1/2, 1/4 or 1/8 of the photo (sides rounded up) where that costs less and has at least

@@ -30,6 +30,12 @@ static int tiff_orientation(const uint8_t *tiff, size_t n) {
   return 0;
 }
 
+int exif_of_tiff(const uint8_t *tiff, size_t n) {
+  const size_t name = n >= 6 && !memcmp(tiff, "Exif\0", 6) ? 6 : 0;
+  int orientation = tiff_orientation(tiff + name, n - name);
+  return orientation ? orientation : 1;
+}
+
 int exif_orientation(const uint8_t *jpeg, size_t n) {
   if (n < 4 || jpeg[0] != 0xff || jpeg[1] != SOI) return 1;
   size_t at = 2;

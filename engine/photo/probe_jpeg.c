@@ -4,6 +4,7 @@
  * Accepted although untidy: bytes after the end (thumbnails, second pictures of MPO and Live Photo files, padding), fill bytes and junk before
  * the frame header, a baseline JPEG whose end-of-image marker alone is missing, CMYK with or without Adobe's marker, a progressive JPEG that
  * ends properly but lacks later scans (it is the whole photo, less sharp). Whether the data between the markers is whole, jpeg.c finds. */
+#include "exif.h"
 #include "probe.h"
 #include <string.h>
 
@@ -97,5 +98,6 @@ cam_code probe_jpeg(const uint8_t *bytes, size_t n, const cam_limits *limits, ph
   jpeg state = {.limits = limits, .plan = plan, .error = error};
   plan->channels = 3;
   plan->budget = limits->decode_bytes;
+  plan->orientation = exif_orientation(bytes, n);
   return walk(&state, bytes, n);
 }

@@ -1,6 +1,10 @@
 /* probe_png.c - walks the chunks of a PNG without inflating it. W3C PNG (Third Edition) 5 and 11. Flow: formats -> [probe] -> decode_stb.
- * Thread: any. Allocates nothing. Accepted although untidy: bytes after IEND, a missing IEND, a palette shorter than its indices (black). */
+ * Thread: any. Allocates nothing. Accepted although untidy: bytes after IEND, a missing IEND, a palette shorter than its indices (black).
+ * A wrong checksum is refused where the chunk changes pixels, as libpng and the browsers do for critical ones (stb_image looks at none, and a
+ * damaged picture would pass for a whole one); where it says which way up the picture is, that is not believed. Fuzzers get past it by the macro of libFuzzer. */
+#include "exif.h"
 #include "probe.h"
+#include "render/deflate.h"
 #include <string.h>
 
 enum { SIGNATURE = 8, CHUNK = 12 /* length, name, CRC */, GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGB_ALPHA = 6 };
@@ -75,18 +79,35 @@ static cam_code read_end(png *p, size_t at, const uint8_t *content, size_t n) {
 
 static cam_code refuse_apple(png *p, size_t at, const uint8_t *content, size_t n) {
   (void)at, (void)content, (void)n;
-  return cam_fail(p->error, CAM_E_FORMAT, "PNG in Apple's own variant (CgBI); supported are JPEG, PNG and BMP");
+  return cam_fail(p->error, CAM_E_FORMAT, "PNG in Apple's own variant (CgBI); " PHOTO_SUPPORTED);
+}
+
+static cam_code read_exif(png *p, size_t at, const uint8_t *content, size_t n) {
+  (void)at;
+  if (!p->plan->orientation) p->plan->orientation = exif_of_tiff(content, n);
+  return CAM_OK;
 }
 
 static const struct { char name[5]; cam_code (*read)(png *p, size_t at, const uint8_t *content, size_t n); } chunks[] = {
   {"CgBI", refuse_apple}, {"IHDR", read_header}, {"PLTE", read_palette}, {"tRNS", read_transparency}, {"IDAT", read_data}, {"IEND", read_end},
+  {"eXIf", read_exif},
 };
+
+static bool is_intact(const uint8_t *name, size_t n) {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+  (void)name, (void)n;
+  return true;
+#else
+  return deflate_crc32(name, 4 + n) == be32(name + 4 + n);
+#endif
+}
 
 static cam_code read_chunk(png *p, size_t at, const uint8_t *name, size_t n) {
   for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
     if (memcmp(name, chunks[i].name, 4)) continue;
     if (i > 1 && !p->headed) return BROKEN("no IHDR at its start");
-    return chunks[i].read(p, at, name + 4, n);
+    if (is_intact(name, n)) return chunks[i].read(p, at, name + 4, n);
+    return chunks[i].read == read_exif ? CAM_OK : BROKEN("wrong checksum of %s", chunks[i].name);
   }
   if (!p->headed) return BROKEN("no IHDR at its start");
   if (!(name[0] & 0x20)) return BROKEN("unknown critical chunk %.4s", (const char *)name);

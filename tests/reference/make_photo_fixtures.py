@@ -3,7 +3,7 @@
 
 The pixels are Pillow's. Where Pillow does something else on purpose (16-bit grey is clipped by convert('RGB'), alpha of 16 bits) they follow
 the definition instead: 16 bits keep the upper 8, transparency is laid over white and rounded. The result is committed: the unit tests need neither
-Python nor this script. Needs python3-pil, python3-numpy and cjpeg and jpegtran (libjpeg-turbo-progs)."""
+Python nor this script. Needs python3-pil, python3-numpy, cjpeg and jpegtran (libjpeg-turbo-progs), cwebp (webp)."""
 import io
 import os
 import struct
@@ -25,7 +25,9 @@ def over_white(pixels):  # [h,w,4] -> [h,w,3]
 
 
 def pillow(data):
-    return over_white(np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGBA")))
+    image = Image.open(io.BytesIO(data))
+    image.load()  # or EXIF after the pixels is not seen
+    return over_white(np.asarray(ImageOps.exif_transpose(image).convert("RGBA")))
 
 
 def add(name, kind, data, pixels=None, tolerance=0, orientation=1):
@@ -213,6 +215,99 @@ samples = rng.integers(0, 1 << 32, (5, 7, 1))
 add("bmp 32, no alpha", "BMP", bmp(samples, 32))
 add("bmp 32, header 56, alpha", "BMP", bmp(samples, 32, 56, 3, (0xff0000, 0xff00, 0xff, 0xff000000)),
     over_white(np.stack([samples[..., 0] >> s & 255 for s in (16, 8, 0, 24)], -1)))
+
+# ---- More PNG: each way of being transparent, and EXIF ----
+rng = np.random.default_rng(4)
+for interlace in (0, 1):
+    lace = ", interlaced" if interlace else ""
+    for bits in (1, 2, 4, 8, 16):
+        add_png(f"grey {bits}, one level transparent{lace}", bits, 0, interlace, transparent="first")
+    for bits in (8, 16):
+        add_png(f"RGB {bits}, one colour transparent{lace}", bits, 2, interlace, transparent="first")
+    for bits in (1, 2, 4, 8):
+        add_png(f"palette {bits} with alpha{lace}", bits, 3, interlace, palette[:1 << bits], np.array([0, 100, 200, 255])[:1 << bits])
+
+
+def split(data, parts):  # its IDAT into several, the second one empty
+    at = data.index(b"IDAT")
+    size = struct.unpack(">I", data[at - 4:at])[0]
+    content, cuts = data[at + 4:at + 4 + size], [0, 1, 1] + [size * i // parts for i in range(1, parts + 1)]
+    return data[:at - 4] + b"".join(chunk(b"IDAT", content[a:b]) for a, b in zip(cuts, cuts[1:])) + data[at + 8 + size:]
+
+
+def tiff(order, orientation):
+    return exif(order, orientation)[6:]
+
+
+plain = png(rng.integers(0, 256, (5, 7, 3)), 8, 2)
+pixels = pillow(plain)
+add("png of many IDAT chunks", "PNG", split(plain, 9), pixels)
+for orientation in range(1, 9):
+    order = "IM"[orientation % 2] * 2
+    add(f"png orientation {orientation}", "PNG", png(rng.integers(0, 256, (5, 7, 3)), 8, 2, extra=chunk(b"eXIf", tiff(order, orientation))), orientation=orientation)
+add("png orientation after the pixels", "PNG", plain[:-12] + chunk(b"eXIf", tiff("MM", 6)) + plain[-12:], orientation=6)
+add("png orientation named", "PNG", plain[:33] + chunk(b"eXIf", exif("II", 3)) + plain[33:], pixels[::-1, ::-1], orientation=3)
+add("png orientation, wrong checksum", "PNG", plain[:33] + chunk(b"eXIf", tiff("II", 6))[:-1] + b"!" + plain[33:], pixels)
+add("png orientation 9", "PNG", plain[:33] + chunk(b"eXIf", tiff("II", 9)) + plain[33:], pixels)
+
+
+# ---- WebP ----
+def webp(image, **options):
+    out = io.BytesIO()
+    image.save(out, "WEBP", **{"quality": 80, "method": 6, **options})
+    return out.getvalue()
+
+
+def riff(*chunks):
+    body = b"WEBP" + b"".join(name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) & 1) for name, content in chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_chunks(data):
+    at, out = 12, []
+    while at + 8 <= len(data):
+        size = struct.unpack("<I", data[at + 4:at + 8])[0]
+        out.append((data[at:at + 4], data[at + 8:at + 8 + size]))
+        at += 8 + size + (size & 1)
+    return out
+
+
+def extended(width, height, flags, *chunks):
+    return riff((b"VP8X", struct.pack("<I", flags) + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]), *chunks)
+
+
+def cwebp(image, *options):
+    with tempfile.NamedTemporaryFile(suffix=".png") as file:
+        image.save(file, "PNG")
+        file.flush()
+        return subprocess.run(["cwebp", "-quiet", *options, file.name, "-o", "-"], capture_output=True, check=True).stdout
+
+
+ALPHA, EXIF, ICCP = 0x10, 0x08, 0x20
+sheer = small.convert("RGBA")
+sheer.putalpha(Image.fromarray((np.arange(21 * 13).reshape(13, 21) * 7 % 256).astype(np.uint8)))
+few = small.quantize(5).convert("RGB")
+add("webp lossy", "WEBP", webp(small))
+add("webp lossy, quality 5", "WEBP", webp(small, quality=5))
+add("webp lossy, simple filter", "WEBP", cwebp(small, "-nostrong", "-f", "60", "-q", "30"))
+add("webp lossy, no filter, 4 segments, 8 partitions", "WEBP", cwebp(small, "-f", "0", "-segments", "4", "-partition_limit", "0", "-q", "60"))
+add("webp lossy and alpha", "WEBP", webp(sheer))
+add("webp lossy and alpha, uncompressed", "WEBP", cwebp(sheer, "-alpha_method", "0", "-alpha_filter", "best"))
+add("webp lossy and alpha, two levels", "WEBP", cwebp(sheer, "-alpha_q", "0"))
+add("webp lossless", "WEBP", webp(small, lossless=True))
+add("webp lossless and alpha", "WEBP", webp(sheer, lossless=True, exact=True))
+add("webp lossless, palette", "WEBP", webp(few, lossless=True))
+add("webp lossless, 2 colours", "WEBP", webp(small.convert("1").convert("RGB"), lossless=True))
+add("webp lossless, noise", "WEBP", webp(Image.fromarray(rng.integers(0, 256, (9, 14, 3), dtype=np.uint8)), lossless=True))
+add("webp 1 x 1", "WEBP", webp(photo(1, 1)))
+add("webp lossless 1 x 1", "WEBP", webp(photo(1, 1), lossless=True))
+picture = webp_chunks(webp(photo(9, 5)))
+for orientation in range(1, 9):
+    order = "IM"[orientation % 2] * 2
+    head = exif if orientation > 4 else tiff
+    add(f"webp orientation {orientation}", "WEBP", extended(9, 5, EXIF, *picture, (b"EXIF", head(order, orientation))), orientation=orientation)
+add("webp of more chunks", "WEBP", extended(9, 5, ICCP | EXIF, (b"ICCP", b"odd"), (b"ZZZZ", b""), *picture, (b"EXIF", tiff("II", 6)), (b"XMP ", b"<x/>")), orientation=6)
+add("webp orientation without its flag", "WEBP", extended(9, 5, 0, *picture, (b"EXIF", tiff("II", 6))), pillow(riff(*picture)))
 
 # ---- A PNG of one pixel whose data inflates to 4 MB ----
 bomb = png(np.zeros((1, 1, 3), int), 8, 2, raw=b"\0" * (4 << 20))

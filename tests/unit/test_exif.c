@@ -88,6 +88,24 @@ START_TEST(a_loop_does_not_hide_the_tag) {
 }
 END_TEST
 
+START_TEST(reads_what_png_and_webp_hold) {
+  const tag right = {0x0112, 3, 1, _i};
+  for (int big = 0; big < 2; big++)
+    for (int name = 0; name < 7; name += 6) { /* with and without Exif\0\0 before it */
+      file f = jpeg(big, 8, &right, 1, 1, 0);
+      const uint8_t *from = memmem(f.bytes, f.n, "Exif\0", 6);
+      const size_t n = (size_t)(f.bytes + f.n - from) - 10;
+      for (size_t cut = 0; cut <= n - (size_t)(6 - name); cut++) {
+        uint8_t *exact = malloc(cut ? cut : 1);
+        memcpy(exact, from + 6 - name, cut);
+        int orientation = exif_of_tiff(exact, cut);
+        ck_assert(orientation == _i || (orientation == 1 && cut < n - (size_t)(6 - name)));
+        free(exact);
+      }
+    }
+}
+END_TEST
+
 START_TEST(only_before_the_scan_and_only_in_exif) {
   const tag right = {0x0112, 3, 1, 6};
   file f = jpeg(false, 8, &right, 1, 1, 0), wrong = f;
@@ -108,6 +126,7 @@ Suite *exif_suite(void) {
   tcase_add_loop_test(tcase, finds_each_value_in_both_byte_orders, 1, 9);
   tcase_add_test(tcase, damage_means_upright);
   tcase_add_test(tcase, a_loop_does_not_hide_the_tag);
+  tcase_add_loop_test(tcase, reads_what_png_and_webp_hold, 1, 9);
   tcase_add_test(tcase, only_before_the_scan_and_only_in_exif);
   suite_add_tcase(suite, tcase);
   return suite;
