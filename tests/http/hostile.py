@@ -19,10 +19,10 @@ def huge_png(width=64250, height=64250):
     return png_header(width, height) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
-def huge_jpeg(width=64250, height=64250):
+def huge_jpeg(width=64250, height=64250, progressive=False):
     """A true JPEG whose frame header claims other sides."""
-    file = bytearray(pictures.jpeg(pictures.smooth(32, 32)))
-    frame = file.find(b"\xff\xc0")
+    file = bytearray(pictures.jpeg(pictures.smooth(32, 32), progressive=progressive))
+    frame = file.find(b"\xff\xc2" if progressive else b"\xff\xc0")
     file[frame + 5:frame + 9] = struct.pack(">HH", height, width)
     return bytes(file)
 
@@ -31,11 +31,73 @@ def huge_bmp(width=64250, height=64250):
     return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 1000, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 2835, 2835, 0, 0) + bytes(900)
 
 
+def huge_webp(width=16383, height=16383):
+    """A lossy WebP whose frame header claims other sides."""
+    name, picture = pictures.webp_picture(pictures.smooth(32, 32))
+    return pictures.riff(pictures.riff_chunk(name, picture[:6] + struct.pack("<HH", width, height) + picture[10:]))
+
+
+def huge_lossless_webp(width=16384, height=16384):
+    return pictures.riff(pictures.riff_chunk(b"VP8L", b"\x2f" + struct.pack("<I", width - 1 | height - 1 << 14) + bytes(100)))
+
+
+def huge_canvas_webp(width=1 << 24, height=1 << 24):
+    return pictures.extended_webp(width, height, 0, pictures.riff_chunk(*pictures.webp_picture(pictures.smooth(32, 32))))
+
+
+class Bits:
+    """Numbers of some bits each, the least first (RFC 9649, 3.2)."""
+
+    def __init__(self):
+        self.value, self.count = 0, 0
+
+    def put(self, value, bits):
+        self.value |= value << self.count
+        self.count += bits
+
+    def bytes(self):
+        return self.value.to_bytes((self.count + 7) // 8, "little")
+
+
+def black_webp(width, height, block_bits=9):
+    """A black lossless WebP in which each block of 2^block_bits (2 to 9) pixels a side has a group of five Huffman codes of its own, of one symbol each.
+    That is 2.5 bytes a group in the file; a decoder sets aside tables for the largest codes that there may be, 20 KB, and fills 5 KB."""
+    groups = ((width - 1 >> block_bits) + 1) * ((height - 1 >> block_bits) + 1)
+    assert groups <= 65536
+    bits = Bits()
+    bits.put(0x2F, 8)
+    bits.put(width - 1, 14)
+    bits.put(height - 1, 14)
+    bits.put(0, 1 + 3 + 1)  # no alpha, version 0, no transform
+    bits.put(1 | 11 << 1, 5)  # a colour cache of 2^11, which makes the tables larger
+    bits.put(1 | block_bits - 2 << 1, 4)  # groups: a picture of one pixel a block says which
+    bits.put(0, 1)  # that has no colour cache; its green and red have 256 codes of 8 bits, the others one symbol
+    for green in (True, False):
+        bits.put(0 | 12 - 4 << 1, 5)
+        bits.put(1 << 33, 36)  # lengths of the code of lengths, in the order 17 18 0 1 2 3 4 5 16 6 7 8: eight is all there is
+        bits.put(1 | 3 << 1 | 256 - 2 << 4, 12) if green else bits.put(0, 1)  # of green's 280 symbols the first 256
+    bits.put(0b000100010001, 12)
+    turned = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))  # codes stand with their first bit first
+    bits.put(int.from_bytes(struct.pack(f"<{groups}H", *range(groups)).translate(turned), "little"), 16 * groups)
+    bits.put(int("0001" * 5 * groups, 2), 20 * groups)
+    return pictures.riff(pictures.riff_chunk(b"VP8L", bits.bytes()))
+
+
+def huffman_bomb():
+    """300 KB that ask for 1.3 GB, and write on 360 MB of them."""
+    return black_webp(1024, 1024, 2)
+
+
 def idat_bomb(mebibytes=1024):
     """1x1 by its header; its data inflates to `mebibytes` MiB (about 1 MiB a GiB on the wire)."""
     packer = zlib.compressobj(9)
     data = b"".join(packer.compress(bytes(1 << 20)) for _ in range(mebibytes)) + packer.flush()
     return png_header(1, 1) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def inflating_png(width, height, mebibytes):
+    """Its data inflates to more than the size in its header needs."""
+    return png_header(width, height) + idat_bomb(mebibytes)[33:]
 
 
 def many_idats(count=200000):
@@ -78,11 +140,20 @@ def half(file):
 # Magic bytes of formats that are not supported -> the word that the answer must say.
 OTHER_FORMATS = {
     "GIF": b"GIF89a" + bytes(40),
-    "WebP": b"RIFF" + struct.pack("<I", 100) + b"WEBPVP8 " + bytes(100),
+    "animated WebP": pictures.extended_webp(4, 4, 0x02, pictures.riff_chunk(b"ANIM", bytes(6)), pictures.riff_chunk(b"ANMF", bytes(40))),
     "HEIC": struct.pack(">I", 24) + b"ftypheic" + bytes(4) + b"mif1heic" + bytes(60),
+    "HEIF": struct.pack(">I", 24) + b"ftypmif1" + bytes(4) + b"mif1miaf" + bytes(60),
+    "MP4": struct.pack(">I", 24) + b"ftypisom" + bytes(4) + b"isommp42" + bytes(60),
+    "QuickTime": struct.pack(">I", 20) + b"ftypqt  " + bytes(4) + b"qt  " + bytes(60),
+    "WebM": b"\x1a\x45\xdf\xa3" + bytes(60),
+    "JPEG XL": b"\xff\x0a" + bytes(60), "JPEG 2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60),
+    "BigTIFF": b"MM\0+\0\x08\0\0" + bytes(60),
+    "PSD": b"8BPS\0\1" + bytes(60), "ICO": b"\0\0\1\0\1\0" + bytes(60), "ZIP": b"PK\3\4" + bytes(60),
+    "HTML": b"\xef\xbb\xbf\n <!DOCTYPE html><html></html>", "JSON": b'{"image": ""}', "text": b"Dear service, this is not a photo.\n",
+    "base64": b"iVBORw0KGgoAAAANSUhEUgAA",
     "AVIF": struct.pack(">I", 24) + b"ftypavif" + bytes(4) + b"mif1avif" + bytes(60),
     "TIFF": b"II*\0" + bytes(60),
-    "PDF": b"%PDF-1.7\n" + bytes(60),
+    "PDF": b"some junk\0\xff\n%PDF-1.7\n" + bytes(60),
     "SVG": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>',
 }
 # stb_image would read these if asked to; camserve must not.
@@ -103,7 +174,14 @@ OTHER_DECODERS = {
 def broken():
     """name -> file that begins like a supported format and is not one."""
     good = pictures.scene(120, 80)
-    png, jpeg, bmp = pictures.png(good), pictures.jpeg(good), pictures.save(good, "BMP")
+    png, jpeg, bmp, webp = pictures.png(good), pictures.jpeg(good), pictures.save(good, "BMP"), pictures.webp(good)
+    lossless, sheer = pictures.webp(good, lossless=True), pictures.webp(numpy.concatenate([good, good[..., :1]], 2))
+    alpha, name, picture = sheer.find(b"ALPH"), *pictures.webp_picture(good)
+
+    def wrong_checksum(kind):
+        at = png.find(kind)
+        end = at + 4 + struct.unpack(">I", png[at - 4:at])[0]
+        return png[:end] + bytes([png[end] ^ 1]) + png[end + 1:]
     random = numpy.random.default_rng(1).bytes(3000)
     palette = png_header(4, 4, 8, 3)
     return {
@@ -122,6 +200,17 @@ def broken():
         "jpeg segment length 0": jpeg[:2] + b"\xff\xe1\0\0" + jpeg[4:], "jpeg zero wide": huge_jpeg(0, 32),
         "jpeg arithmetic": jpeg.replace(b"\xff\xc0", b"\xff\xc9", 1), "jpeg lossless": jpeg.replace(b"\xff\xc0", b"\xff\xc3", 1),
         "jpeg 12 bit": jpeg.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c", 1),
+        **{f"png wrong checksum of {kind.decode()}": wrong_checksum(kind) for kind in (b"IHDR", b"IDAT", b"IEND")},
+        "webp cut": half(webp), "webp lossless cut": half(lossless), "webp alpha cut": half(sheer), "webp magic alone": b"RIFF\4\0\0\0WEBP",
+        "webp random": pictures.riff(pictures.riff_chunk(b"VP8 ", picture[:10] + random)),
+        "webp lossless random": pictures.riff(pictures.riff_chunk(b"VP8L", lossless[20:25] + random)),
+        "webp data missing": pictures.riff(pictures.riff_chunk(name, half(picture))),
+        "webp lossless data missing": pictures.riff(pictures.riff_chunk(b"VP8L", half(lossless[20:]))),
+        "webp no picture": pictures.extended_webp(120, 80, 0), "webp 0 wide": huge_webp(0, 80),
+        "webp other canvas": pictures.extended_webp(121, 80, 0, pictures.riff_chunk(name, picture)),
+        "webp chunk of 4 GiB": webp[:16] + b"\xff" * 4 + webp[20:], "webp first chunk unknown": webp[:12] + b"VP9 " + webp[16:],
+        "webp alpha of nothing": sheer[:alpha + 8] + bytes(len(sheer) - alpha - 8),
+        "webp VP8X of 2 bytes": pictures.riff(pictures.riff_chunk(b"VP8X", b"ab"), pictures.riff_chunk(name, picture)),
         "bmp offset outside": bmp[:10] + struct.pack("<I", 0xFFFFFFF0) + bmp[14:],
         "bmp 0 wide": bmp[:18] + bytes(4) + bmp[22:], "bmp header 7": bmp[:14] + struct.pack("<I", 7) + bmp[18:],
         "bmp RLE": bmp[:30] + struct.pack("<I", 1) + bmp[34:], "bmp least int": bmp[:22] + struct.pack("<i", -2**31) + bmp[26:],

@@ -6,7 +6,7 @@ import pictures
 def mixed_requests():
     """(photo, parameters) without end: two thirds bad."""
     goods = [pictures.png(pictures.scene(200, 150)), pictures.jpeg(pictures.scene(320, 240)),
-             pictures.jpeg(pictures.scene(100, 300), progressive=True), pictures.save(pictures.scene(64, 64), "BMP")]
+             pictures.jpeg(pictures.scene(100, 300), progressive=True), pictures.save(pictures.scene(64, 64), "BMP"), pictures.webp(pictures.scene(200, 150))]
     bads = [b"no photo", hostile.half(goods[0]), hostile.huge_jpeg(), hostile.no_scan_jpeg(), b"GIF89a" + bytes(30), hostile.huge_png(), b"",
             hostile.idat_bomb(1)]
     i = 0

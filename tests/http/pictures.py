@@ -38,6 +38,10 @@ def jpeg(image, **options):
     return save(image, "JPEG", **{"quality": 95, **options})
 
 
+def webp(image, **options):
+    return save(image, "WEBP", **{"quality": 90, "method": 0, **options})
+
+
 # ---- EXIF ----
 # What the camera stored, for a picture that is upright after applying the orientation (CIPA DC-008).
 STORED = {1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
@@ -64,6 +68,16 @@ def oriented(upright, orientation, order="<"):
     return with_segment(jpeg(stored, quality=100, subsampling=0), 0xE1, exif(orientation, order))
 
 
+def oriented_png(upright, orientation, order="<"):
+    file = png(numpy.ascontiguousarray(STORED[orientation](upright)))
+    return file[:33] + chunk(b"eXIf", exif(orientation, order)[6:]) + file[33:]
+
+
+def oriented_webp(upright, orientation, order="<"):
+    stored = numpy.ascontiguousarray(STORED[orientation](upright))
+    return extended_webp(stored.shape[1], stored.shape[0], 0x08, riff_chunk(*webp_picture(stored, lossless=True)), riff_chunk(b"EXIF", exif(orientation, order)[6:]))
+
+
 def without_segment(jpeg_file, marker):
     """The JPEG without its segments of that marker (before the scan)."""
     out, at = jpeg_file[:2], 2
@@ -80,6 +94,18 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def mended(png_file):
+    """The PNG with right checksums, as far as its chunks can be told apart."""
+    file, at = bytearray(png_file), 8
+    while at + 12 <= len(file):
+        size = struct.unpack(">I", file[at:at + 4])[0]
+        if size > len(file) - at - 12:
+            break
+        file[at + 8 + size:at + 12 + size] = struct.pack(">I", zlib.crc32(file[at + 4:at + 8 + size]))
+        at += 12 + size
+    return bytes(file)
+
+
 def raw_png(width, height, depth, colour, rows, before=b"", interlace=0):
     """A PNG of rows that are bytes already (filter 0 is added); before: chunks between IHDR and IDAT."""
     data = zlib.compress(b"".join(b"\0" + r for r in rows))
@@ -87,10 +113,10 @@ def raw_png(width, height, depth, colour, rows, before=b"", interlace=0):
     return b"\x89PNG\r\n\x1a\n" + header + before + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
-def png16(rgb):
-    """16 bits a sample whose high bytes are the picture's."""
-    deep = rgb.astype(">u2") * 257
-    return raw_png(rgb.shape[1], rgb.shape[0], 16, 2, [r.tobytes() for r in deep])
+def png16(samples):
+    """16 bits a sample whose high bytes are the picture's: [height,width] grey, or [height,width,channels]: 2 grey and alpha, 3 RGB, 4 RGB and alpha."""
+    deep, colour = (samples.astype(int) * 256 + 137).astype(">u2"), {1: 0, 2: 4, 3: 2, 4: 6}[samples.shape[2] if samples.ndim == 3 else 1]
+    return raw_png(samples.shape[1], samples.shape[0], 16, colour, [r.tobytes() for r in deep])
 
 
 def interlaced(rgb):
@@ -106,3 +132,24 @@ def packed_grey(levels, depth):
     height, width = levels.shape
     bits = numpy.unpackbits(levels.astype(numpy.uint8)[..., None], axis=2)[:, :, 8 - depth:].reshape(height, -1)
     return raw_png(width, height, depth, 0, [r.tobytes() for r in numpy.packbits(bits, axis=1)])
+
+
+# ---- WebP by hand (RFC 9649) ----
+def riff_chunk(name, content):
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) & 1)
+
+
+def riff(*chunks):
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def webp_picture(image, **options):
+    """Name and content of the one chunk of a simple WebP."""
+    file = webp(image, **options)
+    return file[12:16], file[20:20 + struct.unpack("<I", file[16:20])[0]]
+
+
+def extended_webp(width, height, flags, *chunks):
+    """flags: 0x02 animation, 0x08 EXIF, 0x10 alpha, 0x20 ICC profile."""
+    return riff(riff_chunk(b"VP8X", struct.pack("<I", flags) + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]), *chunks)

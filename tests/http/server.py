@@ -86,8 +86,15 @@ class Server:
         raise AssertionError("camserve never became ready:\n" + self.log())
 
     # ---- what /proc says ----
+    def _status_mib(self, name):
+        return int(re.search(name + r":\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
+
     def resident_mib(self):
-        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.process.pid}/status").read_text())[1]) / 1024
+        return self._status_mib("VmRSS")
+
+    def peak_mib(self):
+        """The most that was ever resident."""
+        return self._status_mib("VmHWM")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
