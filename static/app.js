@@ -146,7 +146,10 @@ async function pause(card, retryAfter, signal) {
 
 function problem(status, answer) {
   const [title, advice, again] = ADVICE[answer?.code] || [`The server answered ${status}`, 'Try again; if it stays so, tell whoever runs this server.', true];
-  if (answer?.code === 'unauthorized') $('#key-row').hidden = false;
+  if (answer?.code === 'unauthorized') {
+    $('#key-row').hidden = false;
+    curl();
+  }
   return { title, detail: sentence(answer?.detail), advice, again, request: answer?.request_id };
 }
 
@@ -228,8 +231,9 @@ function curl() {
   given.delete('include');
   address.search = given;
   const where = address.search ? `'${address}'` : String(address);
-  $('#curl-json').textContent = `curl -F image=@photo.jpg ${where}`;
-  $('#curl-png').textContent = `curl -F image=@photo.jpg -H 'Accept: image/png' -o cam.png ${where}`;
+  const key = $('#key-row').hidden ? '' : " -H 'Authorization: Bearer KEY'"; // never the key itself: commands are copied to all sorts of places
+  $('#curl-json').textContent = `curl -F image=@photo.jpg${key} ${where}`;
+  $('#curl-png').textContent = `curl -F image=@photo.jpg${key} -H 'Accept: image/png' -o cam.png ${where}`;
 }
 
 async function copy(button) {

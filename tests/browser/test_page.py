@@ -267,10 +267,13 @@ def test_a_lost_connection_is_said_and_can_be_tried_again(page, photos):
 
 def test_a_key_is_asked_for_where_one_is_wanted(page, photos):
     assert not page.one("#key").is_displayed()
+    assert "Bearer" not in page.text("#curl-json")
     page.js(FAKE_ANSWERS, [{"status": 401, "code": "unauthorized", "detail": "the key is missing"}])
     page.pick(photos["one.png"])
+    assert "-H 'Authorization: Bearer KEY'" in page.text("#curl-json")
     page.one("#key").send_keys("secret" + Keys.TAB)
     page.wait(lambda: len(page.all(".heat")) == 3)
+    assert "secret" not in page.text("#curl-json")
 
 
 def test_markup_in_names_stays_text(page, tmp_path, photos):
