@@ -37,7 +37,8 @@ static void answer_preflight(struct job *job) {
 static void check_route(struct job *job, const struct head *head) {
   char allow[32];
   const bool preflight = is_preflight(job, head);
-  job->route = route_find(preflight ? head->preflight : head->method, head->path, allow, &job->error);
+  const unsigned ports = head->admin ? PORT_ADMIN : job->app->config->admin_port < 0 ? PORT_MAIN | PORT_ALONE : PORT_MAIN;
+  job->route = route_find(preflight ? head->preflight : head->method, head->path, ports, allow, &job->error);
   if (job->error.code == CAM_E_METHOD) {
     job_answer_problem(job);
     job_add_header(job, "Allow", allow);
@@ -49,7 +50,7 @@ static void check_route(struct job *job, const struct head *head) {
 
 /* After the route, so that /healthz stays open, and before a byte of the body. The challenge: RFC 6750 section 3. */
 static void check_key(struct job *job, const struct head *head) {
-  if (!job->app->keys || !job->route->wants_key) return;
+  if (!job->app->keys || !job->route->wants_key || head->admin) return; /* who may ask at the admin port is who reaches it */
   const char *given = keys_given(head->authorization, head->api_key);
   if (given && keys_find(job->app->keys, given, job->key)) return;
   cam_fail(&job->error, CAM_E_UNAUTHORIZED, given ? "the key is wrong" : "the key is missing: Authorization: Bearer KEY, or X-Api-Key: KEY");

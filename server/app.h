@@ -17,6 +17,7 @@ typedef struct app_text { char *text; size_t n; } app_text;
 
 struct app {
   const config *config;
+  double started;              /* seconds since 1970 */
   _Atomic app_phase phase;
   _Atomic double stop_at;      /* seconds of CLOCK_MONOTONIC: when draining ends; INFINITY before it begins */
 

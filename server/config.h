@@ -11,6 +11,8 @@
 #define SETTINGS(NUMBER, TEXT, WORD) \
   TEXT(host, "127.0.0.1", "address to listen on; 0.0.0.0 for all") \
   NUMBER(port, 8080, 0, 65535, "TCP port; 0: any free one (printed at start)") \
+  TEXT(admin_host, "127.0.0.1", "address of the admin port") \
+  NUMBER(admin_port, -1, -1, 65535, "TCP port of /metrics, /healthz, /readyz and /version alone; 0: any free one; -1: none, the main port has them all") \
   TEXT(model, "models/efficientnet-lite0.safetensors", "model file") \
   NUMBER(teams, 0, 0, 64, "worker teams, each serving one request at a time; 0: processors / threads") \
   NUMBER(threads, 0, 0, 64, "threads in a team; 0: as many as processors, at most 4") \

@@ -1,8 +1,10 @@
-/* health_client.c - `camserve health`: one GET /readyz over a socket, plain or TLS as the service speaks, so that a container needs no curl. */
+/* health_client.c - `camserve health`: one GET /readyz over a socket, plain or TLS as the service speaks, so that a container needs no curl. At the admin port
+ * if that is known, which answers also when the main one has no connection left. */
 #include "service.h"
 #include "tls.h"
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,10 +34,11 @@ static void ask(int server, const char *text, size_t n, char *answer, size_t roo
 
 int health_check(const config *settings, cam_error *error) {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
-  const char *host = address_to_ask(settings->host);
+  const bool admin = settings->admin_port > 0;
+  const char *host = address_to_ask(admin ? settings->admin_host : settings->host);
   char port[16], text[512], answer[512];
   const char *why = NULL;
-  snprintf(port, sizeof port, "%d", (int)settings->port);
+  snprintf(port, sizeof port, "%d", (int)(admin ? settings->admin_port : settings->port));
   int failed = getaddrinfo(host, port, &hints, &found), status = 0, result = 1;
   if (failed) {
     cam_fail(error, CAM_E_IO, "host %.60s: %s", host, gai_strerror(failed));
@@ -47,7 +50,7 @@ int health_check(const config *settings, cam_error *error) {
   if (server < 0 || setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) || setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) ||
       connect(server, found->ai_addr, found->ai_addrlen))
     why = reason();
-  else (settings->tls_cert[0] ? tls_ask : ask)(server, text, (size_t)n, answer, sizeof answer, &why);
+  else (settings->tls_cert[0] && !admin ? tls_ask : ask)(server, text, (size_t)n, answer, sizeof answer, &why);
   if (why) cam_fail(error, CAM_E_IO, "%.60s port %s: %.70s", host, port, why);
   else if (sscanf(answer, "HTTP/1.%*d %d", &status) != 1) cam_fail(error, CAM_E_IO, "%.60s port %s: no HTTP answer within %d s", host, port, TIMEOUT_S);
   else if (status != 200) cam_fail(error, CAM_E_NOT_READY, "%.60s port %s: /readyz answers %d", host, port, status);

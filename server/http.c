@@ -26,10 +26,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READER_BYTES_A_SECOND = 32768 };
+enum { READER_BYTES_A_SECOND = 32768, ADMIN_CONNECTIONS = 64, ADMIN_IDLE_S = 150 /* longer than two scrapes */ };
 
 struct http {
   struct app *app;
+  bool admin, tls;
+  int64_t idle_s;          /* a connection on which nothing moves so long is closed */
+  struct metrics *metrics; /* the app's, or its own that nobody sees: who asks after the service is none of its traffic */
+  struct metrics unseen;
   struct MHD_Daemon *daemon;
   struct watch *watch;
   struct listener listener;
@@ -63,18 +67,18 @@ static bool add_header(void *closure, const char *name, const char *value) { ret
 static enum MHD_Result respond(struct http *http, struct MHD_Connection *connection, struct job *job) {
   if (!job->response.status) job_answer_problem(job);
   struct response *response = &job->response;
-  struct metrics *metrics = &http->app->metrics;
+  struct metrics *metrics = http->metrics;
   struct MHD_Response *out = MHD_create_response_from_buffer(response->n, response->body, response->owned ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-  if (!out) return MHD_NO;
+  if (!out) return job->end = REFUSED_NO_MEMORY, MHD_NO;
   response->owned = false; /* the library's now */
   bool added = headers_add(job, add_header, out);
-  /* Counted before it is sent, so that a caller who has the answer finds it counted. */
-  metrics_count_request(metrics, route_number(job->route), response->status);
   if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
   /* A reader may be slow, but not slower than this: what it does not read is kept in memory. */
   watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms + (double)response->n / READER_BYTES_A_SECOND);
+  watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
   log_request(job, NULL);
   enum MHD_Result result = added ? MHD_queue_response(connection, (unsigned)response->status, out) : MHD_NO;
+  if (result == MHD_NO) job->end = REFUSED_NO_MEMORY;
   MHD_destroy_response(out);
   return result;
 }
@@ -124,6 +128,7 @@ static void shorten_query(char *line) {
 static void *on_request_line(void *closure, const char *line, struct MHD_Connection *connection) {
   struct http *http = closure;
   shorten_query((char *)(uintptr_t)line);
+  metrics_count_received(http->metrics);
   struct job *job = job_new(http->app);
   if (!job) return NULL;
   job->began = clock_seconds();
@@ -138,7 +143,7 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
 
 /* The headers have come. */
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *path, const char *method, struct job *job) {
-  struct head head = {.method = method, .path = path};
+  struct head head = {.method = method, .path = path, .admin = http->admin};
   MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, &head);
   MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &head);
   admit(job, &head);
@@ -149,17 +154,12 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 
 /* A body that grows past the limit or past its time cannot be answered here: it is closed, and counted. */
 static enum MHD_Result take_body(struct http *http, struct job *job, const char *bytes, size_t n) {
-  struct metrics *metrics = &http->app->metrics;
-  atomic_fetch_add(&metrics->request_bytes, n);
+  atomic_fetch_add(&http->metrics->request_bytes, n);
   job->bytes_in += n;
-  if (clock_seconds() > job->deadline) {
-    metrics_count_refused(metrics, REFUSED_TOO_SLOW);
-    return MHD_NO;
-  }
+  if (clock_seconds() > job->deadline) return job->end = REFUSED_TOO_SLOW, MHD_NO;
   if (job->error.code) return MHD_YES; /* answered when the rest of the body has been read into nothing */
   if (job_add_body(job, bytes, n, &job->error) != CAM_E_TOO_LARGE) return MHD_YES;
-  metrics_count_refused(metrics, REFUSED_TOO_LARGE);
-  return MHD_NO;
+  return job->end = REFUSED_TOO_LARGE, MHD_NO;
 }
 
 static enum MHD_Result finish(struct http *http, struct MHD_Connection *connection, struct job *job) {
@@ -194,47 +194,95 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
 
 /* ---- beginnings and ends ---- */
 
+/* The status of an answer that the library gave by itself; 0: none. Meant for requests that have none of ours. */
+static int library_status(struct MHD_Connection *connection) {
+  const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+  return info ? (int)info->http_status : 0;
+}
+
+static metrics_end end_of(struct http *http, struct MHD_Connection *connection, const struct job *job, enum MHD_RequestTerminationCode how) {
+  if (!job) return REFUSED_NO_MEMORY;
+  if (job->end) return job->end;
+  if (job->response.status && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) return metrics_end_of(job->error.code, job->route && job->route->takes_body);
+  if (job->response.status) return ABANDONED_SENDING;
+  if (job->hung_up) return ABANDONED_QUEUED;
+  if (how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED || watch_expired(http->watch, watched_of(connection))) return REFUSED_TOO_SLOW;
+  if (how == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN) return REFUSED_NOT_READY;
+  const int status = library_status(connection);
+  return !status ? ABANDONED_RECEIVING : status == 413 || status == 431 ? REFUSED_TOO_LARGE : REFUSED_MALFORMED;
+}
+
+/* What the log says of a request without a whole answer; NULL: nothing more. */
+static const char *words_for(metrics_end end) {
+  static const char *const words[END_COUNT] = {
+    [REFUSED_TOO_LARGE] = "closed: too large", [REFUSED_TOO_SLOW] = "closed: too slow", [REFUSED_NO_MEMORY] = "closed: no memory",
+    [REFUSED_MALFORMED] = "closed: not HTTP", [REFUSED_NOT_READY] = "closed: the service stopped",
+    [ABANDONED_RECEIVING] = "client left while it was read", [ABANDONED_QUEUED] = "client left while it waited",
+    [ABANDONED_SENDING] = "cut off while it was sent",
+  };
+  return words[end];
+}
+
 /* The request is over, answered or not. An answer to a body that was not read: the socket is kept for a moment, by a second descriptor. */
 static void on_completed(void *closure, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode how) {
   struct http *http = closure;
   struct job *job = *state;
   *state = NULL;
+  const metrics_end end = end_of(http, connection, job, how);
+  const int status = !job ? 0 : job->response.status ? job->response.status : library_status(connection);
+  metrics_count_end(http->metrics, route_number(job ? job->route : NULL), status, end);
+  if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK || !job || job->answered_early) watch_mark(watched_of(connection), true);
   if (!job) return;
   if (job->answered_early && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
     int copy = fcntl(socket_of(connection), F_DUPFD_CLOEXEC, 0);
     if (copy >= 0) watch_linger(http->watch, copy);
   }
-  if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK || !job->response.status)
-    log_request(job, job->hung_up ? "client left" : job->response.status ? "cut off while it was sent" : "closed");
+  if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK || !job->response.status) log_request(job, words_for(end));
   job_free(job);
   /* The next request on this connection: the library ends idleness, this ends a request line that comes byte by byte. */
-  const config *settings = http->app->config;
-  watch_until(http->watch, watched_of(connection), clock_seconds() + (double)settings->idle_timeout_s + 1e-3 * (double)settings->request_deadline_ms);
+  watch_until(http->watch, watched_of(connection), clock_seconds() + (double)http->idle_s + 1e-3 * (double)http->app->config->request_deadline_ms);
+}
+
+/* What came was no request line, or half of one: the library has answered or closed by itself and told nobody. Counted all the same. */
+static void count_unread(struct http *http, const struct watched *watched) {
+  if (http->tls || !watch_has_moved(watched)) return; /* under TLS bytes come without a request, too */
+  metrics_count_received(http->metrics);
+  metrics_count_end(http->metrics, route_number(NULL), 0, watch_expired(http->watch, watched) ? REFUSED_TOO_SLOW : REFUSED_MALFORMED);
 }
 
 static void on_connection(void *closure, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what) {
   struct http *http = closure;
+  struct metrics *metrics = http->metrics;
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    atomic_fetch_add(&metrics->connections, 1);
     *context = watch_open(http->watch, socket_of(connection));
     watch_until(http->watch, *context, clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
   } else {
-    if (watch_close(http->watch, *context)) metrics_count_refused(&http->app->metrics, REFUSED_TOO_SLOW);
+    count_unread(http, *context);
+    watch_close(http->watch, *context);
     *context = NULL;
+    atomic_fetch_add(&metrics->connections_closed, 1);
   }
 }
 
-/* While draining, callers are let in no more: they hear so at once. MHD_quiesce_daemon would be the library's way, but under epoll it and the HTTP
+/* While draining, callers are let in no more (but at the admin port): they hear so at once. MHD_quiesce_daemon would be the library's way, but under epoll it and the HTTP
  * threads take the listening socket out of the same set without a lock; who comes second ends the process (0.9.75: "Failed to remove listen FD"). */
 static enum MHD_Result on_accept(void *closure, const struct sockaddr *address, socklen_t n) {
   const struct http *http = closure;
   (void)address, (void)n;
-  return atomic_load(&http->app->phase) == APP_DRAINING ? MHD_NO : MHD_YES;
+  if (http->admin || atomic_load(&http->app->phase) != APP_DRAINING) return MHD_YES;
+  atomic_fetch_add(&http->metrics->connections_refused, 1);
+  return MHD_NO;
 }
 
 static void on_log(void *closure, const char *format, va_list arguments) {
   char text[256];
-  (void)closure;
+  const struct http *http = closure;
   vsnprintf(text, sizeof text, format, arguments);
+  if (!strncmp(text, "Server reached connection limit", 31)) { /* one address has too many: a line each would fill the disk for it */
+    atomic_fetch_add(&http->metrics->connections_refused, 1);
+    return;
+  }
   if (!strncmp(text, "Application reported", 20) || !strncmp(text, "Connection rejected by app", 26)) return; /* that is us, who knows why */
   if (strstr(text, "handshake")) log_event("http", "a TLS handshake failed"); /* the library's words are "received handshake message out of context" */
   else log_event("http", "%s", text);
@@ -260,29 +308,37 @@ static size_t unescape(void *closure, struct MHD_Connection *connection, char *t
 
 /* ---- start and stop ---- */
 
-cam_code http_start(struct app *app, struct http **out, cam_error *error) {
+cam_code http_start(struct app *app, http_side side, struct http **out, cam_error *error) {
   const config *settings = app->config;
+  const bool admin = side == HTTP_ADMIN;
+  const int64_t n_threads = admin ? 1 : settings->http_threads, connections = admin ? ADMIN_CONNECTIONS : settings->connections;
+  const int64_t per_address = admin ? ADMIN_CONNECTIONS : settings->connections_per_ip;
   *out = NULL;
   struct http *http = calloc(1, sizeof *http);
   if (!http) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the HTTP server");
   http->app = app;
+  http->admin = admin;
+  http->tls = app->tls && !admin;
+  http->idle_s = admin && settings->idle_timeout_s < ADMIN_IDLE_S ? ADMIN_IDLE_S : settings->idle_timeout_s;
+  http->metrics = admin ? &http->unseen : &app->metrics;
   http->listener.socket = -1;
   http->watch = watch_start();
-  cam_code code = http->watch ? listener_open(settings->host, (int)settings->port, &http->listener, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
+  cam_code code = http->watch ? listener_open(admin ? settings->admin_host : settings->host, (int)(admin ? settings->admin_port : settings->port), &http->listener, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
   if (code) {
     http_stop(http);
     return code;
   }
-  bool pool = settings->http_threads > 1; /* one thread is no pool to the library */
-  struct MHD_OptionItem threads[] = {{pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)settings->http_threads, NULL}, {MHD_OPTION_END, 0, NULL}};
-  struct MHD_OptionItem tls[] = {{app->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)tls_certificate_callback},
+  bool pool = n_threads > 1; /* one thread is no pool to the library */
+  struct MHD_OptionItem threads[] = {{pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)n_threads, NULL}, {MHD_OPTION_END, 0, NULL}};
+  struct MHD_OptionItem tls[] = {{http->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0, (void *)(uintptr_t)tls_certificate_callback},
                                  {MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)tls_priorities}, {MHD_OPTION_END, 0, NULL}};
   http->daemon = MHD_start_daemon(
-    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0) | (app->tls ? MHD_USE_TLS : 0), 0, on_accept, http, handle, http,
-    MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, /* first: it hears of the others' errors */
+    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (http->listener.v6 ? MHD_USE_IPv6 : 0) | (http->tls ? MHD_USE_TLS : 0),
+    0, on_accept, http, handle, http,
+    MHD_OPTION_EXTERNAL_LOGGER, on_log, http, /* first: it hears of the others' errors */
     MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads, MHD_OPTION_ARRAY, tls,
-    MHD_OPTION_CONNECTION_LIMIT, (unsigned)settings->connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)settings->connections_per_ip,
-    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)settings->idle_timeout_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+    MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)per_address,
+    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
     MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
     MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
   if (!http->daemon) {

@@ -3,7 +3,6 @@
 #include "job.h"
 #include "app.h"
 #include "problem.h"
-#include "routes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,13 +88,6 @@ void job_add_header(struct job *job, const char *name, const char *value) {
 
 void job_answer_problem(struct job *job) {
   static char no_memory[] = "{\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"out_of_memory\"}";
-  static const struct { cam_code code; metrics_reason reason; } refusals[] = {
-    {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED},
-    {CAM_E_BUSY, REFUSED_QUEUE_FULL}, {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE}, {CAM_E_DEADLINE, REFUSED_DEADLINE}, {CAM_E_NOT_READY, REFUSED_NOT_READY},
-  };
-  bool refused = job->route && job->route->takes_body; /* a probe of /readyz is answered, not refused */
-  for (size_t i = 0; refused && i < sizeof refusals / sizeof *refusals; i++)
-    if (refusals[i].code == job->error.code) metrics_count_refused(&job->app->metrics, refusals[i].reason);
   size_t n = 0;
   char *text = problem_text(&job->error, job->id, &n);
   if (text) job_answer(job, problem_status(job->error.code), "application/problem+json", text, n, true);

@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "cam_engine.h"
 #include "keys.h"
+#include "metrics.h"
 #include "params.h"
 #include "reply.h"
 #include "trace.h"
@@ -55,7 +56,8 @@ struct job {
 
   cam_error error;              /* the first thing that was wrong; code CAM_OK: nothing was */
   bool answered_early;          /* before its body was read */
-  bool hung_up;                 /* the client left: there is nobody to answer */
+  bool hung_up;                 /* the client left while it waited: there is nobody to answer */
+  metrics_end end;              /* where that is known before the request is over: closed without an answer */
   struct response response;
 
   double queued;                /* seconds of CLOCK_MONOTONIC: the body was complete */

@@ -19,7 +19,7 @@ static const cli_command commands[] = {
    .examples = "  camserve --port 8080\n"
                "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
 
-  {.name = "health", .operands = "", .settings = " host port tls_cert ", .run = cli_health,
+  {.name = "health", .operands = "", .settings = " host port admin_host admin_port tls_cert ", .run = cli_health,
    .summary = "ask a running server whether it is ready; for containers",
    .more = "Asks /readyz of the server that the same settings describe. Exit code 0 if it is ready, else 1.\n",
    .examples = "  camserve health --port 8080\n"},

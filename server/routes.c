@@ -24,7 +24,7 @@ static void make_ready(struct job *job) {
 
 static void make_metrics(struct job *job) {
   struct app *app = job->app;
-  metrics_facts facts = {.queue_jobs = queue_length(app->queue), .version = cam_version, .commit = cam_commit};
+  metrics_facts facts = {.queue_jobs = queue_length(app->queue), .version = cam_version, .commit = cam_commit, .started = app->started};
   facts.routes = route_labels(&facts.n_routes);
   if (atomic_load(&app->phase) != APP_STARTING) {
     const cam_model_info *info = cam_model_get_info(app->model);
@@ -50,17 +50,17 @@ static void make_asset(struct job *job) {
 }
 
 static const struct route routes[] = {
-  /* method, path, answer, needs the model, takes a body, wants a key */
-  {"POST", "/cam", NULL, true, true, true},
-  {"GET", "/", make_asset, false, false, false},
-  {"GET", "/assets/...", make_asset, false, false, false},
-  {"GET", "/healthz", make_health, false, false, false},
-  {"GET", "/readyz", make_ready, false, false, false},
-  {"GET", "/metrics", make_metrics, false, false, true}, /* how much is called, and how much is refused, is not for strangers */
-  {"GET", "/v1/models", make_models, true, false, false},
-  {"GET", "/labels", make_labels, true, false, false},
-  {"GET", "/version", make_version, true, false, false},
-  {"GET", "/openapi.json", make_asset, false, false, false},
+  /* method, path, answer, needs the model, takes a body, wants a key, ports */
+  {"POST", "/cam", NULL, true, true, true, PORT_MAIN},
+  {"GET", "/", make_asset, false, false, false, PORT_MAIN},
+  {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN},
+  {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN},
+  {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN},
+  {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN}, /* how much is called, and how much is refused, is not for strangers */
+  {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN},
+  {"GET", "/labels", make_labels, true, false, false, PORT_MAIN},
+  {"GET", "/version", make_version, true, false, false, PORT_MAIN | PORT_ADMIN},
+  {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 _Static_assert((int)ROUTES < (int)METRICS_ROUTES, "room to count every route, and the other");
@@ -82,12 +82,12 @@ static bool path_matches(const char *pattern, const char *path) {
   return dots ? !strncmp(pattern, path, (size_t)(dots - pattern)) : !strcmp(pattern, path);
 }
 
-const struct route *route_find(const char *method, const char *path, char *allow, cam_error *error) {
+const struct route *route_find(const char *method, const char *path, unsigned ports, char *allow, cam_error *error) {
   const char *wanted = strcmp(method, "HEAD") ? method : "GET"; /* HEAD is answered like GET; the HTTP library leaves the body out */
   const struct route *found = NULL;
   *allow = 0;
   for (int i = 0; i < ROUTES; i++) {
-    if (!path_matches(routes[i].path, path)) continue;
+    if (!(routes[i].ports & ports) || !path_matches(routes[i].path, path)) continue;
     found = &routes[i];
     if (!strcmp(found->method, wanted)) return found;
   }

@@ -10,13 +10,16 @@ struct route {
   bool needs_model;          /* 503 until there is one */
   bool takes_body;
   bool wants_key;            /* where there are keys. Not: what a probe asks, and what the page shows before a key is typed in */
+  unsigned ports;            /* where: PORT_... */
 };
+/* PORT_ALONE: the main one where there is no admin port. What the service tells of itself is not for strangers, if there is another place for it. */
+enum { PORT_MAIN = 1, PORT_ALONE = 2, PORT_ADMIN = 4 };
 
 /* For the metrics: number of a route (NULL: the last, "other") and labels in that order. */
 int route_number(const struct route *route);
 const char *const *route_labels(int *n);
-/* The route of a path. NULL and CAM_E_NOT_FOUND: none; CAM_E_METHOD: it does not answer to this method, and allow (room for 32) is what Allow says. */
-const struct route *route_find(const char *method, const char *path, char *allow, cam_error *error);
+/* The route of a path at a listener of these ports. NULL and CAM_E_NOT_FOUND: none; CAM_E_METHOD: it does not answer to this method, and allow (room for 32) is what Allow says. */
+const struct route *route_find(const char *method, const char *path, unsigned ports, char *allow, cam_error *error);
 
 /* What is known of a request when its headers are complete. Strings are borrowed; NULL where there is none. */
 enum { HEAD_QUERY = 16 };
@@ -27,6 +30,7 @@ struct head {
   int content_lengths, transfer_encodings, traceparents; /* how often the header is there */
   struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
   int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */
+  bool admin;                                            /* it came to the admin port */
 };
 /* True if a body follows the headers. */
 bool head_has_body(const struct head *head);

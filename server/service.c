@@ -125,13 +125,20 @@ static cam_code make_ready(struct app *app, cam_model **model, struct workers **
   return workers_start(app, workers, error);
 }
 
-static void print_welcome(const struct app *app, const struct http *http) {
+static void print_welcome(const struct app *app, const struct http *http, const struct http *admin) {
   const cam_model_info *info = cam_model_get_info(app->model);
   const struct listener *at = http_listener(http);
   const char *scheme = app->tls ? "https" : "http";
   printf("camserve %s: %s (%s), %d x %d threads, on %s://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, scheme, at->address, at->port);
   printf("curl -F image=@photo.jpg '%s://%s:%d/cam'\n", scheme, at->any ? "localhost" : at->address, at->port);
+  if (admin) printf("for who runs it: http://%s:%d/metrics\n", http_listener(admin)->address, http_listener(admin)->port);
   fflush(stdout);
+}
+
+/* The main port, and the admin's if it is wanted. */
+static cam_code listen_all(struct app *app, struct http **http, struct http **admin, cam_error *error) {
+  cam_code code = http_start(app, HTTP_MAIN, http, error);
+  return code || app->config->admin_port < 0 ? code : http_start(app, HTTP_ADMIN, admin, error);
 }
 
 /* ---- end ---- */
@@ -170,6 +177,9 @@ static bool drain(struct app *app, struct workers *workers) {
 static bool app_open(struct app *app, const config *settings) {
   *app = (struct app){.config = settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER};
   atomic_store(&app->stop_at, INFINITY);
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  app->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -196,7 +206,7 @@ static void app_close(struct app *app) {
 
 int service_run(const config *settings, cam_error *error) {
   struct app app;
-  struct http *http = NULL;
+  struct http *http = NULL, *admin = NULL;
   cam_model *model = NULL;
   struct workers *workers = NULL;
   bool clean = false;
@@ -210,9 +220,10 @@ int service_run(const config *settings, cam_error *error) {
   log_use_json(settings->log[0] == 'j');
 
   if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
-  else if (!tls_open(settings->tls_cert, settings->tls_key, &app.tls, error) && !keys_open(settings->keys, &app.keys, error) && !cors_open(settings->cors, &app.cors, error) && !http_start(&app, &http, error) && !make_ready(&app, &model, &workers, error)) {
+  else if (!tls_open(settings->tls_cert, settings->tls_key, &app.tls, error) && !keys_open(settings->keys, &app.keys, error) &&
+           !cors_open(settings->cors, &app.cors, error) && !listen_all(&app, &http, &admin, error) && !make_ready(&app, &model, &workers, error)) {
     atomic_store(&app.phase, APP_READY); /* publishes model and texts to the HTTP threads */
-    print_welcome(&app, http);
+    print_welcome(&app, http, admin);
     wait_for_signal(&app, &signals);
     signal(SIGTERM, leave_at_once);
     signal(SIGINT, leave_at_once);
@@ -222,6 +233,7 @@ int service_run(const config *settings, cam_error *error) {
   }
 
   http_stop(http); /* no connection is suspended, or about to be: the workers are gone and the queue takes nothing */
+  http_stop(admin);
   cam_model_free(model);
   app_close(&app);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -2,9 +2,12 @@
 #include "watch.h"
 #include "job.h"
 #include <errno.h>
+#include <linux/tcp.h> /* netinet/tcp.h of glibc 2.36 has no tcpi_bytes_received */
 #include <math.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -17,6 +20,7 @@ struct watched {
   int socket;
   double until;
   bool expired;
+  uint64_t marked; /* bytes that had come at watch_mark, and one; the connection's thread alone touches it */
   struct watched *next, **link; /* link: the pointer that points here */
 };
 
@@ -25,7 +29,7 @@ struct watch {
   pthread_mutex_t mutex; /* guards all below but the thread's own */
   struct watched *first;
   int wake;              /* eventfd: something changed while the thread slept */
-  bool asleep, stop;
+  bool asleep, armed, stop; /* armed: it sleeps for a tick at most */
   int n_lingering;
   struct { int socket; double until; } lingering[LINGERERS];
 };
@@ -65,7 +69,7 @@ static void *run(void *argument) {
   pthread_mutex_lock(&watch->mutex);
   while (!watch->stop) {
     double now = clock_seconds();
-    bool armed = sweep(watch, now);
+    watch->armed = sweep(watch, now);
     for (int i = watch->n_lingering; i-- > 0;) {
       if (drain(watch->lingering[i].socket, watch->lingering[i].until, now)) continue;
       close(watch->lingering[i].socket);
@@ -74,9 +78,10 @@ static void *run(void *argument) {
     int n = watch->n_lingering;
     polls[0] = (struct pollfd){watch->wake, POLLIN, 0};
     for (int i = 0; i < n; i++) polls[1 + i] = (struct pollfd){watch->lingering[i].socket, POLLIN, 0};
+    const int most_ms = watch->armed ? TICK_MS : -1;
     watch->asleep = true;
     pthread_mutex_unlock(&watch->mutex);
-    poll(polls, (nfds_t)(1 + n), armed ? TICK_MS : -1);
+    poll(polls, (nfds_t)(1 + n), most_ms);
     pthread_mutex_lock(&watch->mutex);
     eventfd_t count;
     if (polls[0].revents && eventfd_read(watch->wake, &count)) {} /* only empties it */
@@ -116,6 +121,7 @@ struct watched *watch_open(struct watch *watch, int socket) {
   if (!one) return NULL;
   one->socket = socket;
   one->until = INFINITY;
+  one->marked = 1;
   pthread_mutex_lock(&watch->mutex);
   one->next = watch->first;
   one->link = &watch->first;
@@ -129,19 +135,39 @@ void watch_until(struct watch *watch, struct watched *one, double when) {
   if (!one) return;
   pthread_mutex_lock(&watch->mutex);
   one->until = when;
-  if (isfinite(when)) wake(watch);
+  if (isfinite(when) && !watch->armed) wake(watch); /* else it looks within a tick */
   pthread_mutex_unlock(&watch->mutex);
 }
 
-bool watch_close(struct watch *watch, struct watched *one) {
+bool watch_expired(struct watch *watch, const struct watched *one) {
   if (!one) return false;
+  pthread_mutex_lock(&watch->mutex);
+  bool expired = one->expired;
+  pthread_mutex_unlock(&watch->mutex);
+  return expired;
+}
+
+/* Bytes that came on a TCP connection so far, read or not (tcp(7), RFC 4898 tcpEStatsAppHCThruOctetsReceived); 0 where the kernel does not tell. */
+static uint64_t bytes_received(int socket) {
+  struct tcp_info info = {0};
+  socklen_t n = sizeof info;
+  return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &n) ? 0 : info.tcpi_bytes_received;
+}
+
+/* The end of the client's stream counts as one byte: a single one is no sign of anything. */
+bool watch_has_moved(const struct watched *one) { return one && bytes_received(one->socket) > one->marked; }
+
+void watch_mark(struct watched *one, bool last) {
+  if (one) one->marked = last ? UINT64_MAX : bytes_received(one->socket) + 1;
+}
+
+void watch_close(struct watch *watch, struct watched *one) {
+  if (!one) return;
   pthread_mutex_lock(&watch->mutex);
   *one->link = one->next;
   if (one->next) one->next->link = one->link;
   pthread_mutex_unlock(&watch->mutex);
-  bool expired = one->expired;
   free(one);
-  return expired;
 }
 
 void watch_linger(struct watch *watch, int socket) {

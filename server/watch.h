@@ -18,8 +18,12 @@ void watch_stop(struct watch *watch); /* after the last watch_close; closes what
 struct watched *watch_open(struct watch *watch, int socket);
 /* At `when` (seconds of CLOCK_MONOTONIC; INFINITY: never) the socket is shut down, which its owner sees as the client's end. */
 void watch_until(struct watch *watch, struct watched *connection, double when);
-/* Forgets the connection; true if its time had run out. NULL is allowed. */
-bool watch_close(struct watch *watch, struct watched *connection);
+/* Has its time run out, and was it shut down for that? NULL: no. */
+bool watch_expired(struct watch *watch, const struct watched *connection);
+/* Whether the client has sent anything since watch_mark, or since the start; as far as the kernel tells. NULL: no. Its own thread's, both. */
+bool watch_has_moved(const struct watched *connection);
+void watch_mark(struct watched *connection, bool last); /* last: nothing that comes from here on counts */
+void watch_close(struct watch *watch, struct watched *connection); /* forgets the connection; NULL is allowed */
 
 /* Takes over a socket whose answer has been sent; it is closed when the client closes it, after 2 s, or at once if too many linger. */
 void watch_linger(struct watch *watch, int socket);

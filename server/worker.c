@@ -89,10 +89,8 @@ static void serve(struct job *job, cam_context *context) {
   struct app *app = job->app;
   double now = clock_seconds();
   job->timing.queue_ms = 1e3 * (now - job->queued);
-  if (client_left(job->socket)) {
-    job->hung_up = true;
-    metrics_count_refused(&app->metrics, REFUSED_CLIENT_LEFT);
-  } else if (now > atomic_load(&app->stop_at)) cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
+  if (client_left(job->socket)) job->hung_up = true;
+  else if (now > atomic_load(&app->stop_at)) cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
   else if (now > job->deadline) {
     cam_fail(&job->error, CAM_E_DEADLINE, "%.0f ms since the first header, %.0f of them in the queue; allowed are %lld", 1e3 * (now - job->began),
              job->timing.queue_ms, (long long)app->config->request_deadline_ms);

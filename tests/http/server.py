@@ -50,14 +50,18 @@ class Server:
             self.url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
             self.client = self.new_client()
             self._wait_until_ready()
+            found = re.search(r"for who runs it: http://127\.0\.0\.1:(\d+)", self.log())
+            self.admin_port = int(found[1]) if found else None
+            self.admin = self.new_client(self.admin_port) if found else None
         except BaseException:
             self.process.kill()
             self.process.wait()
             raise
 
-    def new_client(self):
+    def new_client(self, port=None):
         """An httpx client of one connection pool. Not for use by two threads at once."""
-        return httpx.Client(base_url=self.url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False,
+        url = f"http://127.0.0.1:{port}" if port else self.url
+        return httpx.Client(base_url=url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False,
                             verify=str(self.certificate) if self.certificate else False)
 
     def log(self):
@@ -117,6 +121,8 @@ class Server:
     def stop(self):
         """SIGTERM; fails unless the program drains, exits 0 and left a clean log."""
         self.client.close()
+        if self.admin:
+            self.admin.close()
         self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(PATIENCE)

@@ -13,7 +13,7 @@ static struct app app;
 static config settings;
 
 static void open_app(void) {
-  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1};
+  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1, .admin_port = -1};
   app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_none = PTHREAD_COND_INITIALIZER, .teams = 2};
   app.queue = queue_create(1);
   atomic_store(&app.phase, APP_READY);
@@ -48,6 +48,24 @@ START_TEST(routes) {
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_int_eq(at("GET", bad[i]), CAM_E_NOT_FOUND);
   ck_assert_int_eq(at("GET", "/cam"), CAM_E_METHOD);
   ck_assert_int_eq(at("HEAD", "/cam"), CAM_E_METHOD);
+}
+END_TEST
+
+/* With an admin port what the service tells of itself is there, and nothing else. */
+START_TEST(ports) {
+  static const struct { const char *path; bool main, admin; } where[] = {
+    {"/metrics", false, true}, {"/healthz", true, true}, {"/readyz", true, true}, {"/version", true, true}, {"/", true, false}, {"/labels", true, false},
+    {"/v1/models", true, false}, {"/openapi.json", true, false}, {"/assets/app.js", true, false},
+  };
+  settings.admin_port = 0;
+  for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
+    ck_assert_int_eq(at("GET", where[i].path), where[i].main ? CAM_OK : CAM_E_NOT_FOUND);
+    ck_assert_int_eq(admitted((struct head){.method = "GET", .path = where[i].path, .admin = true}, NULL), where[i].admin ? CAM_OK : CAM_E_NOT_FOUND);
+  }
+  struct head head = post();
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  head.admin = true;
+  ck_assert_int_eq(admitted(head, NULL), CAM_E_NOT_FOUND);
 }
 END_TEST
 
@@ -129,7 +147,7 @@ START_TEST(room_and_retry_after) {
   ck_assert_int_eq(job->response.status, 429);
   ck_assert_str_eq(job->response.headers[0].name, "Retry-After");
   ck_assert_str_eq(job->response.headers[0].value, "7");
-  ck_assert_uint_eq(atomic_load(&app.metrics.refused[REFUSED_QUEUE_FULL]), 1);
+  ck_assert_int_eq(metrics_end_of(job->error.code, true), REFUSED_QUEUE_FULL);
   app_note_service(&app, 1e6);
   ck_assert_int_eq(app_retry_after(&app), 60);
   ck_assert_ptr_eq(queue_take(app.queue), &waiting);
@@ -287,6 +305,7 @@ Suite *admit_suite(void) {
   TCase *tcase = tcase_create("admit");
   tcase_add_checked_fixture(tcase, open_app, close_app);
   tcase_add_test(tcase, routes);
+  tcase_add_test(tcase, ports);
   tcase_add_test(tcase, method_says_allow);
   tcase_add_test(tcase, framing);
   tcase_add_test(tcase, length);

@@ -7,7 +7,7 @@
 
 static char *text_of(struct metrics *metrics, const char *model) {
   static const char *const routes[] = {"/cam", "other"};
-  metrics_facts facts = {routes, 2, 5, "1.2", "abc", "portable", model, "00ff"};
+  metrics_facts facts = {routes, 2, 5, "1.2", "abc", "portable", model, "00ff", 1234.5};
   size_t n;
   char *text = metrics_text(metrics, &facts, &n);
   ck_assert_ptr_nonnull(text);
@@ -23,11 +23,12 @@ static bool has(const char *text, const char *line) {
 
 START_TEST(counts_what_happened) {
   struct metrics *metrics = calloc(1, sizeof *metrics);
-  metrics_count_request(metrics, 0, 200);
-  metrics_count_request(metrics, 0, 200);
-  metrics_count_request(metrics, 1, 404);
-  metrics_count_request(metrics, 1, 299); /* not in the table: counted all the same */
-  metrics_count_refused(metrics, REFUSED_TOO_SLOW);
+  for (int i = 0; i < 9; i++) metrics_count_received(metrics);
+  metrics_count_end(metrics, 0, 200, END_ANSWERED);
+  metrics_count_end(metrics, 0, 200, ABANDONED_SENDING);
+  metrics_count_end(metrics, 1, 404, END_ANSWERED);
+  metrics_count_end(metrics, 1, 299, END_ANSWERED); /* not in the table: counted all the same */
+  metrics_count_end(metrics, 0, 0, REFUSED_TOO_SLOW);
   atomic_fetch_add(&metrics->request_bytes, 5000000000);
   metrics_observe(metrics, CAM_STAGE_FORWARD, 5);      /* exactly a bound: le */
   metrics_observe(metrics, CAM_STAGE_FORWARD, 5.001);
@@ -35,8 +36,10 @@ START_TEST(counts_what_happened) {
   char *text = text_of(metrics, "m\"1\\\n");
   static const char *const lines[] = {
     "camserve_requests_total{route=\"/cam\",status=\"200\"} 2", "camserve_requests_total{route=\"other\",status=\"404\"} 1",
-    "camserve_requests_total{route=\"other\",status=\"500\"} 1", "camserve_refused_total{reason=\"too_slow\"} 1",
-    "camserve_refused_total{reason=\"queue_full\"} 0", "camserve_request_bytes_total 5000000000", "camserve_queue_jobs 5",
+    "camserve_requests_total{route=\"other\",status=\"500\"} 1", "camserve_requests_total{route=\"/cam\",status=\"0\"} 1",
+    "camserve_requests_received_total 9", "camserve_requests_answered_total 3", "camserve_requests_open 4",
+    "camserve_refused_total{reason=\"too_slow\"} 1", "camserve_abandoned_total{reason=\"sending\"} 1",
+    "camserve_refused_total{reason=\"queue_full\"} 0", "camserve_abandoned_total{reason=\"queued\"} 0", "camserve_request_bytes_total 5000000000", "camserve_queue_jobs 5",
     "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.0025\"} 0", "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.005\"} 1",
     "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.01\"} 2", "camserve_stage_seconds_bucket{stage=\"forward\",le=\"60\"} 2",
     "camserve_stage_seconds_bucket{stage=\"forward\",le=\"+Inf\"} 3", "camserve_stage_seconds_count{stage=\"forward\"} 3",
@@ -49,8 +52,26 @@ START_TEST(counts_what_happened) {
   ck_assert_ptr_nonnull(strstr(text, "\nprocess_resident_memory_bytes "));
   ck_assert(!has(text, "process_resident_memory_bytes 0"));
   ck_assert(!has(text, "process_open_fds 0"));
+  ck_assert(!has(text, "process_max_fds 0"));
+  ck_assert(has(text, "process_start_time_seconds 1234.500"));
   free(text);
   free(metrics);
+}
+END_TEST
+
+/* Which errors are refusals; none ends in nothing. */
+START_TEST(every_error_is_an_end) {
+  static const struct { cam_code code; metrics_end end; } refusals[] = {
+    {CAM_E_BUSY, REFUSED_QUEUE_FULL}, {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE}, {CAM_E_DEADLINE, REFUSED_DEADLINE}, {CAM_E_NOT_READY, REFUSED_NOT_READY},
+    {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED}, {CAM_E_NO_MEMORY, REFUSED_NO_MEMORY},
+  };
+  for (int code = 0; code < CAM_CODES; code++) {
+    metrics_end wanted = END_ANSWERED;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+      if ((int)refusals[i].code == code) wanted = refusals[i].end;
+    ck_assert_int_eq(metrics_end_of((cam_code)code, true), wanted);
+  }
+  ck_assert_int_eq(metrics_end_of(CAM_E_NOT_READY, false), END_ANSWERED); /* a probe of /readyz got what it asked */
 }
 END_TEST
 
@@ -68,6 +89,7 @@ Suite *metrics_suite(void) {
   Suite *suite = suite_create("metrics");
   TCase *tcase = tcase_create("metrics");
   tcase_add_test(tcase, counts_what_happened);
+  tcase_add_test(tcase, every_error_is_an_end);
   tcase_add_test(tcase, no_model_yet);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <math.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,12 +24,66 @@ START_TEST(deadline_shuts_down) {
   ck_assert_int_eq(read(a[1], &byte, 1), 0); /* waits for the end of file */
   ck_assert(clock_seconds() - begun >= 0.1 && clock_seconds() - begun < 2);
   watch_until(watch, endless, INFINITY);
-  ck_assert(watch_close(watch, short_one));
-  ck_assert(!watch_close(watch, endless));
-  ck_assert(!watch_close(watch, NULL));
+  ck_assert(watch_expired(watch, short_one));
+  ck_assert(!watch_expired(watch, endless));
+  ck_assert(!watch_expired(watch, NULL));
+  watch_close(watch, short_one);
+  watch_close(watch, endless);
+  watch_close(watch, NULL);
   ck_assert_int_eq(write(b[0], "x", 1), 1);
   watch_stop(watch);
   for (int i = 0; i < 2; i++) close(a[i]), close(b[i]);
+}
+END_TEST
+
+/* A TCP connection to ourselves. */
+static void tcp_pair(int sockets[2]) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t n = sizeof address;
+  int listening = socket(AF_INET, SOCK_STREAM, 0);
+  ck_assert(!bind(listening, (struct sockaddr *)&address, n) && !listen(listening, 1) && !getsockname(listening, (struct sockaddr *)&address, &n));
+  sockets[1] = socket(AF_INET, SOCK_STREAM, 0);
+  ck_assert(!connect(sockets[1], (struct sockaddr *)&address, n));
+  sockets[0] = accept(listening, NULL, NULL);
+  close(listening);
+}
+
+static void send_and_wait(int sockets[2], const char *bytes, ssize_t n) {
+  char there[16];
+  ck_assert_int_eq(send(sockets[1], bytes, (size_t)n, 0), n);
+  ck_assert_int_eq(recv(sockets[0], there, (size_t)n, MSG_WAITALL), n);
+}
+
+/* What came before the mark, the end of the stream, and what comes after the last mark do not count. */
+START_TEST(sees_what_came_after_the_mark) {
+  struct watch *watch = watch_start();
+  int tcp[2];
+  char byte;
+  tcp_pair(tcp);
+  struct watched *one = watch_open(watch, tcp[0]);
+  ck_assert(!watch_has_moved(NULL));
+  ck_assert(!watch_has_moved(one));
+  send_and_wait(tcp, "GET", 3);
+  ck_assert(watch_has_moved(one));
+  watch_mark(one, false);
+  ck_assert(!watch_has_moved(one));
+  send_and_wait(tcp, "xy", 2);
+  ck_assert(watch_has_moved(one));
+  watch_mark(one, false);
+  shutdown(tcp[1], SHUT_WR);
+  ck_assert_int_eq(recv(tcp[0], &byte, 1, 0), 0);
+  ck_assert(!watch_has_moved(one));
+  watch_close(watch, one);
+  close(tcp[0]), close(tcp[1]);
+  tcp_pair(tcp);
+  one = watch_open(watch, tcp[0]);
+  watch_mark(one, true);
+  send_and_wait(tcp, "more", 4);
+  ck_assert(!watch_has_moved(one));
+  watch_mark(NULL, false);
+  watch_close(watch, one);
+  close(tcp[0]), close(tcp[1]);
+  watch_stop(watch);
 }
 END_TEST
 
@@ -77,6 +132,7 @@ Suite *watch_suite(void) {
   TCase *tcase = tcase_create("watch");
   tcase_set_timeout(tcase, 30);
   tcase_add_test(tcase, deadline_shuts_down);
+  tcase_add_test(tcase, sees_what_came_after_the_mark);
   tcase_add_test(tcase, lingers_until_the_client_ends);
   tcase_add_test(tcase, lingering_is_bounded);
   suite_add_tcase(suite, tcase);
