@@ -19,6 +19,7 @@
   NUMBER(queue, 64, 1, 65536, "requests that may wait; beyond it 429") \
   TEXT(isa, "", "instruction set of the kernels: portable, x86-64-v3, x86-64-v4; empty: the best this CPU has") \
   WORD(log, "text", "text|json", "form of the log on standard error") \
+  WORD(seccomp, "auto", "auto|on|off", "filter of system calls once it serves; auto: where the kernel has it; on: else it does not start") \
   NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \
   NUMBER(max_body_bytes, 20971520, 1024, 1073741824, "bytes of one request body") \
   NUMBER(bodies_bytes, 1073741824, 1048576, 68719476736, "bytes of all request bodies that are in memory at once; beyond it 429") \

@@ -8,6 +8,7 @@
 #include "job.h"
 #include "log.h"
 #include "routes.h"
+#include "sandbox.h"
 #include "version.h"
 #include "worker.h"
 #include <malloc.h>
@@ -109,7 +110,18 @@ static void choose_teams(struct app *app, const config *settings) {
   if (app->teams < 1) app->teams = 1;
 }
 
-/* Model, texts, workers: everything between listening and being ready. */
+/* Gives up what serving does not take. Everything that listens, computes or is written to is there. */
+static cam_code confine(const config *settings, cam_error *error) {
+  cam_error why = {0};
+  if (!strcmp(settings->seccomp, "off")) return log_event("service", "system calls are not filtered: seccomp is off"), CAM_OK;
+  cam_code code = sandbox_enter(&why);
+  if (code && !strcmp(settings->seccomp, "on")) return cam_fail(error, code, "seccomp is on, but %s", why.detail);
+  if (code) log_event("service", "system calls are not filtered: %s", why.detail);
+  else log_event("service", "system calls are filtered: open files can be read, no other opened to write, no socket made, no program run");
+  return CAM_OK;
+}
+
+/* Model, texts, workers, sandbox: everything between listening and being ready. */
 static cam_code make_ready(struct app *app, cam_model **model, struct workers **workers, cam_error *error) {
   const config *settings = app->config;
   cam_error why = {0};
@@ -122,7 +134,11 @@ static cam_code make_ready(struct app *app, cam_model **model, struct workers **
   app->models = models_text(info);
   app->version = version_text(info);
   if (!app->labels.text || !app->models.text || !app->version.text) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the lists of labels and models");
-  return workers_start(app, workers, error);
+  code = workers_start(app, workers, error);
+  if (code || !(code = confine(settings, error))) return code;
+  queue_close(app->queue);
+  workers_stop(*workers);
+  return code;
 }
 
 static void print_welcome(const struct app *app, const struct http *http, const struct http *admin) {
@@ -217,7 +233,9 @@ int service_run(const config *settings, cam_error *error) {
   pthread_sigmask(SIG_BLOCK, &signals, &before); /* every thread that is made from here on inherits this */
   signal(SIGPIPE, SIG_IGN);
   settle_malloc();
+  sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
+  if (!geteuid()) log_event("service", "this runs as root, which nothing here needs: give it a user of its own");
 
   if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
   else if (!tls_open(settings->tls_cert, settings->tls_key, &app.tls, error) && !keys_open(settings->keys, &app.keys, error) &&

@@ -38,11 +38,11 @@ def run(*args, stdin=None, timeout=PATIENCE, **settings):
 
 
 class Server:
-    def __init__(self, before=None, **settings):
-        """before: runs in the new process before the program does."""
+    def __init__(self, before=None, wrapper=(), **settings):
+        """before: runs in the new process before the program does. wrapper: a command that ends in running the one it is given, as the same process."""
         settings = {"port": 0, "model": MODEL, "log": "json", **settings}
         self.log_file = tempfile.NamedTemporaryFile(prefix="camserve-", suffix=".log", delete=False)
-        self.process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT,
+        self.process = subprocess.Popen([*wrapper, BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT,
                                         env=environment(**settings), preexec_fn=before)
         try:
             self.port = self._wait_for_port()
