@@ -303,11 +303,11 @@ enum { CHAINS = ROWS * 2 /* as many accumulators as the tile of `product` */ };
 
 static float probe_arithmetic(int64_t n) {
   vec sum[CHAINS];
-  for (int i = 0; i < CHAINS; i++) sum[i] = splat((float)i);
-  const vec half = splat(0.5f), one = splat(1);
+  for (int i = 0; i < CHAINS; i++) sum[i] = splat((float)(n + i));
+  const vec tiny = splat(0x1p-30f); /* rounded away, which the compiler cannot know as it does not know n */
   for (int64_t k = 0; k < n * 24 / CHAINS; k++)
 #pragma GCC unroll 24
-    for (int i = 0; i < CHAINS; i++) sum[i] = sum[i] * half + one;
+    for (int i = 0; i < CHAINS; i++) sum[i] += sum[i] * tiny; /* the sum is overwritten: NEON has no other form */
   float all = 0;
   for (int i = 0; i < CHAINS; i++) all += sum[i][0];
   return all;
