@@ -9,6 +9,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined __SSE2__
+#include <emmintrin.h>
+#elif defined __ARM_NEON
+#include <arm_neon.h>
+#endif
 
 enum {
   PRECISION = 32 - 8 - 2, /* bits of a weight's fraction: 8 for the pixel, 2 for negative lobes and sums above 1 */
@@ -36,17 +41,19 @@ static inline v16u8 load8(const uint8_t *p) {
   return (v16u8)(v2u64){low, 0};
 }
 static inline v16u8 interleave_low(v16u8 a, v16u8 b) {
-  return __builtin_shuffle(a, b, (v16u8){0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23});
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 static inline v16u8 interleave_high(v16u8 a, v16u8 b) {
-  return __builtin_shuffle(a, b, (v16u8){8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31});
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 static inline v8i16 widen_low(v16u8 a) { return (v8i16)interleave_low(a, (v16u8){0}); }
 static inline v8i16 widen_high(v16u8 a) { return (v8i16)interleave_high(a, (v16u8){0}); }
 /* Each 32-bit lane: a[0] * b[0] + a[1] * b[1] of its two 16-bit halves. */
 static inline v4u32 multiply_pairs(v8i16 a, v8i16 b) {
 #if defined __SSE2__ && !defined RESIZE_PLAIN
-  return (v4u32)__builtin_ia32_pmaddwd128(a, b);
+  return (v4u32)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#elif defined __ARM_NEON && !defined RESIZE_PLAIN
+  return (v4u32)vpaddq_s32(vmull_s16(vget_low_s16((int16x8_t)a), vget_low_s16((int16x8_t)b)), vmull_high_s16((int16x8_t)a, (int16x8_t)b));
 #else
   v4i32 x = (v4i32)a, y = (v4i32)b;
   return (v4u32)(((v4i32)((v4u32)x << 16) >> 16) * ((v4i32)((v4u32)y << 16) >> 16) + (x >> 16) * (y >> 16));
@@ -64,12 +71,11 @@ static inline v4i32 finish(v4u32 hi, v4u32 lo) {
 /* Four lanes of 0 to 255 each -> bytes. */
 static inline v16u8 narrow(v4i32 a, v4i32 b, v4i32 c, v4i32 d) {
 #if defined __SSE2__ && !defined RESIZE_PLAIN
-  return (v16u8)__builtin_ia32_packuswb128(__builtin_ia32_packssdw128(a, b), __builtin_ia32_packssdw128(c, d));
+  return (v16u8)_mm_packus_epi16(_mm_packs_epi32((__m128i)a, (__m128i)b), _mm_packs_epi32((__m128i)c, (__m128i)d));
 #else
-  const v4i32 all[4] = {a, b, c, d};
-  v16u8 bytes;
-  for (int i = 0; i < 16; i++) bytes[i] = (uint8_t)all[i / 4][i % 4];
-  return bytes;
+  v8i16 ab = __builtin_shufflevector((v8i16)a, (v8i16)b, 0, 2, 4, 6, 8, 10, 12, 14);
+  v8i16 cd = __builtin_shufflevector((v8i16)c, (v8i16)d, 0, 2, 4, 6, 8, 10, 12, 14);
+  return __builtin_shufflevector((v16u8)ab, (v16u8)cd, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
 #endif
 }
 
@@ -96,8 +102,7 @@ static void taps_free(taps *t) {
   free(t->pairs);
 }
 
-/* Weights to the last bit of the double need each product rounded by itself: no fused multiply-add here, whatever the CPU. */
-__attribute__((optimize("fp-contract=off")))
+/* Weights to the last bit of the double need each product rounded by itself: the Makefile turns fused multiply-adds off in this file. */
 static bool taps_make(taps *t, int inputs, int outputs) {
   double scale = (double)inputs / outputs, filter_scale = scale < 1.0 ? 1.0 : scale, support = 2.0 * filter_scale, step = 1.0 / filter_scale;
   int room = (int)ceil(support) * 2 + 1;
