@@ -1,10 +1,11 @@
 # camserve - `make help` says it all. Everything built is under build/, everything fetched under models/ and downloads/.
 VERSION  := 0.1.0
 SANITIZE ?=
+ARCH     :=
 MAKEFLAGS += --no-builtin-rules -j$(shell nproc)
 Q        := $(if $(V),,@)
 PYTHON   ?= /usr/bin/python3
-B        := build$(if $(SANITIZE),/$(SANITIZE))
+B        := build$(ARCH:%=/%)$(SANITIZE:%=/%)
 MODEL    := models/efficientnet-lite0.safetensors
 FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
@@ -14,6 +15,17 @@ TEST_PACKAGES  := check libsubunit-dev curl openssl python3-pytest python3-httpx
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
+
+# ARCH=aarch64 builds for another machine, into build/aarch64: a cross-compiler, a root folder with that machine's packages (the lists above), and
+# qemu-user to run what comes out.
+ifdef ARCH
+SYSROOT := downloads/sysroot-$(ARCH)
+CC      := $(ARCH)-linux-gnu-gcc --sysroot=$(SYSROOT)
+EMULATE := qemu-$(ARCH) -L $(SYSROOT)
+export CK_TIMEOUT_MULTIPLIER := 10
+CROSS_PACKAGES := gcc-$(ARCH)-linux-gnu qemu-user
+HOST_PACKAGES  := $(filter-out gcc,$(BUILD_PACKAGES)) $(filter check lib%,$(TEST_PACKAGES))
+endif
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= $(if $(SANITIZE),-O1,-O2) -g
@@ -33,10 +45,10 @@ OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o)
 UNIT    := $(wildcard tests/unit/*.c)
 
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
-ISAS := portable $(if $(filter x86_64,$(shell uname -m)),x86-64-v3 x86-64-v4)
+ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-browser unit soak bench clean deps model weights
+.PHONY: help run build test test-arm test-browser unit soak alike bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -53,6 +65,10 @@ test: build $(FIXTURES)  ## install what is missing, build, run every test
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@tests/run
 
+test-arm: build $(FIXTURES)  ## on aarch64, cross-compiled and emulated (qemu-user): the unit tests, and the program beside this machine's
+	@docker/install-packages "the tests" $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory ARCH=aarch64 unit alike
+
 test-browser: build  ## the demo page in a real browser (installs Chromium); pictures in build/browser
 	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
 	@$(PYTHON) -m pytest -q tests/browser
@@ -66,13 +82,17 @@ bench: build $(FIXTURES) $(BENCH_VENV)/installed  ## camserve beside ncnn, ONNX 
 	@$(BENCH_VENV)/bin/python tests/bench/run
 
 unit: $B/unit
-	$B/unit
+	$(EMULATE) $B/unit
+
+alike: $B/camserve
+	@$(PYTHON) tests/alike $(EMULATE) $B/camserve
 
 clean:  ## remove what was built (models and downloads stay)
 	rm -rf build
 
 deps:
-	@docker/install-packages "the build" $(BUILD_PACKAGES)
+	@docker/install-packages "the build$(ARCH:%= for %)" $(or $(CROSS_PACKAGES),$(BUILD_PACKAGES))
+	@$(if $(ARCH),docker/install-sysroot $(SYSROOT) $(ARCH:aarch64=arm64) $(HOST_PACKAGES))
 
 # ---- the program ----
 $B/camserve: $B/server/main.o $(OBJECTS)

@@ -41,7 +41,7 @@ typedef struct cam_class { const char *wnid, *label; } cam_class; /* "n02124075"
 typedef struct cam_model_info {
   const char *name;            /* "efficientnet-lite0" */
   char sha256[65];             /* of the whole file */
-  const char *isa;             /* instruction set of the kernels in use: "portable", "x86-64-v3", "x86-64-v4" */
+  const char *isa;             /* instruction set of the kernels in use: "portable" (SSE2 or NEON), "x86-64-v3", "x86-64-v4" */
   int height, width;           /* pixels of the input under CAM_STRETCH */
   cam_resize resize;           /* its own policy */
   int classes;

@@ -17,7 +17,7 @@
   NUMBER(teams, 0, 0, 64, "worker teams, each serving one request at a time; 0: processors / threads") \
   NUMBER(threads, 0, 0, 64, "threads in a team; 0: as many as processors, at most 4") \
   NUMBER(queue, 64, 1, 65536, "requests that may wait; beyond it 429") \
-  TEXT(isa, "", "instruction set of the kernels: portable, x86-64-v3, x86-64-v4; empty: the best this CPU has") \
+  TEXT(isa, "", "instruction set of the kernels: portable (SSE2 or NEON), x86-64-v3, x86-64-v4; empty: the best this CPU has") \
   WORD(log, "text", "text|json", "form of the log on standard error") \
   WORD(seccomp, "auto", "auto|on|off", "filter of system calls once it serves; auto: where the kernel has it; on: else it does not start") \
   NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \

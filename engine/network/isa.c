@@ -1,6 +1,7 @@
 /* isa.c - which table of kernels this CPU can run. Flow: start -> [isa] -> network. Any thread. */
 #include "kernels.h"
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #if defined __x86_64__
@@ -22,13 +23,16 @@ static const struct { const kernels *table; bool (*had)(void); } choices[] = { /
 
 cam_code kernels_select(const char *isa, const kernels **out, cam_error *error) {
   bool known = false;
+  char names[80] = "";
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     bool named = isa && *isa;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "", choices[i].table->isa);
     if (named && strcmp(isa, choices[i].table->isa)) continue;
     known = true;
     if (!choices[i].had()) continue;
     *out = choices[i].table;
     return CAM_OK;
   }
-  return cam_fail(error, CAM_E_PARAMETER, known ? "isa: this CPU does not have %.40s" : "isa: \"%.40s\" is unknown (portable, x86-64-v3, x86-64-v4)", isa);
+  return known ? cam_fail(error, CAM_E_PARAMETER, "isa: this CPU does not have %.40s", isa)
+               : cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown; this build has %s", isa, names);
 }
