@@ -2,6 +2,7 @@
  * The checks are a list; the first that fails ends it. Flow: http -> [admit] -> routes or body -> queue. */
 #include "accept.h"
 #include "app.h"
+#include "generation.h"
 #include "routes.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,9 +61,8 @@ static void check_key(struct job *job, const struct head *head) {
 
 static void check_phase(struct job *job, const struct head *head) {
   (void)head;
-  app_phase phase = atomic_load(&job->app->phase);
-  if (phase == APP_STARTING && job->route->needs_model) cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
-  if (phase == APP_DRAINING && job->route->takes_body) cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
+  if (!job->generation && job->route->needs_model) cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
+  if (atomic_load(&job->app->phase) == APP_DRAINING && job->route->takes_body) cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
 }
 
 static void check_length(struct job *job, const struct head *head) {
@@ -88,7 +88,7 @@ static void check_room(struct job *job, const struct head *head) {
 static void check_query(struct job *job, const struct head *head) {
   if (!job->route->takes_body) return;
   for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
-    params_set(&job->params, job->app->model, head->query[i].name, head->query[i].value, &job->error);
+    params_set(&job->params, job->generation->model, head->query[i].name, head->query[i].value, &job->error);
   if (!job->error.code && head->n_query > HEAD_QUERY) cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; there are %d", head->n_query, PARAM_COUNT);
 }
 
@@ -102,6 +102,7 @@ static void check_accept(struct job *job, const struct head *head) {
 void admit(struct job *job, const struct head *head) {
   static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
+  job->generation = generation_join(job->app);
   job->allow_origin = cors_allow(job->app->cors, head->origin);
   if (head->traceparents == 1) trace_parse(head->traceparent, &job->trace); /* two are as good as none */
   snprintf(job->method, sizeof job->method, "%s", head->method);

@@ -2,6 +2,7 @@
  * Flow: http -> [job] -> queue -> worker -> http.   Thread: the job's owner. */
 #include "job.h"
 #include "app.h"
+#include "generation.h"
 #include "problem.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,15 +27,21 @@ void job_drop_body(struct job *job) {
   job->n_body = job->capacity = 0;
 }
 
+void job_leave_generation(struct job *job) {
+  generation_leave(job->app, job->generation);
+  job->generation = NULL;
+}
+
 void job_free(struct job *job) {
   if (!job) return;
   struct app *app = job->app;
   job_drop_body(job);
+  job_leave_generation(job);
   free(job->content_type);
   if (job->response.owned) free(job->response.body);
   free(job);
   pthread_mutex_lock(&app->jobs_mutex);
-  if (!--app->open_jobs) pthread_cond_signal(&app->jobs_none);
+  if (!--app->open_jobs) pthread_cond_broadcast(&app->jobs_changed);
   pthread_mutex_unlock(&app->jobs_mutex);
 }
 

@@ -21,6 +21,7 @@
 #include <time.h>
 
 struct app;
+struct generation;
 struct route;
 
 enum { REQUEST_ID_MAX = 128, RESPONSE_HEADERS = 4 };
@@ -38,6 +39,7 @@ struct response {
 struct job {
   struct app *app;
   const struct route *route;    /* NULL: nothing is at this path */
+  struct generation *generation; /* joined when the headers had come; NULL: there was none yet, or the answer is made */
   char method[16], path[64];    /* cut where they are longer: no route is */
   char peer[48];                /* numeric address */
   char id[REQUEST_ID_MAX + 1];
@@ -78,6 +80,8 @@ void job_free(struct job *job); /* NULL is allowed */
 /* Takes n more bytes of the body. CAM_E_TOO_LARGE, CAM_E_BUSY (all bodies together have used up their memory) or CAM_E_NO_MEMORY: nothing of the body is kept. */
 cam_code job_add_body(struct job *job, const void *bytes, size_t n, cam_error *error);
 void job_drop_body(struct job *job); /* frees it before the job ends */
+/* What is left of the job needs no model. */
+void job_leave_generation(struct job *job);
 
 /* The answer: body is taken over if owned, else it must outlive the server. */
 void job_answer(struct job *job, int status, const char *type, char *body, size_t n, bool owned);

@@ -34,6 +34,10 @@ metrics_end metrics_end_of(cam_code code, bool takes_photos) {
   return ends[code] && (takes_photos || code != CAM_E_NOT_READY) ? ends[code] : END_ANSWERED;
 }
 
+void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool done) {
+  atomic_fetch_add_explicit(&metrics->reloads[what][done], 1, memory_order_relaxed);
+}
+
 void metrics_observe(struct metrics *metrics, int stage, double ms) {
   int i = 0;
   while (i < METRICS_BUCKETS && ms / 1e3 > bounds[i]) i++;
@@ -164,6 +168,10 @@ char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *
   one(out, "camserve_workers_busy", "gauge", "Workers that are on a request.", (unsigned long long)atomic_load(&metrics->workers_busy));
   one(out, "camserve_request_bytes_total", "counter", "Bytes of request bodies that came.", get(&metrics->request_bytes));
   one(out, "camserve_response_bytes_total", "counter", "Bytes of response bodies that were answered.", get(&metrics->response_bytes));
+  head(out, "camserve_reloads_total", "counter", "Files read again at a SIGHUP, by result.");
+  static const char *const files[RELOADS] = {[RELOAD_MODEL] = "model", [RELOAD_KEYS] = "keys", [RELOAD_CERTIFICATE] = "certificate"};
+  for (int i = 0; i < RELOADS * 2; i++)
+    fprintf(out, "camserve_reloads_total{file=\"%s\",result=\"%s\"} %llu\n", files[i / 2], i % 2 ? "done" : "failed", get(&metrics->reloads[i / 2][i % 2]));
   head(out, "camserve_build_info", "gauge", "What this binary is; always 1.");
   label(out, "camserve_build_info{", "version", facts->version);
   label(out, ",", "commit", facts->commit);

@@ -30,12 +30,15 @@ typedef enum metrics_end {
 enum { METRICS_QUEUE = CAM_STAGE_COUNT, METRICS_TOTAL, METRICS_STAGES };
 enum { METRICS_BUCKETS = 16, METRICS_STATUSES = 24, METRICS_ROUTES = 16 };
 
+typedef enum metrics_reload { RELOAD_MODEL, RELOAD_KEYS, RELOAD_CERTIFICATE, RELOADS } metrics_reload;
+
 struct metrics {
   atomic_ullong received, ended[END_COUNT];
   atomic_ullong requests[METRICS_ROUTES][METRICS_STATUSES];
   atomic_ullong connections, connections_closed, connections_refused;
   struct { atomic_ullong buckets[METRICS_BUCKETS + 1], nanoseconds; } stages[METRICS_STAGES];
   atomic_ullong request_bytes, response_bytes;
+  atomic_ullong reloads[RELOADS][2]; /* failed, done */
   atomic_int workers_busy;
 };
 
@@ -45,6 +48,8 @@ void metrics_count_received(struct metrics *metrics);
 void metrics_count_end(struct metrics *metrics, int route, int status, metrics_end end);
 /* How a request ends whose answer said this error (CAM_OK: none); takes_photos: its route does, so that a probe of /readyz is answered, not refused. */
 metrics_end metrics_end_of(cam_code code, bool takes_photos);
+/* After a SIGHUP: what was read again serves, or what was there before serves on. */
+void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool done);
 void metrics_observe(struct metrics *metrics, int stage, double ms);
 
 /* What a scrape shows that is not counted here. */

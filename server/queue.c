@@ -64,9 +64,9 @@ struct job *queue_take(struct queue *queue) {
   return job;
 }
 
-struct job *queue_take_now(struct queue *queue) {
+struct job *queue_take_now(struct queue *queue, const struct generation *generation) {
   pthread_mutex_lock(&queue->mutex);
-  struct job *job = unlink_first(queue);
+  struct job *job = queue->first && queue->first->generation == generation ? unlink_first(queue) : NULL;
   pthread_mutex_unlock(&queue->mutex);
   return job;
 }

@@ -3,6 +3,7 @@
 #define QUEUE_H
 #include "cam_error.h"
 
+struct generation;
 struct job;
 struct queue;
 
@@ -13,8 +14,8 @@ void queue_free(struct queue *queue);     /* must be empty; NULL is allowed */
 cam_code queue_put(struct queue *queue, struct job *job);
 /* Waits for a job; the caller owns it. NULL: the queue is closed and empty. */
 struct job *queue_take(struct queue *queue);
-/* As queue_take, but NULL at once where no job waits. */
-struct job *queue_take_now(struct queue *queue);
+/* As queue_take, but NULL at once where no job waits, or the first is of another generation. */
+struct job *queue_take_now(struct queue *queue, const struct generation *generation);
 /* Jobs that wait beyond those that other threads in queue_take are about to take. */
 int queue_surplus(struct queue *queue);
 int queue_length(struct queue *queue);

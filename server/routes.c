@@ -3,6 +3,7 @@
 #include "routes.h"
 #include "app.h"
 #include "assets.h"
+#include "generation.h"
 #include "version.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,8 @@ static void make_metrics(struct job *job) {
   struct app *app = job->app;
   metrics_facts facts = {.queue_jobs = queue_length(app->queue), .version = cam_version, .commit = cam_commit, .started = app->started};
   facts.routes = route_labels(&facts.n_routes);
-  if (atomic_load(&app->phase) != APP_STARTING) {
-    const cam_model_info *info = cam_model_get_info(app->model);
+  if (job->generation) {
+    const cam_model_info *info = cam_model_get_info(job->generation->model);
     facts.isa = info->isa;
     facts.model = info->name;
     facts.sha256 = info->sha256;
@@ -39,9 +40,9 @@ static void make_metrics(struct job *job) {
 }
 
 static void make_text(struct job *job, const app_text *text) { job_answer(job, 200, json_media, text->text, text->n, false); }
-static void make_models(struct job *job) { make_text(job, &job->app->models); }
-static void make_labels(struct job *job) { make_text(job, &job->app->labels); }
-static void make_version(struct job *job) { make_text(job, &job->app->version); }
+static void make_models(struct job *job) { make_text(job, &job->generation->models); }
+static void make_labels(struct job *job) { make_text(job, &job->generation->labels); }
+static void make_version(struct job *job) { make_text(job, &job->generation->version); }
 
 static void make_asset(struct job *job) {
   const struct asset *asset = asset_find(job->path);

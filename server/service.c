@@ -1,24 +1,23 @@
-/* service.c - the life of `camserve serve`: listen, load, test, be ready, drain, end.
- * Threads: this one (signals, start and end), HTTP threads, one watching connections, one per worker, the engine's inside each worker.
- * Memory: the model is loaded once and shared; each worker's arena is made here, before the first request. */
+/* service.c - the life of `camserve serve`: listen, load, test, be ready, load again when asked to, drain, end.
+ * Threads: this one (signals, start and end), HTTP threads, one watching connections, one loading models, one per worker, the engine's inside
+ * each context. */
 #include "service.h"
 #include "app.h"
-#include "cam_json.h"
+#include "generation.h"
 #include "http.h"
 #include "job.h"
+#include "loader.h"
 #include "log.h"
 #include "routes.h"
 #include "sandbox.h"
+#include "signals.h"
 #include "version.h"
 #include "worker.h"
 #include <malloc.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
 
 static const double LAST_ANSWERS_S = 0.5;
 
@@ -33,51 +32,6 @@ void app_note_service(struct app *app, double seconds) {
   atomic_store(&app->service_s, old > 0 ? old + (seconds - old) / 8 : seconds);
 }
 
-/* ---- the JSON bodies that never change ---- */
-
-static app_text print_and_free(json *tree) {
-  app_text text = {0};
-  text.text = json_print(tree, true, &text.n);
-  json_free(tree);
-  return text;
-}
-
-static app_text labels_text(const cam_model_info *info) {
-  json *tree = json_new_array();
-  for (int i = 0; i < info->classes; i++) {
-    json *item = json_add_object(tree, NULL);
-    json_add_int(item, "class_id", i);
-    json_add_text(item, "wnid", info->class_list[i].wnid);
-    json_add_text(item, "label", info->class_list[i].label);
-  }
-  return print_and_free(tree);
-}
-
-static app_text models_text(const cam_model_info *info) {
-  json *tree = json_new_object(), *model = json_add_object(json_add_array(tree, "models"), NULL);
-  json_add_text(model, "name", info->name);
-  json_add_text(model, "sha256", info->sha256);
-  json *input = json_add_object(model, "input");
-  json_add_int(input, "width", info->width);
-  json_add_int(input, "height", info->height);
-  json_add_text(input, "resize", cam_resize_name(info->resize));
-  json_add_int(model, "classes", info->classes);
-  json_add_int(model, "multiply_adds", (int64_t)info->multiply_adds);
-  return print_and_free(tree);
-}
-
-static app_text version_text(const cam_model_info *info) {
-  json *tree = json_new_object();
-  json_add_text(tree, "version", cam_version);
-  json_add_text(tree, "commit", cam_commit);
-  json_add_text(tree, "isa", info->isa);
-  json_add_text(tree, "openblas", cam_openblas_version());
-  json *model = json_add_object(tree, "model");
-  json_add_text(model, "name", info->name);
-  json_add_text(model, "sha256", info->sha256);
-  return print_and_free(tree);
-}
-
 /* ---- start ---- */
 
 /* A request takes and frees some 10 MB. glibc would give most of it back at once and fault it in again, page by page, for the next request: 7 of 29 ms of processor time.
@@ -88,19 +42,6 @@ static void settle_malloc(void) {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
   mallopt(M_ARENA_MAX, 2);
-}
-
-/* The first of the signals to come; until then, trims memory whenever anything was freed since the last time. */
-static int wait_for_signal(struct app *app, const sigset_t *signals) {
-  const struct timespec tick = {.tv_sec = TRIM_SECONDS};
-  unsigned long long trimmed_at = 0;
-  int number;
-  while ((number = sigtimedwait(signals, NULL, &tick)) < 0) {
-    const unsigned long long sent = atomic_load(&app->metrics.response_bytes) + atomic_load(&app->metrics.request_bytes);
-    if (sent != trimmed_at) malloc_trim(0);
-    trimmed_at = sent;
-  }
-  return number;
 }
 
 static void choose_teams(struct app *app, const config *settings) {
@@ -121,55 +62,48 @@ static cam_code confine(const config *settings, cam_error *error) {
   return CAM_OK;
 }
 
-/* Model, texts, workers, sandbox: everything between listening and being ready. */
-static cam_code make_ready(struct app *app, cam_model **model, struct workers **workers, cam_error *error) {
-  const config *settings = app->config;
-  cam_error why = {0};
-  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model, &why);
-  bool named = strstr(why.detail, settings->model);
-  if (code) return cam_fail(error, code, "%s%s%s", named ? "" : settings->model, named ? "" : ": ", why.detail);
-  const cam_model_info *info = cam_model_get_info(*model);
-  app->model = *model;
-  app->labels = labels_text(info);
-  app->models = models_text(info);
-  app->version = version_text(info);
-  if (!app->labels.text || !app->models.text || !app->version.text) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the lists of labels and models");
-  code = workers_start(app, workers, error);
-  if (code || !(code = confine(settings, error))) return code;
-  queue_close(app->queue);
-  workers_stop(*workers);
-  return code;
-}
+struct service {
+  struct app app;
+  struct http *http, *admin; /* admin: NULL if it is not wanted */
+  struct workers *workers;
+  struct loader *loader;
+};
 
-static void print_welcome(const struct app *app, const struct http *http, const struct http *admin) {
-  const cam_model_info *info = cam_model_get_info(app->model);
-  const struct listener *at = http_listener(http);
+static void print_welcome(const struct service *service) {
+  const struct app *app = &service->app;
+  const cam_model_info *info = cam_model_get_info(app->generation->model); /* this is the thread that changes it */
+  const struct listener *at = http_listener(service->http);
   const char *scheme = app->tls ? "https" : "http";
   printf("camserve %s: %s (%s), %d x %d threads, on %s://%s:%d/\n", cam_version, info->name, info->isa, app->teams, app->threads, scheme, at->address, at->port);
   printf("curl -F image=@photo.jpg '%s://%s:%d/cam'\n", scheme, at->any ? "localhost" : at->address, at->port);
-  if (admin) printf("for who runs it: http://%s:%d/metrics\n", http_listener(admin)->address, http_listener(admin)->port);
+  const struct listener *admin = service->admin ? http_listener(service->admin) : NULL;
+  if (admin) printf("for who runs it: http://%s:%d/metrics\n", admin->address, admin->port);
   fflush(stdout);
 }
 
+/* The first model is loaded and tested; on the loader's thread. */
+static cam_code make_ready(void *closure, cam_error *error) {
+  const struct service *service = closure;
+  cam_code code = confine(service->app.config, error);
+  if (!code) print_welcome(service);
+  return code;
+}
+
 /* The main port, and the admin's if it is wanted. */
-static cam_code listen_all(struct app *app, struct http **http, struct http **admin, cam_error *error) {
-  cam_code code = http_start(app, HTTP_MAIN, http, error);
-  return code || app->config->admin_port < 0 ? code : http_start(app, HTTP_ADMIN, admin, error);
+static cam_code listen_all(struct service *service, cam_error *error) {
+  struct app *app = &service->app;
+  cam_code code = http_start(app, HTTP_MAIN, &service->http, error);
+  return code || app->config->admin_port < 0 ? code : http_start(app, HTTP_ADMIN, &service->admin, error);
 }
 
 /* ---- end ---- */
-
-static void leave_at_once(int number) {
-  (void)number;
-  _exit(1);
-}
 
 /* Waits until no request is open, at most until `until`. How many are left. */
 static int wait_for_jobs(struct app *app, double until) {
   struct timespec when = {(time_t)until, (long)(1e9 * (until - floor(until)))};
   pthread_mutex_lock(&app->jobs_mutex);
   int timed_out = 0;
-  while (app->open_jobs && !timed_out) timed_out = pthread_cond_timedwait(&app->jobs_none, &app->jobs_mutex, &when);
+  while (app->open_jobs && !timed_out) timed_out = pthread_cond_timedwait(&app->jobs_changed, &app->jobs_mutex, &when);
   int left = app->open_jobs;
   pthread_mutex_unlock(&app->jobs_mutex);
   return left;
@@ -199,7 +133,7 @@ static bool app_open(struct app *app, const config *settings) {
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&app->jobs_none, &monotonic);
+  pthread_cond_init(&app->jobs_changed, &monotonic);
   pthread_condattr_destroy(&monotonic);
   choose_teams(app, settings);
   int unused;
@@ -213,47 +147,71 @@ static void app_close(struct app *app) {
   keys_free(app->keys);
   cors_free(app->cors);
   queue_free(app->queue);
-  free(app->labels.text);
-  free(app->models.text);
-  free(app->version.text);
-  pthread_cond_destroy(&app->jobs_none);
+  pthread_cond_destroy(&app->jobs_changed);
   pthread_mutex_destroy(&app->jobs_mutex);
 }
 
+/* Gives memory back whenever any was used since the last time. */
+static void trim(struct app *app, unsigned long long *trimmed_at) {
+  const unsigned long long moved = atomic_load(&app->metrics.response_bytes) + atomic_load(&app->metrics.request_bytes);
+  if (moved != *trimmed_at) malloc_trim(0);
+  *trimmed_at = moved;
+}
+
+/* Keys and certificate take a moment and are exchanged here; a model is loaded beside. */
+static void reload(struct service *service) {
+  struct app *app = &service->app;
+  if (app->keys) metrics_count_reload(&app->metrics, RELOAD_KEYS, keys_reload(app->keys));
+  if (app->tls) metrics_count_reload(&app->metrics, RELOAD_CERTIFICATE, tls_reload(app->tls));
+  loader_wish(service->loader);
+}
+
+/* Until a signal says to end. False: the first model could not be loaded. */
+static bool wait_for_end(struct service *service, cam_error *error) {
+  unsigned long long trimmed_at = 0;
+  for (unsigned events = 0; !(events & SIGNALS_END);) {
+    events = signals_wait(TRIM_SECONDS);
+    if (!events) trim(&service->app, &trimmed_at);
+    if (events & SIGNALS_RELOAD) reload(service);
+    if (loader_failure(service->loader, error)) return false;
+  }
+  return true;
+}
+
+static bool serve(struct service *service, cam_error *error) {
+  struct app *app = &service->app;
+  const config *settings = app->config;
+  if (tls_open(settings->tls_cert, settings->tls_key, &app->tls, error) || keys_open(settings->keys, &app->keys, error) ||
+      cors_open(settings->cors, &app->cors, error) || listen_all(service, error) || workers_start(app, &service->workers, error) ||
+      loader_start(app, make_ready, service, &service->loader, error)) return false;
+  if (!wait_for_end(service, error)) return false;
+  const bool clean = drain(app, service->workers);
+  service->workers = NULL;
+  if (!clean) cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", (long long)settings->drain_ms);
+  return clean;
+}
+
 int service_run(const config *settings, cam_error *error) {
-  struct app app;
-  struct http *http = NULL, *admin = NULL;
-  cam_model *model = NULL;
-  struct workers *workers = NULL;
-  bool clean = false;
-  sigset_t signals, before;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, &before); /* every thread that is made from here on inherits this */
-  signal(SIGPIPE, SIG_IGN);
+  struct service service = {0};
   settle_malloc();
   sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
   if (!geteuid()) log_event("service", "this runs as root, which nothing here needs: give it a user of its own");
 
-  if (!app_open(&app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
-  else if (!tls_open(settings->tls_cert, settings->tls_key, &app.tls, error) && !keys_open(settings->keys, &app.keys, error) &&
-           !cors_open(settings->cors, &app.cors, error) && !listen_all(&app, &http, &admin, error) && !make_ready(&app, &model, &workers, error)) {
-    atomic_store(&app.phase, APP_READY); /* publishes model and texts to the HTTP threads */
-    print_welcome(&app, http, admin);
-    wait_for_signal(&app, &signals);
-    signal(SIGTERM, leave_at_once);
-    signal(SIGINT, leave_at_once);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    clean = drain(&app, workers);
-    if (!clean) cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", (long long)settings->drain_ms);
-  }
+  bool clean = false;
+  if (!signals_open()) cam_fail(error, CAM_E_IO, "there is no descriptor left");
+  else if (!app_open(&service.app, settings)) cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
+  else clean = serve(&service, error);
 
-  http_stop(http); /* no connection is suspended, or about to be: the workers are gone and the queue takes nothing */
-  http_stop(admin);
-  cam_model_free(model);
-  app_close(&app);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (service.workers) queue_close(service.app.queue);
+  workers_stop(service.workers);
+  http_stop(service.http); /* no connection is suspended, or about to be: the workers are gone and the queue takes nothing */
+  http_stop(service.admin);
+  if (!loader_stop(service.loader)) {
+    if (!clean) log_event("service", "%s", error->detail);
+    log_event("service", "left while a model was being loaded");
+    _exit(clean ? 0 : 1); /* that may take seconds, and the system tidies up as well */
+  }
+  app_close(&service.app);
   return clean ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /* worker.c - a job's way through the engine. Flow: queue -> [worker] -> http.
  * The worker owns the job from queue_take to hand_back, and makes the whole answer: what is left for the HTTP thread is to send it. */
 #include "worker.h"
+#include "generation.h"
 #include "job.h"
 #include "problem.h"
 #include "reply.h"
@@ -10,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct worker { struct app *app; cam_context *context; pthread_t thread; };
-struct workers { int contexts, started; struct worker list[]; };
+struct worker { struct app *app; int number; pthread_t thread; };
+struct workers { int started; struct worker list[]; };
 
 /* A client that has closed its connection shows as the other side's end, whatever it sent before: over TLS that is its close_notify, which the library has not
  * read. (One that only shut down its sending side looks the same; it is rare. One that sent close_notify and waits is answered in vain.) */
@@ -23,7 +24,7 @@ static bool client_left(int socket) {
 /* The first label's overlay as the body itself. */
 static void answer_picture(struct job *job, cam_task *task) {
   const cam_prediction *first = &task->result.predictions[0];
-  const cam_model_info *info = cam_model_get_info(job->app->model);
+  const cam_model_info *info = cam_model_get_info(job->generation->model);
   char text[32];
   job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data, first->overlay.size, true);
   task->result.predictions[0].overlay = (cam_bytes){NULL, 0}; /* the answer owns it now */
@@ -36,7 +37,7 @@ static void answer_picture(struct job *job, cam_task *task) {
 
 static void answer_json(struct job *job, const cam_task *tasks) {
   size_t n = 0;
-  char *text = reply_text(cam_model_get_info(job->app->model), job->id, tasks, job->photos, job->photos > 1, &job->timing, true, &n);
+  char *text = reply_text(cam_model_get_info(job->generation->model), job->id, tasks, job->photos, job->photos > 1, &job->timing, true, &n);
   if (text) job_answer(job, 200, "application/json", text, n, true);
   else cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
 }
@@ -96,14 +97,15 @@ static void serve(struct job *job, cam_context *context) {
              job->timing.queue_ms, (long long)app->config->request_deadline_ms);
   } else {
     request_photos photos;
-    if (!request_read(job->content_type, job->body, job->n_body, app->model, &job->params, &photos, &job->error)) {
+    if (!request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params, &photos, &job->error)) {
       job->photos = photos.n;
       explain(job, context, &photos);
     }
     request_photos_free(&photos);
     app_note_service(app, clock_seconds() - now);
   }
-  job_drop_body(job); /* the answer may take long to send: the photo is not kept for that */
+  job_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
+  job_leave_generation(job);
   if (job->error.code) job_answer_problem(job);
 }
 
@@ -115,11 +117,12 @@ static void serve_and_return(struct job *job, cam_context *context) {
   job->hand_back(job); /* not ours any more */
 }
 
-/* A thread of the team, on its own until the queue is empty. */
-typedef struct spread { struct queue *queue; struct job *first; } spread;
+/* A thread of the team, on its own until the queue is empty, or the next job is of another generation than the context. */
+typedef struct spread { struct queue *queue; const struct generation *generation; struct job *first; } spread;
 static void serve_alone(void *closure, int index, cam_context *own) {
   spread *call = closure;
-  for (struct job *job = index ? queue_take_now(call->queue) : call->first; job; job = queue_take_now(call->queue)) serve_and_return(job, own);
+  struct job *job = index ? queue_take_now(call->queue, call->generation) : call->first;
+  for (; job; job = queue_take_now(call->queue, call->generation)) serve_and_return(job, own);
 }
 
 /* A request that comes alone is shared by the team's threads, which answers it soonest; while many wait, each thread serves its own, which answers most. */
@@ -127,37 +130,28 @@ static void *work(void *argument) {
   struct worker *worker = argument;
   struct queue *queue = worker->app->queue;
   for (struct job *job; (job = queue_take(queue));) {
-    if (queue_surplus(queue) + 1 >= cam_spread_least(worker->context)) cam_spread(worker->context, worker->app->threads, serve_alone, &(spread){queue, job});
-    else serve_and_return(job, worker->context);
+    struct generation *generation = job->generation;
+    cam_context *context = generation->contexts[worker->number];
+    generation_stay(worker->app, generation); /* the job may leave before its context is at rest */
+    if (queue_surplus(queue) + 1 >= cam_spread_least(context)) cam_spread(context, worker->app->threads, serve_alone, &(spread){queue, generation, job});
+    else serve_and_return(job, context);
+    generation_leave(worker->app, generation);
   }
   return NULL;
 }
 
 cam_code workers_start(struct app *app, struct workers **out, cam_error *error) {
   *out = NULL;
-  const config *settings = app->config;
-  cam_limits limits = {.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
-                       .max_scans = (int)settings->max_scans};
   struct workers *workers = calloc(1, sizeof *workers + (size_t)app->teams * sizeof *workers->list);
   if (!workers) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d workers", app->teams);
-  cam_code code = CAM_OK;
-  while (!code && workers->contexts < app->teams) {
-    struct worker *worker = &workers->list[workers->contexts];
-    worker->app = app;
-    code = cam_context_create(app->model, app->threads, &limits, &worker->context, error);
-    if (code) break;
-    workers->contexts++;
-    code = cam_self_test(worker->context, error);
-  }
-  for (; !code && workers->started < workers->contexts; workers->started++)
-    if (pthread_create(&workers->list[workers->started].thread, NULL, work, &workers->list[workers->started])) {
-      code = cam_fail(error, CAM_E_NO_MEMORY, "worker %d of %d cannot be started", workers->started + 1, app->teams);
-      break;
+  for (int i = 0; i < app->teams; i++) {
+    workers->list[i] = (struct worker){.app = app, .number = i};
+    if (pthread_create(&workers->list[i].thread, NULL, work, &workers->list[i])) {
+      queue_close(app->queue);
+      workers_stop(workers);
+      return cam_fail(error, CAM_E_NO_MEMORY, "worker %d of %d cannot be started", i + 1, app->teams);
     }
-  if (code) {
-    queue_close(app->queue);
-    workers_stop(workers);
-    return code;
+    workers->started++;
   }
   *out = workers;
   return CAM_OK;
@@ -166,6 +160,5 @@ cam_code workers_start(struct app *app, struct workers **out, cam_error *error) 
 void workers_stop(struct workers *workers) {
   if (!workers) return;
   for (int i = 0; i < workers->started; i++) pthread_join(workers->list[i].thread, NULL);
-  for (int i = 0; i < workers->contexts; i++) cam_context_free(workers->list[i].context);
   free(workers);
 }

@@ -1,13 +1,13 @@
-/* worker.h - the threads that answer photos: each has one context (a team of engine threads) and takes one job at a time from the queue.
+/* worker.h - the threads that answer photos: each takes one job at a time from the queue, and its context of the job's generation.
  * Implemented in server/worker.c. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "app.h"
 
 struct workers;
-/* Makes app->teams contexts of app->threads threads, runs the model's self-test in each, then starts a thread for each. On failure none is left. */
+/* Starts app->teams threads. On failure none is left and the queue is closed. */
 cam_code workers_start(struct app *app, struct workers **out, cam_error *error);
-/* Joins the threads once the queue is closed and empty, and frees the contexts. NULL is allowed. */
+/* Joins the threads once the queue is closed and empty. NULL is allowed. */
 void workers_stop(struct workers *workers);
 
 #endif

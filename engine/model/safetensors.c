@@ -137,8 +137,8 @@ cam_code safetensors_read(const char *path, safetensors **out, cam_error *error)
   *out = NULL;
   cam_code code = CAM_OK;
   safetensors *file = calloc(1, sizeof *file);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  struct stat status;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* which a file ignores, and a FIFO does not wait for its other end */
+  struct stat status, after;
   uint64_t header = 0;
   if (!file) {
     code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
@@ -168,6 +168,10 @@ cam_code safetensors_read(const char *path, safetensors **out, cam_error *error)
   uint8_t *start = file->memory + lead;
   memcpy(start, &header, LENGTH_BYTES);
   if ((code = read_fully(fd, start + LENGTH_BYTES, (size_t)size - LENGTH_BYTES, path, error))) goto out;
+  if (fstat(fd, &after) || after.st_size != size || after.st_mtim.tv_sec != status.st_mtim.tv_sec || after.st_mtim.tv_nsec != status.st_mtim.tv_nsec) {
+    code = cam_fail(error, CAM_E_MODEL, "%.80s: was written to while it was read", path); /* half of this, half of that: rename a whole file instead */
+    goto out;
+  }
   cam_sha256_hex(start, (size_t)size, file->sha256);
   file->data = start + LENGTH_BYTES + header;
   file->data_bytes = size - LENGTH_BYTES - (int64_t)header;

@@ -37,7 +37,8 @@ def in_flight(server, photo, count, **params):
     seen = 0
     while time.monotonic() < end and seen < count:
         time.sleep(0.005)
-        seen = len(responses) + metric(server.client, "camserve_queue_jobs") + metric(server.client, "camserve_workers_busy")
+        # in this order: against a job's way, so that none is counted twice
+        seen = len(responses) + metric(server.client, "camserve_workers_busy") + metric(server.client, "camserve_queue_jobs")
     return threads, responses
 
 

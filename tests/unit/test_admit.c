@@ -1,5 +1,6 @@
 /* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters, Accept, ids; and the memory of bodies. */
 #include "app.h"
+#include "generation.h"
 #include "job.h"
 #include "routes.h"
 #include <check.h>
@@ -10,16 +11,18 @@
 #include <unistd.h>
 
 static struct app app;
+static struct generation generation;
 static config settings;
 
 static void open_app(void) {
   settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1, .admin_port = -1};
-  app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_none = PTHREAD_COND_INITIALIZER, .teams = 2};
+  app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_changed = PTHREAD_COND_INITIALIZER, .teams = 2, .generation = &generation};
   app.queue = queue_create(1);
   atomic_store(&app.phase, APP_READY);
 }
 static void close_app(void) {
   ck_assert_int_eq(app.open_jobs, 0);
+  ck_assert_int_eq(generation.jobs, 0);
   ck_assert_uint_eq(atomic_load(&app.body_bytes), 0);
   queue_free(app.queue);
 }
@@ -124,9 +127,11 @@ END_TEST
 
 START_TEST(phase) {
   atomic_store(&app.phase, APP_STARTING);
+  app.generation = NULL;
   ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
   ck_assert_int_eq(at("GET", "/labels"), CAM_E_NOT_READY);
   ck_assert_int_eq(at("GET", "/healthz"), CAM_OK);
+  app.generation = &generation;
   atomic_store(&app.phase, APP_DRAINING);
   ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
   ck_assert_int_eq(at("GET", "/labels"), CAM_OK);

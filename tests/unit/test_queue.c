@@ -18,8 +18,8 @@ START_TEST(first_in_first_out_and_bounded) {
   queue_close(queue);
   ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
   ck_assert_ptr_eq(queue_take(queue), &jobs[1]);
-  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_now(queue), &jobs[i]);
-  ck_assert_ptr_null(queue_take_now(queue));
+  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_now(queue, NULL), &jobs[i]);
+  ck_assert_ptr_null(queue_take_now(queue, NULL));
   ck_assert_ptr_null(queue_take(queue));
   ck_assert_ptr_null(queue_take(queue));
   queue_free(queue);
@@ -63,12 +63,26 @@ START_TEST(many_threads) {
 }
 END_TEST
 
+static char some, others; /* addresses are all that is looked at */
+START_TEST(of_one_generation) {
+  struct queue *queue = queue_create(3);
+  struct job jobs[2] = {{.generation = (struct generation *)(void *)&some}, {.generation = (struct generation *)(void *)&others}};
+  for (int i = 0; i < 2; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
+  ck_assert_ptr_null(queue_take_now(queue, jobs[1].generation)); /* it is not its turn */
+  ck_assert_ptr_eq(queue_take_now(queue, jobs[0].generation), &jobs[0]);
+  ck_assert_ptr_null(queue_take_now(queue, jobs[0].generation));
+  ck_assert_ptr_eq(queue_take_now(queue, jobs[1].generation), &jobs[1]);
+  queue_free(queue);
+}
+END_TEST
+
 Suite *queue_suite(void);
 Suite *queue_suite(void) {
   Suite *suite = suite_create("queue");
   TCase *tcase = tcase_create("queue");
   tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, first_in_first_out_and_bounded);
+  tcase_add_test(tcase, of_one_generation);
   tcase_add_test(tcase, many_threads);
   suite_add_tcase(suite, tcase);
   return suite;
