@@ -59,6 +59,23 @@ def test_large_bodies_both_ways(secure):
     problem(cam(secure.client, bytes(20000000)), 415)
 
 
+@pytest.mark.concurrent
+def test_many_at_once(secure):
+    """New connections and kept ones, all with the answer that one alone gets."""
+    want, answers = same(cam(secure.client, PHOTO, top_k=1).json()), []
+
+    def ask():
+        for _ in range(2):
+            with secure.new_client() as client:
+                answers.extend(same(cam(client, PHOTO, top_k=1).json()) for _ in range(2))
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [want] * 16
+
+
 def test_browsers_are_told_to_stay(secure):
     assert secure.client.get("/").headers["strict-transport-security"] == "max-age=31536000"
 
