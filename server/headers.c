@@ -20,7 +20,7 @@ bool headers_add(const struct job *job, bool (*add)(void *closure, const char *n
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},   /* who opens the page gets no hold of its window */
     {"Cross-Origin-Resource-Policy", "same-origin"}, /* no <img> or <script> of another site takes an answer in; fetch() is up to CORS */
-    {"Strict-Transport-Security", app->tls ? "max-age=31536000" : NULL}, /* once reached by TLS, a browser asks this host by TLS only: RFC 6797 */
+    {"Strict-Transport-Security", job->tls ? "max-age=31536000" : NULL}, /* a browser then asks this host by TLS only; said over TLS alone: RFC 6797 section 7.2 */
     {"Access-Control-Allow-Origin", job->allow_origin},
     {"Access-Control-Expose-Headers", job->allow_origin ? CORS_ANSWER_HEADERS : NULL},
     {"Vary", cors_varies(app->cors) ? "Origin" : NULL},

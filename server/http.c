@@ -135,6 +135,7 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
   job->deadline = job->began + 1e-3 * (double)http->app->config->request_deadline_ms;
   job->connection = connection;
   job->socket = socket_of(connection);
+  job->tls = http->tls;
   job->hand_back = hand_back;
   peer_of(connection, job->peer, sizeof job->peer);
   watch_until(http->watch, watched_of(connection), job->deadline);

@@ -45,6 +45,7 @@ struct job {
   char id[REQUEST_ID_MAX + 1];
   char key[KEY_NAME_MAX + 1];   /* name of the key it was sent with; "": none was asked for, or it was not right */
   trace trace;                  /* the caller's */
+  bool tls;                     /* it came over TLS */
   const char *allow_origin;     /* what Access-Control-Allow-Origin says; NULL: it is left out */
   double began, deadline;       /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 

@@ -248,6 +248,13 @@ def test_health_speaks_tls_too(secure, pair):
     assert result.returncode == 1 and b"TLS" in result.stderr
 
 
+def test_the_admin_port_speaks_plain_http(start, pair):
+    server = start(tls_cert=pair[0], tls_key=pair[1], admin_port=0)
+    response = server.admin.get("/metrics")
+    assert response.status_code == 200 and "strict-transport-security" not in response.headers
+    assert run("health", port=1, admin_port=server.admin_port, tls_cert=pair[0]).stdout == b"ready\n"
+
+
 def test_files_that_are_wrong(tmp_path, pair):
     cert, key = pair
     other = make_certificate(tmp_path, "two")
