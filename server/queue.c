@@ -64,9 +64,15 @@ struct job *queue_take(struct queue *queue) {
   return job;
 }
 
-struct job *queue_take_now(struct queue *queue, const struct generation *generation) {
+struct job *queue_take_together(struct queue *queue, const struct generation *generation, int *busy) {
   pthread_mutex_lock(&queue->mutex);
+  --*busy;
+  queue->takers++;
+  while (!queue->first && *busy) pthread_cond_wait(&queue->changed, &queue->mutex);
+  queue->takers--;
   struct job *job = queue->first && queue->first->generation == generation ? unlink_first(queue) : NULL;
+  if (job) ++*busy;
+  else pthread_cond_broadcast(&queue->changed); /* the others need not wait any longer; and a job of another generation is for any worker */
   pthread_mutex_unlock(&queue->mutex);
   return job;
 }

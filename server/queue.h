@@ -14,8 +14,9 @@ void queue_free(struct queue *queue);     /* must be empty; NULL is allowed */
 cam_code queue_put(struct queue *queue, struct job *job);
 /* Waits for a job; the caller owns it. NULL: the queue is closed and empty. */
 struct job *queue_take(struct queue *queue);
-/* As queue_take, but NULL at once where no job waits, or the first is of another generation. */
-struct job *queue_take_now(struct queue *queue, const struct generation *generation);
+/* For threads that take together until there is nothing to do: the next job if it is of that generation, waiting for one while the queue is empty and any other of
+ * them works; else NULL. *busy, theirs alone, begins as their number and is not touched otherwise. */
+struct job *queue_take_together(struct queue *queue, const struct generation *generation, int *busy);
 /* Jobs that wait beyond those that other threads in queue_take are about to take. */
 int queue_surplus(struct queue *queue);
 int queue_length(struct queue *queue);

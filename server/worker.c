@@ -117,12 +117,12 @@ static void serve_and_return(struct job *job, cam_context *context) {
   job->hand_back(job); /* not ours any more */
 }
 
-/* A thread of the team, on its own until the queue is empty, or the next job is of another generation than the context. */
-typedef struct spread { struct queue *queue; const struct generation *generation; struct job *first; } spread;
+/* A thread of the team, on its own until there is no more to do for any of them, or the next job is of another generation than the context. */
+typedef struct spread { struct queue *queue; const struct generation *generation; struct job *first; int busy; } spread;
+static struct job *next_job(spread *call) { return queue_take_together(call->queue, call->generation, &call->busy); }
 static void serve_alone(void *closure, int index, cam_context *own) {
   spread *call = closure;
-  struct job *job = index ? queue_take_now(call->queue, call->generation) : call->first;
-  for (; job; job = queue_take_now(call->queue, call->generation)) serve_and_return(job, own);
+  for (struct job *job = index ? next_job(call) : call->first; job; job = next_job(call)) serve_and_return(job, own);
 }
 
 /* A request that comes alone is shared by the team's threads, which answers it soonest; while many wait, each thread serves its own, which answers most. */
@@ -133,7 +133,7 @@ static void *work(void *argument) {
     struct generation *generation = job->generation;
     cam_context *context = generation->contexts[worker->number];
     generation_stay(worker->app, generation); /* the job may leave before its context is at rest */
-    if (queue_surplus(queue) + 1 >= cam_spread_least(context)) cam_spread(context, worker->app->threads, serve_alone, &(spread){queue, generation, job});
+    if (queue_surplus(queue) + 1 >= cam_spread_least(context)) cam_spread(context, worker->app->threads, serve_alone, &(spread){queue, generation, job, worker->app->threads});
     else serve_and_return(job, context);
     generation_leave(worker->app, generation);
   }

@@ -18,8 +18,10 @@ START_TEST(first_in_first_out_and_bounded) {
   queue_close(queue);
   ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
   ck_assert_ptr_eq(queue_take(queue), &jobs[1]);
-  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_now(queue, NULL), &jobs[i]);
-  ck_assert_ptr_null(queue_take_now(queue, NULL));
+  int busy = 1; /* alone: there is nobody to wait for */
+  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_together(queue, NULL, &busy), &jobs[i]);
+  ck_assert_ptr_null(queue_take_together(queue, NULL, &busy));
+  ck_assert_int_eq(busy, 0);
   ck_assert_ptr_null(queue_take(queue));
   ck_assert_ptr_null(queue_take(queue));
   queue_free(queue);
@@ -67,12 +69,43 @@ static char some, others; /* addresses are all that is looked at */
 START_TEST(of_one_generation) {
   struct queue *queue = queue_create(3);
   struct job jobs[2] = {{.generation = (struct generation *)(void *)&some}, {.generation = (struct generation *)(void *)&others}};
+  int busy = 2; /* the other works; it is not waited for where the next job is not theirs */
   for (int i = 0; i < 2; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
-  ck_assert_ptr_null(queue_take_now(queue, jobs[1].generation)); /* it is not its turn */
-  ck_assert_ptr_eq(queue_take_now(queue, jobs[0].generation), &jobs[0]);
-  ck_assert_ptr_null(queue_take_now(queue, jobs[0].generation));
-  ck_assert_ptr_eq(queue_take_now(queue, jobs[1].generation), &jobs[1]);
+  ck_assert_ptr_null(queue_take_together(queue, jobs[1].generation, &busy)); /* it is not its turn */
+  busy = 2;
+  ck_assert_ptr_eq(queue_take_together(queue, jobs[0].generation, &busy), &jobs[0]);
+  ck_assert_ptr_null(queue_take_together(queue, jobs[0].generation, &busy));
+  busy = 2;
+  ck_assert_ptr_eq(queue_take_together(queue, jobs[1].generation, &busy), &jobs[1]);
   queue_free(queue);
+}
+END_TEST
+
+static int together;
+static void *take_together(void *argument) {
+  const struct job *jobs = argument;
+  for (struct job *job; (job = queue_take_together(shared, NULL, &together));) {
+    job->photos++;
+    atomic_fetch_add(&taken, 1);
+    if (job < jobs + EACH) /* each of the first half brings one of the second, while some wait and some work */
+      while (queue_put(shared, job + EACH)) sched_yield();
+  }
+  return NULL;
+}
+
+START_TEST(threads_that_take_together_leave_together) {
+  pthread_t threads[TAKERS];
+  struct job *jobs = calloc(2 * EACH, sizeof *jobs);
+  shared = queue_create(2 * EACH);
+  together = TAKERS;
+  for (int i = 0; i < EACH; i++) ck_assert_int_eq(queue_put(shared, &jobs[i]), CAM_OK);
+  for (int i = 0; i < TAKERS; i++) pthread_create(&threads[i], NULL, take_together, jobs);
+  for (int i = 0; i < TAKERS; i++) pthread_join(threads[i], NULL); /* the queue is not closed */
+  ck_assert_int_eq(atomic_load(&taken), 2 * EACH);
+  for (int i = 0; i < 2 * EACH; i++) ck_assert_int_eq(jobs[i].photos, 1);
+  ck_assert_int_eq(together, 0);
+  queue_free(shared);
+  free(jobs);
 }
 END_TEST
 
@@ -84,6 +117,7 @@ Suite *queue_suite(void) {
   tcase_add_test(tcase, first_in_first_out_and_bounded);
   tcase_add_test(tcase, of_one_generation);
   tcase_add_test(tcase, many_threads);
+  tcase_add_test(tcase, threads_that_take_together_leave_together);
   suite_add_tcase(suite, tcase);
   return suite;
 }
