@@ -1,4 +1,6 @@
 """HTTPS: the same answers, old versions refused, those who do not speak it, and that every deadline and every early answer holds as over plain HTTP."""
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -229,6 +231,49 @@ def test_drain(light_model, pair, scene_png):
     server.check(code)
     for wire in [idle, *wires]:
         wire.socket.close()
+
+
+# ---- a new certificate ----
+def serial(wire):
+    return wire.socket.getpeercert()["serialNumber"]
+
+
+@pytest.mark.concurrent
+def test_a_certificate_is_exchanged_under_open_connections(start, pair, tmp_path):
+    cert, key, both = tmp_path / "cert.pem", tmp_path / "cert.key", tmp_path / "both.pem"
+
+    def put(new):
+        shutil.copy(new[0], cert)
+        shutil.copy(new[1], key)
+
+    def hang_up(result):
+        before = metric(server.client, "camserve_reloads_total", file="certificate", result=result)
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + PATIENCE
+        while metric(server.client, "camserve_reloads_total", file="certificate", result=result) == before:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    other = make_certificate(tmp_path, "two", "-newkey", "rsa:2048")
+    both.write_bytes(pair[0].read_bytes() + other[0].read_bytes())
+    put(pair)
+    server = start(tls_cert=cert, tls_key=key)
+    server.certificate = both  # what clients trust
+    kept = TlsWire(server)
+    first = serial(kept)
+    put((other[0], pair[1]))  # the key does not fit yet: nothing is exchanged
+    hang_up("failed")
+    with TlsWire(server) as wire:
+        assert serial(wire) == first
+    assert "the certificate stays as it was" in server.log()
+    put(other)
+    hang_up("done")
+    hang_up("done")  # the same once more
+    with TlsWire(server) as wire:
+        assert serial(wire) != first and wire.send(request(body=PHOTO)).response()[0] == 200
+    assert kept.send(request(body=PHOTO)).response()[0] == 200
+    kept.socket.close()
+    assert server.log().count("certificate of localhost") == 2
 
 
 # ---- settings ----
