@@ -20,7 +20,7 @@ struct key_set {
 };
 
 struct keys {
-  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with: at most some 60 us for 1,000 keys */
+  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with: 0.1 ms for 1,000 keys, 2 us for 10 */
   struct key_set *set;
   char path[];
 };
