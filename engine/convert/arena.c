@@ -2,7 +2,10 @@
 #include "arena.h"
 #include <stdlib.h>
 
-enum { BLOCK = 1 << 16 };
+#ifndef ARENA_BLOCK /* sanitized builds say 0: each piece is an allocation of its own, and reading past it is seen */
+#define ARENA_BLOCK (1 << 16)
+#endif
+enum { BLOCK = ARENA_BLOCK };
 
 typedef struct block {
   struct block *next;
@@ -32,8 +35,8 @@ void *arena_alloc(arena *from, size_t bytes) {
   if (bytes > from->left) return NULL;
   size_t rounded = (bytes + 15) & ~(size_t)15;
   from->left -= rounded < from->left ? rounded : from->left;
-  if (rounded > BLOCK / 4) {
-    block *own = add_block(from, rounded);
+  if (bytes > BLOCK / 4) {
+    block *own = add_block(from, bytes);
     return own ? own->bytes : NULL;
   }
   if (!from->shared || from->used + rounded > BLOCK) {

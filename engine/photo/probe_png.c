@@ -1,7 +1,7 @@
 /* probe_png.c - walks the chunks of a PNG without inflating it. W3C PNG (Third Edition) 5 and 11. Flow: formats -> [probe] -> decode_stb.
  * Thread: any. Allocates nothing. Accepted although untidy: bytes after IEND, a missing IEND, a palette shorter than its indices (black).
  * A wrong checksum is refused where the chunk changes pixels, as libpng and the browsers do for critical ones (stb_image looks at none, and a
- * damaged picture would pass for a whole one); where it says which way up the picture is, that is not believed. Fuzzers get past it by the macro of libFuzzer. */
+ * damaged picture would pass for a whole one); where it says which way up the picture is, that is not believed. */
 #include "exif.h"
 #include "probe.h"
 #include "render/deflate.h"
@@ -93,14 +93,7 @@ static const struct { char name[5]; cam_code (*read)(png *p, size_t at, const ui
   {"eXIf", read_exif},
 };
 
-static bool is_intact(const uint8_t *name, size_t n) {
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-  (void)name, (void)n;
-  return true;
-#else
-  return deflate_crc32(name, 4 + n) == be32(name + 4 + n);
-#endif
-}
+static bool is_intact(const uint8_t *name, size_t n) { return deflate_crc32(name, 4 + n) == be32(name + 4 + n); }
 
 static cam_code read_chunk(png *p, size_t at, const uint8_t *name, size_t n) {
   for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {

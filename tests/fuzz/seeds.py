@@ -1,0 +1,281 @@
+#!/usr/bin/python3
+"""seeds.py FOLDER - writes what the fuzzers begin with: FOLDER/TARGET/NAME, good inputs of every kind and some that mean harm, small ones. They are made
+by what makes the inputs of the other tests, so nothing of them is kept."""
+import io
+import json
+import pathlib
+import struct
+import sys
+import zipfile
+
+import numpy
+from PIL import Image
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.dont_write_bytecode = True
+sys.path[:0] = [str(TESTS / "http"), str(TESTS / "reference")]
+import hostile  # noqa: E402
+import pictures  # noqa: E402
+import small_model  # noqa: E402
+import weight_files  # noqa: E402
+
+random = numpy.random.default_rng(5)
+
+
+# ---- photos; the last byte chooses limits and the smallest picture (target_photo.c) ----
+
+def jpegs(picture):
+    image, grey = Image.fromarray(picture), Image.fromarray(picture).convert("L")
+    for quality in (20, 95):
+        for sampling in (0, 1, 2):
+            yield f"jpeg-{quality}-{sampling}", pictures.jpeg(image, quality=quality, subsampling=sampling)
+    yield "jpeg-grey", pictures.jpeg(grey)
+    yield "jpeg-cmyk", pictures.jpeg(image.convert("CMYK"))
+    yield "jpeg-cmyk-bare", pictures.without_segment(pictures.jpeg(image.convert("CMYK")), 0xEE)
+    yield "jpeg-progressive", pictures.jpeg(image, progressive=True)
+    yield "jpeg-progressive-grey", pictures.jpeg(grey, progressive=True)
+    yield "jpeg-optimized", pictures.jpeg(image, optimize=True)
+    yield "jpeg-restarts", pictures.jpeg(image, restart_marker_blocks=1)
+    yield "jpeg-comment", pictures.with_segment(pictures.jpeg(grey), 0xFE, b"comment")
+    for order in "<>":
+        yield f"jpeg-exif-{'big' if order == '>' else 'little'}", pictures.oriented(picture, 6, order)
+    yield "jpeg-exif-loop", pictures.with_segment(pictures.jpeg(grey), 0xE1, pictures.exif(3, "<", ifd=0))
+    yield "jpeg-no-scan", hostile.no_scan_jpeg()
+    yield "jpeg-scans", hostile.scans_jpeg(20, 16)
+    yield "jpeg-huge", hostile.huge_jpeg()
+
+
+def pngs(picture):
+    image = Image.fromarray(picture)
+    for level in (0, 9):  # not compressed: a changed byte stays one byte of the picture
+        for mode in ("RGB", "RGBA", "L", "LA", "P", "1"):
+            yield f"png-{mode}-{level}", pictures.png(image.convert(mode), compress_level=level)
+    yield "png-16", pictures.png16(picture)
+    yield "png-interlaced", pictures.interlaced(picture)
+    yield "png-grey-trns", pictures.raw_png(8, 2, 8, 0, [bytes(range(8))] * 2, pictures.chunk(b"tRNS", b"\0\3"))
+    yield "png-rgb-trns", pictures.raw_png(2, 2, 8, 2, [bytes(6)] * 2, pictures.chunk(b"tRNS", bytes(6)))
+    palette = pictures.chunk(b"PLTE", bytes(range(12)))
+    for depth in (1, 2, 4, 8):
+        yield f"png-grey-{depth}", pictures.packed_grey(random.integers(0, 1 << min(depth, 4), (5, 9)), depth) if depth < 8 else pictures.raw_png(3, 1, 8, 0, [b"abc"])
+        yield f"png-palette-{depth}", pictures.raw_png(8 // depth, 2, depth, 3, [b"\x1b"] * 2, palette)
+    yield "png-palette-trns", pictures.raw_png(4, 1, 8, 3, [b"\0\1\2\3"], palette + pictures.chunk(b"tRNS", b"\0\x80"))
+    for order in "<>":
+        yield f"png-exif-{ord(order)}", pictures.raw_png(2, 2, 8, 2, [bytes(6)] * 2, pictures.chunk(b"eXIf", pictures.exif(6, order)[6:]))
+    yield "png-bomb", hostile.idat_bomb(2)
+    yield "png-huge", hostile.huge_png()
+
+
+def bmp(header, bits, compression, width, height, more, row):
+    """A BMP by hand: the information header of `header` bytes, masks or palette, rows."""
+    fields = struct.pack("<IHHHH", 12, width, height, 1, bits) if header == 12 else struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, compression, 0, 0, 0, 0, 0)
+    front = fields + more
+    return b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(front)) + front + row * abs(height)
+
+
+def bmps(picture):
+    image = Image.fromarray(picture)
+    for mode in ("RGB", "L", "P", "1"):
+        yield f"bmp-{mode}", pictures.save(image.convert(mode), "BMP")
+    yield "bmp-core", bmp(12, 8, 0, 4, 2, bytes(range(12)), b"\0\1\2\3")
+    yield "bmp-4", bmp(40, 4, 0, 4, 2, bytes(range(64)), b"\x01\x23\0\0")
+    yield "bmp-16", bmp(40, 16, 0, 2, 2, b"", b"\1\2\3\4")
+    yield "bmp-16-fields", bmp(40, 16, 3, 2, 2, struct.pack("<III", 0xF800, 0x7E0, 0x1F), b"\1\2\3\4")
+    yield "bmp-32-fields", bmp(56, 32, 3, 1, -3, struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000), b"\1\2\3\4")
+    yield "bmp-v4", bmp(108, 32, 3, 1, 3, struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + bytes(52), b"\1\2\3\4")
+    yield "bmp-v5", bmp(124, 24, 0, 1, 3, bytes(84), b"\1\2\3\0")
+    yield "bmp-rle", bmp(40, 8, 1, 4, 1, bytes(1024), b"\4\1\0\1")
+    yield "bmp-huge", hostile.huge_bmp()[:80]
+
+
+def webps(picture):
+    image = Image.fromarray(picture)
+    alpha = image.convert("RGBA")
+    alpha.putalpha(image.convert("L"))
+    yield "webp-lossy", pictures.save(image, "WEBP", quality=50)
+    yield "webp-lossless", pictures.save(image, "WEBP", lossless=True)
+    yield "webp-alpha", pictures.save(alpha, "WEBP", quality=50)
+    yield "webp-alpha-lossless", pictures.save(alpha, "WEBP", lossless=True)
+    yield "webp-animated", pictures.save(image, "WEBP", save_all=True, append_images=[image.rotate(90)], lossless=True)
+    yield "webp-exif", pictures.save(image, "WEBP", quality=50, exif=pictures.exif(6)[6:])
+
+
+def others():
+    for magic in (b"GIF89a", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif", b"II*\0", b"%PDF-1.4", b"<?xml version=\"1.0\"?><!-- x --><!DOCTYPE svg [<!ENTITY a \"b\">]><svg/>",
+                  b"\xef\xbb\xbf <svg xmlns='x'>", b"no photo", b""):
+        yield "other-" + "".join(chr(c) if chr(c).isalnum() else "-" for c in magic[:24]), magic + bytes(8)
+
+
+def photo():
+    small, tiny = pictures.scene(20, 13), pictures.scene(5, 3)
+    for picture in (small, tiny):
+        for kind in (jpegs, pngs, bmps, webps):
+            for name, file in kind(picture):
+                if len(file) < 8192:
+                    yield f"{name}-{len(picture)}", file + bytes([len(picture) % 4])
+    for name, file in jpegs(pictures.scene(120, 90)):
+        if len(file) < 8192:
+            yield f"{name}-shrunk", file + b"\x08"
+    for name, file in jpegs(pictures.smooth(900, 6)):  # rows of libjpeg's own weigh more than the picture
+        if len(file) < 8192:
+            yield f"{name}-wide", file + b"\x02"
+    for name, file in others():
+        yield name, file + b"\1"
+
+
+# ---- bodies ----
+
+def multipart():
+    def part(name, value, more=""):
+        return f'--B\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n"
+    image = part("image", b"photo", '; filename="a.png"\r\nContent-Type: image/png')
+    form = b"multipart/form-data; boundary="
+    yield "plain", form + b"B\n" + image + b"--B--\r\n"
+    yield "quoted", form + b'"B"; charset=utf-8\n' + image + b"--B--"
+    yield "fields", form + b"B\n" + part("top_k", b"3") + part("classes", b"1,n01440764") + image + part("alpha", b"0.25") + b"--B--"
+    yield "several", form + b"B\npreamble\r\n" + image * 8 + b"--B--\r\nepilogue"
+    yield "nine", form + b"B\n" + image * 9 + b"--B--"
+    yield "empty", form + b"B\n" + part("image", b"") + b"--B--"
+    yield "encoded", form + b"B\n" + part("image", b"x", "\r\nContent-Transfer-Encoding: binary") + b"--B--"
+    yield "escaped", form + b"B\n" + part('a\\"b', b"x") + b"--B--"
+    yield "cut", form + b"B\n" + image
+    yield "nothing", form + b"B\n--B--\r\n"
+    yield "near", form + b"aXa\n--aXa\r\nContent-Disposition: form-data; name=image\r\n\r\n\r\n--aXaX\r\n--aX\r\n--aXa--"
+    yield "json", b"application/json\n{}"
+    yield "photo", b"image/png\n\x89PNG"
+
+
+def json_bodies():
+    for i, body in enumerate([
+            {"image": "aGVsbG8="}, {"image": "data:image/png;base64,aGVs\nbG8="}, {"image": "aGVsbG8=", "top_k": 3, "alpha": 0.5, "colormap": "jet", "size": "fit"},
+            {"image": "AA==", "classes": [1, "n01440764"], "include": ["overlay", "map"], "threshold": 1e-1, "resize": "aspect", "format": "jpeg"},
+            {"image": "AA==", "classes": "1,2", "include": "none"}, {"image": ""}, {"image": 5}, {"image": None, "top_k": True}, [], "x", 1.5, [[[{"a": [{}]}]]], {"a": {"a": {"": []}}},
+            {"image": "AA==", "\u00e9\U0001f600": "\\u00e9\n\t\"/"}, [-0.0, 1e300, 123456789012345678, 1e-300]]):
+        yield f"{i}", json.dumps(body, ensure_ascii=i % 2 == 0).encode()
+    yield "escapes", rb'{"image":"AA\u003d\u003D","a":"\ud83d\ude00 \/\b\f\n\r\t\\\""}'
+    yield "lone-surrogate", rb'{"image":"\ud83d"}'
+    yield "twice", b'{"image":"AA==","image":"AA=="}'
+    yield "deep", b"[" * 70 + b"]" * 70
+    yield "numbers", b"[1e999,-1e999,0e0,1E+2,0.1e-5]"
+
+
+def parameters():
+    yield "all", (b"top_k=3\nclasses=1,n01440764,11\nalpha=0.5\ncolormap=viridis\nsize=input\nresize=aspect\ninclude=overlay,heatmap,map\nformat=jpeg\nthreshold=0.2\n"
+                  b"accept: image/png;q=0.5, */*;q=0.1")
+    yield "edges", b"top_k=10\nalpha=1\nthreshold=-0\nclasses=0,1,2,3,4,5,6,7,8,9\ninclude=none"
+    yield "wrong", b"top_k=0\nalpha=nan\nthreshold=1e999\nclasses=,\ninclude=none,map\nsize=\ncolor=red\ntop_k=3\ntop_k=3"
+    yield "accept", b"accept: application/json\nAccept: image/*;q=1.000, image/jpeg;q=0\naccept: text/html,image/avif,image/webp,*/*;q=0.8\naccept: ,;,"
+    yield "ids", b"x-request-id: a.b-c_1\nx-request-id: \nx-request-id: a b\nx-request-id: " + b"x" * 129
+    yield "trace", b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nTraceparent: 01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x"
+    yield "key", b"authorization: Bearer  0123456789abcdef\nauthorization: bearer\nauthorization: Basic eA=="
+    yield "origins", b"origin: https://example.org\norigin: http://localhost:3000,https://[::1]:8443\norigin: *\norigin: *,https://a"
+
+
+# ---- networks: a graph is (tensors, document) ----
+
+def conv(name, source, weight, **more):
+    return {"name": name, "op": "conv", "inputs": [source], "weight": weight, **more}
+
+
+def op(kind, name, *sources, **more):
+    return {"name": name, "op": kind, "inputs": list(sources), **more}
+
+
+def document(nodes, classes, height=9, width=7, max_side=16, **more):
+    """The text under "camserve" in a model file; the nodes' last is on "x"."""
+    tail = [op("gap", "gap", "x"), op("fc", "fc", "gap", weight="fc", bias="fcb")]
+    return {"version": 1, "name": "made", "input": {"height": height, "width": width, "channels": "RGB", "mean": [127, 127, 127], "scale": [0.0078125] * 3, "resize": "aspect",
+                                                   "multiple": 4, "max_side": max_side},
+            "map": {"resize": "half_pixel"}, "classes": [[f"n{c:08}", f"class {c}"] for c in range(classes)], "nodes": nodes + tail, **more}
+
+
+def networks():
+    """name, tensors, document: each way that a layer is computed, and each fusion."""
+    yield "stem", "w:3x3x3x6 b:6 fc:3x6 fcb:3", document([conv("c", "input", "w", bias="b", stride=[2, 2], padding="same"), op("relu6", "x", "c")], 3)
+    yield "linear", "w:1x1x3x5 v:3x3x5x4 fc:2x4 fcb:2", document([conv("a", "input", "w"), op("relu", "r", "a"), conv("x", "r", "v", padding=[1, 1, 1, 1])], 2)
+    yield "residual", "w:1x1x3x6 b:6 v:1x1x6x6 fc:2x6 fcb:2", document(
+        [conv("a", "input", "w", bias="b"), conv("c", "a", "v", bias="b"), op("add", "s", "a", "c"), op("relu", "x", "s")], 2)
+    yield "depthwise", "w:1x1x3x6 v:3x3x1x6 b:6 fc:2x6 fcb:2", document(
+        [conv("a", "input", "w"), conv("d", "a", "v", groups=6, padding="same", bias="b"), op("relu6", "r", "d"), conv("x", "r", "v", groups=6, padding="same", stride=[2, 2])], 2)
+    yield "groups", "w:3x3x3x8 v:3x3x4x8 fc:2x8 fcb:2", document([conv("a", "input", "w", padding=[1, 1, 1, 1]), conv("y", "a", "v", groups=2, padding=[1, 0, 1, 2]), op("relu", "x", "y")], 2)
+    yield "winograd", "w:3x3x3x16 b:16 v:3x3x16x16 fc:2x16 fcb:2", document(
+        [conv("a", "input", "w", padding="same", bias="b"), op("relu", "r", "a"), conv("c", "r", "v", padding="same", bias="b"), op("relu", "s", "c"),
+         op("max_pool", "x", "s", kernel=[2, 2], stride=[2, 2])], 2, 12, 10)
+    yield "pools", "w:1x1x3x5 fc:2x5 fcb:2", document(
+        [conv("a", "input", "w"), op("max_pool", "p", "a", kernel=[3, 2], stride=[2, 1], padding=[1, 0, 2, 1]), op("avg_pool", "q", "p", kernel=[2, 3], stride=[1, 2], padding="same"),
+         op("relu", "x", "q")], 2)
+    yield "concat", "w:1x1x3x5 v:1x1x3x2 u:1x1x15x4 fc:2x4 fcb:2", document(
+        [conv("a", "input", "w"), conv("b", "input", "v"), op("concat", "k", "a", "input", "b", "a"), op("relu", "r", "k"), conv("x", "r", "u")], 2)
+    yield "self-sum", "w:2x3x3x5 fc:2x5 fcb:2", document(
+        [conv("a", "input", "w"), op("add", "s", "a", "a"), op("max_pool", "p", "s", kernel=[3, 3], padding="same"), op("avg_pool", "q", "s", kernel=[3, 3], padding=[1, 1, 1, 1]),
+         op("add", "x", "p", "q")], 2)
+    yield "strided", "w:5x5x3x9 b:9 fc:2x9 fcb:2", document([conv("c", "input", "w", stride=[2, 3], bias="b"), op("relu", "x", "c")], 2, 11, 13)
+    yield "block", "w:3x3x3x4 u:1x1x4x12 b:12 v:3x3x1x12 t:1x1x12x4 fc:2x4 fcb:2", document(
+        [conv("a", "input", "w", padding="same"), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=12, padding="same", bias="b"), op("relu6", "s", "d"),
+         conv("p", "s", "t"), op("add", "x", "p", "a")], 2)
+    yield "large-block", "w:3x3x3x8 u:1x1x8x192 b:192 v:3x3x1x192 t:1x1x192x8 fc:2x8 fcb:2", document(
+        [conv("a", "input", "w", padding="same", stride=[2, 2]), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=192, padding="same", stride=[4, 4], bias="b"),
+         op("relu6", "s", "d"), conv("x", "s", "t")], 2, 64, 64, 64)
+    yield "picture-pooled", "w:1x1x3x8 fc:2x8 fcb:2", document([op("avg_pool", "p", "input", kernel=[2, 2], stride=[2, 2]), conv("x", "p", "w")], 2)
+    yield "self-test", "w:1x1x3x2 fc:2x2 fcb:2", document([conv("x", "input", "w")], 2, origin="here", license="MIT", self_test={"logits": [[0, 1.5], [1, -1]]})
+    yield "no-network", "w:1", {"version": 1}
+
+
+def model_file(tensors, text):
+    header, data = {"__metadata__": {"camserve": json.dumps(text)}}, b""
+    for name, shape in (t.split(":") for t in tensors.split()):
+        shape = [int(s) for s in shape.split("x")]
+        values = random.normal(0, 0.1, shape).astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    head = json.dumps(header).encode()
+    return struct.pack("<Q", len(head)) + head + data
+
+
+def graph():
+    for name, tensors, text in networks():
+        yield name, f"{tensors}\n{json.dumps(text)}".encode()
+
+
+def safetensors():
+    for name, tensors, text in networks():
+        if name in ("stem", "linear", "self-test", "no-network"):
+            yield name, model_file(tensors, text)
+    other = json.dumps({"a": {"dtype": "I8", "shape": [3], "data_offsets": [0, 3]}, "b": {"dtype": "F32", "shape": [], "data_offsets": [3, 7]},
+                        "c": {"dtype": "F16", "shape": [0, 5], "data_offsets": [7, 7]}}).encode()
+    yield "dtypes", struct.pack("<Q", len(other)) + other + bytes(7)
+    yield "empty", struct.pack("<Q", 2) + b"{}"
+
+
+# ---- weights ----
+
+def unpickle():
+    tree = {"a": {"weights": numpy.arange(6, dtype="<f4").reshape(1, 2, 3), "biases": numpy.arange(2, dtype=">f8")}, "b": numpy.asfortranarray(numpy.ones((2, 2), "<f2"))}
+    yield "python2.npy", weight_files.npy_python2(tree)
+    yield "python2-one.npy", weight_files.npy_python2({"a": numpy.zeros(1, "<i4")}, (1,))
+    yield "tensorflow.npy", small_model.npy({"c": tree["a"]})
+    for protocol in (2, 3, 4, 5):
+        yield f"python3-{protocol}.npy", weight_files.npy_python3(tree, protocol, 1 + protocol // 5)
+    tensor, storage = weight_files.tensor, weight_files.Storage("FloatStorage", numpy.arange(4))
+    state = {"w": tensor(numpy.arange(6.).reshape(2, 3), order=[1, 0]), "n": tensor(numpy.arange(2), "LongStorage"), "h": tensor(numpy.ones(1), "HalfStorage", parameter=True),
+             "s": weight_files.Tensor(storage, 1, (2,), (1,)), "t": weight_files.Tensor(storage, 0, (2, 2), (2, 1)), "epoch": 3}
+    for name, value in (("flat", state), ("nested", {"epoch": 1, "state_dict": state, "x": 0.5})):
+        yield f"legacy-{name}.pth", weight_files.pth_legacy(value)
+        yield f"stored-{name}.pth", weight_files.pth_zip(value)
+        yield f"deflated-{name}.pth", weight_files.pth_zip(value, zipfile.ZIP_DEFLATED)
+    yield "big.pth", weight_files.pth_zip(state, byteorder="big", folder="m/v")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", bytes(4 << 20))
+    yield "bomb.pth", out.getvalue()
+
+
+TARGETS = {"photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "safetensors": safetensors, "unpickle": unpickle}
+
+if __name__ == "__main__":
+    for target, seeds in TARGETS.items():
+        folder = pathlib.Path(sys.argv[1]) / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        for name, content in seeds():
+            (folder / name).write_bytes(content)

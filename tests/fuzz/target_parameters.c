@@ -1,0 +1,88 @@
+/* target_parameters.c - lines of "name=value" as parameters of one request, of "name: value" as headers: what is accepted is within its range. */
+#include "accept.h"
+#include "cors.h"
+#include "fuzz.h"
+#include "job.h"
+#include "keys.h"
+#include "trace.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void check(const cam_params *p, int classes) {
+  PROMISE(p->top_k >= 1 && p->top_k <= CAM_MAX_TOP_K && p->n_classes >= 0 && p->n_classes <= CAM_MAX_CLASSES);
+  for (int i = 0; i < p->n_classes; i++) {
+    PROMISE(p->classes[i] >= 0 && p->classes[i] < classes);
+    for (int k = 0; k < i; k++) PROMISE(p->classes[i] != p->classes[k]);
+  }
+  PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold >= 0 && p->threshold <= 1 && !signbit(p->alpha) && !signbit(p->threshold));
+  PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT && (unsigned)p->picture < CAM_PICTURE_COUNT);
+  PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && p->include < 8);
+}
+
+static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+static void read_accept(const char *value) {
+  accepted chosen = accept_choose(value);
+  PROMISE((unsigned)chosen.form <= ACCEPT_NEITHER && (unsigned)chosen.picture < CAM_PICTURE_COUNT);
+  PROMISE(chosen.form != ACCEPT_PICTURE || chosen.pictures >> chosen.picture & 1);
+}
+
+static void read_id(const char *value) {
+  char id[REQUEST_ID_MAX + 1];
+  request_id_set(id, value);
+  PROMISE(id[0] && !id[strspn(id, plain)]);
+}
+
+static void read_trace(const char *value) {
+  trace seen;
+  const bool valid = trace_parse(value, &seen);
+  PROMISE(strlen(seen.trace_id) == (valid ? 32 : 0) && strlen(seen.parent_id) == (valid ? 16 : 0));
+  PROMISE(!seen.trace_id[strspn(seen.trace_id, "0123456789abcdef")] && !seen.parent_id[strspn(seen.parent_id, "0123456789abcdef")]);
+}
+
+static void read_key(const char *value) {
+  const char *given = keys_given(value, "key");
+  PROMISE(given && (!strcmp(given, "key") || (given >= value && given <= value + strlen(value))));
+}
+
+/* As the setting and as the header: what the setting names is allowed. */
+static void read_origin(const char *value) {
+  struct cors *cors = NULL;
+  cam_error error = {0};
+  cam_code code = cors_open(value, &cors, &error);
+  PROMISE(code == error.code && (!code || !cors));
+  const char *allowed = cors ? cors_allow(cors, value) : NULL;
+  PROMISE(!cors || allowed || value[strcspn(value, ", \t")]);
+  cors_free(cors);
+}
+
+static const struct { const char *name; void (*read)(const char *value); } headers[] = {
+  {"accept", read_accept}, {"x-request-id", read_id}, {"traceparent", read_trace}, {"authorization", read_key}, {"origin", read_origin},
+};
+
+static void run(const uint8_t *bytes, size_t n) {
+  char *text = fuzz_text(bytes, n), *rest = text;
+  request_params params;
+  params_init(&params);
+  for (char *line; (line = strsep(&rest, "\n"));) {
+    char *value = line + strcspn(line, "=:"), separator = *value;
+    if (!separator) continue;
+    *value++ = 0;
+    for (size_t i = 0; separator == ':' && i < sizeof headers / sizeof *headers; i++)
+      if (!strcasecmp(line, headers[i].name)) headers[i].read(value + strspn(value, " "));
+    if (separator == '=') {
+      cam_error error = {0};
+      request_params before = params;
+      const bool twice = params_given(&params, line);
+      cam_code code = params_set(&params, fuzz_model(), line, value, &error);
+      PROMISE(code == error.code && (!code || code == CAM_E_PARAMETER) && (!twice || code) && (code || params_given(&params, line)));
+      if (code) params = before; /* the request would be over */
+    }
+    check(&params.cam, cam_model_get_info(fuzz_model())->classes);
+  }
+  free(text);
+}
+
+const fuzz_target fuzz_parameters = {run, NULL};
