@@ -77,9 +77,9 @@ test-browser: build  ## the demo page in a real browser (installs Chromium); pic
 	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
 	@$(PYTHON) -m pytest -q tests/browser
 
-soak: build $(FIXTURES)  ## 10,000 good and bad requests; memory, descriptors and threads must not grow
+soak: build $(FIXTURES)  ## TIME=3600: for so many seconds good, bad, slow and leaving clients, bursts, reloads; nothing may grow or go unanswered
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
-	@$(PYTHON) tests/soak
+	@$(PYTHON) tests/soak $(TIME)
 
 bench: build $(FIXTURES) $(BENCH_VENV)/installed  ## camserve beside ncnn, ONNX Runtime, OpenVINO and a Python service (ROWS=forward: a part); installs them from PyPI
 	@docker/install-packages "the benchmark" $(BENCH_PACKAGES)

@@ -17,6 +17,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const double LAST_ANSWERS_S = 0.5;
@@ -42,6 +43,20 @@ static void settle_malloc(void) {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
   mallopt(M_ARENA_MAX, 2);
+}
+
+/* A connection is a descriptor, and a soft limit of 1024 (the usual one) is less than the usual `connections` and the rest take. At the limit the HTTP
+ * library can only try again and again until a connection ends (getrlimit(2)). */
+static void settle_descriptors(const config *settings) {
+  enum { OTHERS = 512 }; /* sockets that linger (watch.c), one epoll and one wake-up a thread, the admin port's connections, files while they are read */
+  const rlim_t wanted = (rlim_t)settings->connections + OTHERS;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted)
+    log_event("service", "%llu descriptors are allowed (ulimit -n); %lld connections want %llu", (unsigned long long)limit.rlim_cur, (long long)settings->connections,
+              (unsigned long long)wanted);
 }
 
 static void choose_teams(struct app *app, const config *settings) {
@@ -196,6 +211,7 @@ int service_run(const config *settings, cam_error *error) {
   settle_malloc();
   sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
+  settle_descriptors(settings);
   if (!geteuid()) log_event("service", "this runs as root, which nothing here needs: give it a user of its own");
 
   bool clean = false;
