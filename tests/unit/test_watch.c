@@ -132,9 +132,12 @@ Suite *watch_suite(void) {
   TCase *tcase = tcase_create("watch");
   tcase_set_timeout(tcase, 30);
   tcase_add_test(tcase, deadline_shuts_down);
-  tcase_add_test(tcase, sees_what_came_after_the_mark);
   tcase_add_test(tcase, lingers_until_the_client_ends);
   tcase_add_test(tcase, lingering_is_bounded);
+  suite_add_tcase(suite, tcase);
+  tcase = tcase_create("counts bytes");
+  tcase_set_tags(tcase, "tcp_info");
+  tcase_add_test(tcase, sees_what_came_after_the_mark);
   suite_add_tcase(suite, tcase);
   return suite;
 }
