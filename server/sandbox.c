@@ -84,7 +84,7 @@ static const struct by_argument by_argument[] = {
   NO_POINTER(SCMP_SYS(sendto), 4), /* no address: an accepted socket is connected */
   NO_POINTER(SCMP_SYS(prlimit64), 2), /* no new limit: getrlimit(3) */
   NUMBER(SCMP_SYS(fcntl), 1, F_GETFL), NUMBER(SCMP_SYS(fcntl), 1, F_SETFL), NUMBER(SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC),
-  NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP), /* TCP_NODELAY, TCP_CORK */
+  NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP), NUMBER(SCMP_SYS(getsockopt), 1, IPPROTO_TCP), /* TCP_NODELAY, TCP_CORK; TCP_INFO: bytes that came */
   NUMBER(SCMP_SYS(ioctl), 1, TCGETS),           /* isatty(3), of standard output */
   NUMBER(SCMP_SYS(prctl), 0, PR_SET_NAME),
 };
