@@ -21,8 +21,8 @@ static void check_framing(struct job *job, const struct head *head) {
     cam_fail(&job->error, CAM_E_BODY, "Transfer-Encoding: \"%.40s\"; only chunked is read", head->transfer_encoding);
 }
 
-/* A browser's question whether a page of another site may send this request: it carries neither key nor body, so it is answered before they are looked for.
- * https://fetch.spec.whatwg.org/#http-requests. Without allow_origin it is a request like any other, and OPTIONS a method that no path answers to. */
+/* A browser's question whether a page of another site may send this request: it carries neither key nor body, so it is answered before they are looked
+ * for. https://fetch.spec.whatwg.org/#http-requests. Without allow_origin it is a request like any other, and OPTIONS a method that no path answers to. */
 static bool is_preflight(const struct job *job, const struct head *head) {
   return job->allow_origin && head->origin && head->preflight && !strcmp(head->method, "OPTIONS");
 }

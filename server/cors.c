@@ -61,7 +61,8 @@ void cors_free(struct cors *cors) { free(cors); }
 
 const char *cors_allow(const struct cors *cors, const char *origin) {
   if (!cors) return NULL;
-  if (cors->any) return "*"; /* to everyone, also without Origin: the answer is then the same for all and needs no Vary (Fetch, "CORS protocol and HTTP caches") */
+  /* Without an Origin too: the answer is then the same for all and needs no Vary (Fetch, "CORS protocol and HTTP caches"). */
+  if (cors->any) return "*";
   for (int i = 0; origin && i < cors->n; i++)
     if (!strcmp(cors->origins[i], origin)) return cors->origins[i];
   return NULL;

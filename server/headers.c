@@ -1,6 +1,6 @@
 /* headers.c - one table of what every answer says to browsers. Flow: job -> [headers] -> http.
- * The page needs its own script and style, its server, and pictures: overlays as data:, the visitor's own photo as blob:. All else is off, so that a hole in the
- * page would have nothing to load, nowhere to send to and no markup to make (Trusted Types). frame-ancestors does what X-Frame-Options did. */
+ * The page needs its own script and style, its server, and pictures: overlays as data:, the visitor's own photo as blob:. All else is off, so that a
+ * hole in the page would have nothing to load, nowhere to send to and no markup to make (Trusted Types). frame-ancestors does what X-Frame-Options did. */
 #include "headers.h"
 #include "app.h"
 #include "job.h"
@@ -20,7 +20,7 @@ bool headers_add(const struct job *job, bool (*add)(void *closure, const char *n
     {"Referrer-Policy", "no-referrer"},
     {"Cross-Origin-Opener-Policy", "same-origin"},   /* who opens the page gets no hold of its window */
     {"Cross-Origin-Resource-Policy", "same-origin"}, /* no <img> or <script> of another site takes an answer in; fetch() is up to CORS */
-    {"Strict-Transport-Security", job->tls ? "max-age=31536000" : NULL}, /* a browser then asks this host by TLS only; said over TLS alone: RFC 6797 section 7.2 */
+    {"Strict-Transport-Security", job->tls ? "max-age=31536000" : NULL}, /* come by TLS only; not said without it: RFC 6797 section 7.2 */
     {"Access-Control-Allow-Origin", job->allow_origin},
     {"Access-Control-Expose-Headers", job->allow_origin ? CORS_ANSWER_HEADERS : NULL},
     {"Vary", cors_varies(app->cors) ? "Origin" : NULL},

@@ -20,7 +20,7 @@ struct key_set {
 };
 
 struct keys {
-  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with: 0.1 ms for 1,000 keys, 2 us for 10 */
+  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with: 0.1 ms for 1,000 keys, 3 us for 10 */
   struct key_set *set;
   char path[];
 };
@@ -38,8 +38,10 @@ static cam_code add(struct key_set *set, const struct place *at, const char *nam
   if (name && (strlen(name) > KEY_NAME_MAX || name[strspn(name, name_letters)]))
     return wrong(at, "the first of two words is a name: 1 to 32 of A-Z a-z 0-9 . _ -");
   if (n < KEY_LEAST || n > KEY_MOST)
-    return cam_fail(at->error, CAM_E_PARAMETER, "keys: %s:%d: a key of %zu characters; allowed are %d to %d", at->path, at->line, n, KEY_LEAST, KEY_MOST);
-  if (set->n == KEYS_MOST) return cam_fail(at->error, CAM_E_PARAMETER, "keys: %s:%d: one key too many; allowed are %d", at->path, at->line, KEYS_MOST);
+    return cam_fail(at->error, CAM_E_PARAMETER, "keys: %s:%d: a key of %zu characters; allowed are %d to %d", at->path, at->line, n, KEY_LEAST,
+                    KEY_MOST);
+  if (set->n == KEYS_MOST)
+    return cam_fail(at->error, CAM_E_PARAMETER, "keys: %s:%d: one key too many; allowed are %d", at->path, at->line, KEYS_MOST);
   int i = set->n;
   cam_sha256_hex((const uint8_t *)key, n, set->list[i].digest);
   for (int other = 0; other < i; other++)
@@ -133,7 +135,8 @@ bool keys_reload(struct keys *keys) {
 
 const char *keys_given(const char *authorization, const char *api_key) {
   static const char scheme[] = "Bearer ";
-  if (!authorization || strncasecmp(authorization, scheme, sizeof scheme - 1)) return api_key; /* another scheme is for someone else: RFC 9110 section 11.4 */
+  /* Another scheme is for someone else, a proxy perhaps: RFC 9110 section 11.4. */
+  if (!authorization || strncasecmp(authorization, scheme, sizeof scheme - 1)) return api_key;
   return authorization + sizeof scheme - 1 + strspn(authorization + sizeof scheme - 1, " ");
 }
 

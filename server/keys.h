@@ -22,7 +22,7 @@ bool keys_reload(struct keys *keys);
 
 /* The key in "Authorization: Bearer KEY", else the one in X-Api-Key; NULL: neither. Both may be NULL. */
 const char *keys_given(const char *authorization, const char *api_key);
-/* True if this is one of the keys, and its name. Takes a time that does not depend on which one it is, or on how much of one was guessed. Any thread. */
+/* True if this is one of the keys, and its name. Takes a time that depends neither on which one it is nor on how much of one was guessed. Any thread. */
 bool keys_find(struct keys *keys, const char *given, char name[KEY_NAME_MAX + 1]);
 
 #endif

@@ -1,6 +1,7 @@
 /* tls.c - PEM files -> what GnuTLS signs handshakes with. Flow: service -> [tls] <- libmicrohttpd's threads, once a handshake.
- * libmicrohttpd takes files' texts too, but says of a wrong one only that it did not start, and holds it until it stops; a certificate lives 90 days. So it asks here, each
- * time. Identities are never freed before the end, since a handshake may hold an old one for as long as it likes; one is added only when the files have changed. */
+ * libmicrohttpd takes the files' texts too, but says of a wrong one only that it did not start, and holds it until it stops; a certificate lives 90
+ * days. So it asks here, each time. Identities are not freed before the end, since a handshake may hold an old one for as long as it likes; one is
+ * added only when the files have changed. */
 #include "tls.h"
 #include "cam_encoding.h"
 #include "file.h"
@@ -53,7 +54,8 @@ static bool fits(struct identity *identity) {
 
 static cam_code parse(struct identity *identity, const struct tls *tls, const gnutls_datum_t *cert, const gnutls_datum_t *key, cam_error *error) {
   unsigned n = TLS_CHAIN;
-  int code = gnutls_pcert_list_import_x509_raw(identity->chain, &n, cert, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT | GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+  int code = gnutls_pcert_list_import_x509_raw(identity->chain, &n, cert, GNUTLS_X509_FMT_PEM,
+                                               GNUTLS_X509_CRT_LIST_SORT | GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
   if (code < 0) return cam_fail(error, CAM_E_PARAMETER, "tls_cert: %.60s: %.70s", tls->cert, gnutls_strerror(code));
   identity->n = n;
   code = gnutls_privkey_init(&identity->key);
@@ -74,7 +76,8 @@ static cam_code read_identity(const struct tls *tls, struct identity **out, cam_
   char *cert = NULL, *key = NULL;
   size_t n_cert = 0, n_key = 0;
   struct identity *identity = calloc(1, sizeof *identity);
-  cam_code code = identity ? file_read("tls_cert", tls->cert, TLS_FILE_BYTES, &cert, &n_cert, error) : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  cam_code code = identity ? file_read("tls_cert", tls->cert, TLS_FILE_BYTES, &cert, &n_cert, error)
+                           : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
   if (!code) code = file_read("tls_key", tls->key, TLS_FILE_BYTES, &key, &n_key, error);
   if (!code) {
     const gnutls_datum_t pem_cert = {(unsigned char *)cert, (unsigned)n_cert}, pem_key = {(unsigned char *)key, (unsigned)n_key};
@@ -112,14 +115,16 @@ static void use(struct identity *identity) {
 cam_code tls_open(const char *cert, const char *key, struct tls **out, cam_error *error) {
   *out = NULL;
   if (!*cert && !*key) return CAM_OK;
-  if (!*cert || !*key) return cam_fail(error, CAM_E_PARAMETER, "%s is set without %s; TLS takes both", *cert ? "tls_cert" : "tls_key", *cert ? "tls_key" : "tls_cert");
+  if (!*cert) return cam_fail(error, CAM_E_PARAMETER, "tls_key is set without tls_cert; TLS takes both");
+  if (!*key) return cam_fail(error, CAM_E_PARAMETER, "tls_cert is set without tls_key; TLS takes both");
   struct tls *tls = calloc(1, sizeof *tls);
   struct identity *identity = NULL;
   if (tls) {
     tls->cert = strdup(cert);
     tls->key = strdup(key);
   }
-  cam_code code = tls && tls->cert && tls->key ? read_identity(tls, &identity, error) : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  cam_code code = tls && tls->cert && tls->key ? read_identity(tls, &identity, error)
+                                               : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
   if (code) {
     tls_close(tls);
     return code;

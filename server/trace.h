@@ -1,4 +1,5 @@
-/* trace.h - the caller's place in a distributed trace: W3C Trace Context, https://www.w3.org/TR/trace-context/. Implemented in server/trace.c. Any thread. */
+/* trace.h - the caller's place in a distributed trace: W3C Trace Context, https://www.w3.org/TR/trace-context/. Implemented in server/trace.c.
+ * Any thread. */
 #ifndef TRACE_H
 #define TRACE_H
 #include <stdbool.h>

@@ -14,8 +14,8 @@
 struct worker { struct app *app; int number; pthread_t thread; };
 struct workers { int started; struct worker list[]; };
 
-/* A client that has closed its connection shows as the other side's end, whatever it sent before: over TLS that is its close_notify, which the library has not
- * read. (One that only shut down its sending side looks the same; it is rare. One that sent close_notify and waits is answered in vain.) */
+/* A client that has closed its connection shows as the other side's end, whatever it sent before: over TLS that is its close_notify, which the library
+ * has not read. (One that only shut down its sending side looks the same; it is rare. One that sent close_notify and waits is answered in vain.) */
 static bool client_left(int socket) {
   struct pollfd look = {.fd = socket, .events = POLLRDHUP};
   return poll(&look, 1, 0) > 0;

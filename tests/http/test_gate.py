@@ -42,8 +42,9 @@ def post(server, **headers):
 
 
 # ---- keys ----
-@pytest.mark.parametrize("headers,name", [({"Authorization": f"Bearer {KEY}"}, "anna"), ({"X-Api-Key": KEY}, "anna"), ({"x-api-key": OTHER}, "line-4"),
-                                          ({"authorization": f"bearer  {OTHER}"}, "line-4"), ({"Authorization": "Basic YTpi", "X-API-Key": KEY}, "anna")])
+@pytest.mark.parametrize("headers,name", [
+    ({"Authorization": f"Bearer {KEY}"}, "anna"), ({"X-Api-Key": KEY}, "anna"), ({"x-api-key": OTHER}, "line-4"),
+    ({"authorization": f"bearer  {OTHER}"}, "line-4"), ({"Authorization": "Basic YTpi", "X-API-Key": KEY}, "anna")])
 def test_a_right_key(gated, headers, name):
     response = post(gated, **headers)
     assert response.status_code == 200
@@ -58,7 +59,8 @@ def test_no_key(gated, headers):
     assert "key" not in log_line(gated, response.headers["x-request-id"])
 
 
-@pytest.mark.parametrize("key", ["x", KEY[:-1], KEY + "x", KEY.upper(), KEY[:-1] + "f", f"{KEY},{OTHER}", "k" * 8000, "anna", f"anna {KEY}", "line-4"])
+@pytest.mark.parametrize("key", [
+    "x", KEY[:-1], KEY + "x", KEY.upper(), KEY[:-1] + "f", f"{KEY},{OTHER}", "k" * 8000, "anna", f"anna {KEY}", "line-4"])
 def test_a_wrong_key(gated, key):
     for headers in ({"Authorization": f"Bearer {key}"}, {"X-Api-Key": key}):
         response = post(gated, **headers)
@@ -157,7 +159,8 @@ def test_preflight(shared, origin):
 
 
 def test_preflight_that_fails(shared):
-    for origin in ("https://photos.example.evil", "https://PHOTOS.example", "http://photos.example", "null", "https://photos.example:443", "x" * 4000):
+    for origin in ("https://photos.example.evil", "https://PHOTOS.example", "http://photos.example", "null", "https://photos.example:443",
+                   "x" * 4000):
         response = preflight(shared, origin)
         problem(response, 405)
         assert "access-control-allow-origin" not in response.headers and words(response, "vary") == {"origin"}
@@ -171,12 +174,14 @@ def test_preflight_that_fails(shared):
 
 def test_answers_to_pages_of_other_sites(shared):
     """Errors too: a page sees why it was refused, and what it may do about it."""
-    for status, response in ((200, post(shared, origin=ORIGIN, x_api_key=KEY)), (401, post(shared, origin=ORIGIN)), (200, shared.client.get("/labels", headers={"Origin": ORIGIN})),
+    for status, response in ((200, post(shared, origin=ORIGIN, x_api_key=KEY)), (401, post(shared, origin=ORIGIN)),
+                             (200, shared.client.get("/labels", headers={"Origin": ORIGIN})),
                              (404, shared.client.get("/nothing", headers={"Origin": ORIGIN})),
                              (413, shared.client.post("/cam", content=bytes(21000000), headers={"Origin": ORIGIN, "X-Api-Key": KEY}))):
         assert response.status_code == status
         assert response.headers["access-control-allow-origin"] == ORIGIN and words(response, "vary") == {"origin"}
-        assert {"x-request-id", "retry-after", "x-cam-label", "x-cam-class-id", "x-cam-probability", "www-authenticate"} <= words(response, "access-control-expose-headers")
+        exposed = words(response, "access-control-expose-headers")
+        assert {"x-request-id", "retry-after", "x-cam-label", "x-cam-class-id", "x-cam-probability", "www-authenticate"} <= exposed
     for headers in ({}, {"Origin": "https://other.example"}):
         response = shared.client.get("/labels", headers=headers)
         assert response.status_code == 200 and "access-control-allow-origin" not in response.headers and words(response, "vary") == {"origin"}
@@ -196,7 +201,8 @@ def test_no_page_may_call_unless_told(client):
     problem(client.options("/cam", headers={"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}), 405)
 
 
-@pytest.mark.parametrize("origins,said", [("photos.example", "https://example.org"), ("https://a.example/", "slash"), ("https://a.example,*", "alone"), ("null", "null")])
+@pytest.mark.parametrize("origins,said", [
+    ("photos.example", "https://example.org"), ("https://a.example/", "slash"), ("https://a.example,*", "alone"), ("null", "null")])
 def test_origins_that_are_wrong(origins, said):
     result = run("serve", cors=origins, port=0)
     assert result.returncode == 2 and b"cors: " in result.stderr and said.encode() in result.stderr
@@ -206,7 +212,8 @@ def test_origins_that_are_wrong(origins, said):
 def test_every_answer_is_safe_to_show(client, server):
     with Wire(server) as wire:
         _, early, _ = wire.send(request(length=1 << 40)).response()
-    for headers in (client.get("/").headers, client.get("/nothing").headers, client.get("/assets/icon.svg").headers, client.post("/cam", content=PHOTO).headers, early):
+    answers = client.get("/"), client.get("/nothing"), client.get("/assets/icon.svg"), client.post("/cam", content=PHOTO)
+    for headers in (*(answer.headers for answer in answers), early):
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
         assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
         assert "strict-transport-security" not in headers  # it is plain HTTP: RFC 6797 section 7.2
@@ -241,7 +248,8 @@ def test_a_line_has_everything(gated, scene_png):
     headers = {"X-Api-Key": KEY, "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     response = gated.client.post("/cam", content=scene_png, headers=headers)
     line = log_line(gated, response.headers["x-request-id"])
-    want = {"peer": "127.0.0.1", "key": "anna", "method": "POST", "route": "/cam", "status": 200, "in": len(scene_png), "out": len(response.content), "photos": 1, "format": "png",
+    want = {"peer": "127.0.0.1", "key": "anna", "method": "POST", "route": "/cam", "status": 200, "in": len(scene_png),
+            "out": len(response.content), "photos": 1, "format": "png",
             "width": 300, "height": 200, "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "parent_id": "00f067aa0ba902b7"}
     assert want == {name: line[name] for name in want}
     assert {"time", "queue_ms", "decode_ms", "resize_ms", "forward_ms", "cam_ms", "render_ms", "total_ms"} < set(line)
@@ -252,8 +260,10 @@ def test_a_line_has_everything(gated, scene_png):
 
 def test_no_caller_breaks_a_line(gated):
     evil = b'"},{\\"status":200,\x1b[2J\xc3\xa4\x7f'
-    for data in (b"GET /" + evil + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /%0A%22%7D%0D%0A HTTP/1.1\r\nHost: a\r\n\r\n", b'G"\\T /cam HTTP/1.1\r\nHost: a\r\n\r\n',
-                 b"GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + evil + b"\r\ntraceparent: " + evil + b"\r\nX-Api-Key: " + evil + b"\r\nOrigin: " + evil + b"\r\n\r\n",
+    for data in (b"GET /" + evil + b" HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /%0A%22%7D%0D%0A HTTP/1.1\r\nHost: a\r\n\r\n",
+                 b'G"\\T /cam HTTP/1.1\r\nHost: a\r\n\r\n',
+                 b"GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: " + evil + b"\r\ntraceparent: "
+                 + evil + b"\r\nX-Api-Key: " + evil + b"\r\nOrigin: " + evil + b"\r\n\r\n",
                  b"POST /cam?" + evil + b"=1 HTTP/1.1\r\nHost: a\r\nX-Api-Key: " + KEY.encode() + b"\r\nContent-Length: 1\r\n\r\nx"):
         with Wire(gated) as wire:
             wire.send(data).response()

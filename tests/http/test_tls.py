@@ -1,4 +1,4 @@
-"""HTTPS: the same answers, old versions refused, those who do not speak it, and that every deadline and every early answer holds as over plain HTTP."""
+"""HTTPS: the same answers, old versions refused, those who do not speak it; and every deadline and early answer holds as over plain HTTP."""
 import shutil
 import signal
 import socket
@@ -22,7 +22,8 @@ PHOTO = pictures.png(pictures.smooth(60, 40))
 def make_certificate(folder, name, *options):
     """A key and a certificate signed by itself, for localhost: (certificate, key)."""
     cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(["openssl", "req", "-x509", *(options or ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")), "-nodes", "-days", "2", "-keyout", key, "-out", cert,
+    subprocess.run(["openssl", "req", "-x509", *(options or ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")),
+                    "-nodes", "-days", "2", "-keyout", key, "-out", cert,
                     "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"], check=True, capture_output=True)
     return cert, key
 
@@ -109,7 +110,8 @@ def test_kinds_of_keys(light_model, tmp_path, options):
 
 
 # ---- who does not ----
-@pytest.mark.parametrize("data", [request("GET", "/healthz", length=False), b"\x16\x03\x01\xff\xff" + bytes(70000), b"\x15\x03\x03\0\2\2\x28", bytes(1000), b"\x80\x2e\1\0\2" + bytes(50)])
+@pytest.mark.parametrize("data", [
+    request("GET", "/healthz", length=False), b"\x16\x03\x01\xff\xff" + bytes(70000), b"\x15\x03\x03\0\2\2\x28", bytes(1000), b"\x80\x2e\1\0\2" + bytes(50)])
 def test_what_is_no_handshake_is_closed(secure, lives, data):
     with Wire(secure, timeout=30) as wire:
         try:
@@ -188,7 +190,9 @@ def test_a_refused_body_that_is_being_sent(secure, lives):
 def wait_for_requests(server, count):
     """Until so many wait, are worked on or are answered."""
     end = time.monotonic() + PATIENCE
-    while metric(server.client, "camserve_queue_jobs") + metric(server.client, "camserve_workers_busy") + server.log().count('"route":"/cam"') < count:
+    def seen():
+        return metric(server.client, "camserve_queue_jobs") + metric(server.client, "camserve_workers_busy") + server.log().count('"route":"/cam"')
+    while seen() < count:
         assert time.monotonic() < end
         time.sleep(0.005)
 
@@ -307,12 +311,17 @@ def test_files_that_are_wrong(tmp_path, pair):
     (tmp_path / "text").write_text("no PEM\n")
     (tmp_path / "half").write_bytes(key.read_bytes()[:80])
     (tmp_path / "large").write_bytes(bytes(300000))
-    subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "locked"], check=True, capture_output=True)
+    locked = ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:secret", "-out", tmp_path / "locked"]
+    subprocess.run(locked, check=True, capture_output=True)
     for settings, said in (({"tls_cert": cert}, "tls_cert is set without tls_key"), ({"tls_key": key}, "tls_key is set without tls_cert"),
-                           ({"tls_cert": cert, "tls_key": other[1]}, "is not the key of the certificate"), ({"tls_cert": key, "tls_key": cert}, "tls_cert: "),
-                           ({"tls_cert": cert, "tls_key": tmp_path / "nothing"}, "nothing: No such file"), ({"tls_cert": tmp_path / "empty", "tls_key": key}, "0 bytes"),
-                           ({"tls_cert": tmp_path / "text", "tls_key": key}, "tls_cert: "), ({"tls_cert": cert, "tls_key": tmp_path / "half"}, "tls_key: "),
-                           ({"tls_cert": cert, "tls_key": tmp_path / "large"}, "300000 bytes; allowed are 1 to 262144"), ({"tls_cert": cert, "tls_key": tmp_path / "locked"}, "tls_key: "),
+                           ({"tls_cert": cert, "tls_key": other[1]}, "is not the key of the certificate"),
+                           ({"tls_cert": key, "tls_key": cert}, "tls_cert: "),
+                           ({"tls_cert": cert, "tls_key": tmp_path / "nothing"}, "nothing: No such file"),
+                           ({"tls_cert": tmp_path / "empty", "tls_key": key}, "0 bytes"),
+                           ({"tls_cert": tmp_path / "text", "tls_key": key}, "tls_cert: "),
+                           ({"tls_cert": cert, "tls_key": tmp_path / "half"}, "tls_key: "),
+                           ({"tls_cert": cert, "tls_key": tmp_path / "large"}, "300000 bytes; allowed are 1 to 262144"),
+                           ({"tls_cert": cert, "tls_key": tmp_path / "locked"}, "tls_key: "),
                            ({"tls_cert": "/dev/zero", "tls_key": key}, "not a regular file")):
         result = run("serve", port=0, **settings)
         assert result.returncode in (1, 2) and said.encode() in result.stderr, (settings, result.stderr)

@@ -12,10 +12,12 @@ static void forget(void) {
 }
 
 START_TEST(exact) {
-  ck_assert_msg(!cors_open("https://a.example, http://localhost:3000 ,http://[::1]:8080,http://[2001:db8::1],chrome-extension://abc", &cors, &error), "%s", error.detail);
+  ck_assert_msg(!cors_open("https://a.example, http://localhost:3000 ,http://[::1]:8080,http://[2001:db8::1],chrome-extension://abc",
+                           &cors, &error), "%s", error.detail);
   const char *allowed[] = {"https://a.example", "http://localhost:3000", "http://[::1]:8080", "http://[2001:db8::1]", "chrome-extension://abc"};
   for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) ck_assert_str_eq(cors_allow(cors, allowed[i]), allowed[i]);
-  const char *others[] = {NULL, "", "null", "*", "https://a.example.evil", "https://a.exampl", "https://A.example", "http://a.example", "https://a.example:443", "https://b.a.example",
+  const char *others[] = {NULL, "", "null", "*", "https://a.example.evil", "https://a.exampl",
+                          "https://A.example", "http://a.example", "https://a.example:443", "https://b.a.example",
                           "http://localhost", "http://localhost:30000", "https://a.example, http://localhost:3000", " https://a.example"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) ck_assert_ptr_null(cors_allow(cors, others[i]));
   ck_assert(cors_varies(cors));
@@ -36,10 +38,14 @@ START_TEST(all_or_none) {
 END_TEST
 
 static const struct { const char *list, *said; } bad[] = {
-  {",", "\"\": an empty origin"}, {"https://a.example,", "empty"}, {"*,https://a.example", "stands alone"}, {"https://a.example, *", "stands alone"}, {"null", "sandboxed"},
-  {"a.example", "\"a.example\": an origin is like"}, {"HTTPS://a.example", "lower case"}, {"https://A.example", "lower case"}, {"https://", "host"}, {"https://a.example/", "slash"},
-  {"https://a.example:", "slash"}, {"https://a.example:x", "slash"}, {"https://a.example:123456", "slash"}, {"https://a.example:443", "own port"}, {"http://a.example:80", "own port"},
-  {"https://a.example:8443/x", "slash"}, {"https://*.a.example", "host"}, {"http://[::1", "host"}, {"://a", "is like"}, {"https://a.example https://b.example", "slash"},
+  {",", "\"\": an empty origin"}, {"https://a.example,", "empty"}, {"*,https://a.example", "stands alone"},
+  {"https://a.example, *", "stands alone"}, {"null", "sandboxed"},
+  {"a.example", "\"a.example\": an origin is like"}, {"HTTPS://a.example", "lower case"}, {"https://A.example", "lower case"}, {"https://", "host"},
+  {"https://a.example/", "slash"},
+  {"https://a.example:", "slash"}, {"https://a.example:x", "slash"}, {"https://a.example:123456", "slash"}, {"https://a.example:443", "own port"},
+  {"http://a.example:80", "own port"},
+  {"https://a.example:8443/x", "slash"}, {"https://*.a.example", "host"}, {"http://[::1", "host"}, {"://a", "is like"},
+  {"https://a.example https://b.example", "slash"},
   {"https://user@a.example", "slash"}, {"https://[::1]x", "slash"},
 };
 START_TEST(refused) {

@@ -38,7 +38,8 @@ static cam_code open_bytes(const char *text, size_t n) {
 static cam_code open_text(const char *text) { return open_bytes(text, strlen(text)); }
 
 START_TEST(names_and_keys) {
-  ck_assert_msg(!open_text("# who may call\r\n\r\n  # more\nanna " KEY "1\r\n\t anna\t" KEY "2 \n" KEY "3\n!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"), "%s", error.detail);
+  ck_assert_msg(!open_text("# who may call\r\n\r\n  # more\nanna " KEY "1\r\n\t anna\t" KEY "2 \n" KEY "3\n!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"),
+                "%s", error.detail);
   const struct { const char *key, *name; } known[] = {
     {KEY "1", "anna"}, {KEY "2", "anna"}, {KEY "3", "line-6"}, {"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "line-7"},
   };

@@ -55,7 +55,8 @@ static struct job longest(const char *with) {
   return job;
 }
 
-static const char *const hostile[] = {"\"", "\\", "\n", "\r\n{\"request_id\":\"forged\"}\n", "\x1b[2J", "\xc3\xa4", "\x7f", "\",\"status\":200,\"x\":\"", "x"};
+static const char *const hostile[] = {"\"", "\\", "\n", "\r\n{\"request_id\":\"forged\"}\n",
+                                      "\x1b[2J", "\xc3\xa4", "\x7f", "\",\"status\":200,\"x\":\"", "x"};
 
 START_TEST(one_line_of_json) {
   struct job job = longest(hostile[_i]);
@@ -66,8 +67,9 @@ START_TEST(one_line_of_json) {
   for (size_t i = 0; i < n - 1; i++) ck_assert_msg(written[i] >= ' ' && written[i] <= '~', "byte %d", written[i]);
   json *tree = json_parse(written, n, CAM_E_BODY, &error); /* refuses members that are there twice */
   ck_assert_msg(tree != NULL, "%s in %s", error.detail, written);
-  const char *texts[][2] = {{"request_id", job.id}, {"peer", job.peer}, {"key", job.key}, {"trace_id", job.trace.trace_id}, {"parent_id", job.trace.parent_id},
-                            {"route", "other"}, {"code", "unsupported_format"}, {"format", "jpeg"}, {"stage", "decode"}, {"end", "cut off while it was sent"}};
+  const char *texts[][2] = {{"request_id", job.id}, {"peer", job.peer}, {"key", job.key}, {"trace_id", job.trace.trace_id},
+                            {"parent_id", job.trace.parent_id}, {"route", "other"}, {"code", "unsupported_format"}, {"format", "jpeg"},
+                            {"stage", "decode"}, {"end", "cut off while it was sent"}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ck_assert_str_eq(json_text(json_member(tree, texts[i][0])), texts[i][1]);
   ck_assert_double_eq(json_number(json_member(tree, "status")), 415);
   ck_assert_double_eq(json_number(json_member(tree, "in")), 1073741824);
