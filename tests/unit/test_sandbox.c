@@ -200,11 +200,11 @@ START_TEST(serving_goes_on_and_the_rest_is_refused) {
 }
 END_TEST
 
-/* What the attempts try is possible without the filter: else a refusal would prove nothing. Left out: what is lasting, or asks more of the machine. */
+/* What the attempts try is possible without the filter: else a refusal would prove nothing. Left out: what is lasting or asks more of the machine. */
 START_TEST(without_it_all_works) {
   for (int i = 0; i < ATTEMPTS; i++) {
-    static int (*const not_here[])(void) = {removes, renames, makes_a_folder, opens_anew, opens_to_empty, opens_unnamed, connects, binds, changes_a_limit,
-                                                      types_for_others, clones_anew};
+    static int (*const not_here[])(void) = {removes, renames, makes_a_folder, opens_anew, opens_to_empty, opens_unnamed, connects, binds,
+                                         changes_a_limit, types_for_others, clones_anew};
     bool left_out = false;
     for (size_t k = 0; k < sizeof not_here / sizeof *not_here; k++) left_out |= attempts[i].make == not_here[k];
     if (left_out) continue;
