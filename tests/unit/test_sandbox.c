@@ -138,9 +138,10 @@ static int changes_a_limit(void) { return of(setrlimit(RLIMIT_NOFILE, &(struct r
 static int types_for_others(void) { return of(ioctl(0, TIOCSTI, "x")); }
 static int asks_for_signals(void) { return of(fcntl(pair[0], F_SETOWN, 1)); }
 static int tunes_tcp(void) {
-  struct tcp_info info;
-  if (setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int))) return errno;
-  return of(getsockopt(listening, IPPROTO_TCP, TCP_INFO, &info, &(socklen_t){sizeof info}));
+  int on = 1;
+  socklen_t n = sizeof on;
+  if (setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &on, n)) return errno;
+  return of(getsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &on, &n));
 }
 static int tunes_sockets(void) { return of(setsockopt(listening, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int))); }
 static int clones_anew(void) { return of(syscall(SYS_clone3, (uint64_t[8]){0}, 64)); }
