@@ -16,7 +16,7 @@
 
 enum { FIT_SIDE = 512 };
 
-const cam_limits cam_default_limits = {.max_pixels = 50000000, .max_side = 32768, .decode_bytes = (size_t)512 << 20, .max_scans = 100};
+const cam_limits cam_default_limits = {.max_pixels = 50000000, .max_side = 32768, .decode_bytes = (size_t)512 << 20, .max_scans = 100, .decode_ms = 10000};
 const cam_params cam_default_params = {.top_k = 3, .alpha = 0.5f, .threshold = 0.2f, .colormap = CAM_JET, .size = CAM_SIZE_FIT,
                                        .resize = CAM_RESIZE_OF_MODEL, .include = CAM_INCLUDE_OVERLAY, .picture = CAM_PICTURE_PNG};
 
@@ -26,6 +26,7 @@ typedef struct item {
   cam_photo photo;   /* upright; of its original size, or what is enough of it */
   cam_image input;   /* what the network sees */
   cam_image canvas;  /* what the overlays are laid on; empty if photo or input is */
+  double deadline;   /* seconds of CLOCK_MONOTONIC; 0: none */
 } item;
 
 static double now(void) {
@@ -117,6 +118,22 @@ static bool needs_whole(const item *it) {
   return params->include & CAM_INCLUDE_OVERLAY && params->size == CAM_SIZE_ORIGINAL && it->photo.image.width < it->photo.width;
 }
 
+static void set_sizes(const cam_graph *graph, const cam_photo *photo, const cam_params *params, cam_result *result) {
+  result->width = photo->width;
+  result->height = photo->height;
+  result->resize = params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : params->resize;
+  input_size(graph, result->resize, result->width, result->height, &result->input_width, &result->input_height);
+}
+
+/* photo_decode within the time that the limits allow, and within the deadline. */
+static cam_code decode_in_time(const cam_limits *limits, const item *it, int least_width, int least_height, cam_photo *photo, cam_error *error) {
+  const double own = limits->decode_ms ? now() + 1e-3 * limits->decode_ms : 0;
+  photo->plan.deadline = own > 0 && (it->deadline <= 0 || own < it->deadline) ? own : it->deadline;
+  cam_code code = photo_decode(it->task->bytes, it->task->n_bytes, limits, least_width, least_height, photo, error);
+  if (code != CAM_E_DEADLINE || photo->plan.deadline != own) return code;
+  return cam_fail(error, CAM_E_BUDGET, "decoding takes longer than %d ms, which are allowed", limits->decode_ms);
+}
+
 static cam_code decode(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
@@ -124,19 +141,16 @@ static cam_code decode(cam_context *context, item *it) {
   const cam_graph *graph = context->model->graph;
   cam_code code = photo_probe(task->bytes, task->n_bytes, limits, &it->photo, &task->error);
   if (!code) {
-    result->width = it->photo.width;
-    result->height = it->photo.height;
+    set_sizes(graph, &it->photo, task->params, result);
     result->format = it->photo.format;
     result->orientation = it->photo.orientation;
-    result->resize = task->params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : task->params->resize;
-    input_size(graph, result->resize, result->width, result->height, &result->input_width, &result->input_height);
     int least_width, least_height;
     least_size(result, &least_width, &least_height);
-    code = photo_decode(task->bytes, task->n_bytes, limits, least_width, least_height, &it->photo, &task->error);
+    code = decode_in_time(limits, it, least_width, least_height, &it->photo, &task->error);
   }
   if (!code && needs_whole(it)) { /* the one thing that does; much less work than its overlays are */
     cam_photo whole = it->photo;
-    code = photo_decode(task->bytes, task->n_bytes, limits, INT_MAX, INT_MAX, &whole, &task->error);
+    code = decode_in_time(limits, it, INT_MAX, INT_MAX, &whole, &task->error);
     if (!code) it->canvas = whole.image;
   }
   return code;
@@ -252,6 +266,10 @@ static void render_one(void *closure, int index, int thread) {
   const cam_task *task = pic->it->task;
   const cam_params *params = task->params;
   int width, height;
+  if (pic->it->deadline > 0 && now() >= pic->it->deadline) {
+    cam_fail(&pic->error, CAM_E_DEADLINE, "the deadline passed before picture %d of %d", index + 1, task->result.count);
+    return;
+  }
   picture_size(params, &task->result, &width, &height);
   size_t n = (size_t)width * (size_t)height;
   uint8_t *heat = malloc(n), *rgb = params->include & CAM_INCLUDE_OVERLAY ? malloc(3 * n) : NULL;
@@ -295,7 +313,7 @@ static const struct { cam_stage stage; cam_code (*run)(cam_context *, item *); }
 
 /* One photo, by the whole team. */
 static void explain_photo(cam_context *context, cam_task *task, double deadline, double *stage_ms) {
-  item it = {.task = task};
+  item it = {.task = task, .deadline = deadline};
   cam_code code = CAM_OK;
   double since = now();
   memset(&task->result, 0, sizeof task->result);
@@ -340,6 +358,35 @@ void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double dead
     stage_ms[s] = 0;
     for (int i = 0; i < n_tasks; i++) stage_ms[s] += spent[i][s];
   }
+}
+
+/* Of one picture. A PNG is its pixels where nothing can be packed, a filter byte a row and what frames them; black and white noise took 1.13 bytes a pixel in
+ * a JPEG with colours, 0.97 in a grey one. */
+static uint64_t most_bytes(const cam_params *params, uint64_t width, uint64_t height, unsigned channels) {
+  const uint64_t raw = height * (1 + width * channels), file = params->picture == CAM_PICTURE_PNG ? raw + raw / 64 + 1024 : width * height * (channels + 3) / 4 + 4096;
+  return params->base64 ? file / 3 * 4 + 6 : file;
+}
+
+uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks, bool probe) {
+  const cam_graph *graph = context->model->graph;
+  uint64_t bytes = 0;
+  for (int i = 0; i < n_tasks; i++) {
+    const cam_params *params = tasks[i].params;
+    const bool input = params->size == CAM_SIZE_INPUT;
+    int width = input ? graph->max_side : FIT_SIDE, height = width;
+    if (probe || params->size == CAM_SIZE_ORIGINAL) {
+      cam_photo photo;
+      cam_result sizes;
+      if (photo_probe(tasks[i].bytes, tasks[i].n_bytes, &context->limits, &photo, NULL)) continue;
+      set_sizes(graph, &photo, params, &sizes);
+      picture_size(params, &sizes, &width, &height);
+    }
+    uint64_t each = 0;
+    if (params->include & CAM_INCLUDE_OVERLAY) each += most_bytes(params, (uint64_t)width, (uint64_t)height, 3);
+    if (params->include & CAM_INCLUDE_HEATMAP) each += most_bytes(params, (uint64_t)width, (uint64_t)height, 1);
+    bytes += each * (uint64_t)(params->top_k + params->n_classes);
+  }
+  return bytes;
 }
 
 void cam_result_free(cam_result *result) {

@@ -67,6 +67,7 @@ typedef struct cam_limits { /* bounds on what one photo may cost, checked before
   int max_side;        /* pixels */
   size_t decode_bytes; /* memory of the decoder at any moment, its result included */
   int max_scans;       /* of a progressive JPEG */
+  int decode_ms;       /* time in which a JPEG must be decoded; 0: any */
 } cam_limits;
 extern const cam_limits cam_default_limits;
 enum { CAM_MAX_TOP_K = 10, CAM_MAX_CLASSES = 10, CAM_MAX_TASKS = 8, CAM_MAX_TEAM = 64 };
@@ -146,6 +147,10 @@ typedef struct cam_task {
  * over the photos. One photo is shared by the threads of the team; of many, each thread explains its own.
  * One caller at a time per context. A result depends on the photo and the parameters alone: not on threads, neighbours or load. */
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms);
+/* Bytes that the pictures of these tasks have at most (a PNG: a little more than its pixels; a JPEG: what noise takes), base64 included. Cheap and nothing is
+ * decoded. probe: the photos' sizes are read where they matter; else as large as the size asked for ever is, but for size=original, which is always
+ * read. A photo that cannot be probed has none. */
+uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks, bool probe);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
 /* ---- Measurements, on a made picture of the model's own size ---- */

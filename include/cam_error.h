@@ -15,6 +15,8 @@
   X(CAM_E_NOT_ACCEPTABLE, "not_acceptable", "the answer cannot be given in the form that was asked for") \
   X(CAM_E_LENGTH, "length_required", "the length of the body must be declared") \
   X(CAM_E_TOO_LARGE, "too_large", "the body has more bytes than are allowed") \
+  X(CAM_E_HEADERS, "headers_too_large", "the headers are more than are allowed") \
+  X(CAM_E_REPLY, "reply_too_large", "the answer would have more bytes than are allowed") \
   X(CAM_E_FORMAT, "unsupported_format", "the bytes are not a photo in a supported format") \
   X(CAM_E_PHOTO, "broken_photo", "the photo cannot be decoded") \
   X(CAM_E_PIXELS, "too_many_pixels", "the photo has more pixels than are allowed") \

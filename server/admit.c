@@ -13,6 +13,14 @@ bool head_has_body(const struct head *head) {
   return head->transfer_encodings || (head->content_length && strtoull(head->content_length, NULL, 10));
 }
 
+static void check_size(struct job *job, const struct head *head) {
+  const config *settings = job->app->config;
+  if (head->n_headers > settings->max_headers)
+    cam_fail(&job->error, CAM_E_HEADERS, "%d headers; allowed are %lld", head->n_headers, (long long)settings->max_headers);
+  else if (head->n_bytes > (size_t)settings->max_header_bytes)
+    cam_fail(&job->error, CAM_E_HEADERS, "%zu bytes of request line and headers; allowed are %lld", head->n_bytes, (long long)settings->max_header_bytes);
+}
+
 /* A body whose length two parties may read differently is how requests are smuggled past a proxy: RFC 9112 sections 6.1 and 6.3. */
 static void check_framing(struct job *job, const struct head *head) {
   if (head->content_lengths > 1) cam_fail(&job->error, CAM_E_BODY, "Content-Length: given %d times", head->content_lengths);
@@ -100,7 +108,7 @@ static void check_accept(struct job *job, const struct head *head) {
 }
 
 void admit(struct job *job, const struct head *head) {
-  static void (*const checks[])(struct job *, const struct head *) = {check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
+  static void (*const checks[])(struct job *, const struct head *) = {check_size, check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
   job->generation = generation_join(job->app);
   job->allow_origin = cors_allow(job->app->cors, head->origin);

@@ -26,8 +26,9 @@ struct app {
   struct cors *cors;           /* NULL: no page of another site may call */
   struct queue *queue;
   struct metrics metrics;
-  _Atomic double service_s;    /* a worker's seconds per request, smoothed; 0: none yet */
+  _Atomic double pace_s;       /* seconds from the end of one request to the next's while all are busy, smoothed; 0: none yet */
   atomic_size_t body_bytes;    /* of all bodies now in memory */
+  atomic_size_t reply_bytes;   /* of all answers to photos now in memory */
 
   pthread_mutex_t jobs_mutex;  /* guards the three below, and every generation's jobs */
   pthread_cond_t jobs_changed; /* open_jobs, or those of a generation that was replaced, became 0 */

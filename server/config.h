@@ -27,7 +27,16 @@
   NUMBER(max_side, 32768, 1, 65535, "pixels of one side of a photo") \
   NUMBER(decode_bytes, 536870912, 1048576, 17179869184, "memory one photo may take while it is decoded") \
   NUMBER(max_scans, 100, 1, 10000, "scans of a progressive JPEG") \
+  NUMBER(decode_ms, 10000, 1, 3600000, "time in which a JPEG must be decoded") \
+  NUMBER(max_photos, 8, 1, 8, "photos in one request") \
+  NUMBER(max_reply_bytes, 201326592, 65536, 4294967296, "bytes of one answer; what would be more is refused before it is computed") \
+  NUMBER(replies_bytes, 1073741824, 1048576, 68719476736, "bytes of all answers that are in memory at once; beyond it 429") \
+  NUMBER(max_headers, 64, 8, 1000, "header fields of one request") \
+  NUMBER(max_header_bytes, 16384, 1024, 1048576, "bytes of a request's line and headers together") \
   NUMBER(request_deadline_ms, 30000, 100, 3600000, "from the first header to the last stage; slower requests are closed or answered 503") \
+  NUMBER(upload_bytes_per_s, 4096, 0, 1073741824, "a body that comes more slowly is closed; 0: none is for that") \
+  NUMBER(upload_grace_ms, 5000, 0, 3600000, "how long a body may take before upload_bytes_per_s counts") \
+  NUMBER(download_bytes_per_s, 32768, 1024, 1073741824, "a client that reads its answer more slowly is cut off, after request_deadline_ms") \
   NUMBER(idle_timeout_s, 15, 1, 3600, "a connection on which nothing moves is closed") \
   NUMBER(connections, 1024, 1, 65536, "open connections in all") \
   NUMBER(connections_per_ip, 256, 1, 65536, "open connections of one address") \

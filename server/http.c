@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READER_BYTES_A_SECOND = 32768, ADMIN_CONNECTIONS = 64, ADMIN_IDLE_S = 150 /* longer than two scrapes */ };
+enum { ADMIN_CONNECTIONS = 64, CONNECTION_BYTES = 16384 /* beside the headers */, ADMIN_IDLE_S = 150 /* longer than two scrapes */ };
 
 struct http {
   struct app *app;
@@ -74,7 +74,7 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
   bool added = headers_add(job, add_header, out);
   if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
   /* A reader may be slow, but not slower than this: what it does not read is kept in memory. */
-  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms + (double)response->n / READER_BYTES_A_SECOND);
+  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms + (double)response->n / (double)http->app->config->download_bytes_per_s);
   watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
   log_request(job, NULL);
   enum MHD_Result result = added ? MHD_queue_response(connection, (unsigned)response->status, out) : MHD_NO;
@@ -142,21 +142,35 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
   return job;
 }
 
+/* A body that comes at less than upload_bytes_per_s, but for upload_grace_ms, is closed when what came of it should have come at the latest, and so is
+ * what is late for the whole request. */
+static void watch_upload(struct http *http, struct MHD_Connection *connection, const struct job *job) {
+  const config *settings = http->app->config;
+  if (!settings->upload_bytes_per_s) return;
+  const double due = job->body_began + 1e-3 * (double)settings->upload_grace_ms + (double)job->bytes_in / (double)settings->upload_bytes_per_s;
+  watch_until(http->watch, watched_of(connection), fmin(due, job->deadline));
+}
+
 /* The headers have come. */
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *path, const char *method, struct job *job) {
   struct head head = {.method = method, .path = path, .admin = http->admin};
-  MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, &head);
+  const union MHD_ConnectionInfo *size = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  head.n_bytes = size ? size->header_size : 0;
+  head.n_headers = MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, &head);
   MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &head);
   admit(job, &head);
+  job->body_began = clock_seconds();
+  if (!job->error.code && head_has_body(&head)) watch_upload(http, connection, job);
   if (!job->error.code || !head_has_body(&head)) return MHD_YES;
   job->answered_early = true;
   return respond(http, connection, job);
 }
 
 /* A body that grows past the limit or past its time cannot be answered here: it is closed, and counted. */
-static enum MHD_Result take_body(struct http *http, struct job *job, const char *bytes, size_t n) {
+static enum MHD_Result take_body(struct http *http, struct MHD_Connection *connection, struct job *job, const char *bytes, size_t n) {
   atomic_fetch_add(&http->metrics->request_bytes, n);
   job->bytes_in += n;
+  watch_upload(http, connection, job);
   if (clock_seconds() > job->deadline) return job->end = REFUSED_TOO_SLOW, MHD_NO;
   if (job->error.code) return MHD_YES; /* answered when the rest of the body has been read into nothing */
   if (job_add_body(job, bytes, n, &job->error) != CAM_E_TOO_LARGE) return MHD_YES;
@@ -188,7 +202,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
   if (!job) return MHD_NO; /* there was no memory for it */
   if (!job->id[0]) return begin(closure, connection, path, method, job);
   if (!*n) return finish(closure, connection, job);
-  enum MHD_Result result = take_body(closure, job, bytes, *n);
+  enum MHD_Result result = take_body(closure, connection, job, bytes, *n);
   *n = 0;
   return result;
 }
@@ -238,6 +252,8 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
     int copy = fcntl(socket_of(connection), F_DUPFD_CLOEXEC, 0);
     if (copy >= 0) watch_linger(http->watch, copy);
   }
+  if (end == REFUSED_TOO_SLOW && !job->error.code)
+    cam_fail(&job->error, CAM_E_DEADLINE, "%zu bytes of the body in %.0f ms", job->bytes_in, 1e3 * (clock_seconds() - job->began));
   if (how != MHD_REQUEST_TERMINATED_COMPLETED_OK || !job->response.status) log_request(job, words_for(end));
   job_free(job);
   /* The next request on this connection: the library ends idleness, this ends a request line that comes byte by byte. */
@@ -339,6 +355,7 @@ cam_code http_start(struct app *app, http_side side, struct http **out, cam_erro
     MHD_OPTION_EXTERNAL_LOGGER, on_log, http, /* first: it hears of the others' errors */
     MHD_OPTION_LISTEN_SOCKET, http->listener.socket, MHD_OPTION_ARRAY, threads, MHD_OPTION_ARRAY, tls,
     MHD_OPTION_CONNECTION_LIMIT, (unsigned)connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)per_address,
+    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(CONNECTION_BYTES + 2 * settings->max_header_bytes),
     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)http->idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
     MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
     MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);

@@ -37,6 +37,7 @@ void job_free(struct job *job) {
   struct app *app = job->app;
   job_drop_body(job);
   job_leave_generation(job);
+  atomic_fetch_sub(&app->reply_bytes, job->reply_bytes);
   free(job->content_type);
   if (job->response.owned) free(job->response.body);
   free(job);
@@ -74,6 +75,18 @@ cam_code job_add_body(struct job *job, const void *bytes, size_t n, cam_error *e
   memcpy(job->body + job->n_body, bytes, n);
   job->n_body += n;
   atomic_fetch_add(&job->app->body_bytes, n);
+  return CAM_OK;
+}
+
+cam_code job_count_answer(struct job *job, cam_error *error) {
+  const config *settings = job->app->config;
+  const size_t n = job->response.n;
+  if (n > (size_t)settings->max_reply_bytes)
+    return cam_fail(error, CAM_E_REPLY, "the answer has %zu bytes; allowed are %lld: fewer labels, size=fit or format=jpeg make it smaller", n,
+                    (long long)settings->max_reply_bytes);
+  job->reply_bytes = n;
+  if (atomic_fetch_add(&job->app->reply_bytes, n) + n > (size_t)settings->replies_bytes)
+    return cam_fail(error, CAM_E_BUSY, "the answers of all requests together have more than %lld bytes", (long long)settings->replies_bytes);
   return CAM_OK;
 }
 

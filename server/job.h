@@ -48,6 +48,7 @@ struct job {
   bool tls;                     /* it came over TLS */
   const char *allow_origin;     /* what Access-Control-Allow-Origin says; NULL: it is left out */
   double began, deadline;       /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
+  double body_began;            /* the same: the headers were complete */
 
   char *content_type;           /* NULL: none */
   accepted accepted;            /* what its Accept says */
@@ -62,6 +63,7 @@ struct job {
   bool hung_up;                 /* the client left while it waited: there is nobody to answer */
   metrics_end end;              /* where that is known before the request is over: closed without an answer */
   struct response response;
+  size_t reply_bytes;           /* of it that are counted in app's */
 
   double queued;                /* seconds of CLOCK_MONOTONIC: the body was complete */
   reply_timing timing;
@@ -83,6 +85,9 @@ cam_code job_add_body(struct job *job, const void *bytes, size_t n, cam_error *e
 void job_drop_body(struct job *job); /* frees it before the job ends */
 /* What is left of the job needs no model. */
 void job_leave_generation(struct job *job);
+
+/* Counts the answer's bytes, until the job ends. CAM_E_REPLY: more than one may have; CAM_E_BUSY: all answers have used up their memory. */
+cam_code job_count_answer(struct job *job, cam_error *error);
 
 /* The answer: body is taken over if owned, else it must outlive the server. */
 void job_answer(struct job *job, int status, const char *type, char *body, size_t n, bool owned);

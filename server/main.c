@@ -9,7 +9,7 @@
 
 /* The settings that each kind of work uses. */
 #define MODEL_SETTINGS " model isa "
-#define PHOTO_SETTINGS MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans "
+#define PHOTO_SETTINGS MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans decode_ms "
 
 /* The first is meant where none is named. */
 static const cli_command commands[] = {

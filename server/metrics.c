@@ -29,7 +29,7 @@ void metrics_count_end(struct metrics *metrics, int route, int status, metrics_e
 metrics_end metrics_end_of(cam_code code, bool takes_photos) {
   static const metrics_end ends[CAM_CODES] = { /* the others are answers */
     [CAM_E_BUSY] = REFUSED_QUEUE_FULL, [CAM_E_TOO_LARGE] = REFUSED_TOO_LARGE, [CAM_E_DEADLINE] = REFUSED_DEADLINE, [CAM_E_NOT_READY] = REFUSED_NOT_READY,
-    [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
+    [CAM_E_HEADERS] = REFUSED_TOO_LARGE, [CAM_E_REPLY] = REFUSED_REPLY, [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
   };
   return ends[code] && (takes_photos || code != CAM_E_NOT_READY) ? ends[code] : END_ANSWERED;
 }

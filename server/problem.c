@@ -13,6 +13,8 @@ static const int statuses[CAM_CODES] = {
   [CAM_E_NOT_ACCEPTABLE] = 406,
   [CAM_E_LENGTH] = 411,
   [CAM_E_TOO_LARGE] = 413,
+  [CAM_E_HEADERS] = 431,
+  [CAM_E_REPLY] = 422,
   [CAM_E_FORMAT] = 415,
   [CAM_E_PHOTO] = 422,
   [CAM_E_PIXELS] = 422,
@@ -31,7 +33,7 @@ static const int statuses[CAM_CODES] = {
 static const struct { int status; const char *title; } titles[] = {
   {200, "OK"}, {400, "Bad Request"}, {401, "Unauthorized"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
   {411, "Length Required"}, {413, "Content Too Large"}, {415, "Unsupported Media Type"}, {422, "Unprocessable Content"},
-  {429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"},
+  {429, "Too Many Requests"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}, {503, "Service Unavailable"},
 };
 
 int problem_status(cam_code code) { return (unsigned)code < CAM_CODES ? statuses[code] : 500; }

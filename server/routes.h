@@ -30,6 +30,8 @@ struct head {
   int content_lengths, transfer_encodings, traceparents; /* how often the header is there */
   struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
   int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */
+  int n_headers;
+  size_t n_bytes;                                        /* of the request line and all headers */
   bool admin;                                            /* it came to the admin port */
 };
 /* True if a body follows the headers. */

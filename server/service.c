@@ -23,14 +23,15 @@
 static const double LAST_ANSWERS_S = 0.5;
 
 int app_retry_after(struct app *app) {
-  double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->service_s) / (app->teams ? app->teams : 1));
+  double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->pace_s) - 1e-9);
   return seconds < 1 ? 1 : seconds > 60 ? 60 : (int)seconds;
 }
 
-/* Two workers at once may lose one of two notes: it is an estimate. */
+/* With n requests served at a time one ends every n-th part of what each takes. Two workers at once may lose one of two notes: it is an estimate. */
 void app_note_service(struct app *app, double seconds) {
-  double old = atomic_load(&app->service_s);
-  atomic_store(&app->service_s, old > 0 ? old + (seconds - old) / 8 : seconds);
+  const int busy = atomic_load(&app->metrics.workers_busy);
+  const double pace = seconds / (busy > 1 ? busy : 1), old = atomic_load(&app->pace_s);
+  atomic_store(&app->pace_s, old > 0 ? old + (pace - old) / 8 : pace);
 }
 
 /* ---- start ---- */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { TCP_CLOSE_STATE = 7, TCP_CLOSE_WAIT_STATE = 8 }; /* TCP_CLOSE, TCP_CLOSE_WAIT: netinet/tcp.h, which does not go with linux/tcp.h */
 enum { LINGERERS = 256, TICK_MS = 200, LINGER_BYTES_A_LOOK = 1 << 20 };
 static const double LINGER_S = 2;
 
@@ -41,12 +42,25 @@ static void wake(struct watch *watch) {
   if (eventfd_write(watch->wake, 1)) {} /* cannot fail below 2^64 wakes */
 }
 
+static struct tcp_info info_of(int socket) {
+  struct tcp_info info = {0};
+  socklen_t n = sizeof info;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &n)) info = (struct tcp_info){0};
+  return info;
+}
+
+/* Under epoll the library misses an end of stream that comes together with data. */
+static bool client_left(int socket) {
+  const int state = info_of(socket).tcpi_state;
+  return state == TCP_CLOSE_WAIT_STATE || state == TCP_CLOSE_STATE;
+}
+
 /* Shuts down what is due. Returns true if anything is still armed. Called with the mutex held. */
 static bool sweep(struct watch *watch, double now) {
   bool armed = watch->n_lingering > 0;
   for (struct watched *one = watch->first; one; one = one->next) {
     if (one->until <= now) {
-      one->expired = true;
+      one->expired = !client_left(one->socket);
       one->until = INFINITY;
       shutdown(one->socket, SHUT_RDWR);
     }
@@ -148,11 +162,7 @@ bool watch_expired(struct watch *watch, const struct watched *one) {
 }
 
 /* Bytes that came on a TCP connection so far, read or not (tcp(7), RFC 4898 tcpEStatsAppHCThruOctetsReceived); 0 where the kernel does not tell. */
-static uint64_t bytes_received(int socket) {
-  struct tcp_info info = {0};
-  socklen_t n = sizeof info;
-  return getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &n) ? 0 : info.tcpi_bytes_received;
-}
+static uint64_t bytes_received(int socket) { return info_of(socket).tcpi_bytes_received; }
 
 /* The end of the client's stream counts as one byte: a single one is no sign of anything. */
 bool watch_has_moved(const struct watched *one) { return one && bytes_received(one->socket) > one->marked; }

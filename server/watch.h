@@ -18,7 +18,7 @@ void watch_stop(struct watch *watch); /* after the last watch_close; closes what
 struct watched *watch_open(struct watch *watch, int socket);
 /* At `when` (seconds of CLOCK_MONOTONIC; INFINITY: never) the socket is shut down, which its owner sees as the client's end. */
 void watch_until(struct watch *watch, struct watched *connection, double when);
-/* Has its time run out, and was it shut down for that? NULL: no. */
+/* Has its time run out, and was it shut down for that, with its client still there? NULL: no. */
 bool watch_expired(struct watch *watch, const struct watched *connection);
 /* Whether the client has sent anything since watch_mark, or since the start; as far as the kernel tells. NULL: no. Its own thread's, both. */
 bool watch_has_moved(const struct watched *connection);

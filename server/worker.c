@@ -65,12 +65,27 @@ static void observe(struct job *job) {
     if (job->timing.stage_ms[s] > 0) metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
 }
 
+/* Before anything is decoded: is there room for the pictures that are asked for? The photos' sizes are read only where it depends on them. */
+static cam_code check_reply(struct job *job, cam_context *context, const cam_task *tasks, int n) {
+  const config *settings = job->app->config;
+  const uint64_t most = (uint64_t)settings->max_reply_bytes;
+  uint64_t bytes = cam_picture_bytes(context, tasks, n, false);
+  if (bytes > most) bytes = cam_picture_bytes(context, tasks, n, true);
+  if (bytes > most)
+    return cam_fail(&job->error, CAM_E_REPLY, "the pictures may have %llu bytes; allowed are %llu: fewer labels, size=fit or format=jpeg make it less",
+                    (unsigned long long)bytes, (unsigned long long)most);
+  if (atomic_load(&job->app->reply_bytes) >= (size_t)settings->replies_bytes)
+    return cam_fail(&job->error, CAM_E_BUSY, "the answers of all requests together have more than %lld bytes", (long long)settings->replies_bytes);
+  return CAM_OK;
+}
+
 static void explain(struct job *job, cam_context *context, const request_photos *photos) {
   cam_task tasks[CAM_MAX_TASKS] = {0};
   const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
   if (as_picture && prepare_picture(job)) return;
   job->params.cam.base64 = !as_picture;
   for (int i = 0; i < photos->n; i++) tasks[i] = (cam_task){.bytes = photos->photos[i].bytes, .n_bytes = photos->photos[i].n, .params = &job->params.cam};
+  if (check_reply(job, context, tasks, photos->n)) return;
   cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)), job->timing.stage_ms);
   job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
   for (int i = photos->n; i-- > 0;) {
@@ -82,6 +97,7 @@ static void explain(struct job *job, cam_context *context, const request_photos 
   if (photos->n == 1 && tasks[0].error.code) job->error = tasks[0].error;
   else if (as_picture) answer_picture(job, &tasks[0]);
   else answer_json(job, tasks);
+  if (!job->error.code) job_count_answer(job, &job->error);
   for (int i = 0; i < photos->n; i++) cam_result_free(&tasks[i].result);
   observe(job);
 }
@@ -99,7 +115,9 @@ static void serve(struct job *job, cam_context *context) {
     request_photos photos;
     if (!request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params, &photos, &job->error)) {
       job->photos = photos.n;
-      explain(job, context, &photos);
+      if (photos.n > app->config->max_photos)
+        cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n, (long long)app->config->max_photos);
+      else explain(job, context, &photos);
     }
     request_photos_free(&photos);
     app_note_service(app, clock_seconds() - now);

@@ -104,7 +104,7 @@ cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, 
   const photo_plan *plan = &photo->plan;
   cam_image *image = &photo->image;
   int least_across = lies_on_its_side(photo) ? least_height : least_width, least_down = lies_on_its_side(photo) ? least_width : least_height;
-  cam_code code = photo->format == CAM_JPEG ? jpeg_decode(bytes, n, plan->width, plan->height, least_across, least_down, plan->budget, image, error)
+  cam_code code = photo->format == CAM_JPEG ? jpeg_decode(bytes, n, plan->width, plan->height, least_across, least_down, plan->budget, plan->deadline, image, error)
                                             : decode_whole(bytes, n, photo->format, plan, image, error);
   if (code || photo->orientation == 1) return code;
   size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;

@@ -16,6 +16,7 @@ typedef struct photo_plan {
   int orientation;                   /* what EXIF says, 1 to 8; 0: nothing */
   int channels;                      /* to ask of the decoder: 4 where there is transparency, else 3 */
   size_t budget;                     /* bytes that decoding may hold at any moment */
+  double deadline;                   /* seconds of CLOCK_MONOTONIC by which a JPEG must be decoded; 0: none; set after the probe */
   int patch_count;                   /* patches lie in the order of the file and do not touch */
   photo_patch patches[PHOTO_PATCHES];
   size_t patch_size;

@@ -133,8 +133,10 @@ def test_clients_that_leave(server):
     base = settled(server)
     for leave in (lambda wire: wire.socket.close(), reset):
         wire = Wire(server)
-        leave(wire.send(request(length=1000, body=b"half")))
-    settled(server)
+        wire.send(request(length=1000, body=b"half"))
+        wait_for(server, "camserve_requests_open")
+        leave(wire)
+        settled(server)
     first, second = Wire(server), Wire(server)
     first.send(hard_work())
     wait_for(server, "camserve_workers_busy")

@@ -15,7 +15,7 @@ static struct generation generation;
 static config settings;
 
 static void open_app(void) {
-  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1, .admin_port = -1};
+  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1, .admin_port = -1, .max_headers = 8, .max_header_bytes = 1024};
   app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_changed = PTHREAD_COND_INITIALIZER, .teams = 2, .generation = &generation};
   app.queue = queue_create(1);
   atomic_store(&app.phase, APP_READY);
@@ -125,6 +125,22 @@ START_TEST(length) {
 }
 END_TEST
 
+START_TEST(size_of_headers) {
+  char detail[160];
+  struct head head = post();
+  head.n_headers = 8;
+  head.n_bytes = 1024;
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  head.n_headers = 9;
+  ck_assert_int_eq(admitted(head, detail), CAM_E_HEADERS);
+  ck_assert_str_eq(detail, "9 headers; allowed are 8");
+  head.n_headers = 0;
+  head.n_bytes = 1025;
+  ck_assert_int_eq(admitted(head, detail), CAM_E_HEADERS);
+  ck_assert_str_eq(detail, "1025 bytes of request line and headers; allowed are 1024");
+}
+END_TEST
+
 START_TEST(phase) {
   atomic_store(&app.phase, APP_STARTING);
   app.generation = NULL;
@@ -142,7 +158,10 @@ START_TEST(room_and_retry_after) {
   struct job waiting = {0}, *job = job_new(&app);
   ck_assert_int_eq(app_retry_after(&app), 1);
   app_note_service(&app, 7);
-  ck_assert_int_eq(app_retry_after(&app), 4); /* one request, two workers, 7 s each */
+  ck_assert_int_eq(app_retry_after(&app), 7); /* one request, and nobody else was served meanwhile */
+  atomic_store(&app.metrics.workers_busy, 2);
+  for (int i = 0; i < 200; i++) app_note_service(&app, 7);
+  ck_assert_int_eq(app_retry_after(&app), 4); /* two at a time */
   ck_assert_int_eq(queue_put(app.queue, &waiting), CAM_OK);
   struct head head = post();
   admit(job, &head);
@@ -314,6 +333,7 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, method_says_allow);
   tcase_add_test(tcase, framing);
   tcase_add_test(tcase, length);
+  tcase_add_test(tcase, size_of_headers);
   tcase_add_test(tcase, phase);
   tcase_add_test(tcase, room_and_retry_after);
   tcase_add_test(tcase, query_and_accept);

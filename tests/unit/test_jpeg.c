@@ -34,7 +34,7 @@ static double read_back(const cam_bytes *file, const uint8_t *pixels, int width,
   cam_image image;
   cam_error error = {0};
   long sum = 0;
-  ck_assert_msg(!jpeg_decode(file->data, file->size, width, height, INT_MAX, INT_MAX, SIZE_MAX, &image, &error), "%s", error.detail);
+  ck_assert_msg(!jpeg_decode(file->data, file->size, width, height, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error), "%s", error.detail);
   ck_assert(image.width == width && image.height == height);
   for (int i = 0; i < width * height; i++)
     for (int c = 0; c < 3; c++) sum += abs(image.rgb[3 * i + c] - pixels[channels * i + (channels == 3 ? c : 0)]);
@@ -105,14 +105,18 @@ START_TEST(memory_is_bounded) { /* several scans are held as coefficients: 2 byt
   cam_image image;
   cam_error error;
   size_t result = 3 * 333 * 222;
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result, &image, &error), CAM_E_BUDGET);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result, 0, &image, &error), CAM_E_BUDGET);
   ck_assert_ptr_null(image.rgb);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result + 100000, &image, &error), CAM_OK);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result + 100000, 0, &image, &error), CAM_OK);
   image_free(&image);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, 100, 60, result / 4 + 30000, &image, &error), CAM_OK); /* at 1/2 */
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, 100, 60, result / 4 + 30000, 0, &image, &error), CAM_OK); /* at 1/2 */
   ck_assert(image.width == 167 && image.height == 111);
   image_free(&image);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 334, 222, INT_MAX, INT_MAX, SIZE_MAX, &image, &error), CAM_E_PHOTO); /* not what was probed */
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 334, 222, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error), CAM_E_PHOTO); /* not what was probed */
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e-3, &image, &error), CAM_E_DEADLINE); /* long ago */
+  ck_assert_ptr_null(image.rgb);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e300, &image, &error), CAM_OK);
+  image_free(&image);
   free(file.data);
   free(pixels);
 }

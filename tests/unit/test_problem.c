@@ -14,7 +14,7 @@ END_TEST
 START_TEST(statuses_of_the_contract) {
   static const struct { cam_code code; int status; } expected[] = {
     {CAM_E_PARAMETER, 400}, {CAM_E_BODY, 400}, {CAM_E_UNAUTHORIZED, 401}, {CAM_E_NOT_FOUND, 404}, {CAM_E_METHOD, 405}, {CAM_E_NOT_ACCEPTABLE, 406},
-    {CAM_E_LENGTH, 411}, {CAM_E_TOO_LARGE, 413}, {CAM_E_FORMAT, 415}, {CAM_E_PHOTO, 422}, {CAM_E_PIXELS, 422}, {CAM_E_BUDGET, 422},
+    {CAM_E_LENGTH, 411}, {CAM_E_TOO_LARGE, 413}, {CAM_E_HEADERS, 431}, {CAM_E_REPLY, 422}, {CAM_E_FORMAT, 415}, {CAM_E_PHOTO, 422}, {CAM_E_PIXELS, 422}, {CAM_E_BUDGET, 422},
     {CAM_E_BUSY, 429}, {CAM_E_NOT_READY, 503}, {CAM_E_DEADLINE, 503}, {CAM_E_INTERNAL, 500}, {CAM_CODES, 500}, {(cam_code)-1, 500},
   };
   for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++) ck_assert_int_eq(problem_status(expected[i].code), expected[i].status);
