@@ -2,6 +2,7 @@
 #include "cam_json.h"
 #include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,11 +198,20 @@ void json_add_quoted(json *parent, const char *name, const char *quoted) {
   add(parent, name, item);
 }
 
+/* Characters of the quoted texts in a tree, which are megabytes where all else is bytes. */
+static size_t quoted_length(const cJSON *tree) {
+  size_t sum = 0;
+  for (const cJSON *item = tree->child; item; item = item->next) sum += item->type & cJSON_Raw ? strlen(item->valuestring) : quoted_length(item);
+  return sum;
+}
+
 char *json_print(const json *tree, bool compact, size_t *n) {
   if (!tree || is_broken(ITEM(tree))) return NULL;
-  size_t hint = 1024;
-  for (const cJSON *item = ITEM(tree)->child; item; item = item->next) hint += 64;
-  char *text = compact ? cJSON_PrintBuffered(ITEM(tree), (int)hint, false) : cJSON_Print(ITEM(tree));
+  size_t room = 1024; /* enough at first: each time cJSON finds too little it copies all that is there */
+  for (const cJSON *item = ITEM(tree)->child; item; item = item->next) room += 64;
+  const size_t quoted = quoted_length(ITEM(tree));
+  room += quoted + quoted / 64;
+  char *text = compact ? cJSON_PrintBuffered(ITEM(tree), room < INT_MAX ? (int)room : INT_MAX, false) : cJSON_Print(ITEM(tree));
   if (text && n) *n = strlen(text);
   return text;
 }
