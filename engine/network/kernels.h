@@ -29,12 +29,14 @@ typedef struct kernels {
   void (*depthwise)(const float *const *rows, int height, int breadth, int stride, int columns, int channels, const float *weight, const float *bias,
                     float *out, epilogue finish);
 
-  /* Winograd's F(4x4,3x3) (Lavin and Gray, CVPR 2016, arXiv 1509.09308; points 0, 1, -1, 2, -2, infinity), one tile, `channels` (a multiple of width) of it.
-   * Input: v[t * plane + c] = (B^T d B)[t], d the 6x6 cells cell[0..35], each [channels].
-   * Output: the 4x4 cells A^T m A of m[t * plane + c], + bias[c] (+ residual[i][c]), clamped, to out[i], or nowhere where out[i] is NULL. With pool,
-   * out has 2x2 cells instead, each the largest of its 2x2 (max_pool 2x2, stride 2), and residual is NULL. */
-  void (*winograd_input)(const float *const *cell, int channels, float *v, ptrdiff_t plane);
-  void (*winograd_output)(const float *m, ptrdiff_t plane, int channels, const float *bias, const float *const *residual, float *const *out, int pool, epilogue finish);
+  /* Winograd's F(4x4,3x3) or F(6x6,3x3) (Lavin and Gray, CVPR 2016, arXiv 1509.09308; points 0, 1, -1, 2, -2, infinity, and of 6x6 also 1/2, -1/2), one tile of
+   * `tile` x `tile` outputs, `channels` (a multiple of width) of it; n = tile + 2.
+   * Input: v[t * plane + c] = (B^T d B)[t], d the n x n cells cell[i * n + j], each [channels].
+   * Output: the tile x tile cells A^T m A of m[t * plane + c], + bias[c] (+ residual[i][c]), clamped, to out[i], or nowhere where out[i] is NULL. With pool,
+   * out has half as many cells a side instead, each the largest of its 2x2 (max_pool 2x2, stride 2), and residual is NULL. */
+  void (*winograd_input)(int tile, const float *const *cell, int channels, float *v, ptrdiff_t plane);
+  void (*winograd_output)(int tile, const float *m, ptrdiff_t plane, int channels, const float *bias, const float *const *residual, float *const *out, int pool,
+                          epilogue finish);
 
   /* out[c] = max (or mean) over n cells; cell[i] points to [channels]. */
   void (*max_cells)(const float *const *cell, int n, int channels, float *out);

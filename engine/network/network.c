@@ -84,8 +84,8 @@ static int layer_uses(const network *net, int index) {
   return n;
 }
 
-/* How many layers from i on, 2 or 3, make a block that is worth it; 0: none do. shape: of the nodes at the input's own size, which alone decides. */
-static int block_length(const network *net, int i, int (*shape)[2]) {
+/* How many layers from i on, 2 or 3, make a block that is worth it at the input's own size; 0: none do. */
+static int block_length(const network *net, int i) {
   const layer *l = &net->layers[i];
   int expands = layer_is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT, n = expands + 2;
   if (i + n > net->n_layers || !layer_is_depthwise(&l[expands]) || !layer_is_plain_product(&l[expands + 1]) || l[expands].residual != NO_RESIDUAL) return 0;
@@ -93,20 +93,18 @@ static int block_length(const network *net, int i, int (*shape)[2]) {
     if (l[k].inputs[0] != i + k - 1 || layer_uses(net, i + k - 1) != 1) return 0;
   const cam_node *before = net->layers[l[expands].inputs[0]].last;
   if (!before) return 0;
-  const int *plane = shape[before - net->graph->nodes];
+  const int *plane = net->shape[before - net->graph->nodes];
   return (int64_t)plane[0] * plane[1] * l[expands].channels * (int64_t)sizeof(float) >= LARGE_PLANE ? n : 0;
 }
 
 /* Replaces each chain of layers that makes a block by one layer. */
 static cam_code merge_blocks(network *net, cam_error *error) {
-  const cam_graph *graph = net->graph;
-  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape), *moved = calloc((size_t)net->n_layers, sizeof *moved), count = 0;
+  int *moved = calloc((size_t)net->n_layers, sizeof *moved), count = 0;
   layer *merged = calloc((size_t)net->n_layers, sizeof *merged);
   cam_code code = CAM_OK;
-  if (!shape || !moved || !merged) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", net->n_layers);
-  if (!code) code = graph_shapes(graph, graph->height, graph->width, shape, error);
+  if (!moved || !merged) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", net->n_layers);
   for (int i = 0, n; i < net->n_layers && !code; i += n) {
-    n = block_length(net, i, shape);
+    n = block_length(net, i);
     layer *to = &merged[count], *from = &net->layers[i], *last = &net->layers[i + most(1, n) - 1];
     *to = *last;
     if (n) {
@@ -136,7 +134,6 @@ static cam_code merge_blocks(network *net, cam_error *error) {
   }
   free(merged);
   free(moved);
-  free(shape);
   return code;
 }
 
@@ -188,7 +185,8 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
   int picture = -1;
   cam_code code = CAM_OK;
   if (net) net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
-  if (!at || !net || !net->layers) {
+  if (net) net->shape = calloc((size_t)graph->n_nodes, sizeof *net->shape);
+  if (!at || !net || !net->layers || !net->shape) {
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
     goto out;
   }
@@ -208,10 +206,15 @@ cam_code network_create(const cam_graph *graph, const kernels *k, network **out,
   }
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT) code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
+  if (!code) code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   if (!code) code = merge_blocks(net, error);
   if (!code) code = prepare_all(net, error);
 out:
   free(at);
+  if (net) {
+    free(net->shape);
+    net->shape = NULL;
+  }
   if (code) network_free(net);
   else *out = net;
   return code;

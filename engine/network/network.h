@@ -33,6 +33,7 @@ struct layer {
   int channels;                          /* of the output, without padding */
   epilogue finish;
   bool pool;                             /* the sums, finished, are pooled 2x2 */
+  int tile;                              /* winograd: outputs a side of a tile */
   int groups, depth;                     /* conv: groups after merging, products per output = kernel cells x channels of a group */
   float *weight, *bias;                  /* packed; owned */
   size_t weight_count;                   /* floats of weight */
@@ -61,6 +62,7 @@ struct network {
   const kernels *k;
   int n_layers;
   layer *layers;           /* [n_layers]; the gap and the fc are not among them */
+  int (*shape)[2];         /* [nodes] height and width at the input's own size; while the layers are made */
   uint64_t *packed;        /* floats of packed weights so far; while they are packed, by several threads */
   int features;            /* the layer whose output the gap averages, or goes into `linear` */
   const cam_node *linear;  /* a convolution without activation before the gap: not a layer, see tail.h; or NULL */
