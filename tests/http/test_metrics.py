@@ -1,13 +1,19 @@
 """GET /metrics: Prometheus text that parses, has the names of the contract, and adds up."""
+import json
 import re
+import time
 
 import pytest
 
 import pictures
 from client import cam, explain
 from metrics import parse
+from server import ROOT
 
-NAMES = {"camserve_requests_total": "counter", "camserve_refused_total": "counter", "camserve_stage_seconds": "histogram",
+NAMES = {"camserve_requests_received_total": "counter", "camserve_requests_answered_total": "counter", "camserve_requests_open": "gauge",
+         "camserve_abandoned_total": "counter", "camserve_connections_total": "counter", "camserve_connections_open": "gauge",
+         "camserve_connections_refused_total": "counter", "process_virtual_memory_bytes": "gauge", "process_max_fds": "gauge",
+         "process_cpu_seconds_total": "counter", "process_start_time_seconds": "gauge", "camserve_requests_total": "counter", "camserve_refused_total": "counter", "camserve_stage_seconds": "histogram",
          "camserve_queue_jobs": "gauge", "camserve_workers_busy": "gauge",
          "camserve_request_bytes_total": "counter", "camserve_response_bytes_total": "counter", "camserve_build_info": "gauge",
          "camserve_model_info": "gauge",
@@ -88,6 +94,38 @@ def test_gauges(server, sample):
     for name in ("camserve_build_info", "camserve_model_info"):
         (v,) = [v for (n, _), v in samples.items() if n == name]
         assert v == 1
+
+
+def test_process(client, sample):
+    """The names and units of Prometheus's own client libraries: processor time grows with work, the start lies behind us."""
+    before = sample()
+    explain(client, pictures.png(pictures.smooth(600, 400)))
+    after = sample()
+    assert value(after, "process_cpu_seconds_total") > value(before, "process_cpu_seconds_total") > 0
+    assert time.time() - 86400 < value(after, "process_start_time_seconds") < time.time()
+    assert value(after, "process_max_fds") >= value(after, "process_open_fds") > 0
+    assert value(after, "process_virtual_memory_bytes") > value(after, "process_resident_memory_bytes")
+
+
+def test_dashboard_asks_for_what_there_is(client, scene_png, sample):
+    """Each metric and each label that the Grafana dashboard names is in /metrics, and each metric is on it; histogram_quantile gets buckets."""
+    explain(client, scene_png)
+    there = sample()
+    labels = {name: {key for n, pairs in there if n == name for key, _ in pairs} for name, _ in there}
+    dashboard = json.loads((ROOT / "docker/grafana-dashboard.json").read_text())
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [variable["query"] for variable in dashboard["templating"]["list"] if variable["type"] == "query"]
+    named = set()
+    for expression in asked:
+        mine = re.findall(r"((?:camserve|process)_\w+)(?:\{([^}]*)\})?", expression)
+        for name, selector in mine:
+            assert name in labels, f"{name} is not in /metrics: {expression}"
+            assert set(re.findall(r"(\w+)=", selector)) <= labels[name] | {"job", "instance"}, expression
+        grouped = {label for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(", ")}
+        assert grouped <= set.union(*(labels[name] for name, _ in mine)), expression
+        assert "histogram_quantile" not in expression or "_bucket{" in expression and "le" in grouped, expression
+        named |= {name.removesuffix("_bucket") for name, _ in mine}
+    assert named == set(re.findall(r"# TYPE (\S+)", client.get("/metrics").text))
 
 
 def test_refusals_have_reasons(start):
