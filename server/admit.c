@@ -108,7 +108,8 @@ static void check_accept(struct job *job, const struct head *head) {
 }
 
 void admit(struct job *job, const struct head *head) {
-  static void (*const checks[])(struct job *, const struct head *) = {check_size, check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
+  static void (*const checks[])(struct job *, const struct head *) = {
+    check_size, check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
   job->generation = generation_join(job->app);
   job->allow_origin = cors_allow(job->app->cors, head->origin);

@@ -74,7 +74,9 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
   bool added = headers_add(job, add_header, out);
   if (strcmp(job->method, "HEAD")) atomic_fetch_add(&metrics->response_bytes, response->n);
   /* A reader may be slow, but not slower than this: what it does not read is kept in memory. */
-  watch_until(http->watch, watched_of(connection), clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms + (double)response->n / (double)http->app->config->download_bytes_per_s);
+  const config *settings = http->app->config;
+  const double allowed_s = 1e-3 * (double)settings->request_deadline_ms + (double)response->n / (double)settings->download_bytes_per_s;
+  watch_until(http->watch, watched_of(connection), clock_seconds() + allowed_s);
   watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
   log_request(job, NULL);
   enum MHD_Result result = added ? MHD_queue_response(connection, (unsigned)response->status, out) : MHD_NO;
@@ -340,7 +342,9 @@ cam_code http_start(struct app *app, http_side side, struct http **out, cam_erro
   http->metrics = admin ? &http->unseen : &app->metrics;
   http->listener.socket = -1;
   http->watch = watch_start();
-  cam_code code = http->watch ? listener_open(admin ? settings->admin_host : settings->host, (int)(admin ? settings->admin_port : settings->port), &http->listener, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
+  const char *host = admin ? settings->admin_host : settings->host;
+  const int port = (int)(admin ? settings->admin_port : settings->port);
+  cam_code code = http->watch ? listener_open(host, port, &http->listener, error) : cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
   if (code) {
     http_stop(http);
     return code;

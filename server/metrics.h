@@ -13,7 +13,8 @@
  * REFUSED: for a limit or the service's own state, with an answer or by closing. ABANDONED: its client was gone first. */
 #define METRICS_REFUSALS(X) \
   X(REFUSED_QUEUE_FULL, "queue_full") X(REFUSED_TOO_LARGE, "too_large") X(REFUSED_TOO_SLOW, "too_slow") X(REFUSED_DEADLINE, "deadline") \
-  X(REFUSED_REPLY, "reply_too_large") X(REFUSED_NOT_READY, "not_ready") X(REFUSED_UNAUTHORIZED, "unauthorized") X(REFUSED_NO_MEMORY, "no_memory") X(REFUSED_MALFORMED, "malformed")
+  X(REFUSED_REPLY, "reply_too_large") X(REFUSED_NOT_READY, "not_ready") X(REFUSED_UNAUTHORIZED, "unauthorized") \
+  X(REFUSED_NO_MEMORY, "no_memory") X(REFUSED_MALFORMED, "malformed")
 #define METRICS_ABANDONS(X) \
   X(ABANDONED_RECEIVING, "receiving") X(ABANDONED_QUEUED, "queued") X(ABANDONED_SENDING, "sending")
 typedef enum metrics_end {

@@ -18,7 +18,8 @@ enum { PORT_MAIN = 1, PORT_ALONE = 2, PORT_ADMIN = 4 };
 /* For the metrics: number of a route (NULL: the last, "other") and labels in that order. */
 int route_number(const struct route *route);
 const char *const *route_labels(int *n);
-/* The route of a path at a listener of these ports. NULL and CAM_E_NOT_FOUND: none; CAM_E_METHOD: it does not answer to this method, and allow (room for 32) is what Allow says. */
+/* The route of a path at a listener of these ports. NULL and CAM_E_NOT_FOUND: none; CAM_E_METHOD: it does not answer to this method, and allow (room for
+ * 32) is what Allow says. */
 const struct route *route_find(const char *method, const char *path, unsigned ports, char *allow, cam_error *error);
 
 /* What is known of a request when its headers are complete. Strings are borrowed; NULL where there is none. */
