@@ -16,6 +16,7 @@ BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
+SCHEMA_VENV := downloads/schema/venv
 
 # ARCH=aarch64 builds for another machine, into build/aarch64: a cross-compiler, a root folder with that machine's packages (the lists above), and
 # qemu-user to run what comes out.
@@ -53,7 +54,7 @@ FUZZ    := $(wildcard tests/fuzz/*.c)
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-arm test-browser unit soak alike fuzz bench clean deps model weights
+.PHONY: help run build test test-arm test-browser test-schema unit soak alike fuzz bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -77,6 +78,10 @@ test-arm: build $(FIXTURES)  ## on aarch64, cross-compiled and emulated (qemu-us
 test-browser: build  ## the demo page in a real browser (installs Chromium); pictures in build/browser
 	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
 	@$(PYTHON) -m pytest -q tests/browser
+
+test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the service do what /openapi.json says? Installs it from PyPI
+	@docker/install-packages "the tests" $(TEST_PACKAGES)
+	@$(PYTHON) tests/schema/run
 
 soak: build $(FIXTURES)  ## TIME=3600: for so many seconds good, bad, slow and leaving clients, bursts, reloads; nothing may grow or go unanswered
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
@@ -193,6 +198,14 @@ $(BENCH_VENV)/installed: tests/bench/peers.txt
 	@echo "Installing the other engines into $(BENCH_VENV) (700 MB, once)"
 	@$(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
+	@touch $@
+
+# ---- what compares the service with /openapi.json ----
+$(SCHEMA_VENV)/installed: tests/schema/requirements.txt
+	@docker/install-packages "the schema tests" python3-venv
+	@echo "Installing schemathesis into $(SCHEMA_VENV) (once)"
+	@$(PYTHON) -m venv $(SCHEMA_VENV)
+	@$(SCHEMA_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
 	@touch $@
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
