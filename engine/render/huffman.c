@@ -1,19 +1,23 @@
 /* huffman.c - huffman.h.   Flow: PNG rows -> deflate -> [huffman] -> PNG.   Thread: any; touches only its arguments. */
 #include "huffman.h"
+#include "clones.h"
 #include <endian.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-  BLOCK = 32768,     /* bytes under one code: small enough to follow the picture, large enough to repay some 80 bytes of code */
+  BLOCK = 128 << 10, /* bytes under one code: small enough to follow the picture, large enough to repay its table of pairs */
   STORED_MOST = 65535,
+  PAIRS_LEAST = 32 << 10, /* bytes from which on that table pays */
+  PAIR_BITS = 27,    /* of a pair; its length is in the 5 above */
   LITERALS = 257,    /* 256 and the end of block */
   DISTANCES = 2,     /* none is used; some decoders want a complete code all the same */
-  LONGEST = 14,      /* bits of a code: four of them and a byte's rest fit 64 */
+  LONGEST = 13,      /* bits of a code: two fit PAIR_BITS, four and a byte's rest 64 */
   META = 19, META_LONGEST = 7,
-  CODE_BYTES = 64,   /* what a code takes, about: where it gains less than that, a block is stored */
+  CODE_BYTES = 64,   /* what a code takes, about */
   SLACK = 8          /* the writer stores 8 bytes at a time */
 };
-_Static_assert(BLOCK <= STORED_MOST, "a block may have to be stored, and its counts are sorted as 16 bits");
+_Static_assert(2 * LONGEST <= PAIR_BITS && 2 * LONGEST < 1 << (32 - PAIR_BITS), "a pair and its length fit 32 bits");
 
 typedef struct entry { uint16_t bits, length; } entry; /* of a code, first bit lowest */
 
@@ -150,13 +154,28 @@ static void write_code(writer *w, const entry *code) {
   }
 }
 
-static void write_literals(writer *to, const entry *code, const uint8_t *bytes, size_t n) {
+/* The code of each pair of bytes, the first in the low half of the index. A product, since not every instruction set shifts each number by its own amount. */
+CLONES static void make_pairs(const entry *code, uint32_t *pairs) {
+  uint32_t bits[256], lengths[256], factors[256];
+  for (int s = 0; s < 256; s++) bits[s] = code[s].bits, lengths[s] = (uint32_t)code[s].length << PAIR_BITS, factors[s] = 1u << code[s].length;
+  for (int second = 0; second < 256; second++, pairs += 256)
+    for (int first = 0; first < 256; first++) pairs[first] = (bits[first] + bits[second] * factors[first]) | (lengths[first] + lengths[second]);
+}
+
+static inline uint32_t pair_at(const uint32_t *pairs, const uint8_t *bytes) {
+  uint16_t both;
+  memcpy(&both, bytes, sizeof both);
+  return pairs[le16toh(both)];
+}
+
+/* pairs may be NULL. */
+static void write_literals(writer *to, const entry *code, const uint32_t *pairs, const uint8_t *bytes, size_t n) {
+  const uint32_t mask = (1u << PAIR_BITS) - 1;
   writer w = *to;
   size_t i = 0;
-  for (; i + 4 <= n; i += 4) { /* pairs are joined first: half as many steps wait for the one before */
-    const entry a = code[bytes[i]], b = code[bytes[i + 1]], c = code[bytes[i + 2]], d = code[bytes[i + 3]];
-    put(&w, a.bits | (uint64_t)b.bits << a.length, (unsigned)a.length + b.length);
-    put(&w, c.bits | (uint64_t)d.bits << c.length, (unsigned)c.length + d.length);
+  for (; pairs && i + 4 <= n; i += 4) {
+    const uint32_t a = pair_at(pairs, bytes + i), b = pair_at(pairs, bytes + i + 2);
+    put(&w, (a & mask) | (uint64_t)(b & mask) << (a >> PAIR_BITS), (a >> PAIR_BITS) + (b >> PAIR_BITS));
     flush(&w);
   }
   for (; i < n; i++) put(&w, code[bytes[i]].bits, code[bytes[i]].length), flush(&w);
@@ -165,56 +184,73 @@ static void write_literals(writer *to, const entry *code, const uint8_t *bytes, 
   *to = w;
 }
 
-static void write_stored(writer *w, const uint8_t *bytes, size_t n) {
-  w->n = (w->n + 7) & ~7u;
-  flush(w);
-  put(w, n | (n ^ 0xffff) << 16, 32);
-  flush(w);
-  memcpy(w->out, bytes, n);
-  w->out += n;
+static void write_stored(writer *w, const uint8_t *bytes, size_t n, int last) {
+  size_t part;
+  do {
+    part = n < STORED_MOST ? n : STORED_MOST;
+    put(w, last && part == n, 3);
+    w->n = (w->n + 7) & ~7u;
+    flush(w);
+    put(w, part | (part ^ 0xffff) << 16, 32);
+    flush(w);
+    memcpy(w->out, bytes, part);
+    w->out += part;
+    bytes += part;
+  } while (n -= part);
 }
 
+/* How often each byte occurs, in a large block among one run in four; and once at least, so that each has a code. */
 static void count_bytes(const uint8_t *bytes, size_t n, uint32_t *counts) {
+  enum { RUN = 64 };
+  const size_t step = n < PAIRS_LEAST ? RUN : 4 * RUN;
   uint32_t quarters[4][256] = {0}; /* four, for a count that rises again at once waits for its store */
-  size_t i = 0;
-  for (; i + 4 <= n; i += 4)
-    for (int k = 0; k < 4; k++) quarters[k][bytes[i + (size_t)k]]++;
-  for (; i < n; i++) quarters[0][bytes[i]]++;
-  for (int s = 0; s < 256; s++) counts[s] = quarters[0][s] + quarters[1][s] + quarters[2][s] + quarters[3][s];
+  for (size_t at = 0; at < n; at += step) {
+    const size_t run = n - at < RUN ? n - at : RUN;
+    size_t i = at;
+    for (; i + 4 <= at + run; i += 4)
+      for (size_t k = 0; k < 4; k++) quarters[k][bytes[i + k]]++;
+    for (; i < at + run; i++) quarters[0][bytes[i]]++;
+  }
+  for (int s = 0; s < 256; s++) counts[s] = 1 + quarters[0][s] + quarters[1][s] + quarters[2][s] + quarters[3][s];
 }
+_Static_assert(BLOCK / 4 + 64 + 1 <= UINT16_MAX, "counts are sorted as 16 bits");
 
-static void write_block(writer *w, const uint8_t *bytes, size_t n, int last) {
+static void write_coded(writer *w, const uint8_t *bytes, size_t n, int last, uint32_t *pairs) {
   uint32_t counts[LITERALS];
   entry code[LITERALS];
-  size_t bits = CODE_BYTES * 8;
-  if (n > CODE_BYTES) { /* so at least two symbols occur */
-    count_bytes(bytes, n, counts);
-    counts[256] = 1;
-    make_code(counts, LITERALS, LONGEST, code);
-    for (int s = 0; s < LITERALS; s++) bits += (size_t)counts[s] * code[s].length;
-  }
-  const int stored = bits / 8 >= n;
-  put(w, (unsigned)last | (stored ? 0u : 2u) << 1, 3);
+  count_bytes(bytes, n, counts);
+  counts[256] = 1;
+  make_code(counts, LITERALS, LONGEST, code);
+  if (n < PAIRS_LEAST) pairs = NULL;
+  if (pairs) make_pairs(code, pairs);
+  put(w, (unsigned)last | 2u << 1, 3);
   flush(w);
-  if (stored) write_stored(w, bytes, n);
-  else {
-    write_code(w, code);
-    write_literals(w, code, bytes, n);
-  }
+  write_code(w, code);
+  write_literals(w, code, pairs, bytes, n);
 }
 
-/* Per block: a stored one has 5 bytes before its data; a coded one at most 3 + 14 + 57 + 259 * 14 bits, and data shorter than its bytes. */
-size_t huffman_bound(size_t n) { return n + (n / BLOCK + 1) * 512 + SLACK; }
+static void write_block(writer *w, const uint8_t *bytes, size_t n, int last, uint32_t *pairs) {
+  const writer before = *w;
+  if (n > CODE_BYTES) write_coded(w, bytes, n, last, pairs);
+  if (n > CODE_BYTES && (size_t)(w->out - before.out) < n) return;
+  *w = before; /* noise: as it is */
+  write_stored(w, bytes, n, last);
+}
+
+/* While a block is tried it may take what LONGEST allows at most. Its code takes at most 3 + 14 + 57 + 259 * 14 bits. */
+size_t huffman_bound(size_t n) { return n / 8 * LONGEST + LONGEST + (n / BLOCK + 1) * 512 + SLACK; }
 
 size_t huffman_deflate(const uint8_t *bytes, size_t n, uint8_t *out) {
+  uint32_t *pairs = n < PAIRS_LEAST ? NULL : malloc(65536 * sizeof *pairs); /* without it is slower, not different */
   writer w = {out, 0, 0};
   size_t at = 0;
   do {
     const size_t part = n - at < BLOCK ? n - at : BLOCK;
-    write_block(&w, bytes + at, part, at + part == n);
+    write_block(&w, bytes + at, part, at + part == n, pairs);
     at += part;
   } while (at < n);
   w.n = (w.n + 7) & ~7u;
   flush(&w);
+  free(pairs);
   return (size_t)(w.out - out);
 }
