@@ -28,7 +28,8 @@
 
 /* Made before the filter is on. */
 static char path[] = "/tmp/test_sandbox_XXXXXX";
-static int pair[2], unconnected, datagrams, listening;
+static int pair[2], unconnected, datagrams, listening, other;
+static struct sockaddr_in target; /* where other listens */
 static const struct sockaddr_in loopback = {.sin_family = AF_INET, .sin_port = 9, .sin_addr = {0x0100007f}};
 static const struct sockaddr *const address = (const struct sockaddr *)(const void *)&loopback;
 
@@ -41,12 +42,13 @@ static void prepare(void) {
   unconnected = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   datagrams = socket(AF_INET, SOCK_DGRAM, 0);
   listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  ck_assert_int_eq(listen(listening, 5), 0);
+  other = socket(AF_INET, SOCK_STREAM, 0);
+  ck_assert_int_eq(listen(listening, 5) | listen(other, 5) | getsockname(other, (struct sockaddr *)(void *)&target, &(socklen_t){sizeof target}), 0);
 }
 
 static void clean(void) {
-  const int sockets[] = {pair[0], pair[1], unconnected, datagrams, listening};
-  for (int i = 0; i < 5; i++) close(sockets[i]);
+  const int sockets[] = {pair[0], pair[1], unconnected, datagrams, listening, other};
+  for (int i = 0; i < 6; i++) close(sockets[i]);
   unlink(path);
 }
 
@@ -131,6 +133,14 @@ static int makes_code(void) {
   return of(mprotect(memory, 4096, PROT_READ | PROT_EXEC));
 }
 static int makes_a_hidden_file(void) { return of(memfd_create("code", 0)); }
+/* A listening socket that was shut down is an unconnected one again, and TCP fast open connects by sending (tcp(7)): no socket(2), no connect(2). */
+static int connects_by_sending(void) {
+  const struct msghdr message = {.msg_name = &target, .msg_namelen = sizeof target, .msg_iov = &(struct iovec){(char[]){"x"}, 1}, .msg_iovlen = 1};
+  shutdown(listening, SHUT_RD);
+  const int failed = of(sendmsg(listening, &message, MSG_FASTOPEN | MSG_NOSIGNAL));
+  listen(listening, 5);
+  return failed == EINPROGRESS || failed == EOPNOTSUPP /* net.ipv4.tcp_fastopen is 0 */ ? 0 : failed;
+}
 static int signals_another(void) { return of(kill(getppid(), 0)); }
 
 static int sends_elsewhere(void) { return of(sendto(datagrams, "x", 1, 0, address, sizeof loopback)); }
@@ -155,7 +165,7 @@ static const struct attempt { const char *name; int (*make)(void); int expected;
   ATTEMPT(opens_to_write, EPERM), ATTEMPT(opens_to_change, EPERM), ATTEMPT(opens_anew, EPERM), ATTEMPT(opens_to_create, EPERM),
   ATTEMPT(opens_to_empty, EPERM), ATTEMPT(opens_unnamed, EPERM), ATTEMPT(removes, EPERM), ATTEMPT(renames, EPERM), ATTEMPT(makes_a_folder, EPERM),
   ATTEMPT(makes_a_socket, EPERM), ATTEMPT(connects, EPERM), ATTEMPT(binds, EPERM), ATTEMPT(maps_code, EPERM), ATTEMPT(makes_code, EPERM),
-  ATTEMPT(makes_a_hidden_file, EPERM), ATTEMPT(signals_another, EPERM),
+  ATTEMPT(makes_a_hidden_file, EPERM), ATTEMPT(signals_another, EPERM), ATTEMPT(connects_by_sending, EPERM),
   ATTEMPT(sends_elsewhere, ENOSYS), ATTEMPT(changes_a_limit, ENOSYS), ATTEMPT(types_for_others, ENOSYS), ATTEMPT(asks_for_signals, ENOSYS),
   ATTEMPT(tunes_sockets, ENOSYS), ATTEMPT(clones_anew, ENOSYS), ATTEMPT(threads_of_others, ENOSYS),
 };
