@@ -1,6 +1,6 @@
 /* deflate.c - deflate.h: literals alone (huffman.h) for photographs, Intel's ISA-L (igzip) for everything else.
  * Flow: PNG rows -> [deflate] -> PNG.   Thread: any.
- * The filtered rows of a photo repeat nothing: over 42 overlays, literals alone took 0.53 ms and 272 KB each, igzip 1.48 ms and 282 KB.
+ * The filtered rows of a photo repeat nothing: over 42 overlays of 451x300 or so, literals alone took a third of igzip's time and 3 % fewer bytes.
  * Drawings, text, heat maps and flat pictures are the opposite: there igzip is up to 20 times smaller, and faster too. What tells them apart
  * is how well the filter predicts: it hit 5 to 36 % of the photos' bytes exactly and 16 to 86 % within 2; of drawings 55 to 100 % exactly,
  * of heat maps 89 to 100 % within 2. A wrong guess costs bytes, nothing else. */
