@@ -54,7 +54,7 @@ FUZZ    := $(wildcard tests/fuzz/*.c)
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-arm test-browser test-schema unit soak alike fuzz bench clean deps model weights
+.PHONY: help run build test test-arm test-browser test-schema unit soak faults alike fuzz bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -82,6 +82,10 @@ test-browser: build  ## the demo page in a real browser (installs Chromium); pic
 test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the service do what /openapi.json says? Installs it from PyPI
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/schema/run
+
+faults: build $(FIXTURES)  ## every single allocation, thread and accept of start, reload and requests fails once (make test: some of them)
+	@docker/install-packages "the tests" $(TEST_PACKAGES)
+	@CAMSERVE_FAULTS_ALL=1 $(PYTHON) -m pytest -q --tb=short -p no:cacheprovider tests/http/test_faults.py
 
 soak: build $(FIXTURES)  ## TIME=3600: for so many seconds good, bad, slow and leaving clients, bursts, reloads; nothing may grow or go unanswered
 	@docker/install-packages "the tests" $(TEST_PACKAGES)

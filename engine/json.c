@@ -1,6 +1,7 @@
 /* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under another name. */
 #include "cam_json.h"
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
@@ -81,7 +82,12 @@ static const char *duplicate_member(const cJSON *item, bool *broken) {
 json *json_parse(const char *text, size_t n, cam_code code, cam_error *error) {
   if (scan(text, n, code, error)) return NULL;
   const char *end = NULL;
+  errno = 0;
   cJSON *tree = cJSON_ParseWithLengthOpts(text, n, &end, false);
+  if (!tree && errno == ENOMEM) { /* malloc(3) says so, cJSON does not */
+    cam_fail(error, CAM_E_NO_MEMORY, "JSON: no memory to read %zu bytes", n);
+    return NULL;
+  }
   if (!tree) {
     cam_fail(error, code, "JSON: not valid near byte %zu of %zu", end ? (size_t)(end - text) : (size_t)0, n);
     return NULL;

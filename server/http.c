@@ -294,6 +294,20 @@ static enum MHD_Result on_accept(void *closure, const struct sockaddr *address, 
   return MHD_NO;
 }
 
+/* accept(2) failed, for want of descriptors or memory: the library (0.9.75) tries again at once on a thread without a connection, for ever, with two lines
+ * each time: a whole processor, and 5 MB of log a second. That thread has nobody to serve, so it waits here instead; one line a second is enough. */
+static bool is_accept_failure(const char *text) {
+  static _Atomic double quiet_until;
+  const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+  const bool limit = !strncmp(text, "Hit process or system resource limit", 36);
+  if (limit && strstr(text, "at FIRST connection")) clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+  if (limit || strncmp(text, "Error accepting connection", 26)) return limit;
+  const double now = clock_seconds();
+  if (now < atomic_load(&quiet_until)) return true;
+  atomic_store(&quiet_until, now + 1);
+  return false;
+}
+
 static void on_log(void *closure, const char *format, va_list arguments) {
   char text[256];
   const struct http *http = closure;
@@ -302,6 +316,7 @@ static void on_log(void *closure, const char *format, va_list arguments) {
     atomic_fetch_add(&http->metrics->connections_refused, 1);
     return;
   }
+  if (is_accept_failure(text)) return;
   if (!strncmp(text, "Application reported", 20) || !strncmp(text, "Connection rejected by app", 26)) return; /* that is us, who knows why */
   if (strstr(text, "handshake")) log_event("http", "a TLS handshake failed"); /* the library's words are "received handshake message out of context" */
   else log_event("http", "%s", text);
