@@ -84,6 +84,7 @@ void *budget_realloc(void *block, size_t size) {
   void *moved = take(realloc(block, size + BUDGET_SLACK));
   if (!moved) return NULL;
   budget.used -= old;
+  if (old < size + BUDGET_SLACK) memset((uint8_t *)moved + old, 0, size + BUDGET_SLACK - old); /* stb_image copies a PNG's bytes from distance 0, which are not yet there */
   return *place = moved;
 }
 

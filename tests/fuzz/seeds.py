@@ -200,6 +200,8 @@ def networks():
     yield "winograd", "w:3x3x3x16 b:16 v:3x3x16x16 fc:2x16 fcb:2", document(
         [conv("a", "input", "w", padding="same", bias="b"), op("relu", "r", "a"), conv("c", "r", "v", padding="same", bias="b"), op("relu", "s", "c"),
          op("max_pool", "x", "s", kernel=[2, 2], stride=[2, 2])], 2, 12, 10)
+    yield "large-winograd", "w:1x1x3x16 v:3x3x16x16 b:16 fc:2x16 fcb:2", document(
+        [conv("a", "input", "w"), conv("c", "a", "v", padding="same", bias="b"), op("add", "s", "a", "c"), op("relu6", "x", "s")], 2, 30, 30, 32)
     yield "pools", "w:1x1x3x5 fc:2x5 fcb:2", document(
         [conv("a", "input", "w"), op("max_pool", "p", "a", kernel=[3, 2], stride=[2, 1], padding=[1, 0, 2, 1]), op("avg_pool", "q", "p", kernel=[2, 3], stride=[1, 2], padding="same"),
          op("relu", "x", "q")], 2)
