@@ -69,8 +69,9 @@ static void check_key(struct job *job, const struct head *head) {
 
 static void check_phase(struct job *job, const struct head *head) {
   (void)head;
-  if (!job->generation && job->route->needs_model) cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
-  if (atomic_load(&job->app->phase) == APP_DRAINING && job->route->takes_body) cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
+  const app_phase phase = atomic_load(&job->app->phase);
+  if (job->route->needs_model && (!job->generation || phase == APP_STARTING)) cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
+  if (phase == APP_DRAINING && job->route->takes_body) cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
 }
 
 static void check_length(struct job *job, const struct head *head) {

@@ -20,12 +20,8 @@ struct loader {
 
 /* The first model is in: the service is ready, unless it has begun to drain meanwhile. */
 static cam_code begin(struct loader *loader, struct generation *first, cam_error *error) {
-  struct app *app = loader->app;
-  app_phase starting = APP_STARTING;
-  generation_replace(app, first);
-  cam_code code = atomic_load(&app->phase) == APP_STARTING ? loader->ready(loader->closure, error) : CAM_OK;
-  if (!code) atomic_compare_exchange_strong(&app->phase, &starting, APP_READY);
-  return code;
+  generation_replace(loader->app, first);
+  return atomic_load(&loader->app->phase) == APP_STARTING ? loader->ready(loader->closure, error) : CAM_OK;
 }
 
 /* Puts a new model in the place of the present one and frees that as soon as nobody needs it: its requests end by their deadline. */

@@ -7,7 +7,7 @@
 
 struct loader;
 
-/* Starts the thread and the first load, at whose end ready(closure, error) is called on it. If either fails, signals_wait is told
+/* Starts the thread and the first load, at whose end ready(closure, error) is called on it, unless draining has begun. If either fails, signals_wait is told
  * and loader_failure says why. */
 cam_code loader_start(struct app *app, cam_code (*ready)(void *closure, cam_error *error), void *closure, struct loader **out, cam_error *error);
 /* Reads the model's path again, soon. Any number of wishes during a load are one more load after it. */

@@ -97,12 +97,15 @@ static void print_welcome(const struct service *service) {
   fflush(stdout);
 }
 
-/* The first model is loaded and tested; on the loader's thread. */
+/* The first model is loaded and tested; on the loader's thread. No photo is read before all threads are confined, unless a signal came first: then none is. */
 static cam_code make_ready(void *closure, cam_error *error) {
-  const struct service *service = closure;
+  struct service *service = closure;
+  app_phase starting = APP_STARTING;
   cam_code code = confine(service->app.config, error);
-  if (!code) print_welcome(service);
-  return code;
+  if (code) return code;
+  atomic_compare_exchange_strong(&service->app.phase, &starting, APP_READY);
+  print_welcome(service);
+  return CAM_OK;
 }
 
 /* The main port, and the admin's if it is wanted. */
