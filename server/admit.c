@@ -113,7 +113,7 @@ void admit(struct job *job, const struct head *head) {
     check_size, check_framing, check_route, check_key, check_phase, check_length, check_room, check_query, check_accept};
   request_id_set(job->id, head->request_id);
   job->generation = generation_join(job->app);
-  job->allow_origin = cors_allow(job->app->cors, head->origin);
+  job->allow_origin = head->admin ? NULL : cors_allow(job->app->cors, head->origin); /* a page in the operator's browser reaches the admin port, too */
   if (head->traceparents == 1) trace_parse(head->traceparent, &job->trace); /* two are as good as none */
   snprintf(job->method, sizeof job->method, "%s", head->method);
   snprintf(job->path, sizeof job->path, "%s", head->path);
