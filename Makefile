@@ -50,6 +50,9 @@ OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o)
 UNIT    := $(wildcard tests/unit/*.c)
 FUZZ    := $(wildcard tests/fuzz/*.c)
 
+# What other flags built is built anew: $B/flags changes with the compiler, with flags from outside and with the lines here that have to do with either.
+FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WARN|LINK|LIBS' $(firstword $(MAKEFILE_LIST)) | cksum)
+
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
@@ -113,16 +116,22 @@ deps:
 	@docker/install-packages "the build$(ARCH:%= for %)" $(or $(CROSS_PACKAGES),$(BUILD_PACKAGES))
 	@$(if $(ARCH),docker/install-sysroot $(SYSROOT) $(ARCH:aarch64=arm64) $(HOST_PACKAGES))
 
+ifneq ($(FLAGS),$(file <$B/flags))
+.PHONY: $B/flags
+endif
+$B/flags:
+	@mkdir -p $B; echo '$(FLAGS)' >$@
+
 # ---- the program ----
-$B/camserve: $B/server/main.o $(OBJECTS)
+$B/camserve: $B/server/main.o $(OBJECTS) $B/flags
 	@echo "  LD    $@"
-	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $(filter %.o,$^) $(LDFLAGS) $(LIBS)
 
 # Loops over pixels: -O2 of gcc 12 vectorises only those whose length it knows (measured: resize of a class map 0.14 -> 0.02 ms, PNG 2.2 -> 1.7).
 $B/engine/cam/%.o $B/engine/photo/resize.o $B/engine/render/%.o $B/engine/explain.o $B/engine/network/winograd.o: CFLAGS := $(CFLAGS:-O2=-O3)
 $B/engine/photo/resize.o: ALL += -ffp-contract=off
 
-$B/engine/%.o: engine/%.c | deps
+$B/engine/%.o: engine/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -c -o $@ $<
 
@@ -131,7 +140,7 @@ $B/engine/photo/decode_stb.o: ALL += -fno-sanitize=nonnull-attribute,pointer-ove
 $B/engine/convert/arena.o: ALL += $(if $(SANITIZE),-DARENA_BLOCK=0)
 
 # The server sees include/ and nothing of the engine.
-$B/server/%.o: server/%.c | deps
+$B/server/%.o: server/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -c -o $@ $<
 
@@ -139,15 +148,15 @@ $B/server/assets.o: $(wildcard static/*)
 $B/server/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
-$B/engine/network/kernels.%.o: engine/network/kernels.c | deps
+$B/engine/network/kernels.%.o: engine/network/kernels.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DKERNELS_ISA='"$*"' -DKERNELS=kernels_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
 
 # ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
-$B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS)
+$B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS) $B/flags
 	@echo "  LD    $@"
-	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $^ $(LDFLAGS) -lcheck -lsubunit $(LIBS) -lrt
-$B/tests/unit/%.o: tests/unit/%.c | deps
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $(filter %.o,$^) $(LDFLAGS) -lcheck -lsubunit $(LIBS) -lrt
+$B/tests/unit/%.o: tests/unit/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver $(if $(filter main,$*),-DSUITES='$(patsubst tests/unit/test_%.c,X(%),$(filter tests/unit/test_%,$(UNIT)))') -c -o $@ $<
 $B/tests/unit/main.o: $(UNIT)
@@ -161,13 +170,13 @@ $(GCCS): CC := gcc
 $(GCCS): ALL := $(subst fuzzer-no-link,address,$(ALL))
 endif
 TARGET_NAMES := $(patsubst tests/fuzz/target_%.c,X(%),$(filter tests/fuzz/target_%,$(FUZZ)))
-$B/replay: $(patsubst %.c,$B/%.o,$(filter-out %/libfuzzer.c,$(FUZZ))) $(OBJECTS)
+$B/replay: $(patsubst %.c,$B/%.o,$(filter-out %/libfuzzer.c,$(FUZZ))) $(OBJECTS) $B/flags
 	@echo "  LD    $@"
-	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
-$B/fuzz: $(patsubst %.c,$B/%.o,$(filter-out %/replay.c,$(FUZZ))) $(OBJECTS)
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $(filter %.o,$^) $(LDFLAGS) $(LIBS)
+$B/fuzz: $(patsubst %.c,$B/%.o,$(filter-out %/replay.c,$(FUZZ))) $(OBJECTS) $B/flags
 	@echo "  LD    $@"
-	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -fsanitize=fuzzer -pthread -o $@ $^ $(LDFLAGS) $(LIBS)
-$B/tests/fuzz/%.o: tests/fuzz/%.c | deps
+	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -fsanitize=fuzzer -pthread -o $@ $(filter %.o,$^) $(LDFLAGS) $(LIBS)
+$B/tests/fuzz/%.o: tests/fuzz/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -Iserver '-DTARGETS=$(TARGET_NAMES)' -c -o $@ $<
 $B/tests/fuzz/libfuzzer.o $B/tests/fuzz/replay.o: $(FUZZ)
