@@ -8,6 +8,7 @@ SUITES
 #undef X
 
 int main(int argc, char **argv) {
+  setenv("CK_DEFAULT_TIMEOUT", "300", 0); /* seconds: for what hangs, not for what waits its turn on a machine that is busy */
   static const struct { const char *name; Suite *(*make)(void); } suites[] = {
 #define X(name) {#name, name##_suite},
     SUITES

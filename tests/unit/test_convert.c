@@ -270,7 +270,6 @@ Suite *convert_suite(void) {
   Suite *suite = suite_create("convert");
   TCase *tcase = tcase_create("convert");
   tcase_add_checked_fixture(tcase, begin, end);
-  tcase_set_timeout(tcase, 60);
   tcase_add_loop_test(tcase, every_form_gives_the_same_model, 0, FORMS);
   tcase_add_loop_test(tcase, misfits_are_named, 0, (int)(sizeof misfits / sizeof *misfits));
   tcase_add_test(tcase, a_failure_leaves_the_old_model_alone);

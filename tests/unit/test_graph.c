@@ -195,7 +195,6 @@ Suite *graph_suite(void);
 Suite *graph_suite(void) {
   Suite *suite = suite_create("graph");
   TCase *tcase = tcase_create("model files");
-  tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, refused_by_name, 0, CASES);
   tcase_add_test(tcase, sizes_between_the_ends_are_checked);
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);

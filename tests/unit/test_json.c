@@ -196,7 +196,6 @@ Suite *json_suite(void);
 Suite *json_suite(void) {
   Suite *suite = suite_create("json");
   TCase *tcase = tcase_create("json");
-  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, reads_members_in_order);
   tcase_add_test(tcase, refuses_what_is_not_json);
   tcase_add_test(tcase, keeps_what_is_utf8);

@@ -170,7 +170,6 @@ Suite *network_suite(void);
 Suite *network_suite(void) {
   Suite *suite = suite_create("network");
   TCase *tcase = tcase_create("layers");
-  tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, layers_agree_with_the_reference, 0, CASES);
   tcase_add_test(tcase, sizes_at_the_limit);
   suite_add_tcase(suite, tcase);

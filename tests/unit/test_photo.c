@@ -412,7 +412,6 @@ Suite *photo_suite(void);
 Suite *photo_suite(void) {
   Suite *suite = suite_create("photo");
   TCase *tcase = tcase_create("photo");
-  tcase_set_timeout(tcase, 60);
   tcase_add_loop_test(tcase, gives_the_pixels, 0, FIXTURES);
   tcase_add_test(tcase, gives_the_pixels_of_a_smaller_one);
   tcase_add_test(tcase, is_never_smaller_than_asked);

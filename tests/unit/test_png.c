@@ -353,7 +353,6 @@ Suite *png_suite(void);
 Suite *png_suite(void) {
   Suite *suite = suite_create("png");
   TCase *tcase = tcase_create("png");
-  tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, every_size_reads_back);
   tcase_add_test(tcase, base64_is_the_file_in_quotes);
   tcase_add_test(tcase, refuses_what_stb_cannot_count);

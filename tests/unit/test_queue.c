@@ -113,7 +113,6 @@ Suite *queue_suite(void);
 Suite *queue_suite(void) {
   Suite *suite = suite_create("queue");
   TCase *tcase = tcase_create("queue");
-  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, first_in_first_out_and_bounded);
   tcase_add_test(tcase, of_one_generation);
   tcase_add_test(tcase, many_threads);

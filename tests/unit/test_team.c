@@ -47,7 +47,6 @@ Suite *team_suite(void);
 Suite *team_suite(void) {
   Suite *suite = suite_create("team");
   TCase *tcase = tcase_create("team");
-  tcase_set_timeout(tcase, 120);
   tcase_add_loop_test(tcase, each_index_once, 1, 6);
   tcase_add_test(tcase, refuses_no_and_too_many_threads);
   suite_add_tcase(suite, tcase);

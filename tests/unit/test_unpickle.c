@@ -335,7 +335,6 @@ Suite *unpickle_suite(void) {
   Suite *suite = suite_create("unpickle");
   TCase *tcase = tcase_create("unpickle");
   tcase_add_checked_fixture(tcase, open_memory, close_memory);
-  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, numbers);
   tcase_add_test(tcase, texts);
   tcase_add_test(tcase, containers);

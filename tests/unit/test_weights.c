@@ -338,7 +338,6 @@ Suite *weights_suite(void) {
   Suite *suite = suite_create("weights");
   TCase *tcase = tcase_create("weights");
   tcase_add_checked_fixture(tcase, begin, end);
-  tcase_set_timeout(tcase, 120);
   tcase_add_test(tcase, ten_kinds_of_numbers);
   tcase_add_test(tcase, strides_and_bounds);
   tcase_add_test(tcase, numpy_files);
