@@ -86,7 +86,7 @@ test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the ser
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/schema/run
 
-faults: build $(FIXTURES)  ## every single allocation, thread and accept of start, reload and requests fails once (make test: some of them)
+faults: build $(FIXTURES)  ## each allocation of a request fails, alone and with all that follow; so do threads, accept, the start and reloads
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@CAMSERVE_FAULTS_ALL=1 $(PYTHON) -m pytest -q --tb=short -p no:cacheprovider tests/http/test_faults.py
 
