@@ -11,6 +11,7 @@
 
 static atomic_uint events;
 static atomic_bool ending;
+static bool nohup; /* hang-ups were ignored when it started: nohup(1) */
 static int wake = -1;
 
 static void tell(unsigned event) {
@@ -31,7 +32,8 @@ static void on_end(int number) {
 static void on_hangup(int number, siginfo_t *info, void *context) {
   const int before = errno;
   (void)number, (void)context;
-  tell(info->si_code == SI_KERNEL ? SIGNALS_END : SIGNALS_RELOAD);
+  if (info->si_code != SI_KERNEL) tell(SIGNALS_RELOAD);
+  else if (!nohup) tell(SIGNALS_END);
   errno = before;
 }
 
@@ -50,6 +52,8 @@ bool signals_open(void) {
   struct sigaction end = {.sa_handler = on_end, .sa_flags = SA_RESTART}, hangup = {.sa_sigaction = on_hangup, .sa_flags = SA_RESTART | SA_SIGINFO};
   sigaction(SIGTERM, &end, NULL);
   sigaction(SIGINT, &end, NULL);
+  struct sigaction inherited;
+  if (!sigaction(SIGHUP, NULL, &inherited)) nohup = inherited.sa_handler == SIG_IGN;
   sigaction(SIGHUP, &hangup, NULL);
   signal(SIGPIPE, SIG_IGN); /* a client that left is an error of send(2), not an end */
   mask(SIG_BLOCK);

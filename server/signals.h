@@ -3,7 +3,7 @@
 #define SIGNALS_H
 #include <stdbool.h>
 
-/* END: SIGTERM, SIGINT, or the terminal is gone. RELOAD: SIGHUP by kill(2). TOLD: signals_tell. */
+/* END: SIGTERM, SIGINT, or the terminal is gone (under nohup(1) that is nothing). RELOAD: SIGHUP by kill(2). TOLD: signals_tell. */
 enum { SIGNALS_END = 1, SIGNALS_RELOAD = 2, SIGNALS_TOLD = 4 };
 
 /* From here on the three signals are events; a second SIGTERM or SIGINT ends the process at once with exit code 1. Threads made by this one until

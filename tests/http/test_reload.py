@@ -308,8 +308,9 @@ def test_reload_wished_for_while_starting(path, models):
     assert process.communicate(timeout=PATIENCE) and process.returncode == 0
 
 
-def test_without_its_terminal_it_ends(light_model):
-    """SIGHUP by kill(1) means reload; by the kernel, that the terminal is gone."""
+@pytest.mark.parametrize("nohup", [False, True])
+def test_without_its_terminal_it_ends(light_model, nohup):
+    """SIGHUP by kill(1) means reload; by the kernel, that the terminal is gone. Under nohup(1) that is nothing."""
     master, slave = pty.openpty()
 
     def take_terminal():
@@ -317,8 +318,15 @@ def test_without_its_terminal_it_ends(light_model):
         import termios
         os.setsid()
         fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-    process, _ = begin(light_model, preexec_fn=take_terminal)
+        if nohup:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process, port = begin(light_model, preexec_fn=take_terminal)
     os.close(slave)
     os.close(master)
+    if nohup:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
+            until(lambda: client.get("/readyz").status_code == 200, "it must serve")
+        process.send_signal(signal.SIGTERM)
+        assert b"draining" in process.communicate(timeout=PATIENCE)[0]
     assert process.wait(PATIENCE) == 0
     process.stdout.close()
