@@ -89,13 +89,16 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
 
 static enum MHD_Result take_header(void *closure, enum MHD_ValueKind kind, const char *name, const char *value) {
   struct head *head = closure;
+  const char *host;
+  static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"; /* RFC 9110 section 5.6.2 */
   const struct { const char *name; const char **value; int *count; } wanted[] = {
     {"Accept", &head->accept, NULL}, {"Content-Type", &head->content_type, NULL}, {"X-Request-Id", &head->request_id, NULL},
     {"Content-Length", &head->content_length, &head->content_lengths}, {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
-    {"Authorization", &head->authorization, NULL}, {"X-Api-Key", &head->api_key, NULL}, {"traceparent", &head->traceparent, &head->traceparents},
+    {"Authorization", &head->authorization, NULL}, {"X-Api-Key", &head->api_key, NULL}, {"traceparent", &head->traceparent, &head->traceparents}, {"Host", &host, &head->hosts},
     {"Origin", &head->origin, NULL}, {"Access-Control-Request-Method", &head->preflight, NULL},
   };
   (void)kind;
+  head->bad_names += !*name || name[strspn(name, token)];
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
     if (!strcasecmp(name, wanted[i].name)) {
       *wanted[i].value = value;

@@ -28,14 +28,15 @@ struct head {
   const char *method, *path;
   const char *accept, *content_type, *request_id, *content_length, *transfer_encoding, *authorization, *api_key, *traceparent;
   const char *origin, *preflight;                        /* preflight: Access-Control-Request-Method */
-  int content_lengths, transfer_encodings, traceparents; /* how often the header is there */
+  int content_lengths, transfer_encodings, traceparents, hosts; /* how often the header is there */
+  int bad_names;                                         /* headers whose name is none: "Content-Length : 5" */
   struct { const char *name, *value; } query[HEAD_QUERY]; /* value "" where there is no '=' */
   int n_query;                                           /* may be more than HEAD_QUERY: those are not kept */
   int n_headers;
   size_t n_bytes;                                        /* of the request line and all headers */
   bool admin;                                            /* it came to the admin port */
 };
-/* True if a body follows the headers. */
+/* True if a body follows the headers, or may: where that is not clear. */
 bool head_has_body(const struct head *head);
 
 /* Takes over into the job what it needs of the head and checks it. Afterwards job->error says what is wrong, if anything is. */

@@ -93,6 +93,16 @@ def test_lengths_that_lie(server, lines):
         assert after is None or after in (400, 404, 405, 413, 501), after
 
 
+@pytest.mark.parametrize("line", ["Content-Length : %d", "Content-Length\t: %d", "Content-Length: %d\r\nContent-Length: 0", "Transfer-Encoding : chunked",
+                                  "X Y: z", "Host: b"])
+def test_what_another_reads_as_a_body_is_no_second_request(server, line):
+    """A proxy that takes the line for what it looks like sends the second request as a body: RFC 9112 section 5.1."""
+    second = b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n"
+    with Wire(server, timeout=20) as wire:
+        wire.send(request("GET", "/healthz", headers=[line.replace("%d", str(len(second)))], length=False, body=second))
+        assert wire.response()[0] == 400 and (line == "Host: b" or wire.closed())
+
+
 @pytest.mark.parametrize("data", [
     b"\r\n\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200),
     b"POST /cam HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",

@@ -103,7 +103,13 @@ START_TEST(framing) {
   ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
   struct head get = {.method = "GET", .path = "/healthz", .content_length = "3", .content_lengths = 1};
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
-  get.content_length = "0";
+  get.bad_names = 1;
+  ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
+  get.content_length = NULL, get.content_lengths = 0;
+  ck_assert(head_has_body(&get)); /* perhaps: so the connection ends with the answer */
+  get.bad_names = 0, get.hosts = 2;
+  ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
+  get.hosts = 1, get.content_length = "0", get.content_lengths = 1;
   ck_assert_int_eq(admitted(get, NULL), CAM_OK);
   ck_assert(!head_has_body(&get));
 }
