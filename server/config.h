@@ -29,7 +29,7 @@
   NUMBER(max_scans, 100, 1, 10000, "scans of a progressive JPEG") \
   NUMBER(decode_ms, 10000, 1, 3600000, "time in which a JPEG must be decoded") \
   NUMBER(max_photos, 8, 1, 8, "photos in one request") \
-  NUMBER(max_reply_bytes, 201326592, 65536, 4294967296, "bytes of one answer; what would be more is refused before it is computed") \
+  NUMBER(max_reply_bytes, 201326592, 65536, 2000000000, "bytes of one answer; what would be more is refused before it is computed") \
   NUMBER(replies_bytes, 1073741824, 1048576, 68719476736, "bytes of all answers that are in memory at once; beyond it 429") \
   NUMBER(max_headers, 64, 8, 1000, "header fields of one request") \
   NUMBER(max_header_bytes, 16384, 1024, 1048576, "bytes of a request's line and headers together") \
