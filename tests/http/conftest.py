@@ -24,7 +24,7 @@ def light_model(request):
 
 @pytest.fixture(scope="session")
 def server(light_model):
-    """The default model with default settings. Its end is checked: exit code 0, clean log, no 500 among its answers."""
+    """The default model with default settings, but for a deadline that no busy machine misses. Its end is checked: exit code 0, clean log, no 500 among its answers."""
     it = Server(model=light_model)
     yield it
     metrics = it.client.get("/metrics").text

@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("CAMSERVE_BINARY", ROOT / "build/camserve")).resolve()
 MODEL = ROOT / "models/efficientnet-lite0.safetensors"
 SANITIZED = BINARY.parent.name in ("address", "thread", "undefined")
-PATIENCE = 240 if SANITIZED else 60  # seconds that any one thing may take on a loaded machine
+PATIENCE = 240 if SANITIZED else 120  # seconds that any one thing may take on a loaded machine
 REPORTS = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer|\"internal\"|code=internal")
 
 
@@ -40,7 +40,7 @@ def run(*args, stdin=None, timeout=PATIENCE, **settings):
 class Server:
     def __init__(self, before=None, wrapper=(), **settings):
         """before: runs in the new process before the program does. wrapper: a command that ends in running the one it is given, as the same process."""
-        settings = {"port": 0, "model": MODEL, "log": "json", **settings}
+        settings = {"port": 0, "model": MODEL, "log": "json", "request_deadline_ms": PATIENCE * 1000, **settings}
         self.log_file = tempfile.NamedTemporaryFile(prefix="camserve-", suffix=".log", delete=False)
         self.process = subprocess.Popen([*wrapper, BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT,
                                         env=environment(**settings), preexec_fn=before)

@@ -8,7 +8,7 @@ import pytest
 import pictures
 from client import problem, strict_json
 from metrics import metric
-from server import Server, run
+from server import PATIENCE, Server, run
 from wire import Wire, request
 
 PHOTO = pictures.png(pictures.smooth(60, 40))
@@ -28,7 +28,7 @@ def gated(light_model, tmp_path_factory):
 
 def log_line(server, request_id):
     """The log line of that request."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         for line in server.log().splitlines():
             if f'"request_id":"{request_id}"' in line:

@@ -45,7 +45,7 @@ def in_flight(server, photo, count, **params):
 @pytest.mark.concurrent
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_drain_answers_what_is_in_flight(number, light_model):
-    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
+    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000)
     idle = Wire(server)
     threads, responses = in_flight(server, slow_photo(), 5, size="original", top_k=5)
     server.process.send_signal(number)
@@ -60,7 +60,7 @@ def test_drain_answers_what_is_in_flight(number, light_model):
 
 @pytest.mark.concurrent
 def test_while_draining_new_work_is_refused_and_readyz_says_so(light_model):
-    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000, request_deadline_ms=PATIENCE * 1000)
+    server = Server(model=light_model, teams=1, threads=1, drain_ms=PATIENCE * 1000)
     photo = slow_photo()
     kept = [Wire(server) for _ in range(2)]  # connections from before the signal
     for wire in kept:
@@ -97,8 +97,8 @@ def test_second_signal_exits_at_once(light_model):
     assert server.process.poll() is None, "it drains"
     begin = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
-    server.wait(20)
-    assert time.monotonic() - begin < 5
+    server.wait()
+    assert time.monotonic() - begin < PATIENCE / 2
     server.kill()
 
 
@@ -106,7 +106,7 @@ def test_drain_has_an_end():
     server = Server(teams=1, threads=1, drain_ms=300, request_deadline_ms=600000)
     in_flight(server, slow_photo(), 16, size="original", top_k=10, include="overlay,heatmap")
     server.process.send_signal(signal.SIGTERM)
-    server.wait(30)
+    server.wait()
     server.kill()
 
 
@@ -129,7 +129,7 @@ def test_bodies_that_never_end_do_not_keep_it_from_leaving():
         wire.send(b"POST /cam HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
     time.sleep(0.1)
     server.process.send_signal(signal.SIGTERM)
-    code = server.wait(30)
+    code = server.wait()
     assert code in (0, 1)  # 1: requests were cut off
     server.client.close()
     server.check()
