@@ -214,9 +214,9 @@ def networks():
     yield "block", "w:3x3x3x4 u:1x1x4x12 b:12 v:3x3x1x12 t:1x1x12x4 fc:2x4 fcb:2", document(
         [conv("a", "input", "w", padding="same"), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=12, padding="same", bias="b"), op("relu6", "s", "d"),
          conv("p", "s", "t"), op("add", "x", "p", "a")], 2)
-    yield "large-block", "w:3x3x3x8 u:1x1x8x192 b:192 v:3x3x1x192 t:1x1x192x8 fc:2x8 fcb:2", document(
-        [conv("a", "input", "w", padding="same", stride=[2, 2]), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=192, padding="same", stride=[4, 4], bias="b"),
-         op("relu6", "s", "d"), conv("x", "s", "t")], 2, 64, 64, 64)
+    yield "large-block", "w:1x1x3x4 u:1x1x4x176 b:176 v:3x3x1x176 t:1x1x176x4 fc:2x4 fcb:2", document(
+        [conv("a", "input", "w"), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=176, padding="same", stride=[4, 4], bias="b"),
+         op("relu6", "s", "d"), conv("p", "s", "t"), op("relu", "x", "p")], 2, 32, 32, 32)
     yield "picture-pooled", "w:1x1x3x8 fc:2x8 fcb:2", document([op("avg_pool", "p", "input", kernel=[2, 2], stride=[2, 2]), conv("x", "p", "w")], 2)
     yield "self-test", "w:1x1x3x2 fc:2x2 fcb:2", document([conv("x", "input", "w")], 2, origin="here", license="MIT", self_test={"logits": [[0, 1.5], [1, -1]]})
     yield "no-network", "w:1", {"version": 1}

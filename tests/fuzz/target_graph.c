@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_VALUES = 1 << 16 /* of all planes */, MOST_WORK = 1 << 22 /* multiply-adds */, MOST_CLASSES = 64, MOST_SIDE = 48 };
+enum { MOST_VALUES = 1 << 19 /* of all planes */, MOST_WORK = 1 << 22 /* multiply-adds */, MOST_CLASSES = 64, MOST_SIDE = 48 };
 static const double TOLERANCE = 2e-5;
 
 static bool is_small(const cam_graph *graph, int height, int width) {
