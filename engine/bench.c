@@ -1,24 +1,18 @@
 /* bench.c - what the forward pass costs, layer by layer, beside what this host could do at best (the roofline: Williams, Waterman, Patterson,
  * CACM 52(4), 2009). Flow: made picture -> forward -> class maps, timed.   Thread: one caller, with the context's team. */
+#include "cam_clock.h"
 #include "context.h"
 #include "network/reference.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum {
   LABELS = 3,
   PROBE_ROUNDS = 48, PROBE_LOOPS = 20000,                               /* many short rounds, the best of which nobody disturbed */
   PROBE_BYTES = 128 << 20, PROBE_SLICE = 16 << 20, PROBE_PIECE = 1 << 20 /* a round reads a slice: by its next turn it has left every cache */
 };
-
-static double now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* ---- whole passes ---- */
 
@@ -57,12 +51,12 @@ cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms
   if (!code) code = allocate_maps(context, maps, error);
   if (code) return code;
   for (int r = 0; r < runs; r++) {
-    double begin = now_ms();
+    double begin = 1e3 * clock_seconds();
     for (int b = 0; b < batch; b++) {
       forward_run(context->forward, context->logits, NULL);
       map_labels(context, maps);
     }
-    ms[r] = now_ms() - begin;
+    ms[r] = 1e3 * clock_seconds() - begin;
   }
   free(maps[0]);
   return CAM_OK;
@@ -119,12 +113,12 @@ cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
   double arithmetic = INFINITY, reading = INFINITY;
   for (int round = 0; round < PROBE_ROUNDS; round++) {
     call.memory = memory + (size_t)(round % (PROBE_BYTES / PROBE_SLICE)) * (PROBE_SLICE / sizeof *memory);
-    double begin = now_ms();
+    double begin = 1e3 * clock_seconds();
     team_for(context->team, pieces, probe_arithmetic, &call);
-    double between = now_ms();
+    double between = 1e3 * clock_seconds();
     team_for(context->team, PROBE_SLICE / PROBE_PIECE, probe_memory, &call);
     arithmetic = fmin(arithmetic, between - begin);
-    reading = fmin(reading, now_ms() - between);
+    reading = fmin(reading, 1e3 * clock_seconds() - between);
   }
   munmap(memory, PROBE_BYTES);
   *out = (cam_host){.gflops = 2.0 * 24 * k->width * PROBE_LOOPS * pieces / (arithmetic * 1e6), .gbytes = PROBE_SLICE / (reading * 1e6)};
@@ -178,11 +172,11 @@ cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, dou
   if (!code) describe(context, layers);
   *ms = INFINITY;
   for (int r = 0; r < runs && !code; r++) {
-    double begin = now_ms(), in_layers = 0;
+    double begin = 1e3 * clock_seconds(), in_layers = 0;
     forward_run(context->forward, context->logits, layer_ms);
-    double between = now_ms();
+    double between = 1e3 * clock_seconds();
     map_labels(context, maps);
-    double end = now_ms();
+    double end = 1e3 * clock_seconds();
     for (int i = 0; i < n; i++) {
       in_layers += layer_ms[i];
       layers[i].ms = fmin(layers[i].ms, layer_ms[i]);

@@ -2,6 +2,7 @@
  * Flow: bytes -> decode -> resize -> forward -> class maps -> boxes -> overlay -> PNG or JPEG.   Thread: one worker a context; every stage
  * is a parallel loop over its team. What a photo's result is depends on the photo and its parameters alone. */
 #include "cam/class_map.h"
+#include "cam_clock.h"
 #include "cam_engine.h"
 #include "context.h"
 #include "photo/decode.h"
@@ -12,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { FIT_SIDE = 512 };
 
@@ -28,12 +28,6 @@ typedef struct item {
   cam_image canvas;  /* what the overlays are laid on; empty if photo or input is */
   double deadline;   /* seconds of CLOCK_MONOTONIC; 0: none */
 } item;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- context ---- */
 
@@ -127,7 +121,7 @@ static void set_sizes(const cam_graph *graph, const cam_photo *photo, const cam_
 
 /* photo_decode within the time that the limits allow, and within the deadline. */
 static cam_code decode_in_time(const cam_limits *limits, const item *it, int least_width, int least_height, cam_photo *photo, cam_error *error) {
-  const double own = limits->decode_ms ? now() + 1e-3 * limits->decode_ms : 0;
+  const double own = limits->decode_ms ? clock_seconds() + 1e-3 * limits->decode_ms : 0;
   photo->plan.deadline = own > 0 && (it->deadline <= 0 || own < it->deadline) ? own : it->deadline;
   cam_code code = photo_decode(it->task->bytes, it->task->n_bytes, limits, least_width, least_height, photo, error);
   if (code != CAM_E_DEADLINE || photo->plan.deadline != own) return code;
@@ -266,7 +260,7 @@ static void render_one(void *closure, int index, int thread) {
   const cam_task *task = pic->it->task;
   const cam_params *params = task->params;
   int width, height;
-  if (pic->it->deadline > 0 && now() >= pic->it->deadline) {
+  if (pic->it->deadline > 0 && clock_seconds() >= pic->it->deadline) {
     cam_fail(&pic->error, CAM_E_DEADLINE, "the deadline passed before picture %d of %d", index + 1, task->result.count);
     return;
   }
@@ -315,14 +309,14 @@ static const struct { cam_stage stage; cam_code (*run)(cam_context *, item *); }
 static void explain_photo(cam_context *context, cam_task *task, double deadline, double *stage_ms) {
   item it = {.task = task, .deadline = deadline};
   cam_code code = CAM_OK;
-  double since = now();
+  double since = clock_seconds();
   memset(&task->result, 0, sizeof task->result);
   memset(&task->error, 0, sizeof task->error);
   for (size_t i = 0; i < sizeof way / sizeof *way && !code; i++) {
     const cam_stage stage = way[i].stage;
     code = deadline > 0 && since >= deadline ? cam_fail(&task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s", cam_stage_name(stage)) : way[i].run(context, &it);
     if (code) task->error.stage = cam_stage_name(stage);
-    double end = now();
+    double end = clock_seconds();
     stage_ms[stage] += (end - since) * 1e3;
     since = end;
   }

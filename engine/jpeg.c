@@ -3,12 +3,12 @@
  *  - an error never returns: it jumps to where the call began (state.back), and whoever made the call frees everything;
  *  - a warning means that it goes on with something made up: those that cost pixels are made errors, the others are about tidiness. */
 #include "jpeg.h"
+#include "cam_clock.h"
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h> /* jpeglib.h wants FILE */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <jpeglib.h>
 #include <jerror.h>
 
@@ -119,9 +119,7 @@ static void read_pixels(j_decompress_ptr library, uint8_t *pixels) {
 typedef struct progress { struct jpeg_progress_mgr base; double deadline; } progress; /* base first: a pointer to it is one to the progress */
 static void on_progress(j_common_ptr library) {
   const progress *p = (const progress *)library->progress;
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  if ((double)t.tv_sec + 1e-9 * (double)t.tv_nsec >= p->deadline) LEAVE(library, CAM_E_DEADLINE, "the deadline passed while the JPEG was decoded");
+  if (clock_seconds() >= p->deadline) LEAVE(library, CAM_E_DEADLINE, "the deadline passed while the JPEG was decoded");
 }
 
 typedef struct wish { const uint8_t *bytes; size_t n; int width, height, least_width, least_height; size_t budget; progress progress; } wish;

@@ -1,21 +1,15 @@
 /* cli_bench.c - camserve bench: milliseconds of the forward pass and of the whole way of a photo, stage by stage; or (--layers) of each layer,
  * beside what the host could do at best. Thread: main.   The photo is made in memory, so that two machines measure the same; --photo takes a real one (a JPEG costs more to decode). */
+#include "cam_clock.h"
 #include "cam_json.h"
 #include "cli.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BATCH, RUNS, PHOTO, LAYERS, CHECK, JSON }; /* rows of its options in server/main.c */
 enum { MADE_WIDTH = 500, MADE_HEIGHT = 436, BMP_HEADER = 54, WARM_UP = 3, TOTAL = CAM_STAGE_COUNT, SERIES };
-
-static double now_ms(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
-}
 
 /* ---- the made photo: a 24-bit BMP of soft waves with a little noise, as compressible as a photo ---- */
 
@@ -70,9 +64,9 @@ static cam_code run_pipeline(bench *b, int run, cam_error *error) {
   double stage_ms[CAM_STAGE_COUNT] = {0};
   params.base64 = true; /* as POST /cam has it */
   for (int i = 0; i < b->batch; i++) tasks[i] = (cam_task){.bytes = b->photo.data, .n_bytes = b->photo.size, .params = &params};
-  double begin = now_ms();
+  double begin = 1e3 * clock_seconds();
   cam_explain(b->context, tasks, b->batch, 0, stage_ms);
-  double total = now_ms() - begin;
+  double total = 1e3 * clock_seconds() - begin;
   for (int i = 0; i < b->batch; i++) {
     if (tasks[i].error.code) *error = tasks[i].error;
     else b->shape = tasks[i].result;

@@ -1,5 +1,6 @@
 /* cli_explain.c - camserve explain: photos in files -> a table and overlays beside them, or the JSON of POST /cam.
  * Flow: read up to eight -> cam_explain -> print and save each -> free. Memory does not grow with the number of photos. Thread: main. */
+#include "cam_clock.h"
 #include "cam_encoding.h"
 #include "cli.h"
 #include "problem.h"
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { JSON, OUTPUT }; /* rows of its options in server/main.c */
 enum { LABEL_COLUMNS = 48 };
@@ -26,12 +26,6 @@ typedef struct session {
   int printed, failed;   /* photos */
   bool broken;           /* standard output could not be written */
 } session;
-
-static double now_ms(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec * 1e3 + (double)time.tv_nsec * 1e-6;
-}
 
 static void make_request_id(char id[33]) {
   uint8_t bytes[16] = {0};
@@ -142,7 +136,7 @@ static void explain_some(session *s, char *const *photos, int n) {
   cam_bytes bytes[CAM_MAX_TASKS];
   cam_task tasks[CAM_MAX_TASKS], unread[CAM_MAX_TASKS];
   const cam_task *said[CAM_MAX_TASKS];
-  double stage_ms[CAM_STAGE_COUNT] = {0}, begin = now_ms();
+  double stage_ms[CAM_STAGE_COUNT] = {0}, begin = 1e3 * clock_seconds();
   int n_tasks = 0;
   for (int i = 0; i < n; i++) {
     unread[i] = (cam_task){.params = &s->params.cam};
@@ -155,7 +149,7 @@ static void explain_some(session *s, char *const *photos, int n) {
   }
   if (n_tasks) cam_explain(s->context, tasks, n_tasks, 0, stage_ms);
   for (int stage = 0; stage < CAM_STAGE_COUNT; stage++) s->timing.stage_ms[stage] += stage_ms[stage];
-  s->timing.total_ms += now_ms() - begin;
+  s->timing.total_ms += 1e3 * clock_seconds() - begin;
   for (int i = 0; i < n; i++) say(s, photos[i], said[i]);
   for (int i = 0; i < n_tasks; i++) cam_result_free(&tasks[i].result);
   for (int i = 0; i < n; i++) free(bytes[i].data);

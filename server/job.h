@@ -9,6 +9,7 @@
 #ifndef JOB_H
 #define JOB_H
 #include "accept.h"
+#include "cam_clock.h"
 #include "cam_engine.h"
 #include "keys.h"
 #include "metrics.h"
@@ -97,11 +98,5 @@ void job_answer_problem(struct job *job);
 
 /* The caller's own id if it is plain (1 to 128 of A-Z a-z 0-9 . _ -), else a fresh one of 128 random bits. */
 void request_id_set(char id[REQUEST_ID_MAX + 1], const char *own);
-
-static inline double clock_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 #endif
