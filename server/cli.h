@@ -59,10 +59,7 @@ int cli_fail(const char *subject, const cam_error *error);
 /* A whole number given as an option: row of command->options; fallback where it was not given. */
 cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out, cam_error *error);
 
-/* What explain, info and bench have in common. Threads of a team under these settings; the limits of a photo; the model, with what to do if there
- * is none; the parameters that were given as flags. */
-int cli_threads(const config *settings);
-cam_limits cli_limits(const config *settings);
+/* What explain, info and bench have in common: the model, with what to do if there is none; the parameters that were given as flags. */
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error);
 cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out, cam_error *error);
 

@@ -268,11 +268,11 @@ int cli_bench(const cli *arguments) {
   bench b = {.threads = 0};
   cam_model *model = NULL;
   cam_error error = {0};
-  cam_limits limits = cli_limits(&arguments->config);
+  cam_limits limits = config_limits(&arguments->config);
   const char *photo = arguments->options[PHOTO];
   int exit_code = EXIT_DONE;
   if (cli_number(arguments, BATCH, 1, CAM_MAX_TASKS, 1, &b.batch, &error) || cli_number(arguments, RUNS, 1, 100000, 50, &b.runs, &error) ||
-      cli_load(&arguments->config, &model, &error) || cam_context_create(model, b.threads = cli_threads(&arguments->config), &limits, &b.context, &error) ||
+      cli_load(&arguments->config, &model, &error) || cam_context_create(model, b.threads = config_threads(&arguments->config), &limits, &b.context, &error) ||
       (photo ? cli_read(photo, (size_t)arguments->config.max_body_bytes, &b.photo, &error) : make_photo(&b.photo, &error))) {
     exit_code = cli_fail(NULL, &error);
   } else {

@@ -187,11 +187,11 @@ int cli_explain(const cli *arguments) {
   session s = {.arguments = arguments, .output = arguments->options[OUTPUT], .table = stdout};
   cam_model *model = NULL;
   cam_error error = {0};
-  cam_limits limits = cli_limits(&arguments->config);
+  cam_limits limits = config_limits(&arguments->config);
   int exit_code;
   if (s.output && !strcmp(s.output, "-")) s.table = stderr;
   if (cli_load(&arguments->config, &model, &error) || cli_params(arguments, model, &s.params, &error) || check_usage(&s, &error) ||
-      cam_context_create(model, cli_threads(&arguments->config), &limits, &s.context, &error)) {
+      cam_context_create(model, config_threads(&arguments->config), &limits, &s.context, &error)) {
     exit_code = cli_fail(NULL, &error);
   } else {
     s.model = cam_model_get_info(model);

@@ -5,16 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-int cli_threads(const config *settings) {
-  int processors = cam_cpu_count();
-  return settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
-}
-
-cam_limits cli_limits(const config *settings) {
-  return (cam_limits){.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
-                      .max_scans = (int)settings->max_scans, .decode_ms = (int)settings->decode_ms};
-}
-
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error) {
   *out = NULL;
   if (access(settings->model, R_OK))

@@ -175,3 +175,13 @@ void config_free(config *settings) {
     *text = NULL;
   }
 }
+
+int config_threads(const config *settings) {
+  int processors = cam_cpu_count();
+  return settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
+}
+
+cam_limits config_limits(const config *settings) {
+  return (cam_limits){.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
+                      .max_scans = (int)settings->max_scans, .decode_ms = (int)settings->decode_ms};
+}

@@ -3,7 +3,7 @@
  * Implemented in server/config.c; the flags are read by server/cli.c, the texts for people are in server/cli_help.c. */
 #ifndef CONFIG_H
 #define CONFIG_H
-#include "cam_error.h"
+#include "cam_engine.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,5 +83,9 @@ cam_code config_load(config *out, const char *file, cam_error *error);
 /* One setting as text; source ("--port", "camserve.ini:12") is for the error. Wins over what is there. */
 cam_code config_set(config *settings, const setting *row, const char *value, const char *source, cam_error *error);
 void config_free(config *settings);
+
+/* What the settings ask of the engine: threads of a team, and what one photo may cost. */
+int config_threads(const config *settings);
+cam_limits config_limits(const config *settings);
 
 #endif

@@ -70,9 +70,7 @@ static cam_code make_texts(struct generation *generation, cam_error *error) {
 }
 
 static cam_code make_contexts(const struct app *app, struct generation *generation, cam_error *error) {
-  const config *settings = app->config;
-  const cam_limits limits = {.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
-                             .max_scans = (int)settings->max_scans, .decode_ms = (int)settings->decode_ms};
+  const cam_limits limits = config_limits(app->config);
   cam_code code = CAM_OK;
   while (!code && generation->n_contexts < app->teams) {
     cam_context **context = &generation->contexts[generation->n_contexts];

@@ -61,9 +61,8 @@ static void settle_descriptors(const config *settings) {
 }
 
 static void choose_teams(struct app *app, const config *settings) {
-  int processors = cam_cpu_count();
-  app->threads = settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
-  app->teams = settings->teams ? (int)settings->teams : processors / app->threads;
+  app->threads = config_threads(settings);
+  app->teams = settings->teams ? (int)settings->teams : cam_cpu_count() / app->threads;
   if (app->teams < 1) app->teams = 1;
 }
 
