@@ -42,6 +42,16 @@ def in_flight(server, photo, count, **params):
     return threads, responses
 
 
+def answers_and_ends(server, threads, responses, count):
+    """What in_flight began is answered 200, all of it, and the server ends by itself with a clean log."""
+    for t in threads:
+        t.join(PATIENCE)
+    assert [getattr(r, "status_code", r) for r in responses] == [200] * count
+    code = server.wait()
+    server.client.close()
+    server.check(code)
+
+
 @pytest.mark.concurrent
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_drain_answers_what_is_in_flight(number, light_model):
@@ -80,12 +90,7 @@ def test_while_draining_new_work_is_refused_and_readyz_says_so(light_model):
             assert wire.send(request(body=photo)).response()[0] in (503, None)
     except OSError:
         pass
-    for t in threads:
-        t.join(PATIENCE)
-    assert [getattr(r, "status_code", r) for r in responses] == [200] * 6
-    code = server.wait()
-    server.client.close()
-    server.check(code)
+    answers_and_ends(server, threads, responses, 6)
 
 
 @pytest.mark.concurrent

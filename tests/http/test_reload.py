@@ -16,7 +16,7 @@ import pictures
 from client import cam, problem, same
 from metrics import metric
 from server import BINARY, PATIENCE, ROOT, SANITIZED, Server, environment, run
-from test_process import in_flight
+from test_process import answers_and_ends, in_flight
 from wire import Wire, request
 
 WISHES = [{}, {"classes": "2,999"}, {"size": "input", "include": "overlay,heatmap,map"}, {"resize": "stretch", "top_k": 2}]
@@ -243,12 +243,7 @@ def test_reload_wished_for_while_draining(light_model):
     for _ in range(3):
         server.process.send_signal(signal.SIGHUP)
         time.sleep(0.02)
-    for t in threads:
-        t.join(PATIENCE)
-    assert [getattr(r, "status_code", r) for r in responses] == [200] * 3
-    code = server.wait()
-    server.client.close()
-    server.check(code)
+    answers_and_ends(server, threads, responses, 3)
 
 
 @pytest.mark.concurrent
@@ -260,12 +255,7 @@ def test_end_during_a_reload(light_model):
         server.process.send_signal(signal.SIGHUP)
         time.sleep(delay)
         server.process.send_signal(signal.SIGTERM)
-        for t in threads:
-            t.join(PATIENCE)
-        assert [getattr(r, "status_code", r) for r in responses] == [200] * 3
-        code = server.wait()
-        server.client.close()
-        server.check(code)
+        answers_and_ends(server, threads, responses, 3)
 
 
 def begin(light_model, **more):
