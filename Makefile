@@ -45,7 +45,7 @@ ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(HARDEN) $(WARN
 LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lisal -lnettle -lzip -linih -lseccomp -lm
 
 ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
-SERVER  := $(filter-out server/main.c,$(wildcard server/*.c))
+SERVER  := $(filter-out server/cli/main.c,$(wildcard server/*/*.c))
 OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o)
 UNIT    := $(wildcard tests/unit/*.c)
 FUZZ    := $(wildcard tests/fuzz/*.c)
@@ -123,7 +123,7 @@ $B/flags:
 	@mkdir -p $B; echo '$(FLAGS)' >$@
 
 # ---- the program ----
-$B/camserve: $B/server/main.o $(OBJECTS) $B/flags
+$B/camserve: $B/server/cli/main.o $(OBJECTS) $B/flags
 	@echo "  LD    $@"
 	$Q$(CC) $(CFLAGS) $(SAN) $(LINK) -pthread -o $@ $(filter %.o,$^) $(LDFLAGS) $(LIBS)
 
@@ -142,10 +142,10 @@ $B/engine/convert/arena.o: ALL += $(if $(SANITIZE),-DARENA_BLOCK=0)
 # The server sees include/ and nothing of the engine.
 $B/server/%.o: server/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
-	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -c -o $@ $<
+	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iserver -c -o $@ $<
 
-$B/server/assets.o: $(wildcard static/*)
-$B/server/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
+$B/server/http/assets.o: $(wildcard static/*)
+$B/server/base/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 
 $B/engine/network/kernels.%.o: engine/network/kernels.c $B/flags | deps

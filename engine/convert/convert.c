@@ -1,8 +1,8 @@
 /* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test -> file -> renamed.
  * Thread: the caller's, with a team for the reference forward pass. Untrusted input: the weights, and the architecture. */
 #include "cam_convert.h"
-#include "../network/graph.h"
-#include "../network/reference.h"
+#include "network/graph.h"
+#include "network/reference.h"
 #include "join.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* model.c - cam_model: a model file, checked, fused and packed. Flow: file -> [model] -> contexts.
  * Thread: loading any; what it returns is immutable. */
 #include "model.h"
-#include "../network/blas.h"
+#include "network/blas.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* model.h - what stands behind cam_model: inside the engine only. */
 #ifndef MODEL_H
 #define MODEL_H
-#include "../network/network.h"
+#include "network/network.h"
 #include "cam_engine.h"
 
 struct cam_model {

@@ -23,8 +23,8 @@
  *   "ignore": ["*.num_batches_tracked", ...]             tensors of the file of weights (shell patterns) that the network does not use. */
 #ifndef GRAPH_H
 #define GRAPH_H
-#include "../cam/class_map.h"
-#include "../model/safetensors.h"
+#include "cam/class_map.h"
+#include "model/safetensors.h"
 #include "cam_engine.h"
 
 #define OPERATORS(X) \

@@ -1,7 +1,7 @@
 /* target_json.c - a body of application/json: the request made of it, and JSON itself: what is read, printed and read again must be the same. */
 #include "cam_json.h"
 #include "fuzz.h"
-#include "request.h"
+#include "wire/request.h"
 #include <stdlib.h>
 #include <string.h>
 

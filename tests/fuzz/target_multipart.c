@@ -1,7 +1,7 @@
 /* target_multipart.c - a Content-Type up to the first line break, and after it a body: what the parts are, and the request made of them. */
 #include "fuzz.h"
-#include "multipart.h"
-#include "request.h"
+#include "wire/multipart.h"
+#include "wire/request.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* target_parameters.c - lines of "name=value" as parameters of one request, of "name: value" as headers: what is accepted is within its range. */
-#include "accept.h"
-#include "cors.h"
+#include "wire/accept.h"
+#include "http/cors.h"
 #include "fuzz.h"
-#include "job.h"
-#include "keys.h"
-#include "trace.h"
+#include "work/job.h"
+#include "http/keys.h"
+#include "wire/trace.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

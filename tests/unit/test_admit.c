@@ -1,8 +1,8 @@
 /* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters, Accept, ids; and the memory of bodies. */
-#include "app.h"
-#include "generation.h"
-#include "job.h"
-#include "routes.h"
+#include "work/app.h"
+#include "work/generation.h"
+#include "work/job.h"
+#include "http/routes.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

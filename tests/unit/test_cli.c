@@ -1,5 +1,5 @@
 /* test_cli.c - arguments read against a command's row: every form of a flag, every wrong usage; generated texts equal what stands in files. */
-#include "cli.h"
+#include "cli/cli.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

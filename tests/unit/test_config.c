@@ -1,5 +1,5 @@
 /* test_config.c - the settings: order of sources, strict numbers, files that are wrong by line, names made from the table. */
-#include "config.h"
+#include "base/config.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* test_cors.c - lists of origins: which are refused at start, and which requests they allow. */
-#include "cors.h"
+#include "http/cors.h"
 #include <check.h>
 #include <stdio.h>
 #include <string.h>

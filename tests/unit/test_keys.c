@@ -1,5 +1,5 @@
 /* test_keys.c - files of keys that are right and wrong, by line; what counts as a given key; reading again while others ask. */
-#include "keys.h"
+#include "http/keys.h"
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 /* test_log.c - the line of a request: everything in it, at its longest, and that nothing a caller sends breaks it. */
-#include "app.h"
+#include "work/app.h"
 #include "cam_json.h"
-#include "job.h"
-#include "log.h"
-#include "routes.h"
+#include "work/job.h"
+#include "base/log.h"
+#include "http/routes.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* test_metrics.c - the text of /metrics: names, labels, buckets that add up. */
-#include "metrics.h"
+#include "base/metrics.h"
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* test_params.c - the parameters of POST /cam: defaults, every way to write them right and wrong, each error naming its parameter. */
 #include "model/model.h"
-#include "params.h"
+#include "wire/params.h"
 #include <check.h>
 #include <string.h>
 

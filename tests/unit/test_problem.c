@@ -1,5 +1,5 @@
 /* test_problem.c - every error has a status and a title; problem documents to the letter. */
-#include "problem.h"
+#include "wire/problem.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* test_queue.c - first in, first out; bounded; closing gives out what is inside; many threads lose and double nothing. */
-#include "job.h"
-#include "queue.h"
+#include "work/job.h"
+#include "work/queue.h"
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
 /* test_reply.c - the JSON of POST /cam to the letter: order of members, digits, what is absent when not included; the list whole and in pieces. */
-#include "reply.h"
+#include "wire/reply.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* test_request.c - bodies: the three forms, every way a multipart body or a JSON body can be wrong, and what Accept chooses. */
-#include "accept.h"
-#include "multipart.h"
-#include "request.h"
+#include "wire/accept.h"
+#include "wire/multipart.h"
+#include "wire/request.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

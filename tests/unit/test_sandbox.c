@@ -1,6 +1,6 @@
 /* test_sandbox.c - the filter of system calls: what serving takes goes on, opening for writing, sockets and executable memory are refused, another
  * program or process is the end. Each try in a process of its own, since the filter cannot be taken off. */
-#include "sandbox.h"
+#include "run/sandbox.h"
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* test_trace.c - traceparent headers: the cases of https://www.w3.org/TR/trace-context/ and of its test suite. */
-#include "trace.h"
+#include "wire/trace.h"
 #include <check.h>
 #include <string.h>
 

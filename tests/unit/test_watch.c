@@ -1,6 +1,6 @@
 /* test_watch.c - deadlines shut a socket down, a lingering socket is read on until its client ends, all of it while threads come and go. */
-#include "job.h"
-#include "watch.h"
+#include "work/job.h"
+#include "http/watch.h"
 #include <check.h>
 #include <errno.h>
 #include <math.h>
