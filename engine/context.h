@@ -3,7 +3,7 @@
 #define CONTEXT_H
 #include "cam/box.h"
 #include "model/model.h"
-#include "team.h"
+#include "base/team.h"
 
 struct cam_context {
   const cam_model *model;

@@ -1,4 +1,4 @@
-/* cam_encoding.h - SHA-256 and base64 (RFC 4648) over nettle, which only engine/encoding.c names. Any thread. */
+/* cam_encoding.h - SHA-256 and base64 (RFC 4648) over nettle, which only engine/base/encoding.c names. Any thread. */
 #ifndef CAM_ENCODING_H
 #define CAM_ENCODING_H
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* cam_error.h - the one list of everything that can go wrong, shared by engine and server.
  * A callee fills a cam_error that its caller owns; it never prints and never exits. HTTP status codes are not here:
- * they are the server's own table over this list (server/wire/problem.c). Implemented in engine/error.c. */
+ * they are the server's own table over this list (server/wire/problem.c). Implemented in engine/base/error.c. */
 #ifndef CAM_ERROR_H
 #define CAM_ERROR_H
 

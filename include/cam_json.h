@@ -1,4 +1,4 @@
-/* cam_json.h - the little JSON that camserve needs, over cJSON, which only engine/json.c names.
+/* cam_json.h - the little JSON that camserve needs, over cJSON, which only engine/base/json.c names.
  * Reading: every getter checks the type and, on failure, fills the error with the member's name, so that untrusted
  * documents (request bodies, graphs in model files) are read without a check beside each line.
  * Writing: build a tree, print it once. Numbers that carry measurements have 9 significant digits and are finite.

@@ -3,7 +3,7 @@
  * A bilinear plane is separable: the output goes by tiles of columns, and within a tile each row of the input is widened once and kept
  * while output rows lie between it and the next; what remains per pixel is one multiply-add that the compiler vectorises. */
 #include "class_map.h"
-#include "clones.h"
+#include "base/clones.h"
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
  * Batch norms are folded into the convolutions before them, tensors get the engine's layouts. One thread at a time. */
 #ifndef JOIN_H
 #define JOIN_H
-#include "model/safetensors.h"
+#include "base/safetensors.h"
 #include "cam_json.h"
 #include "weights.h"
 

@@ -24,7 +24,7 @@
 #ifndef GRAPH_H
 #define GRAPH_H
 #include "cam/class_map.h"
-#include "model/safetensors.h"
+#include "base/safetensors.h"
 #include "cam_engine.h"
 
 #define OPERATORS(X) \

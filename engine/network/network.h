@@ -3,7 +3,7 @@
  * Flow: graph -> [network] -> forward -> logits, class maps. */
 #ifndef NETWORK_H
 #define NETWORK_H
-#include "team.h"
+#include "base/team.h"
 #include "graph.h"
 #include "kernels.h"
 

@@ -2,7 +2,7 @@
  * `camserve convert` stores; never on a request's way. One operator, one function, straight from its definition. */
 #ifndef REFERENCE_H
 #define REFERENCE_H
-#include "team.h"
+#include "base/team.h"
 #include "graph.h"
 
 /* input [height,width,3] as the network sees it -> logits [classes]; features (NULL allowed): [grid height, grid width, C] before the gap.

@@ -2,7 +2,7 @@
 #include "decode.h"
 #include "decode_stb.h"
 #include "decode_webp.h"
-#include "jpeg.h"
+#include "codec/jpeg.h"
 #include "probe.h"
 #include <stdlib.h>
 #include <string.h>

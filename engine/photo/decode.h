@@ -3,7 +3,7 @@
 #ifndef DECODE_H
 #define DECODE_H
 #include "cam_engine.h"
-#include "image.h"
+#include "base/image.h"
 #include "probe.h"
 
 typedef struct cam_photo {

@@ -4,7 +4,7 @@
  * damaged picture would pass for a whole one); where it says which way up the picture is, that is not believed. */
 #include "exif.h"
 #include "probe.h"
-#include "render/deflate.h"
+#include "codec/deflate.h"
 #include <string.h>
 
 enum { SIGNATURE = 8, CHUNK = 12 /* length, name, CRC */, GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGB_ALPHA = 6 };

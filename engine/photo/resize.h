@@ -4,7 +4,7 @@
 #ifndef RESIZE_H
 #define RESIZE_H
 #include "cam_error.h"
-#include "image.h"
+#include "base/image.h"
 
 /* out is allocated at width x height (at least 1 each) and is the caller's. CAM_E_NO_MEMORY is the only failure. in and out differ. */
 cam_code resize_bicubic(const cam_image *in, int width, int height, cam_image *out, cam_error *error);

@@ -2,7 +2,7 @@
  * alpha * colour + (1 - alpha) * photo in integers of 2^-24, the same on every CPU. A run of pixels gets its colours from the table first; the blend is then one loop
  * over bytes that the compiler vectorises. */
 #include "overlay.h"
-#include "clones.h"
+#include "base/clones.h"
 #include <math.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* picture.c - picture.h.   Flow: overlay -> [picture] -> png | jpeg -> reply.   Thread: any. */
 #include "picture.h"
 #include "cam_encoding.h"
-#include "jpeg.h"
-#include "png.h"
+#include "codec/jpeg.h"
+#include "codec/png.h"
 #include <stdlib.h>
 
 static cam_code (*const encoders[CAM_PICTURE_COUNT])(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error) = {

@@ -1,6 +1,6 @@
 /* helpers.c - fuzz.h: files in memory, made models, promises. */
 #include "fuzz.h"
-#include "model/safetensors.h"
+#include "base/safetensors.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

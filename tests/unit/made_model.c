@@ -1,6 +1,6 @@
 /* made_model.c - made_model.h. */
 #include "made_model.h"
-#include "model/safetensors.h"
+#include "base/safetensors.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

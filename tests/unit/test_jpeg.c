@@ -1,5 +1,5 @@
 /* test_jpeg.c - what jpeg_encode writes, jpeg_decode reads: near to the picture, grey and in colour, at odd sizes; the same bytes each time. */
-#include "jpeg.h"
+#include "codec/jpeg.h"
 #include "render/picture.h"
 #include "cam_encoding.h"
 #include <check.h>

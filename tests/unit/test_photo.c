@@ -1,7 +1,7 @@
 /* test_photo.c - photos of every kind give Pillow's pixels; cut, lying and hostile ones a clear word and nothing else. */
 #include "photo/decode.h"
 #include "photo_fixtures.h"
-#include "render/deflate.h"
+#include "codec/deflate.h"
 #include <check.h>
 #include <limits.h>
 #include <stdlib.h>

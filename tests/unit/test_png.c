@@ -1,10 +1,10 @@
 /* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate (RFC 1951), Adler-32 (RFC 1950) and the
  * five filters (PNG, 9.2), so that neither stb nor ISA-L vouches for itself (nor huffman.c). Also: the same bytes on every thread and in dirty memory. */
 #include "cam_encoding.h"
-#include "render/deflate.h"
-#include "render/huffman.h"
+#include "codec/deflate.h"
+#include "codec/huffman.h"
 #include "render/picture.h"
-#include "render/png.h"
+#include "codec/png.h"
 #include <check.h>
 #include <malloc.h>
 #include <pthread.h>

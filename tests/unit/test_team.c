@@ -1,6 +1,6 @@
 /* test_team.c - every index once, on every size of team, many loops in a row, sleeping threads woken. */
 #include "cam_engine.h"
-#include "team.h"
+#include "base/team.h"
 #include <check.h>
 #include <stdlib.h>
 #include <unistd.h>

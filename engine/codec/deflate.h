@@ -1,4 +1,4 @@
-/* deflate.h - the zlib stream and the checksum inside a PNG. ISA-L is named in engine/render/deflate.c only. Thread: any. */
+/* deflate.h - the zlib stream and the checksum inside a PNG. ISA-L is named in engine/codec/deflate.c only. Thread: any. */
 #ifndef DEFLATE_H
 #define DEFLATE_H
 #include <stddef.h>

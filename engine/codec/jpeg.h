@@ -1,9 +1,9 @@
-/* jpeg.h - JPEG by libjpeg-turbo, which only engine/jpeg.c names. Flow: probe -> [jpeg] -> decode; picture -> [jpeg].
+/* jpeg.h - JPEG by libjpeg-turbo, which only engine/codec/jpeg.c names. Flow: probe -> [jpeg] -> decode; picture -> [jpeg].
  * Thread: any; a call touches only its arguments. */
 #ifndef JPEG_H
 #define JPEG_H
 #include "cam_engine.h"
-#include "photo/image.h"
+#include "base/image.h"
 
 /* Decodes bytes[0..n) of a probed photo, of which the probe read width x height; holds at most `budget` bytes at any moment, the result
  * included. The picture is the whole photo at 1, 1/2, 1/4 or 1/8 of its size (sides rounded up), the smallest of them that has least_width and

@@ -1,5 +1,5 @@
 /* png.h - pixels -> a PNG file in memory: stb_image_write for the format, ISA-L for deflate and CRC through its hooks
- * (engine/render/png.c names the first, engine/render/deflate.c the second). Thread: any; the same bytes for the same picture, always. */
+ * (engine/codec/png.c names the first, engine/codec/deflate.c the second). Thread: any; the same bytes for the same picture, always. */
 #ifndef PNG_H
 #define PNG_H
 #include "cam_engine.h"

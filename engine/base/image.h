@@ -1,4 +1,4 @@
-/* image.h - an 8-bit picture in memory. Implemented in engine/photo/image.c. */
+/* image.h - an 8-bit picture in memory. Implemented in engine/base/image.c. */
 #ifndef IMAGE_H
 #define IMAGE_H
 #include <stdbool.h>

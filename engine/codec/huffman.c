@@ -1,6 +1,6 @@
 /* huffman.c - huffman.h.   Flow: PNG rows -> deflate -> [huffman] -> PNG.   Thread: any; touches only its arguments. */
 #include "huffman.h"
-#include "clones.h"
+#include "base/clones.h"
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* team.h - the threads of one worker: a parallel loop, nothing more. Implemented in engine/team.c. */
+/* team.h - the threads of one worker: a parallel loop, nothing more. Implemented in engine/base/team.c. */
 #ifndef TEAM_H
 #define TEAM_H
 #include "cam_error.h"
