@@ -1,5 +1,6 @@
-/* bench.c - what the forward pass costs, layer by layer, beside what this host could do at best (the roofline: Williams, Waterman, Patterson,
- * CACM 52(4), 2009). Flow: made picture -> forward -> class maps, timed.   Thread: one caller, with the context's team. */
+/* bench.c - what the forward pass costs, layer by layer, beside what this host could do at best
+ * (the roofline: Williams, Waterman, Patterson, CACM 52(4), 2009). Flow: made picture -> forward ->
+ * class maps, timed.   Thread: one caller, with the context's team. */
 #include "cam_clock.h"
 #include "context.h"
 #include "network/reference.h"
@@ -10,8 +11,11 @@
 
 enum {
   LABELS = 3,
-  PROBE_ROUNDS = 48, PROBE_LOOPS = 20000,                               /* many short rounds, the best of which nobody disturbed */
-  PROBE_BYTES = 128 << 20, PROBE_SLICE = 16 << 20, PROBE_PIECE = 1 << 20 /* a round reads a slice: by its next turn it has left every cache */
+  PROBE_ROUNDS = 48,
+  PROBE_LOOPS = 20000, /* many short rounds, the best of which nobody disturbed */
+  PROBE_BYTES = 128 << 20,
+  PROBE_SLICE = 16 << 20,
+  PROBE_PIECE = 1 << 20 /* a round reads a slice: by its next turn it has left every cache */
 };
 
 /* ---- whole passes ---- */
@@ -20,7 +24,8 @@ static cam_code prepare(cam_context *context, cam_error *error) {
   const cam_graph *graph = context->model->graph;
   float *input;
   cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
-  if (!code) cam_made_input(graph, input);
+  if (!code)
+    cam_made_input(graph, input);
   return code;
 }
 
@@ -30,8 +35,10 @@ static cam_code allocate_maps(const cam_context *context, float *maps[LABELS], c
   forward_map_size(context->forward, &height, &width);
   size_t cells = (size_t)height * (size_t)width;
   maps[0] = malloc(cells * LABELS * sizeof **maps);
-  if (!maps[0]) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d class maps", LABELS);
-  for (int i = 1; i < LABELS; i++) maps[i] = maps[0] + cells * (size_t)i;
+  if (!maps[0])
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d class maps", LABELS);
+  for (int i = 1; i < LABELS; i++)
+    maps[i] = maps[0] + cells * (size_t)i;
   return CAM_OK;
 }
 
@@ -41,15 +48,19 @@ static void map_labels(cam_context *context, float *const maps[LABELS]) {
   cam_params params = {.top_k = LABELS};
   int class_ids[LABELS];
   choose_classes(&params, context->logits, context->model->info.classes, &result);
-  for (int i = 0; i < result.count; i++) class_ids[i] = result.predictions[i].class_id;
+  for (int i = 0; i < result.count; i++)
+    class_ids[i] = result.predictions[i].class_id;
   forward_class_maps(context->forward, result.count, class_ids, maps);
 }
 
-cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms, cam_error *error) {
+cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms,
+                           cam_error *error) {
   float *maps[LABELS];
   cam_code code = prepare(context, error);
-  if (!code) code = allocate_maps(context, maps, error);
-  if (code) return code;
+  if (!code)
+    code = allocate_maps(context, maps, error);
+  if (code)
+    return code;
   for (int r = 0; r < runs; r++) {
     double begin = 1e3 * clock_seconds();
     for (int b = 0; b < batch; b++) {
@@ -62,26 +73,33 @@ cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms
   return CAM_OK;
 }
 
-cam_code cam_bench_reference(cam_context *context, double *logits, double *difference, cam_error *error) {
+cam_code cam_bench_reference(cam_context *context, double *logits, double *difference,
+                             cam_error *error) {
   cam_graph *graph; /* read again: the model has packed its weights, and dropped them */
   cam_code code = graph_load(context->model->path, &graph, error);
-  if (code) return code;
+  if (code)
+    return code;
   if (strcmp(safetensors_sha256(graph->file), context->model->info.sha256)) {
     graph_free(graph);
-    return cam_fail(error, CAM_E_MODEL, "%.80s: is another file now than the one that was loaded", context->model->path);
+    return cam_fail(error, CAM_E_MODEL, "%.80s: is another file now than the one that was loaded",
+                    context->model->path);
   }
   float *input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
-  if (!input) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture");
+  if (!input)
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture");
   else {
     cam_made_input(graph, input);
-    code = reference_forward(graph, context->team, input, graph->height, graph->width, logits, NULL, error);
+    code = reference_forward(graph, context->team, input, graph->height, graph->width, logits, NULL,
+                             error);
     free(input);
   }
-  if (!code) code = prepare(context, error);
+  if (!code)
+    code = prepare(context, error);
   if (!code) {
     forward_run(context->forward, context->logits, NULL);
     *difference = 0;
-    for (int c = 0; c < graph->n_classes; c++) *difference = fmax(*difference, fabs(context->logits[c] - logits[c]));
+    for (int c = 0; c < graph->n_classes; c++)
+      *difference = fmax(*difference, fabs(context->logits[c] - logits[c]));
   }
   graph_free(graph);
   return code;
@@ -89,7 +107,11 @@ cam_code cam_bench_reference(cam_context *context, double *logits, double *diffe
 
 /* ---- what the host can do ---- */
 
-typedef struct probe_call { const kernels *k; const float *memory; float sum[CAM_MAX_TEAM]; } probe_call;
+typedef struct probe_call {
+  const kernels *k;
+  const float *memory;
+  float sum[CAM_MAX_TEAM];
+} probe_call;
 
 static void probe_arithmetic(void *closure, int index, int thread) {
   probe_call *call = closure;
@@ -99,20 +121,25 @@ static void probe_arithmetic(void *closure, int index, int thread) {
 
 static void probe_memory(void *closure, int index, int thread) {
   probe_call *call = closure;
-  call->sum[thread] += call->k->probe_memory(call->memory + (size_t)index * (PROBE_PIECE / sizeof(float)), PROBE_PIECE / sizeof(float));
+  call->sum[thread] += call->k->probe_memory(
+      call->memory + (size_t)index * (PROBE_PIECE / sizeof(float)), PROBE_PIECE / sizeof(float));
 }
 
 cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
   const kernels *k = context->model->net->k;
   int threads = team_threads(context->team), pieces = 4 * threads;
-  float *memory = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d bytes to read", PROBE_BYTES);
+  float *memory = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                       0);
+  if (memory == MAP_FAILED)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d bytes to read", PROBE_BYTES);
   madvise(memory, PROBE_BYTES, MADV_HUGEPAGE);
-  memset(memory, 1, PROBE_BYTES); /* pages of its own: untouched ones would all be the same page of zeros */
+  memset(memory, 1,
+         PROBE_BYTES); /* pages of its own: untouched ones would all be the same page of zeros */
   probe_call call = {.k = k};
   double arithmetic = INFINITY, reading = INFINITY;
   for (int round = 0; round < PROBE_ROUNDS; round++) {
-    call.memory = memory + (size_t)(round % (PROBE_BYTES / PROBE_SLICE)) * (PROBE_SLICE / sizeof *memory);
+    call.memory = memory +
+                  (size_t)(round % (PROBE_BYTES / PROBE_SLICE)) * (PROBE_SLICE / sizeof *memory);
     double begin = 1e3 * clock_seconds();
     team_for(context->team, pieces, probe_arithmetic, &call);
     double between = 1e3 * clock_seconds();
@@ -121,7 +148,8 @@ cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
     reading = fmin(reading, 1e3 * clock_seconds() - between);
   }
   munmap(memory, PROBE_BYTES);
-  *out = (cam_host){.gflops = 2.0 * 24 * k->width * PROBE_LOOPS * pieces / (arithmetic * 1e6), .gbytes = PROBE_SLICE / (reading * 1e6)};
+  *out = (cam_host){.gflops = 2.0 * 24 * k->width * PROBE_LOOPS * pieces / (arithmetic * 1e6),
+                    .gbytes = PROBE_SLICE / (reading * 1e6)};
   return CAM_OK;
 }
 
@@ -129,9 +157,12 @@ cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
 
 enum { LOGITS, MAPS, AFTER /* rows after the layers */ };
 
-int cam_bench_layer_count(const cam_context *context) { return context->model->net->n_layers + AFTER; }
+int cam_bench_layer_count(const cam_context *context) {
+  return context->model->net->n_layers + AFTER;
+}
 
-/* The rows after the layers: the convolution left to the tail, if there is one, belongs to the logits; the maps need its filters again, once a label. */
+/* The rows after the layers: the convolution left to the tail, if there is one, belongs to the
+ * logits; the maps need its filters again, once a label. */
 static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   const network *net = context->model->net;
   const cam_node *linear = net->linear;
@@ -140,15 +171,20 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   forward_layer(context->forward, net->features, &last);
   forward_map_size(context->forward, &height, &width);
   uint64_t cells = (uint64_t)height * (uint64_t)width, filters = linear ? linear->weight->count : 0;
-  uint64_t plane = (uint64_t)last.height * (uint64_t)last.width * (uint64_t)last.channels, taps = linear ? (uint64_t)(linear->kernel[0] * linear->kernel[1]) : 1;
-  rows[LOGITS] = (cam_layer){.name = "logits", .kind = "tail", .height = 1, .width = 1, .channels = classes};
-  rows[LOGITS].multiply_adds = net->fc_weight->count + (linear ? node_multiply_adds(linear, height, width) : 0);
+  uint64_t plane = (uint64_t)last.height * (uint64_t)last.width * (uint64_t)last.channels,
+           taps = linear ? (uint64_t)(linear->kernel[0] * linear->kernel[1]) : 1;
+  rows[LOGITS] = (cam_layer){
+      .name = "logits", .kind = "tail", .height = 1, .width = 1, .channels = classes};
+  rows[LOGITS].multiply_adds = net->fc_weight->count +
+                               (linear ? node_multiply_adds(linear, height, width) : 0);
   rows[LOGITS].products = net->fc_weight->count + plane * taps + filters;
   rows[LOGITS].bytes = (size_t)(net->fc_weight->count + plane + filters) * sizeof(float);
-  rows[MAPS] = (cam_layer){.name = "class maps", .kind = "tail", .height = height, .width = width, .channels = LABELS};
+  rows[MAPS] = (cam_layer){
+      .name = "class maps", .kind = "tail", .height = height, .width = width, .channels = LABELS};
   rows[MAPS].multiply_adds = (uint64_t)LABELS * cells * (uint64_t)channels;
   rows[MAPS].products = LABELS * (plane * taps + filters);
-  rows[MAPS].bytes = (size_t)(plane + filters + LABELS * ((uint64_t)channels + cells)) * sizeof(float);
+  rows[MAPS].bytes = (size_t)(plane + filters + LABELS * ((uint64_t)channels + cells)) *
+                     sizeof(float);
 }
 
 static void describe(const cam_context *context, cam_layer *layers) {
@@ -156,20 +192,31 @@ static void describe(const cam_context *context, cam_layer *layers) {
   for (int i = 0; i < n; i++) {
     layer_cost cost;
     forward_layer(context->forward, i, &cost);
-    layers[i] = (cam_layer){.name = cost.name, .kind = cost.kind, .height = cost.height, .width = cost.width, .channels = cost.channels,
-                            .multiply_adds = cost.multiply_adds, .products = cost.products, .bytes = cost.weight_bytes + cost.plane_bytes};
+    layers[i] = (cam_layer){.name = cost.name,
+                            .kind = cost.kind,
+                            .height = cost.height,
+                            .width = cost.width,
+                            .channels = cost.channels,
+                            .multiply_adds = cost.multiply_adds,
+                            .products = cost.products,
+                            .bytes = cost.weight_bytes + cost.plane_bytes};
   }
   describe_tail(context, layers + n);
-  for (int i = 0; i < n + AFTER; i++) layers[i].ms = INFINITY;
+  for (int i = 0; i < n + AFTER; i++)
+    layers[i].ms = INFINITY;
 }
 
-cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms, cam_error *error) {
+cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms,
+                          cam_error *error) {
   int n = context->model->net->n_layers;
   float *maps[LABELS] = {NULL};
   double *layer_ms = malloc((size_t)n * sizeof *layer_ms);
-  cam_code code = layer_ms ? prepare(context, error) : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", n);
-  if (!code) code = allocate_maps(context, maps, error);
-  if (!code) describe(context, layers);
+  cam_code code = layer_ms ? prepare(context, error)
+                           : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", n);
+  if (!code)
+    code = allocate_maps(context, maps, error);
+  if (!code)
+    describe(context, layers);
   *ms = INFINITY;
   for (int r = 0; r < runs && !code; r++) {
     double begin = 1e3 * clock_seconds(), in_layers = 0;

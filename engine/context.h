@@ -1,22 +1,26 @@
-/* context.h - what a cam_context is, for the files that work in one: explain.c (requests) and bench.c (measurements). */
+/* context.h - what a cam_context is, for the files that work in one: explain.c (requests) and
+ * bench.c (measurements). */
 #ifndef CONTEXT_H
 #define CONTEXT_H
+#include "base/team.h"
 #include "cam/box.h"
 #include "model/model.h"
-#include "base/team.h"
 
 struct cam_context {
   const cam_model *model;
   cam_team *team;
   forward *forward;
   cam_limits limits;
-  float *logits;     /* [classes] */
-  float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
-  box_run *runs;     /* for map_box */
-  cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do something else; NULL: the team is one */
+  float *logits;       /* [classes] */
+  float *scaled;       /* [max_side * max_side]: one class map at the network's input size */
+  box_run *runs;       /* for map_box */
+  cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do
+                          something else; NULL: the team is one */
 };
 
-/* The classes to explain, into result->predictions: the top-k by rank, then those asked for that are not among them; with rank, probability, logit. */
-void choose_classes(const cam_params *params, const float *logits, int n_classes, cam_result *result);
+/* The classes to explain, into result->predictions: the top-k by rank, then those asked for that
+ * are not among them; with rank, probability, logit. */
+void choose_classes(const cam_params *params, const float *logits, int n_classes,
+                    cam_result *result);
 
 #endif

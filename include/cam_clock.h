@@ -1,4 +1,5 @@
-/* cam_clock.h - the one clock that deadlines and durations are measured by: it never jumps (clock_gettime(2)). Any thread. */
+/* cam_clock.h - the one clock that deadlines and durations are measured by: it never jumps
+ * (clock_gettime(2)). Any thread. */
 #ifndef CAM_CLOCK_H
 #define CAM_CLOCK_H
 #include <time.h>

@@ -1,8 +1,10 @@
-/* cam_engine.h - bytes in, labels and class maps and pictures out. All that the server knows of the engine.
+/* cam_engine.h - bytes in, labels and class maps and pictures out. All that the server knows of the
+ * engine.
  *
- * Two handles: a cam_model is loaded once, never changes and is shared by all threads; a cam_context is one worker's
- * scratch (a team of threads, an arena) and serves one call at a time. Blind to HTTP and to JSON replies.
- * Method: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016. */
+ * Two handles: a cam_model is loaded once, never changes and is shared by all threads; a
+ * cam_context is one worker's scratch (a team of threads, an arena) and serves one call at a time.
+ * Blind to HTTP and to JSON replies. Method: Zhou et al., "Learning Deep Features for
+ * Discriminative Localization", CVPR 2016. */
 #ifndef CAM_ENGINE_H
 #define CAM_ENGINE_H
 #include "cam_error.h"
@@ -13,18 +15,23 @@
 
 /* ---- Words that callers use: X(enumerator, name) ---- */
 #define CAM_COLORMAPS(X) \
-  X(CAM_JET, "jet") X(CAM_TURBO, "turbo") X(CAM_VIRIDIS, "viridis") X(CAM_INFERNO, "inferno") X(CAM_GRAY, "gray")
+  X(CAM_JET, "jet") \
+  X(CAM_TURBO, "turbo") X(CAM_VIRIDIS, "viridis") X(CAM_INFERNO, "inferno") X(CAM_GRAY, "gray")
 #define CAM_SIZES(X) /* of overlay and heat map */ \
   X(CAM_SIZE_FIT, "fit") X(CAM_SIZE_INPUT, "input") X(CAM_SIZE_ORIGINAL, "original")
 #define CAM_RESIZES(X) /* how a photo becomes the network's input */ \
   X(CAM_STRETCH, "stretch") X(CAM_ASPECT, "aspect")
 #define CAM_PICTURES(X) /* how overlay and heat map are written */ \
   X(CAM_PICTURE_PNG, "png") X(CAM_PICTURE_JPEG, "jpeg")
-#define CAM_FORMATS(X) /* of photos */ X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_BMP, "bmp") X(CAM_WEBP, "webp")
+#define CAM_FORMATS(X) /* of photos */ \
+  X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_BMP, "bmp") X(CAM_WEBP, "webp")
 #define X(id, name) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
-typedef enum cam_resize { CAM_RESIZES(X) CAM_RESIZE_COUNT, CAM_RESIZE_OF_MODEL = CAM_RESIZE_COUNT } cam_resize;
+typedef enum cam_resize {
+  CAM_RESIZES(X) CAM_RESIZE_COUNT,
+  CAM_RESIZE_OF_MODEL = CAM_RESIZE_COUNT
+} cam_resize;
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 #undef X
@@ -37,22 +44,26 @@ const char *cam_format_name(cam_format format);
 
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
-typedef struct cam_class { const char *wnid, *label; } cam_class; /* "n02124075", "Egyptian cat" */
+typedef struct cam_class {
+  const char *wnid, *label;
+} cam_class; /* "n02124075", "Egyptian cat" */
 typedef struct cam_model_info {
-  const char *name;            /* "efficientnet-lite0" */
-  char sha256[65];             /* of the whole file */
-  const char *isa;             /* instruction set of the kernels in use: "portable" (SSE2 or NEON), "x86-64-v3", "x86-64-v4" */
-  int height, width;           /* pixels of the input under CAM_STRETCH */
-  cam_resize resize;           /* its own policy */
+  const char *name; /* "efficientnet-lite0" */
+  char sha256[65];  /* of the whole file */
+  const char *isa; /* instruction set of the kernels in use: "portable" (SSE2 or NEON), "x86-64-v3",
+                      "x86-64-v4" */
+  int height, width; /* pixels of the input under CAM_STRETCH */
+  cam_resize resize; /* its own policy */
   int classes;
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */
   size_t weight_bytes;
 } cam_model_info;
 
-/* Reads and checks a model file (untrusted: offsets, overlaps, shapes, NaN and Inf, cycles); the detail of an error names the tensor
- * or node. isa: NULL for the best that this CPU has, or a name as above; CAM_E_PARAMETER if unknown or not had by this CPU.
- * CAM_OK: *out is the caller's, for cam_model_free after every context on it is gone. Any thread. */
+/* Reads and checks a model file (untrusted: offsets, overlaps, shapes, NaN and Inf, cycles); the
+ * detail of an error names the tensor or node. isa: NULL for the best that this CPU has, or a name
+ * as above; CAM_E_PARAMETER if unknown or not had by this CPU. CAM_OK: *out is the caller's, for
+ * cam_model_free after every context on it is gone. Any thread. */
 cam_code cam_model_load(const char *path, const char *isa, cam_model **out, cam_error *error);
 void cam_model_free(cam_model *model); /* NULL is allowed */
 const cam_model_info *cam_model_get_info(const cam_model *model);
@@ -63,27 +74,31 @@ void cam_model_print(const cam_model *model, FILE *out);
 
 /* ---- The context: one worker's scratch ---- */
 typedef struct cam_limits { /* bounds on what one photo may cost, checked before the cost */
-  int64_t max_pixels;  /* width x height */
-  int max_side;        /* pixels */
-  size_t decode_bytes; /* memory of the decoder at any moment, its result included */
-  int max_scans;       /* of a progressive JPEG */
-  int decode_ms;       /* time in which a JPEG must be decoded; 0: any */
+  int64_t max_pixels;       /* width x height */
+  int max_side;             /* pixels */
+  size_t decode_bytes;      /* memory of the decoder at any moment, its result included */
+  int max_scans;            /* of a progressive JPEG */
+  int decode_ms;            /* time in which a JPEG must be decoded; 0: any */
 } cam_limits;
 extern const cam_limits cam_default_limits;
 enum { CAM_MAX_TOP_K = 10, CAM_MAX_CLASSES = 10, CAM_MAX_TASKS = 8, CAM_MAX_TEAM = 64 };
 
 typedef struct cam_context cam_context;
-/* A context with a team of `threads` threads (1 to CAM_MAX_TEAM; the calling thread is one of them) and an arena that fits every allowed input shape. */
-cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits, cam_context **out, cam_error *error);
+/* A context with a team of `threads` threads (1 to CAM_MAX_TEAM; the calling thread is one of them)
+ * and an arena that fits every allowed input shape. */
+cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits,
+                            cam_context **out, cam_error *error);
 void cam_context_free(cam_context *context); /* NULL is allowed */
 
-/* work(closure, i, own) for each i of 0..n-1, on the threads of the context's team side by side; own is a context of that thread alone, for cam_explain. Pays from
- * cam_spread_least() things of about the same size on: then threads that do not wait for each other beat threads that share. */
+/* work(closure, i, own) for each i of 0..n-1, on the threads of the context's team side by side;
+ * own is a context of that thread alone, for cam_explain. Pays from cam_spread_least() things of
+ * about the same size on: then threads that do not wait for each other beat threads that share. */
 typedef void cam_spread_work(void *closure, int index, cam_context *own);
 void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure);
 int cam_spread_least(const cam_context *context);
 
-/* Runs the self-test stored in the model file: CAM_OK if the largest logits agree within 1e-3 of the largest; CAM_E_MODEL otherwise. */
+/* Runs the self-test stored in the model file: CAM_OK if the largest logits agree within 1e-3 of
+ * the largest; CAM_E_MODEL otherwise. */
 cam_code cam_self_test(cam_context *context, cam_error *error);
 
 /* Processors this process may use: min(affinity, ceil(cgroup cpu.max)), at least 1. */
@@ -92,7 +107,7 @@ const char *cam_openblas_version(void); /* "0.3.21"; static storage */
 
 /* ---- One explanation ---- */
 enum { CAM_INCLUDE_OVERLAY = 1, CAM_INCLUDE_HEATMAP = 2, CAM_INCLUDE_MAP = 4 };
-typedef struct cam_params { /* as in the HTTP contract; cam_default_params has the defaults */
+typedef struct cam_params {     /* as in the HTTP contract; cam_default_params has the defaults */
   int top_k;                    /* 1 to CAM_MAX_TOP_K */
   int n_classes;                /* 0 to CAM_MAX_CLASSES */
   int classes[CAM_MAX_CLASSES]; /* class indices to explain whatever their rank */
@@ -100,70 +115,88 @@ typedef struct cam_params { /* as in the HTTP contract; cam_default_params has t
   float threshold;              /* 0 to 1: share of the scaled map above which the box is drawn */
   cam_colormap colormap;
   cam_size size;
-  cam_resize resize;            /* CAM_RESIZE_OF_MODEL: the model's own */
-  unsigned include;             /* CAM_INCLUDE_... */
+  cam_resize resize; /* CAM_RESIZE_OF_MODEL: the model's own */
+  unsigned include;  /* CAM_INCLUDE_... */
   cam_picture picture;
-  bool base64;                  /* pictures as base64 text in double quotes and with a NUL (a JSON string), instead of as the file's bytes */
+  bool base64; /* pictures as base64 text in double quotes and with a NUL (a JSON string), instead
+                  of as the file's bytes */
 } cam_params;
-extern const cam_params cam_default_params; /* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
+extern const cam_params
+    cam_default_params; /* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
 
-typedef struct cam_bytes { uint8_t *data; size_t size; } cam_bytes; /* data from malloc; size without the NUL that base64 text has */
-typedef struct cam_box { int x, y, width, height; } cam_box;        /* pixels of the upright photo */
+typedef struct cam_bytes {
+  uint8_t *data;
+  size_t size;
+} cam_bytes; /* data from malloc; size without the NUL that base64 text has */
+typedef struct cam_box {
+  int x, y, width, height;
+} cam_box; /* pixels of the upright photo */
 
 typedef struct cam_prediction {
-  int rank;           /* 1 is the most probable of all classes */
+  int rank; /* 1 is the most probable of all classes */
   int class_id;
-  float probability;  /* softmax over all classes */
-  float logit, bias;  /* mean(map) + bias = logit */
-  const float *map;   /* [map_height,map_width] before any resizing or scaling */
+  float probability; /* softmax over all classes */
+  float logit, bias; /* mean(map) + bias = logit */
+  const float *map;  /* [map_height,map_width] before any resizing or scaling */
   cam_box box;
-  cam_bytes overlay;  /* 8-bit RGB; empty unless included */
-  cam_bytes heatmap;  /* 8-bit grey; empty unless included */
+  cam_bytes overlay; /* 8-bit RGB; empty unless included */
+  cam_bytes heatmap; /* 8-bit grey; empty unless included */
 } cam_prediction;
 
 typedef struct cam_result { /* all finite */
-  int width, height;              /* pixels of the upright photo */
+  int width, height;        /* pixels of the upright photo */
   cam_format format;
-  int orientation;                /* EXIF, 1 to 8; 1 where there is none */
-  int input_width, input_height;  /* pixels the network saw */
+  int orientation;               /* EXIF, 1 to 8; 1 where there is none */
+  int input_width, input_height; /* pixels the network saw */
   cam_resize resize;
-  int map_width, map_height;      /* cells */
+  int map_width, map_height; /* cells */
   int count;
-  cam_prediction predictions[CAM_MAX_TOP_K + CAM_MAX_CLASSES]; /* the top-k by rank, then those asked for by class */
-  float *maps;                    /* storage behind the maps */
+  cam_prediction predictions[CAM_MAX_TOP_K + CAM_MAX_CLASSES]; /* the top-k by rank, then those
+                                                                  asked for by class */
+  float *maps;                                                 /* storage behind the maps */
 } cam_result;
 
 /* One photo to explain. The caller owns it all; result needs cam_result_free whatever the code. */
 typedef struct cam_task {
-  const uint8_t *bytes;  /* the photo as it came; borrowed */
+  const uint8_t *bytes; /* the photo as it came; borrowed */
   size_t n_bytes;
   const cam_params *params;
-  cam_result result;     /* valid if error.code is CAM_OK, else empty */
-  cam_error error;       /* names its stage */
+  cam_result result; /* valid if error.code is CAM_OK, else empty */
+  cam_error error;   /* names its stage */
 } cam_task;
 
-/* Explains 1 to CAM_MAX_TASKS photos; each succeeds or fails for itself. deadline: seconds of CLOCK_MONOTONIC after which the stages not
- * yet begun are not (CAM_E_DEADLINE); 0: none. stage_ms[CAM_STAGE_COUNT] (NULL allowed) gets wall-clock milliseconds of each stage, summed
- * over the photos. One photo is shared by the threads of the team; of many, each thread explains its own.
- * One caller at a time per context. A result depends on the photo and the parameters alone: not on threads, neighbours or load. */
-void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline, double *stage_ms);
-/* Bytes that the pictures of these tasks have at most (a PNG: a little more than its pixels; a JPEG: what noise takes), base64 included. Cheap and nothing is
- * decoded. probe: the photos' sizes are read where they matter; else as large as the size asked for ever is, but for size=original, which is always
- * read. A photo that cannot be probed has none. */
-uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks, bool probe);
+/* Explains 1 to CAM_MAX_TASKS photos; each succeeds or fails for itself. deadline: seconds of
+ * CLOCK_MONOTONIC after which the stages not yet begun are not (CAM_E_DEADLINE); 0: none.
+ * stage_ms[CAM_STAGE_COUNT] (NULL allowed) gets wall-clock milliseconds of each stage, summed over
+ * the photos. One photo is shared by the threads of the team; of many, each thread explains its
+ * own. One caller at a time per context. A result depends on the photo and the parameters alone:
+ * not on threads, neighbours or load. */
+void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline,
+                 double *stage_ms);
+/* Bytes that the pictures of these tasks have at most (a PNG: a little more than its pixels; a
+ * JPEG: what noise takes), base64 included. Cheap and nothing is decoded. probe: the photos' sizes
+ * are read where they matter; else as large as the size asked for ever is, but for size=original,
+ * which is always read. A photo that cannot be probed has none. */
+uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
+                           bool probe);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
 /* ---- Measurements, on a made picture of the model's own size ---- */
 
-/* Milliseconds of each of `runs` forward passes of `batch` pictures, the class maps of the three likeliest labels of each included, into ms[runs]. */
+/* Milliseconds of each of `runs` forward passes of `batch` pictures, the class maps of the three
+ * likeliest labels of each included, into ms[runs]. */
 cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms, cam_error *error);
 
-/* The float64 reference's logits[classes] (plain loops: seconds to minutes) and the largest difference of the kernels' logits from them. */
-cam_code cam_bench_reference(cam_context *context, double *logits, double *difference, cam_error *error);
+/* The float64 reference's logits[classes] (plain loops: seconds to minutes) and the largest
+ * difference of the kernels' logits from them. */
+cam_code cam_bench_reference(cam_context *context, double *logits, double *difference,
+                             cam_error *error);
 
-/* What this host can do with the context's team and kernels: fused multiply-adds in registers (2 operations each), and reading memory far larger than
- * any cache. */
-typedef struct cam_host { double gflops, gbytes; } cam_host; /* 1e9 operations, 1e9 bytes a second */
+/* What this host can do with the context's team and kernels: fused multiply-adds in registers (2
+ * operations each), and reading memory far larger than any cache. */
+typedef struct cam_host {
+  double gflops, gbytes;
+} cam_host; /* 1e9 operations, 1e9 bytes a second */
 cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error);
 
 /* One layer: what it is, what it costs at least, what it takes. */
@@ -175,9 +208,11 @@ typedef struct cam_layer {
   size_t bytes;                /* weights, planes read and written, each once */
   double ms;                   /* the shortest of the runs */
 } cam_layer;
-/* Layers of the context's network and, after them, two rows for what follows: logits, and three class maps. */
+/* Layers of the context's network and, after them, two rows for what follows: logits, and three
+ * class maps. */
 int cam_bench_layer_count(const cam_context *context);
 /* Into layers[cam_bench_layer_count]; *ms: the shortest whole pass. */
-cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms, cam_error *error);
+cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms,
+                          cam_error *error);
 
 #endif

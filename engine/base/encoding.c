@@ -11,12 +11,15 @@ void cam_sha256_hex(const uint8_t *bytes, size_t n, char out[65]) {
   sha256_init(&sha);
   sha256_update(&sha, n, bytes);
   sha256_digest(&sha, sizeof digest, digest);
-  for (size_t i = 0; i < sizeof digest; i++) snprintf(out + 2 * i, 3, "%02x", digest[i]);
+  for (size_t i = 0; i < sizeof digest; i++)
+    snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
 size_t cam_base64_length(size_t n) { return (n + 2) / 3 * 4; }
 
-void cam_base64_encode(const uint8_t *bytes, size_t n, char *out) { base64_encode_raw(out, n, bytes); }
+void cam_base64_encode(const uint8_t *bytes, size_t n, char *out) {
+  base64_encode_raw(out, n, bytes);
+}
 
 bool cam_base64_decode(const char *text, size_t n, uint8_t *out, size_t *n_out) {
   struct base64_decode_ctx context;

@@ -5,7 +5,7 @@
 const char *cam_code_name(cam_code code) {
   static const char *const names[] = {
 #define X(id, name, text) name,
-    CAM_ERRORS(X)
+      CAM_ERRORS(X)
 #undef X
   };
   return (unsigned)code < CAM_CODES ? names[code] : "unknown";
@@ -14,7 +14,7 @@ const char *cam_code_name(cam_code code) {
 const char *cam_code_text(cam_code code) {
   static const char *const texts[] = {
 #define X(id, name, text) text,
-    CAM_ERRORS(X)
+      CAM_ERRORS(X)
 #undef X
   };
   return (unsigned)code < CAM_CODES ? texts[code] : "unknown";
@@ -36,7 +36,8 @@ NAMES(cam_format_name, cam_format, CAM_FORMATS, CAM_FORMAT_COUNT)
 #undef X
 
 cam_code cam_fail(cam_error *error, cam_code code, const char *format, ...) {
-  if (!error) return code;
+  if (!error)
+    return code;
   error->code = code;
   error->stage = NULL;
   va_list arguments;
@@ -44,6 +45,7 @@ cam_code cam_fail(cam_error *error, cam_code code, const char *format, ...) {
   vsnprintf(error->detail, sizeof error->detail, format, arguments);
   va_end(arguments);
   for (char *c = error->detail; *c; c++)
-    if (*c < ' ' || *c > '~') *c = '?';
+    if (*c < ' ' || *c > '~')
+      *c = '?';
   return code;
 }

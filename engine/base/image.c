@@ -2,44 +2,62 @@
 #include "image.h"
 #include <stdlib.h>
 
-enum { SLACK = 4 }; /* readable bytes after the last pixel: four-byte loads of three-byte pixels stay inside */
+enum {
+  SLACK = 4
+}; /* readable bytes after the last pixel: four-byte loads of three-byte pixels stay inside */
 
 bool image_alloc(cam_image *image, int width, int height) {
   *image = (cam_image){0};
   size_t n;
-  if (width < 1 || height < 1 || __builtin_mul_overflow((size_t)width * 3, (size_t)height, &n) || n > SIZE_MAX / 2) return false;
+  if (width < 1 || height < 1 || __builtin_mul_overflow((size_t)width * 3, (size_t)height, &n) ||
+      n > SIZE_MAX / 2)
+    return false;
   uint8_t *rgb = malloc(n + SLACK);
-  if (!rgb) return false;
-  for (int i = 0; i < SLACK; i++) rgb[n + i] = 0;
+  if (!rgb)
+    return false;
+  for (int i = 0; i < SLACK; i++)
+    rgb[n + i] = 0;
   *image = (cam_image){width, height, rgb};
   return true;
 }
 
-/* Upright pixel (x, y) is the stored one at (x, y), or at (y, x) if swapped, counted from the right and the bottom where flipped.
- * CIPA DC-008-2019 (Exif 2.32) 4.6.5.A, Orientation. */
-static const struct { bool swapped, from_right, from_bottom; } turns[] = {
-  [1] = {0, 0, 0}, [2] = {0, 1, 0}, [3] = {0, 1, 1}, [4] = {0, 0, 1}, [5] = {1, 0, 0}, [6] = {1, 0, 1}, [7] = {1, 1, 1}, [8] = {1, 1, 0},
+/* Upright pixel (x, y) is the stored one at (x, y), or at (y, x) if swapped, counted from the right
+ * and the bottom where flipped. CIPA DC-008-2019 (Exif 2.32) 4.6.5.A, Orientation. */
+static const struct {
+  bool swapped, from_right, from_bottom;
+} turns[] = {
+    [1] = {0, 0, 0}, [2] = {0, 1, 0}, [3] = {0, 1, 1}, [4] = {0, 0, 1},
+    [5] = {1, 0, 0}, [6] = {1, 0, 1}, [7] = {1, 1, 1}, [8] = {1, 1, 0},
 };
-enum { TILE = 32 }; /* pixels a side: both pictures' parts stay in the first cache while one is read across the rows of the other */
+enum {
+  TILE = 32
+}; /* pixels a side: both pictures' parts stay in the first cache while one is read across the rows
+      of the other */
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 
 bool image_turn(cam_image *image, int orientation) {
-  if (orientation <= 1 || orientation > 8) return true;
+  if (orientation <= 1 || orientation > 8)
+    return true;
   bool swapped = turns[orientation].swapped;
   cam_image out;
-  if (!image_alloc(&out, swapped ? image->height : image->width, swapped ? image->width : image->height)) return false;
+  if (!image_alloc(&out, swapped ? image->height : image->width,
+                   swapped ? image->width : image->height))
+    return false;
   ptrdiff_t across = 3, down = 3 * (ptrdiff_t)image->width; /* bytes to the stored neighbour */
   const uint8_t *origin = image->rgb;
-  if (turns[orientation].from_right) origin += (image->width - 1) * across, across = -across;
-  if (turns[orientation].from_bottom) origin += (image->height - 1) * down, down = -down;
+  if (turns[orientation].from_right)
+    origin += (image->width - 1) * across, across = -across;
+  if (turns[orientation].from_bottom)
+    origin += (image->height - 1) * down, down = -down;
   ptrdiff_t x_step = swapped ? down : across, y_step = swapped ? across : down;
   for (int top = 0; top < out.height; top += TILE)
     for (int left = 0; left < out.width; left += TILE)
       for (int y = top; y < least(top + TILE, out.height); y++) {
         const uint8_t *from = origin + y * y_step + left * x_step;
         uint8_t *to = out.rgb + ((size_t)y * out.width + left) * 3;
-        for (int x = left; x < least(left + TILE, out.width); x++, from += x_step, to += 3) to[0] = from[0], to[1] = from[1], to[2] = from[2];
+        for (int x = left; x < least(left + TILE, out.width); x++, from += x_step, to += 3)
+          to[0] = from[0], to[1] = from[1], to[2] = from[2];
       }
   image_free(image);
   *image = out;

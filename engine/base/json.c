@@ -1,4 +1,5 @@
-/* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under another name. */
+/* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under
+ * another name. */
 #include "cam_json.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -9,78 +10,112 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 64, MAX_VALUES = 1 << 18, BROKEN = 1 << 16 /* beside cJSON's own flags in a type */ };
+enum {
+  MAX_DEPTH = 64,
+  MAX_VALUES = 1 << 18,
+  BROKEN = 1 << 16 /* beside cJSON's own flags in a type */
+};
 #define ITEM(value) ((cJSON *)(uintptr_t)(value))
 #define JSON(item) ((json *)(item))
 
 /* ---- reading ---- */
 
-/* Length of the UTF-8 character that starts at text, of at most n bytes; 0 if it is none (RFC 3629: shortest form, no surrogates). */
+/* Length of the UTF-8 character that starts at text, of at most n bytes; 0 if it is none (RFC 3629:
+ * shortest form, no surrogates). */
 static size_t utf8_length(const char *text, size_t n) {
   const unsigned char *c = (const unsigned char *)text;
-  if (c[0] < 0x80) return 1;
-  const size_t length = c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : c[0] >= 0xe0 && c[0] < 0xf0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
-  if (!length || length > n) return 0;
+  if (c[0] < 0x80)
+    return 1;
+  const size_t length = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
+                        : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
+                        : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                                      : 0;
+  if (!length || length > n)
+    return 0;
   for (size_t i = 1; i < length; i++)
-    if (c[i] >> 6 != 2) return 0;
+    if (c[i] >> 6 != 2)
+      return 0;
   const int top = c[0] << 8 | c[1];
-  const bool outside = (top >= 0xe080 && top < 0xe0a0) || (top >= 0xeda0 && top < 0xedc0) || (top >= 0xf080 && top < 0xf090) || top >= 0xf490;
+  const bool outside = (top >= 0xe080 && top < 0xe0a0) || (top >= 0xeda0 && top < 0xedc0) ||
+                       (top >= 0xf080 && top < 0xf090) || top >= 0xf490;
   return outside ? 0 : length;
 }
 
 /* How many of the bytes need no second look inside a text: nearly all of a photo's base64. */
 static size_t plain_run(const char *text, size_t n) {
   size_t i = 0;
-  while (i < n && (unsigned char)text[i] - 1u < 0x7f && text[i] != '"' && text[i] != '\\') i++;
+  while (i < n && (unsigned char)text[i] - 1u < 0x7f && text[i] != '"' && text[i] != '\\')
+    i++;
   return i;
 }
 
-/* What cJSON does not look at, before it sees the text: UTF-8, NUL (its strings would end there), depth (it recurses), number of values (it
- * takes 64 bytes for each, in an array of digits 32 times what was sent). */
+/* What cJSON does not look at, before it sees the text: UTF-8, NUL (its strings would end there),
+ * depth (it recurses), number of values (it takes 64 bytes for each, in an array of digits 32 times
+ * what was sent). */
 static cam_code scan(const char *text, size_t n, cam_code code, cam_error *error) {
   int depth = 0, values = 1;
   bool quoted = false;
   for (size_t i = 0, length; i < n; i += length) {
-    if (quoted) i += plain_run(text + i, n - i);
-    if (i == n) break;
+    if (quoted)
+      i += plain_run(text + i, n - i);
+    if (i == n)
+      break;
     const char c = text[i];
     length = utf8_length(text + i, n - i);
-    if (!length) return cam_fail(error, code, "JSON: not UTF-8 at byte %zu of %zu", i, n);
-    if (!c) return cam_fail(error, code, "JSON: a byte 0 at byte %zu of %zu", i, n);
-    if (c == '"') quoted = !quoted;
+    if (!length)
+      return cam_fail(error, code, "JSON: not UTF-8 at byte %zu of %zu", i, n);
+    if (!c)
+      return cam_fail(error, code, "JSON: a byte 0 at byte %zu of %zu", i, n);
+    if (c == '"')
+      quoted = !quoted;
     else if (quoted && c == '\\') {
-      if (n - i >= 6 && !memcmp(text + i + 1, "u0000", 5)) return cam_fail(error, code, "JSON: a text holds the character NUL, at byte %zu of %zu", i, n);
-      if (i + 1 < n && text[i + 1] && (unsigned char)text[i + 1] < 0x80) length = 2;
+      if (n - i >= 6 && !memcmp(text + i + 1, "u0000", 5))
+        return cam_fail(error, code, "JSON: a text holds the character NUL, at byte %zu of %zu", i,
+                        n);
+      if (i + 1 < n && text[i + 1] && (unsigned char)text[i + 1] < 0x80)
+        length = 2;
     } else if (!quoted && (c == '{' || c == '[')) {
-      if (++depth > MAX_DEPTH) return cam_fail(error, code, "JSON: nested deeper than %d", MAX_DEPTH);
+      if (++depth > MAX_DEPTH)
+        return cam_fail(error, code, "JSON: nested deeper than %d", MAX_DEPTH);
       values++;
-    } else if (!quoted && (c == '}' || c == ']')) depth--;
-    else if (!quoted && c == ',' && ++values > MAX_VALUES) return cam_fail(error, code, "JSON: more than %d values", MAX_VALUES);
+    } else if (!quoted && (c == '}' || c == ']'))
+      depth--;
+    else if (!quoted && c == ',' && ++values > MAX_VALUES)
+      return cam_fail(error, code, "JSON: more than %d values", MAX_VALUES);
   }
   return CAM_OK;
 }
 
-static int compare_names(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int compare_names(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
-/* The name of a member that stands twice in its object, anywhere below item; NULL if there is none. *broken: no memory. */
+/* The name of a member that stands twice in its object, anywhere below item; NULL if there is none.
+ * *broken: no memory. */
 static const char *duplicate_member(const cJSON *item, bool *broken) {
   const char *found = NULL;
   int n = 0;
-  for (const cJSON *child = item->child; child && !found; child = child->next, n++) found = duplicate_member(child, broken);
-  if (found || n < 2 || !cJSON_IsObject(item)) return found;
+  for (const cJSON *child = item->child; child && !found; child = child->next, n++)
+    found = duplicate_member(child, broken);
+  if (found || n < 2 || !cJSON_IsObject(item))
+    return found;
   char **names = malloc((size_t)n * sizeof *names);
-  if (!names) return *broken = true, NULL;
+  if (!names)
+    return *broken = true, NULL;
   n = 0;
-  for (const cJSON *child = item->child; child; child = child->next) names[n++] = child->string;
+  for (const cJSON *child = item->child; child; child = child->next)
+    names[n++] = child->string;
   qsort(names, (size_t)n, sizeof *names, compare_names);
   for (int i = 1; i < n && !found; i++)
-    if (!strcmp(names[i - 1], names[i])) found = names[i];
+    if (!strcmp(names[i - 1], names[i]))
+      found = names[i];
   free(names);
   return found;
 }
 
 json *json_parse(const char *text, size_t n, cam_code code, cam_error *error) {
-  if (scan(text, n, code, error)) return NULL;
+  if (scan(text, n, code, error))
+    return NULL;
   const char *end = NULL;
   errno = 0;
   cJSON *tree = cJSON_ParseWithLengthOpts(text, n, &end, false);
@@ -89,16 +124,23 @@ json *json_parse(const char *text, size_t n, cam_code code, cam_error *error) {
     return NULL;
   }
   if (!tree) {
-    cam_fail(error, code, "JSON: not valid near byte %zu of %zu", end ? (size_t)(end - text) : (size_t)0, n);
+    cam_fail(error, code, "JSON: not valid near byte %zu of %zu",
+             end ? (size_t)(end - text) : (size_t)0, n);
     return NULL;
   }
-  while (end < text + n && strchr(" \t\r\n", *end)) end++;
+  while (end < text + n && strchr(" \t\r\n", *end))
+    end++;
   bool broken = false;
   const char *twice = duplicate_member(tree, &broken);
-  if (end != text + n) cam_fail(error, code, "JSON: bytes after the end of the document, at byte %zu of %zu", (size_t)(end - text), n);
-  else if (twice) cam_fail(error, code, "JSON: member \"%.60s\" is given twice", twice);
-  else if (broken) cam_fail(error, CAM_E_NO_MEMORY, "JSON: no memory to check %zu bytes", n);
-  else return JSON(tree);
+  if (end != text + n)
+    cam_fail(error, code, "JSON: bytes after the end of the document, at byte %zu of %zu",
+             (size_t)(end - text), n);
+  else if (twice)
+    cam_fail(error, code, "JSON: member \"%.60s\" is given twice", twice);
+  else if (broken)
+    cam_fail(error, CAM_E_NO_MEMORY, "JSON: no memory to check %zu bytes", n);
+  else
+    return JSON(tree);
   cJSON_Delete(tree);
   return NULL;
 }
@@ -107,117 +149,181 @@ void json_free(json *tree) { cJSON_Delete(ITEM(tree)); }
 
 json_type json_type_of(const json *value) {
   const cJSON *item = ITEM(value);
-  return cJSON_IsBool(item) ? JSON_BOOL : cJSON_IsNumber(item) ? JSON_NUMBER : cJSON_IsString(item) ? JSON_STRING
-    : cJSON_IsArray(item) ? JSON_ARRAY : cJSON_IsObject(item) ? JSON_OBJECT : JSON_NULL;
+  return cJSON_IsBool(item)     ? JSON_BOOL
+         : cJSON_IsNumber(item) ? JSON_NUMBER
+         : cJSON_IsString(item) ? JSON_STRING
+         : cJSON_IsArray(item)  ? JSON_ARRAY
+         : cJSON_IsObject(item) ? JSON_OBJECT
+                                : JSON_NULL;
 }
 
 const json *json_member(const json *object, const char *name) {
-  return cJSON_IsObject(ITEM(object)) ? JSON(cJSON_GetObjectItemCaseSensitive(ITEM(object), name)) : NULL;
+  return cJSON_IsObject(ITEM(object)) ? JSON(cJSON_GetObjectItemCaseSensitive(ITEM(object), name))
+                                      : NULL;
 }
-const json *json_first(const json *container) { return container ? JSON(ITEM(container)->child) : NULL; }
+const json *json_first(const json *container) {
+  return container ? JSON(ITEM(container)->child) : NULL;
+}
 const json *json_next(const json *value) { return value ? JSON(ITEM(value)->next) : NULL; }
-const char *json_name(const json *member) { return member && ITEM(member)->string ? ITEM(member)->string : ""; }
-int json_count(const json *container) {
-  return cJSON_IsArray(ITEM(container)) || cJSON_IsObject(ITEM(container)) ? cJSON_GetArraySize(ITEM(container)) : 0;
+const char *json_name(const json *member) {
+  return member && ITEM(member)->string ? ITEM(member)->string : "";
 }
-const char *json_text(const json *value) { return cJSON_IsString(ITEM(value)) ? ITEM(value)->valuestring : ""; }
-double json_number(const json *value) { return cJSON_IsNumber(ITEM(value)) ? ITEM(value)->valuedouble : 0; }
+int json_count(const json *container) {
+  return cJSON_IsArray(ITEM(container)) || cJSON_IsObject(ITEM(container))
+             ? cJSON_GetArraySize(ITEM(container))
+             : 0;
+}
+const char *json_text(const json *value) {
+  return cJSON_IsString(ITEM(value)) ? ITEM(value)->valuestring : "";
+}
+double json_number(const json *value) {
+  return cJSON_IsNumber(ITEM(value)) ? ITEM(value)->valuedouble : 0;
+}
 bool json_bool(const json *value) { return cJSON_IsTrue(ITEM(value)); }
 
-cam_code json_get_text(const json *object, const char *name, const char **out, cam_code code, const char *where, cam_error *error) {
+cam_code json_get_text(const json *object, const char *name, const char **out, cam_code code,
+                       const char *where, cam_error *error) {
   const json *value = json_member(object, name);
-  if (!value) return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
-  if (json_type_of(value) != JSON_STRING) return cam_fail(error, code, "%s: member \"%s\" is not a string", where, name);
+  if (!value)
+    return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
+  if (json_type_of(value) != JSON_STRING)
+    return cam_fail(error, code, "%s: member \"%s\" is not a string", where, name);
   *out = json_text(value);
   return CAM_OK;
 }
 
-cam_code json_get_number(const json *object, const char *name, double least, double most, double *out, cam_code code, const char *where, cam_error *error) {
+cam_code json_get_number(const json *object, const char *name, double least, double most,
+                         double *out, cam_code code, const char *where, cam_error *error) {
   const json *value = json_member(object, name);
-  if (!value) return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
+  if (!value)
+    return cam_fail(error, code, "%s: member \"%s\" is missing", where, name);
   double number = json_number(value);
-  if (json_type_of(value) != JSON_NUMBER) return cam_fail(error, code, "%s: member \"%s\" is not a number", where, name);
+  if (json_type_of(value) != JSON_NUMBER)
+    return cam_fail(error, code, "%s: member \"%s\" is not a number", where, name);
   if (!isfinite(number) || !(number >= least && number <= most))
-    return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, least, most);
+    return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name,
+                    number, least, most);
   *out = number;
   return CAM_OK;
 }
 
-cam_code json_get_int(const json *object, const char *name, int64_t least, int64_t most, int64_t *out, cam_code code, const char *where, cam_error *error) {
+cam_code json_get_int(const json *object, const char *name, int64_t least, int64_t most,
+                      int64_t *out, cam_code code, const char *where, cam_error *error) {
   double number = 0;
-  cam_code result = json_get_number(object, name, (double)least, (double)most, &number, code, where, error);
-  if (result) return result;
-  if (number == 0x1p63) return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name, number, (double)least, (double)most);
-  if (number != floor(number)) return cam_fail(error, code, "%s: member \"%s\" is %g, not a whole number", where, name, number);
+  cam_code result = json_get_number(object, name, (double)least, (double)most, &number, code, where,
+                                    error);
+  if (result)
+    return result;
+  if (number == 0x1p63)
+    return cam_fail(error, code, "%s: member \"%s\" is %g; allowed are %g to %g", where, name,
+                    number, (double)least, (double)most);
+  if (number != floor(number))
+    return cam_fail(error, code, "%s: member \"%s\" is %g, not a whole number", where, name,
+                    number);
   *out = (int64_t)number;
   return CAM_OK;
 }
 
-/* ---- writing: an addition that fails leaves a mark on its parent, and a tree with a mark is not printed ---- */
+/* ---- writing: an addition that fails leaves a mark on its parent, and a tree with a mark is not
+ * printed ---- */
 
 json *json_new_object(void) { return JSON(cJSON_CreateObject()); }
 json *json_new_array(void) { return JSON(cJSON_CreateArray()); }
 
-/* Adds item (NULL: it could not be made) under parent; on failure the parent is marked broken, and what is printed from it is NULL. */
+/* Adds item (NULL: it could not be made) under parent; on failure the parent is marked broken, and
+ * what is printed from it is NULL. */
 static json *add(json *parent, const char *name, cJSON *item) {
   cJSON *to = ITEM(parent);
-  if (to && item && (name ? cJSON_AddItemToObject(to, name, item) : cJSON_AddItemToArray(to, item))) return JSON(item);
+  if (to && item && (name ? cJSON_AddItemToObject(to, name, item) : cJSON_AddItemToArray(to, item)))
+    return JSON(item);
   cJSON_Delete(item);
-  if (to) to->type |= BROKEN;
+  if (to)
+    to->type |= BROKEN;
   return NULL;
 }
 
 static bool is_broken(const cJSON *item) {
-  if (item->type & BROKEN) return true;
+  if (item->type & BROKEN)
+    return true;
   for (const cJSON *child = item->child; child; child = child->next)
-    if (is_broken(child)) return true;
+    if (is_broken(child))
+      return true;
   return false;
 }
 
-json *json_add_object(json *parent, const char *name) { return parent ? add(parent, name, cJSON_CreateObject()) : NULL; }
-json *json_add_array(json *parent, const char *name) { return parent ? add(parent, name, cJSON_CreateArray()) : NULL; }
-void json_add_text(json *parent, const char *name, const char *text) { if (parent) add(parent, name, cJSON_CreateString(text)); }
-void json_add_bool(json *parent, const char *name, bool value) { if (parent) add(parent, name, cJSON_CreateBool(value)); }
+json *json_add_object(json *parent, const char *name) {
+  return parent ? add(parent, name, cJSON_CreateObject()) : NULL;
+}
+json *json_add_array(json *parent, const char *name) {
+  return parent ? add(parent, name, cJSON_CreateArray()) : NULL;
+}
+void json_add_text(json *parent, const char *name, const char *text) {
+  if (parent)
+    add(parent, name, cJSON_CreateString(text));
+}
+void json_add_bool(json *parent, const char *name, bool value) {
+  if (parent)
+    add(parent, name, cJSON_CreateBool(value));
+}
 void json_add_tree(json *parent, const char *name, json *child) {
-  if (parent) add(parent, name, ITEM(child));
-  else json_free(child);
+  if (parent)
+    add(parent, name, ITEM(child));
+  else
+    json_free(child);
 }
 
-static void add_formatted(json *parent, const char *name, const char *format, int precision, double value) {
+static void add_formatted(json *parent, const char *name, const char *format, int precision,
+                          double value) {
   char text[400];
-  if (!parent) return;
+  if (!parent)
+    return;
   snprintf(text, sizeof text, format, precision, isfinite(value) ? value : 0);
   add(parent, name, cJSON_CreateRaw(text));
 }
-void json_add_number(json *parent, const char *name, double value) { add_formatted(parent, name, "%.*g", 9, value); }
-void json_add_fixed(json *parent, const char *name, double value, int decimals) { add_formatted(parent, name, "%.*f", decimals, value); }
+void json_add_number(json *parent, const char *name, double value) {
+  add_formatted(parent, name, "%.*g", 9, value);
+}
+void json_add_fixed(json *parent, const char *name, double value, int decimals) {
+  add_formatted(parent, name, "%.*f", decimals, value);
+}
 void json_add_int(json *parent, const char *name, int64_t value) {
   char text[24];
   snprintf(text, sizeof text, "%" PRId64, value);
-  if (parent) add(parent, name, cJSON_CreateRaw(text)); /* not as cJSON's double: 2^53 is its last exact one */
+  if (parent)
+    add(parent, name,
+        cJSON_CreateRaw(text)); /* not as cJSON's double: 2^53 is its last exact one */
 }
 
 void json_add_quoted(json *parent, const char *name, const char *quoted) {
-  if (!parent) return;
+  if (!parent)
+    return;
   cJSON *item = cJSON_CreateStringReference(quoted); /* borrowed: cJSON frees no reference */
-  if (item) item->type = cJSON_Raw | cJSON_IsReference;
+  if (item)
+    item->type = cJSON_Raw | cJSON_IsReference;
   add(parent, name, item);
 }
 
 /* Characters of the quoted texts in a tree, which are megabytes where all else is bytes. */
 static size_t quoted_length(const cJSON *tree) {
   size_t sum = 0;
-  for (const cJSON *item = tree->child; item; item = item->next) sum += item->type & cJSON_Raw ? strlen(item->valuestring) : quoted_length(item);
+  for (const cJSON *item = tree->child; item; item = item->next)
+    sum += item->type & cJSON_Raw ? strlen(item->valuestring) : quoted_length(item);
   return sum;
 }
 
 char *json_print(const json *tree, bool compact, size_t *n) {
-  if (!tree || is_broken(ITEM(tree))) return NULL;
-  size_t room = 1024; /* enough at first: each time cJSON finds too little it copies all that is there */
-  for (const cJSON *item = ITEM(tree)->child; item; item = item->next) room += 64;
+  if (!tree || is_broken(ITEM(tree)))
+    return NULL;
+  size_t room =
+      1024; /* enough at first: each time cJSON finds too little it copies all that is there */
+  for (const cJSON *item = ITEM(tree)->child; item; item = item->next)
+    room += 64;
   const size_t quoted = quoted_length(ITEM(tree));
   room += quoted + quoted / 64;
-  char *text = compact ? cJSON_PrintBuffered(ITEM(tree), room < INT_MAX ? (int)room : INT_MAX, false) : cJSON_Print(ITEM(tree));
-  if (text && n) *n = strlen(text);
+  char *text = compact
+                   ? cJSON_PrintBuffered(ITEM(tree), room < INT_MAX ? (int)room : INT_MAX, false)
+                   : cJSON_Print(ITEM(tree));
+  if (text && n)
+    *n = strlen(text);
   return text;
 }

@@ -1,7 +1,8 @@
 /* class_map.c - planes of floats at the network's grid -> any size -> 0..1 or 0..255.
  * Flow: forward -> [class map] -> box, overlay.   Thread: worker; touches only its arguments.
- * A bilinear plane is separable: the output goes by tiles of columns, and within a tile each row of the input is widened once and kept
- * while output rows lie between it and the next; what remains per pixel is one multiply-add that the compiler vectorises. */
+ * A bilinear plane is separable: the output goes by tiles of columns, and within a tile each row of
+ * the input is widened once and kept while output rows lie between it and the next; what remains
+ * per pixel is one multiply-add that the compiler vectorises. */
 #include "class_map.h"
 #include "base/clones.h"
 #include <float.h>
@@ -13,68 +14,86 @@
 enum { TILE = 1024, /* columns at a time: 20 KB of stack */ LANES = 16 };
 
 /* Where an output row or column comes from: (1 - share) of `lower` and share of `upper`. */
-typedef struct point { int lower, upper; float share; } point;
+typedef struct point {
+  int lower, upper;
+  float share;
+} point;
 
-/* TensorFlow 1.x, core/kernels/resize_bilinear_op.cc, compute_interpolation_weights, in float32 as there. */
+/* TensorFlow 1.x, core/kernels/resize_bilinear_op.cc, compute_interpolation_weights, in float32 as
+ * there. */
 static inline point point_at(map_rule rule, int to, int n, float scale) {
   float from = rule == MAP_TF1 ? (float)to * scale : ((float)to + 0.5f) * scale - 0.5f;
-  if (from < 0) from = 0;
+  if (from < 0)
+    from = 0;
   int lower = (int)from < n - 1 ? (int)from : n - 1;
   return (point){lower, lower < n - 1 ? lower + 1 : lower, from - (float)lower};
 }
 
-static void widen(const float *row, const point *columns, int n, float factor, float *restrict out) {
+static void widen(const float *row, const point *columns, int n, float factor,
+                  float *restrict out) {
   for (int i = 0; i < n; i++) {
     float left = row[columns[i].lower] * factor, right = row[columns[i].upper] * factor;
     out[i] = left + (right - left) * columns[i].share;
   }
 }
 
-static void mix(const float *restrict top, const float *restrict bottom, float share, int n, float *restrict out) {
-  for (int i = 0; i < n; i++) out[i] = top[i] + (bottom[i] - top[i]) * share;
+static void mix(const float *restrict top, const float *restrict bottom, float share, int n,
+                float *restrict out) {
+  for (int i = 0; i < n; i++)
+    out[i] = top[i] + (bottom[i] - top[i]) * share;
 }
 
-/* Differences of values beyond a quarter of float's range could overflow: such a plane is interpolated at a quarter of its size. */
+/* Differences of values beyond a quarter of float's range could overflow: such a plane is
+ * interpolated at a quarter of its size. */
 static bool is_huge(const float *in, size_t n) {
   for (size_t i = 0; i < n; i++)
-    if (fabsf(in[i]) > FLT_MAX / 4) return true;
+    if (fabsf(in[i]) > FLT_MAX / 4)
+      return true;
   return false;
 }
 
 static void unshrink(float *row, int n) {
-  for (int i = 0; i < n; i++) row[i] = 4 * fmaxf(-FLT_MAX / 4, fminf(FLT_MAX / 4, row[i]));
+  for (int i = 0; i < n; i++)
+    row[i] = 4 * fmaxf(-FLT_MAX / 4, fminf(FLT_MAX / 4, row[i]));
 }
 
 /* A plane being enlarged, TILE columns of the output at a time. */
 typedef struct enlargement {
   map_rule rule;
   const float *in;
-  int h, w, H, n;            /* rows and columns in, rows out, columns of the tile */
+  int h, w, H, n; /* rows and columns in, rows out, columns of the tile */
   bool huge;
   point columns[TILE];
-  float strips[2][TILE];     /* input row r, widened, is in strips[r & 1]: the two rows of a point are neighbours or the same */
+  float strips[2][TILE]; /* input row r, widened, is in strips[r & 1]: the two rows of a point are
+                            neighbours or the same */
   int held[2];
 } enlargement;
 
 static void begin_tile(enlargement *e, int first, int W) {
   e->n = W - first < TILE ? W - first : TILE;
   e->held[0] = e->held[1] = -1;
-  for (int i = 0; i < e->n; i++) e->columns[i] = point_at(e->rule, first + i, e->w, (float)e->w / (float)W);
+  for (int i = 0; i < e->n; i++)
+    e->columns[i] = point_at(e->rule, first + i, e->w, (float)e->w / (float)W);
 }
 
-static point row_point(const enlargement *e, int y) { return point_at(e->rule, y, e->h, (float)e->h / (float)e->H); }
+static point row_point(const enlargement *e, int y) {
+  return point_at(e->rule, y, e->h, (float)e->h / (float)e->H);
+}
 
 static void enlarge_row(enlargement *e, int y, float *out) {
   const point rows = row_point(e, y);
   const int needed[2] = {rows.lower, rows.upper};
   for (int k = 0; k < 2; k++) {
     const int r = needed[k];
-    if (e->held[r & 1] == r) continue;
-    widen(e->in + (size_t)r * (size_t)e->w, e->columns, e->n, e->huge ? 0.25f : 1.0f, e->strips[r & 1]);
+    if (e->held[r & 1] == r)
+      continue;
+    widen(e->in + (size_t)r * (size_t)e->w, e->columns, e->n, e->huge ? 0.25f : 1.0f,
+          e->strips[r & 1]);
     e->held[r & 1] = r;
   }
   mix(e->strips[rows.lower & 1], e->strips[rows.upper & 1], rows.share, e->n, out);
-  if (e->huge) unshrink(out, e->n);
+  if (e->huge)
+    unshrink(out, e->n);
 }
 
 static void begin(enlargement *e, map_rule rule, const float *in, int h, int w, int H) {
@@ -87,16 +106,22 @@ void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H,
   begin(&e, rule, in, h, w, H);
   for (int x = 0; x < W; x += TILE) {
     begin_tile(&e, x, W);
-    for (int y = 0; y < H; y++) enlarge_row(&e, y, out + (size_t)y * (size_t)W + x);
+    for (int y = 0; y < H; y++)
+      enlarge_row(&e, y, out + (size_t)y * (size_t)W + x);
   }
 }
 
-/* Scaled value = (value * factor - low) / spread. factor is 1, or 1/4 where the spread is beyond float's range; spread 0: flat. */
-typedef struct scaling { float factor, low, spread; } scaling;
+/* Scaled value = (value * factor - low) / spread. factor is 1, or 1/4 where the spread is beyond
+ * float's range; spread 0: flat. */
+typedef struct scaling {
+  float factor, low, spread;
+} scaling;
 
 static void widen_range(const float *in, int n, float *low, float *high) {
-  float lows[LANES], highs[LANES]; /* independent lanes, so that the loop vectorises without reordering anything that matters */
-  for (int j = 0; j < LANES; j++) lows[j] = *low, highs[j] = *high;
+  float lows[LANES], highs[LANES]; /* independent lanes, so that the loop vectorises without
+                                      reordering anything that matters */
+  for (int j = 0; j < LANES; j++)
+    lows[j] = *low, highs[j] = *high;
   int i = 0;
   for (; i + LANES <= n; i += LANES)
     for (int j = 0; j < LANES; j++) {
@@ -123,21 +148,27 @@ int map_scale(const float *in, int n, float *out) {
   widen_range(in, n, &low, &high);
   const scaling s = scaling_of(low, high);
   if (s.spread > 0)
-    for (int i = 0; i < n; i++) out[i] = (in[i] * s.factor - s.low) / s.spread; /* a division: the largest becomes exactly 1 */
+    for (int i = 0; i < n; i++)
+      out[i] = (in[i] * s.factor - s.low) /
+               s.spread; /* a division: the largest becomes exactly 1 */
   else
-    for (int i = 0; i < n; i++) out[i] = 0;
+    for (int i = 0; i < n; i++)
+      out[i] = 0;
   return s.spread > 0;
 }
 
-/* The range of the enlarged plane, from a few of its rows: between two rows of the input a column rises or falls all the way, in floats too, so its ends are in
- * the first and the last row there. */
+/* The range of the enlarged plane, from a few of its rows: between two rows of the input a column
+ * rises or falls all the way, in floats too, so its ends are in the first and the last row there.
+ */
 static scaling scaling_of_enlarged(enlargement *e, int W) {
   float row[TILE], low = INFINITY, high = -INFINITY;
   for (int x = 0; x < W; x += TILE) {
     begin_tile(e, x, W);
     for (int y = 0; y < e->H; y++) {
       const int lower = row_point(e, y).lower;
-      if (y && y + 1 < e->H && row_point(e, y - 1).lower == lower && row_point(e, y + 1).lower == lower) continue;
+      if (y && y + 1 < e->H && row_point(e, y - 1).lower == lower &&
+          row_point(e, y + 1).lower == lower)
+        continue;
       enlarge_row(e, y, row);
       widen_range(row, e->n, &low, &high);
     }
@@ -145,9 +176,11 @@ static scaling scaling_of_enlarged(enlargement *e, int W) {
   return scaling_of(low, high);
 }
 
-/* No product here can be fused with a sum to another result: factor is a power of two. So the clones agree. */
+/* No product here can be fused with a sum to another result: factor is a power of two. So the
+ * clones agree. */
 CLONES static void scale_row(const float *restrict row, int n, scaling s, uint8_t *restrict out) {
-  for (int i = 0; i < n; i++) out[i] = (uint8_t)(int)((row[i] * s.factor - s.low) / s.spread * 255.0f);
+  for (int i = 0; i < n; i++)
+    out[i] = (uint8_t)(int)((row[i] * s.factor - s.low) / s.spread * 255.0f);
 }
 
 int map_heat(map_rule rule, const float *in, int h, int w, uint8_t *out, int H, int W) {

@@ -1,21 +1,24 @@
 /* class_map.h - small planes of floats: class maps at the grid -> any size -> scaled.
- * Flow: forward -> [class map] -> box, overlay. Thread: worker; touches only its arguments. Blind to HTTP, JSON, files. */
+ * Flow: forward -> [class map] -> box, overlay. Thread: worker; touches only its arguments. Blind
+ * to HTTP, JSON, files. */
 #ifndef CLASS_MAP_H
 #define CLASS_MAP_H
 #include <stdint.h>
 
-/* How a plane is enlarged; a property of the model file. Both bilinear, float32, source clamped to the plane.
- * MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination * in / out.
- * MAP_HALF_PIXEL: source = (destination + 0.5) * in / out - 0.5, not below 0. */
+/* How a plane is enlarged; a property of the model file. Both bilinear, float32, source clamped to
+ * the plane. MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination
+ * * in / out. MAP_HALF_PIXEL: source = (destination + 0.5) * in / out - 0.5, not below 0. */
 typedef enum map_rule { MAP_HALF_PIXEL, MAP_TF1 } map_rule;
 
 /* in [h,w] -> out [H,W]; no allocation; all sides at least 1. */
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W);
 
-/* Min-max scaling of n values to 0..1 (in may be out). A flat plane becomes 0. Returns 0 if it was flat, else 1. */
+/* Min-max scaling of n values to 0..1 (in may be out). A flat plane becomes 0. Returns 0 if it was
+ * flat, else 1. */
 int map_scale(const float *in, int n, float *out);
 
-/* map_resize and min-max scaling of the result to 0..255, truncated, in one pass and without the plane of floats between. Returns as map_scale. */
+/* map_resize and min-max scaling of the result to 0..255, truncated, in one pass and without the
+ * plane of floats between. Returns as map_scale. */
 int map_heat(map_rule rule, const float *in, int h, int w, uint8_t *out, int H, int W);
 
 #endif

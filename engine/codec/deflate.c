@@ -1,9 +1,10 @@
-/* deflate.c - deflate.h: literals alone (huffman.h) for photographs, Intel's ISA-L (igzip) for everything else.
- * Flow: PNG rows -> [deflate] -> PNG.   Thread: any.
- * The filtered rows of a photo repeat nothing: over 42 overlays of 451x300 or so, literals alone took a third of igzip's time and 3 % fewer bytes.
- * Drawings, text, heat maps and flat pictures are the opposite: there igzip is up to 20 times smaller, and faster too. What tells them apart
- * is how well the filter predicts: it hit 5 to 36 % of the photos' bytes exactly and 16 to 86 % within 2; of drawings 55 to 100 % exactly,
- * of heat maps 89 to 100 % within 2. A wrong guess costs bytes, nothing else. */
+/* deflate.c - deflate.h: literals alone (huffman.h) for photographs, Intel's ISA-L (igzip) for
+ * everything else. Flow: PNG rows -> [deflate] -> PNG.   Thread: any. The filtered rows of a photo
+ * repeat nothing: over 42 overlays of 451x300 or so, literals alone took a third of igzip's time
+ * and 3 % fewer bytes. Drawings, text, heat maps and flat pictures are the opposite: there igzip is
+ * up to 20 times smaller, and faster too. What tells them apart is how well the filter predicts: it
+ * hit 5 to 36 % of the photos' bytes exactly and 16 to 86 % within 2; of drawings 55 to 100 %
+ * exactly, of heat maps 89 to 100 % within 2. A wrong guess costs bytes, nothing else. */
 #include "deflate.h"
 #include "huffman.h"
 #include <isa-l/crc.h>
@@ -24,22 +25,26 @@ static bool is_photo(const uint8_t *bytes, size_t n) {
     }
     seen += run;
   }
-  return (uint64_t)exact * 100 < (uint64_t)seen * EXACT && (uint64_t)near * 100 < (uint64_t)seen * NEAR;
+  return (uint64_t)exact * 100 < (uint64_t)seen * EXACT &&
+         (uint64_t)near * 100 < (uint64_t)seen * NEAR;
 }
 
 static uint8_t *literals_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
   uint8_t *out = malloc(2 + huffman_bound(n) + 4);
-  if (!out) return NULL;
+  if (!out)
+    return NULL;
   out[0] = 0x78, out[1] = 0x01; /* deflate, window of 32 KB, fastest */
   uint8_t *end = out + 2 + huffman_deflate(bytes, n, out + 2);
   const uint32_t sum = isal_adler32(1, bytes, n);
-  for (int i = 0; i < 4; i++) end[i] = (uint8_t)(sum >> (24 - 8 * i));
+  for (int i = 0; i < 4; i++)
+    end[i] = (uint8_t)(sum >> (24 - 8 * i));
   *n_out = (size_t)(end + 4 - out);
   return out;
 }
 
-/* All that one run of igzip needs: zeroed, so that no byte of an answer can depend on what was in memory before. Level 1 is its fastest with
- * codes of the data's own; levels 2 and 3 cost 5 and 25 % more time for less than 1 % of size. */
+/* All that one run of igzip needs: zeroed, so that no byte of an answer can depend on what was in
+ * memory before. Level 1 is its fastest with codes of the data's own; levels 2 and 3 cost 5 and 25
+ * % more time for less than 1 % of size. */
 typedef struct igzip {
   struct isal_zstream stream;
   uint8_t level[ISAL_DEF_LVL1_MEDIUM] __attribute__((aligned(64)));
@@ -57,17 +62,22 @@ static void igzip_begin(igzip *run, const uint8_t *bytes, size_t n) {
 }
 
 static uint8_t *igzip_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
-  size_t room = n / 4 + 4096, used = 0; /* grown where it is not enough, so no bound of igzip's output is believed */
+  size_t room = n / 4 + 4096,
+         used = 0; /* grown where it is not enough, so no bound of igzip's output is believed */
   igzip *run = calloc(1, sizeof *run);
   uint8_t *out = NULL;
-  if (!run) return NULL;
-  for (igzip_begin(run, bytes, n); run->stream.internal_state.state != ZSTATE_END; room += room / 2) {
+  if (!run)
+    return NULL;
+  for (igzip_begin(run, bytes, n); run->stream.internal_state.state != ZSTATE_END;
+       room += room / 2) {
     uint8_t *more = realloc(out, room);
-    if (!more) goto failed;
+    if (!more)
+      goto failed;
     out = more;
     run->stream.next_out = out + used;
     run->stream.avail_out = (uint32_t)(room - used);
-    if (isal_deflate(&run->stream) != COMP_OK) goto failed;
+    if (isal_deflate(&run->stream) != COMP_OK)
+      goto failed;
     used = room - run->stream.avail_out;
   }
   free(run);

@@ -1,11 +1,13 @@
-/* png.c - png.h over stb_image_write, the one file that names it.   Flow: overlay -> [png] -> picture.   Thread: any.
- * stb's own deflate and CRC are replaced through its two hooks: 25 ms an overlay become less than 1. */
+/* png.c - png.h over stb_image_write, the one file that names it.   Flow: overlay -> [png] ->
+ * picture.   Thread: any. stb's own deflate and CRC are replaced through its two hooks: 25 ms an
+ * overlay become less than 1. */
 #include "png.h"
 #include "deflate.h"
 #include <limits.h>
 #include <stdlib.h>
 
-/* stb_image_write forgets the compressed bytes when the memory for the file fails: they are noted here until it returns. */
+/* stb_image_write forgets the compressed bytes when the memory for the file fails: they are noted
+ * here until it returns. */
 static _Thread_local uint8_t *compressed;
 
 static unsigned char *compress(unsigned char *bytes, int n, int *n_out) {
@@ -15,7 +17,8 @@ static unsigned char *compress(unsigned char *bytes, int n, int *n_out) {
     free(compressed);
     compressed = NULL;
   }
-  if (compressed) *n_out = (int)size;
+  if (compressed)
+    *n_out = (int)size;
   return compressed;
 }
 
@@ -27,21 +30,27 @@ static unsigned char *compress(unsigned char *bytes, int n, int *n_out) {
 #pragma GCC diagnostic ignored "-Wunused-function" /* its writers of other formats */
 #include <stb/stb_image_write.h>
 
-/* One filter for every row, written before main and only read after. On overlays "average" gives 4 % fewer bytes than "sub" or "up" in the
- * same time, and 1 % fewer than "paeth", which takes ten times as long; stb's choice by row (-1) runs all of them. */
+/* One filter for every row, written before main and only read after. On overlays "average" gives 4
+ * % fewer bytes than "sub" or "up" in the same time, and 1 % fewer than "paeth", which takes ten
+ * times as long; stb's choice by row (-1) runs all of them. */
 enum { FILTER_AVERAGE = 3 };
-__attribute__((constructor)) static void choose_filter(void) { stbi_write_force_png_filter = FILTER_AVERAGE; }
+__attribute__((constructor)) static void choose_filter(void) {
+  stbi_write_force_png_filter = FILTER_AVERAGE;
+}
 
-cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error) {
+cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
+                    cam_error *error) {
   int size = 0;
   uint8_t *png = NULL;
   *out = (cam_bytes){0};
   if (((int64_t)width * channels + 1) * height < INT_MAX) { /* stb counts in int */
     compressed = NULL;
     png = stbi_write_png_to_mem(pixels, 0, width, height, channels, &size);
-    if (!png) free(compressed);
+    if (!png)
+      free(compressed);
   }
-  if (!png) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a PNG of %dx%d pixels", width, height);
+  if (!png)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a PNG of %dx%d pixels", width, height);
   *out = (cam_bytes){png, (size_t)size};
   return CAM_OK;
 }

@@ -9,26 +9,33 @@ cam_code archive_open(const uint8_t *bytes, size_t n, archive **out, cam_error *
   zip_error_t why;
   zip_error_init(&why);
   zip_source_t *source = zip_source_buffer_create(bytes, n, 0, &why);
-  zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, &why) : NULL; /* no ZIP_CHECKCONS: PyTorch pads local headers */
-  cam_code code = zip ? CAM_OK : cam_fail(error, CAM_E_WEIGHTS, "zip: %s", zip_error_strerror(&why));
-  if (!zip) zip_source_free(source);
+  zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, &why)
+                      : NULL; /* no ZIP_CHECKCONS: PyTorch pads local headers */
+  cam_code code = zip ? CAM_OK
+                      : cam_fail(error, CAM_E_WEIGHTS, "zip: %s", zip_error_strerror(&why));
+  if (!zip)
+    zip_source_free(source);
   zip_error_fini(&why);
   *out = (archive *)(void *)zip;
   return code;
 }
 
 void archive_close(archive *zip) {
-  if (zip) zip_discard(ZIP(zip));
+  if (zip)
+    zip_discard(ZIP(zip));
 }
 
-cam_code archive_folder_of(archive *zip, arena *from, const char *name, const char **folder, cam_error *error) {
+cam_code archive_folder_of(archive *zip, arena *from, const char *name, const char **folder,
+                           cam_error *error) {
   zip_int64_t entries = zip_get_num_entries(ZIP(zip), 0);
   for (zip_int64_t i = 0; i < entries; i++) {
     const char *entry = zip_get_name(ZIP(zip), (zip_uint64_t)i, 0);
     size_t n = entry ? strlen(entry) : 0, tail = strlen(name);
-    if (n < tail || strcmp(entry + n - tail, name) || (n > tail && entry[n - tail - 1] != '/')) continue;
+    if (n < tail || strcmp(entry + n - tail, name) || (n > tail && entry[n - tail - 1] != '/'))
+      continue;
     char *copy = arena_alloc(from, n - tail + 1);
-    if (!copy) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
+    if (!copy)
+      return cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
     memcpy(copy, entry, n - tail);
     *folder = copy;
     return CAM_OK;
@@ -38,17 +45,27 @@ cam_code archive_folder_of(archive *zip, arena *from, const char *name, const ch
 
 bool archive_has(archive *zip, const char *name) { return zip_name_locate(ZIP(zip), name, 0) >= 0; }
 
-cam_code archive_read(archive *zip, arena *from, const char *name, const uint8_t **out, size_t *n, cam_error *error) {
+cam_code archive_read(archive *zip, arena *from, const char *name, const uint8_t **out, size_t *n,
+                      cam_error *error) {
   zip_stat_t about;
-  if (zip_stat(ZIP(zip), name, 0, &about) || !(about.valid & ZIP_STAT_SIZE)) return cam_fail(error, CAM_E_WEIGHTS, "zip: no entry '%.100s'", name);
+  if (zip_stat(ZIP(zip), name, 0, &about) || !(about.valid & ZIP_STAT_SIZE))
+    return cam_fail(error, CAM_E_WEIGHTS, "zip: no entry '%.100s'", name);
   uint8_t *bytes = about.size > SIZE_MAX ? NULL : arena_alloc(from, (size_t)about.size);
-  if (!bytes) return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.60s' of %llu bytes is more than is allowed for a file of this size", name, (unsigned long long)about.size);
+  if (!bytes)
+    return cam_fail(
+        error, CAM_E_WEIGHTS,
+        "zip: entry '%.60s' of %llu bytes is more than is allowed for a file of this size", name,
+        (unsigned long long)about.size);
   zip_file_t *file = zip_fopen(ZIP(zip), name, 0);
   uint8_t more;
   zip_int64_t got = file ? zip_fread(file, bytes, about.size) : -1;
-  zip_int64_t after = got < 0 ? -1 : zip_fread(file, &more, 1); /* at the end libzip compares the checksum */
-  if (file) zip_fclose(file);
-  if (got < 0 || (zip_uint64_t)got != about.size || after) return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.100s' cannot be read", name);
+  zip_int64_t after = got < 0
+                          ? -1
+                          : zip_fread(file, &more, 1); /* at the end libzip compares the checksum */
+  if (file)
+    zip_fclose(file);
+  if (got < 0 || (zip_uint64_t)got != about.size || after)
+    return cam_fail(error, CAM_E_WEIGHTS, "zip: entry '%.100s' cannot be read", name);
   *out = bytes;
   *n = (size_t)about.size;
   return CAM_OK;

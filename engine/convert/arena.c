@@ -2,7 +2,8 @@
 #include "arena.h"
 #include <stdlib.h>
 
-#ifndef ARENA_BLOCK /* sanitized builds say 0: each piece is an allocation of its own, and reading past it is seen */
+#ifndef ARENA_BLOCK /* sanitized builds say 0: each piece is an allocation of its own, and reading \
+                       past it is seen */
 #define ARENA_BLOCK (1 << 16)
 #endif
 enum { BLOCK = ARENA_BLOCK };
@@ -13,26 +14,29 @@ typedef struct block {
 } block;
 
 struct arena {
-  size_t left;          /* of the budget */
-  size_t used;          /* of the block that is shared by small pieces */
+  size_t left; /* of the budget */
+  size_t used; /* of the block that is shared by small pieces */
   block *shared, *all;
 };
 
 arena *arena_create(size_t budget) {
   arena *made = calloc(1, sizeof *made);
-  if (made) made->left = budget;
+  if (made)
+    made->left = budget;
   return made;
 }
 
 static block *add_block(arena *to, size_t bytes) {
   block *added = calloc(1, sizeof *added + bytes);
-  if (!added) return NULL;
+  if (!added)
+    return NULL;
   added->next = to->all;
   return to->all = added;
 }
 
 void *arena_alloc(arena *from, size_t bytes) {
-  if (bytes > from->left) return NULL;
+  if (bytes > from->left)
+    return NULL;
   size_t rounded = (bytes + 15) & ~(size_t)15;
   from->left -= rounded < from->left ? rounded : from->left;
   if (bytes > BLOCK / 4) {
@@ -42,7 +46,8 @@ void *arena_alloc(arena *from, size_t bytes) {
   if (!from->shared || from->used + rounded > BLOCK) {
     from->shared = add_block(from, BLOCK);
     from->used = 0;
-    if (!from->shared) return NULL;
+    if (!from->shared)
+      return NULL;
   }
   void *piece = from->shared->bytes + from->used;
   from->used += rounded;
@@ -50,7 +55,8 @@ void *arena_alloc(arena *from, size_t bytes) {
 }
 
 void arena_free(arena *all) {
-  if (!all) return;
+  if (!all)
+    return;
   for (block *next, *each = all->all; each; each = next) {
     next = each->next;
     free(each);

@@ -1,11 +1,13 @@
-/* arena.h - memory that is given out piece by piece, never beyond a budget, and freed at once. One thread at a time. */
+/* arena.h - memory that is given out piece by piece, never beyond a budget, and freed at once. One
+ * thread at a time. */
 #ifndef ARENA_H
 #define ARENA_H
 #include <stddef.h>
 
 typedef struct arena arena;
-arena *arena_create(size_t budget);           /* bytes that may be given out in all; NULL: no memory */
-void *arena_alloc(arena *from, size_t bytes); /* zeroed, 16-byte aligned; NULL: beyond the budget, or no memory */
-void arena_free(arena *all);                  /* NULL is allowed */
+arena *arena_create(size_t budget); /* bytes that may be given out in all; NULL: no memory */
+void *arena_alloc(
+    arena *from, size_t bytes); /* zeroed, 16-byte aligned; NULL: beyond the budget, or no memory */
+void arena_free(arena *all);    /* NULL is allowed */
 
 #endif

@@ -1,9 +1,10 @@
-/* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test -> file -> renamed.
- * Thread: the caller's, with a team for the reference forward pass. Untrusted input: the weights, and the architecture. */
+/* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test
+ * -> file -> renamed. Thread: the caller's, with a team for the reference forward pass. Untrusted
+ * input: the weights, and the architecture. */
 #include "cam_convert.h"
+#include "join.h"
 #include "network/graph.h"
 #include "network/reference.h"
-#include "join.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -13,21 +14,25 @@
 
 enum { SELF_TEST_LOGITS = 5, MAX_ARCHITECTURE = 16 << 20, MAX_PATH = 4096 };
 
-static void say(const cam_convert_options *options, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const cam_convert_options *options, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 static void say(const cam_convert_options *options, const char *format, ...) {
   char line[512];
   va_list arguments;
-  if (!options->progress) return;
+  if (!options->progress)
+    return;
   va_start(arguments, format);
   vsnprintf(line, sizeof line, format, arguments);
   va_end(arguments);
   options->progress(options->closure, line);
 }
 
-static cam_code read_architecture(const cam_convert_options *options, json **out, cam_error *error) {
+static cam_code read_architecture(const cam_convert_options *options, json **out,
+                                  cam_error *error) {
   size_t n = 0;
   char *text = join_read_text(options->architecture, MAX_ARCHITECTURE, &n, error);
-  if (!text) return error->code;
+  if (!text)
+    return error->code;
   *out = json_parse(text, n, CAM_E_MODEL, error);
   free(text);
   return *out ? CAM_OK : error->code;
@@ -43,23 +48,29 @@ static int folder_length(const char *path) {
 
 static cam_code write_file(const char *path, const joined *model, bool to_disk, cam_error *error) {
   char *text = json_print(model->document, true, NULL);
-  if (!text) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
+  if (!text)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
   FILE *file = fopen(path, "wb");
   cam_code code = file ? CAM_OK : cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  if (!code) code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text, error);
-  if (!code && (fflush(file) || (to_disk && fsync(fileno(file))))) code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  if (file && fclose(file) && !code) code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (!code)
+    code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text, error);
+  if (!code && (fflush(file) || (to_disk && fsync(fileno(file)))))
+    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (file && fclose(file) && !code)
+    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
   free(text);
   return code;
 }
 
 /* Gives the file its name, and makes sure that the name survives a power failure. */
 static cam_code rename_file(const char *from, const char *to, cam_error *error) {
-  if (rename(from, to)) return cam_fail(error, CAM_E_IO, "%.120s: %s", to, strerror(errno));
+  if (rename(from, to))
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", to, strerror(errno));
   char folder[MAX_PATH];
   snprintf(folder, sizeof folder, "%.*s", folder_length(to), to);
   int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return CAM_OK; /* a folder that may be written but not read: the file is there */
+  if (fd < 0)
+    return CAM_OK; /* a folder that may be written but not read: the file is there */
   fsync(fd);
   close(fd);
   return CAM_OK;
@@ -73,8 +84,10 @@ static void add_self_test(json *document, double *logits, int n) {
   for (int i = 0; i < SELF_TEST_LOGITS && i < n; i++) {
     int best = -1;
     for (int c = 0; c < n; c++)
-      if (logits[c] == logits[c] && (best < 0 || logits[c] > logits[best])) best = c;
-    if (best < 0) return;
+      if (logits[c] == logits[c] && (best < 0 || logits[c] > logits[best]))
+        best = c;
+    if (best < 0)
+      return;
     json *pair = json_add_array(list, NULL);
     json_add_int(pair, NULL, best);
     json_add_number(pair, NULL, logits[best]);
@@ -83,18 +96,21 @@ static void add_self_test(json *document, double *logits, int n) {
 }
 
 /* Loads the file, which checks it, and runs the reference network on the made picture. */
-static cam_code self_test(const cam_convert_options *options, const char *path, json *document, cam_error *error) {
+static cam_code self_test(const cam_convert_options *options, const char *path, json *document,
+                          cam_error *error) {
   cam_graph *graph = NULL;
   cam_team *team = NULL;
   float *input = NULL;
   double *logits = NULL;
   int threads = options->threads ? options->threads : cam_cpu_count();
   cam_code code = graph_load(path, &graph, error);
-  if (!code) code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
+  if (!code)
+    code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
   if (!code) {
     input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
     logits = malloc((size_t)graph->n_classes * sizeof *logits);
-    if (!input || !logits) code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
+    if (!input || !logits)
+      code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
   }
   if (!code) {
     say(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
@@ -102,8 +118,10 @@ static cam_code self_test(const cam_convert_options *options, const char *path, 
     code = reference_forward(graph, team, input, graph->height, graph->width, logits, NULL, error);
   }
   for (int c = 0; !code && c < graph->n_classes; c++)
-    if (!(logits[c] - logits[c] == 0)) code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
-  if (!code) add_self_test(document, logits, graph->n_classes);
+    if (!(logits[c] - logits[c] == 0))
+      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
+  if (!code)
+    add_self_test(document, logits, graph->n_classes);
   free(logits);
   free(input);
   team_free(team);
@@ -113,10 +131,12 @@ static cam_code self_test(const cam_convert_options *options, const char *path, 
 
 /* ---- all of it ---- */
 
-static void report_unused(const cam_convert_options *options, const json *architecture, const weights *all) {
+static void report_unused(const cam_convert_options *options, const json *architecture,
+                          const weights *all) {
   for (int i = 0; i < all->n; i++) {
     char shape[96];
-    if (all->list[i].used || join_ignores(architecture, all->list[i].name)) continue;
+    if (all->list[i].used || join_ignores(architecture, all->list[i].name))
+      continue;
     number_shape_text(&all->list[i].view, shape);
     say(options, "not used: tensor %s %s", all->list[i].name, shape);
   }
@@ -127,14 +147,17 @@ static cam_code join_files(const cam_convert_options *options, joined *out, cam_
   weights *all = NULL;
   char labels[MAX_PATH];
   cam_code code = read_architecture(options, &architecture, error);
-  if (!code) code = weights_read(options->weights, &all, error);
+  if (!code)
+    code = weights_read(options->weights, &all, error);
   if (!code) {
     say(options, "reading %s: %s, %d tensors", options->weights, all->format, all->n);
-    snprintf(labels, sizeof labels, "%.*s../labels", folder_length(options->architecture), options->architecture);
+    snprintf(labels, sizeof labels, "%.*s../labels", folder_length(options->architecture),
+             options->architecture);
     code = join_weights(architecture, labels, all, out, error);
   }
   if (!code) {
-    if (out->batch_norms) say(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
+    if (out->batch_norms)
+      say(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
     report_unused(options, architecture, all);
   }
   weights_free(all);
@@ -147,17 +170,28 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   char unfinished[MAX_PATH];
   joined model = {0};
   error = error ? error : &mine;
-  if (snprintf(unfinished, sizeof unfinished, "%s.tmp", options->output) >= (int)sizeof unfinished || strlen(options->architecture) > MAX_PATH - 16)
+  if (snprintf(unfinished, sizeof unfinished, "%s.tmp", options->output) >=
+          (int)sizeof unfinished ||
+      strlen(options->architecture) > MAX_PATH - 16)
     return cam_fail(error, CAM_E_IO, "a path is too long");
-  if (options->threads < 0 || options->threads > CAM_MAX_TEAM) return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads, CAM_MAX_TEAM);
+  if (options->threads < 0 || options->threads > CAM_MAX_TEAM)
+    return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads,
+                    CAM_MAX_TEAM);
   cam_code code = join_files(options, &model, error);
-  if (code) return code;
+  if (code)
+    return code;
   code = write_file(unfinished, &model, false, error);
-  if (!code) code = self_test(options, unfinished, model.document, error);
-  if (!code) code = write_file(unfinished, &model, true, error);
-  if (!code) code = rename_file(unfinished, options->output, error);
-  if (code) remove(unfinished);
-  else say(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors, (double)model.bytes / 1e6);
+  if (!code)
+    code = self_test(options, unfinished, model.document, error);
+  if (!code)
+    code = write_file(unfinished, &model, true, error);
+  if (!code)
+    code = rename_file(unfinished, options->output, error);
+  if (code)
+    remove(unfinished);
+  else
+    say(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors,
+        (double)model.bytes / 1e6);
   joined_free(&model);
   return code;
 }

@@ -1,4 +1,5 @@
-/* number.h - the kinds of numbers that files of weights hold, and reading them as double. Any thread. */
+/* number.h - the kinds of numbers that files of weights hold, and reading them as double. Any
+ * thread. */
 #ifndef NUMBER_H
 #define NUMBER_H
 #include <stdbool.h>
@@ -21,14 +22,16 @@ typedef enum number_type {
 #define X(id, name, bytes, numpy, torch) id,
   NUMBERS(X)
 #undef X
-  NUMBER_TYPES
+      NUMBER_TYPES
 } number_type;
 
-const char *number_name(number_type type);   /* "float32" */
+const char *number_name(number_type type); /* "float32" */
 size_t number_bytes(number_type type);
-number_type number_of_numpy(const char *name, size_t n); /* of "f4"; NUMBER_TYPES if there is none */
+number_type number_of_numpy(const char *name,
+                            size_t n); /* of "f4"; NUMBER_TYPES if there is none */
 
-/* A plane of numbers inside bytes that somebody else owns. Strides are in numbers, never negative. */
+/* A plane of numbers inside bytes that somebody else owns. Strides are in numbers, never negative.
+ */
 enum { NUMBER_MAX_RANK = 8 };
 typedef struct number_view {
   const uint8_t *data; /* the first number; any alignment */
@@ -38,12 +41,17 @@ typedef struct number_view {
   int64_t shape[NUMBER_MAX_RANK], stride[NUMBER_MAX_RANK];
 } number_view;
 
-int64_t number_count(const number_view *view); /* product of the shape; -1 if it does not fit 48 bits */
-/* Strides of an array without gaps: the last index varies fastest (C), or the first (Fortran). The shape is set. */
+int64_t number_count(
+    const number_view *view); /* product of the shape; -1 if it does not fit 48 bits */
+/* Strides of an array without gaps: the last index varies fastest (C), or the first (Fortran). The
+ * shape is set. */
 void number_set_strides(number_view *view, bool fortran);
-/* True if the view stays within `available` numbers from its data on and has no more numbers than there are (so no stride of 0 blows it up). */
+/* True if the view stays within `available` numbers from its data on and has no more numbers than
+ * there are (so no stride of 0 blows it up). */
 bool number_fits(const number_view *view, uint64_t available);
-void number_read(const number_view *view, double *out); /* number_count() values, the last index varies fastest */
-void number_shape_text(const number_view *view, char out[96]); /* "[3, 3, 64]", cut if it is longer */
+void number_read(const number_view *view,
+                 double *out); /* number_count() values, the last index varies fastest */
+void number_shape_text(const number_view *view,
+                       char out[96]); /* "[3, 3, 64]", cut if it is longer */
 
 #endif

@@ -1,4 +1,5 @@
-/* unpickle.c - the stack machine: a table of opcodes and one loop. What globals mean is in pickle_globals.c. One thread at a time. */
+/* unpickle.c - the stack machine: a table of opcodes and one loop. What globals mean is in
+ * pickle_globals.c. One thread at a time. */
 #include "pickle_globals.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +8,19 @@
 enum { MAX_STACK = 1 << 16, MAX_MARKS = 64, MAX_NESTING = 64, MAX_MEMO = 1 << 20 };
 
 /* What follows an opcode's byte. All little-endian but FLOAT8. */
-typedef enum operand { NOTHING, UINT1, UINT2, INT4, UINT4, UINT8, FLOAT8, BYTES1, BYTES4, BYTES8, LINE } operand;
+typedef enum operand {
+  NOTHING,
+  UINT1,
+  UINT2,
+  INT4,
+  UINT4,
+  UINT8,
+  FLOAT8,
+  BYTES1,
+  BYTES4,
+  BYTES8,
+  LINE
+} operand;
 
 typedef struct argument {
   int64_t number;
@@ -19,7 +32,7 @@ typedef struct argument {
 typedef struct machine {
   arena *from;
   const uint8_t *begin, *at, *end;
-  pickle_value **stack;    /* [room] */
+  pickle_value **stack; /* [room] */
   size_t n, room;
   size_t marks[MAX_MARKS]; /* heights of the stack */
   int n_marks;
@@ -36,23 +49,28 @@ typedef cam_code action(machine *m, const argument *a);
 /* ---- the stack ---- */
 
 static cam_code fail(machine *m, const char *what) {
-  return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu, opcode %s: %s", m->position, m->opcode, what);
+  return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu, opcode %s: %s", m->position,
+                  m->opcode, what);
 }
 
 /* Prefixes an error from elsewhere with the place. */
 static cam_code at_place(machine *m, cam_code code) {
-  if (!code || !m->error) return code;
+  if (!code || !m->error)
+    return code;
   char detail[sizeof m->error->detail];
   memcpy(detail, m->error->detail, sizeof detail);
   return cam_fail(m->error, code, "pickle: byte %zu: %s", m->position, detail);
 }
 
 static cam_code push(machine *m, pickle_value *value) {
-  if (m->n == MAX_STACK) return fail(m, "the stack has more than 65536 values");
+  if (m->n == MAX_STACK)
+    return fail(m, "the stack has more than 65536 values");
   if (m->n == m->room) {
     size_t room = m->room ? 2 * m->room : 256;
     pickle_value **grown = realloc(m->stack, room * sizeof *grown);
-    if (!grown) return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a stack of %zu values", room);
+    if (!grown)
+      return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a stack of %zu values",
+                      room);
     m->stack = grown;
     m->room = room;
   }
@@ -63,16 +81,21 @@ static cam_code push(machine *m, pickle_value *value) {
 /* The values above the last mark, or all. */
 static size_t floor_of(const machine *m) { return m->n_marks ? m->marks[m->n_marks - 1] : 0; }
 
-static cam_code need(machine *m, size_t n) { return m->n - floor_of(m) < n ? fail(m, "the stack has too few values") : CAM_OK; }
+static cam_code need(machine *m, size_t n) {
+  return m->n - floor_of(m) < n ? fail(m, "the stack has too few values") : CAM_OK;
+}
 
 /* Takes the mark away: *first is the place of the first value above it. */
 static cam_code pop_mark(machine *m, size_t *first) {
-  if (!m->n_marks) return fail(m, "there is no mark");
+  if (!m->n_marks)
+    return fail(m, "there is no mark");
   *first = m->marks[--m->n_marks];
   return CAM_OK;
 }
 
-static cam_code make(machine *m, pickle_type type, pickle_value **out) { return at_place(m, pickle_new(m->from, type, out, m->error)); }
+static cam_code make(machine *m, pickle_type type, pickle_value **out) {
+  return at_place(m, pickle_new(m->from, type, out, m->error));
+}
 
 static cam_code push_new(machine *m, pickle_type type, pickle_value **out) {
   cam_code code = make(m, type, out);
@@ -81,29 +104,41 @@ static cam_code push_new(machine *m, pickle_type type, pickle_value **out) {
 
 /* ---- plain values ---- */
 
-static cam_code op_none(machine *m, const argument *a) { pickle_value *v; return (void)a, push_new(m, PICKLE_NONE, &v); }
+static cam_code op_none(machine *m, const argument *a) {
+  pickle_value *v;
+  return (void)a, push_new(m, PICKLE_NONE, &v);
+}
 
 static cam_code push_integer(machine *m, pickle_type type, int64_t integer) {
   pickle_value *made;
   cam_code code = push_new(m, type, &made);
-  if (!code) made->as.integer = integer;
+  if (!code)
+    made->as.integer = integer;
   return code;
 }
-static cam_code op_true(machine *m, const argument *a) { return (void)a, push_integer(m, PICKLE_BOOL, 1); }
-static cam_code op_false(machine *m, const argument *a) { return (void)a, push_integer(m, PICKLE_BOOL, 0); }
-static cam_code op_int(machine *m, const argument *a) { return push_integer(m, PICKLE_INT, a->number); }
+static cam_code op_true(machine *m, const argument *a) {
+  return (void)a, push_integer(m, PICKLE_BOOL, 1);
+}
+static cam_code op_false(machine *m, const argument *a) {
+  return (void)a, push_integer(m, PICKLE_BOOL, 0);
+}
+static cam_code op_int(machine *m, const argument *a) {
+  return push_integer(m, PICKLE_INT, a->number);
+}
 
 static cam_code op_float(machine *m, const argument *a) {
   pickle_value *made;
   cam_code code = push_new(m, PICKLE_FLOAT, &made);
-  if (!code) made->as.number = a->real;
+  if (!code)
+    made->as.number = a->real;
   return code;
 }
 
 static cam_code push_bytes(machine *m, pickle_type type, const argument *a) {
   pickle_value *made;
   cam_code code = push_new(m, type, &made);
-  if (code) return code;
+  if (code)
+    return code;
   made->as.bytes.data = a->data;
   made->as.bytes.n = a->n;
   return CAM_OK;
@@ -113,16 +148,19 @@ static cam_code op_text(machine *m, const argument *a) { return push_bytes(m, PI
 
 /* Two's complement, little-endian, any length; beyond 64 bits it stays bytes. */
 static cam_code op_long(machine *m, const argument *a) {
-  if (a->n > 8) return push_bytes(m, PICKLE_LONG, a);
+  if (a->n > 8)
+    return push_bytes(m, PICKLE_LONG, a);
   uint64_t bits = a->n && a->data[a->n - 1] & 0x80 ? ~UINT64_C(0) : 0;
-  for (size_t i = 0; i < a->n; i++) bits = (bits & ~(UINT64_C(255) << 8 * i)) | (uint64_t)a->data[i] << 8 * i;
+  for (size_t i = 0; i < a->n; i++)
+    bits = (bits & ~(UINT64_C(255) << 8 * i)) | (uint64_t)a->data[i] << 8 * i;
   return push_integer(m, PICKLE_INT, (int64_t)bits);
 }
 
 /* ---- containers ---- */
 
 static cam_code append(machine *m, pickle_value *list, pickle_value *item) {
-  if (item->nesting >= MAX_NESTING) return fail(m, "values are nested deeper than 64");
+  if (item->nesting >= MAX_NESTING)
+    return fail(m, "values are nested deeper than 64");
   return at_place(m, pickle_append(m->from, list, item, m->error));
 }
 
@@ -130,20 +168,31 @@ static cam_code append(machine *m, pickle_value *list, pickle_value *item) {
 static cam_code append_from(machine *m, pickle_value *list, size_t first) {
   for (size_t i = first; i < m->n; i++) {
     cam_code code = append(m, list, m->stack[i]);
-    if (code) return code;
+    if (code)
+      return code;
   }
   m->n = first;
   return CAM_OK;
 }
 
-static cam_code op_empty_tuple(machine *m, const argument *a) { pickle_value *v; return (void)a, push_new(m, PICKLE_TUPLE, &v); }
-static cam_code op_empty_list(machine *m, const argument *a) { pickle_value *v; return (void)a, push_new(m, PICKLE_LIST, &v); }
-static cam_code op_empty_dict(machine *m, const argument *a) { pickle_value *v; return (void)a, push_new(m, PICKLE_DICT, &v); }
+static cam_code op_empty_tuple(machine *m, const argument *a) {
+  pickle_value *v;
+  return (void)a, push_new(m, PICKLE_TUPLE, &v);
+}
+static cam_code op_empty_list(machine *m, const argument *a) {
+  pickle_value *v;
+  return (void)a, push_new(m, PICKLE_LIST, &v);
+}
+static cam_code op_empty_dict(machine *m, const argument *a) {
+  pickle_value *v;
+  return (void)a, push_new(m, PICKLE_DICT, &v);
+}
 
 static cam_code tuple_from(machine *m, size_t first) {
   pickle_value *tuple;
   cam_code code = make(m, PICKLE_TUPLE, &tuple);
-  if (!code) code = append_from(m, tuple, first);
+  if (!code)
+    code = append_from(m, tuple, first);
   return code ? code : push(m, tuple);
 }
 static cam_code tuple_of(machine *m, size_t n) {
@@ -161,10 +210,13 @@ static cam_code op_tuple(machine *m, const argument *a) {
 
 /* The container of `type` below stack[first], given the values from there on. */
 static cam_code extend(machine *m, pickle_type type, size_t first) {
-  if (first <= floor_of(m)) return fail(m, "the stack has too few values");
+  if (first <= floor_of(m))
+    return fail(m, "the stack has too few values");
   pickle_value *container = m->stack[first - 1];
-  if (container->type != type) return fail(m, type == PICKLE_DICT ? "this is not a dict" : "this is not a list");
-  if (type == PICKLE_DICT && (m->n - first) % 2) return fail(m, "a key has no value");
+  if (container->type != type)
+    return fail(m, type == PICKLE_DICT ? "this is not a dict" : "this is not a list");
+  if (type == PICKLE_DICT && (m->n - first) % 2)
+    return fail(m, "a key has no value");
   return append_from(m, container, first);
 }
 static cam_code extend_marked(machine *m, pickle_type type) {
@@ -176,32 +228,44 @@ static cam_code extend_by(machine *m, pickle_type type, size_t n) {
   cam_code code = need(m, n + 1);
   return code ? code : extend(m, type, m->n - n);
 }
-static cam_code op_append(machine *m, const argument *a) { return (void)a, extend_by(m, PICKLE_LIST, 1); }
-static cam_code op_appends(machine *m, const argument *a) { return (void)a, extend_marked(m, PICKLE_LIST); }
-static cam_code op_setitem(machine *m, const argument *a) { return (void)a, extend_by(m, PICKLE_DICT, 2); }
-static cam_code op_setitems(machine *m, const argument *a) { return (void)a, extend_marked(m, PICKLE_DICT); }
+static cam_code op_append(machine *m, const argument *a) {
+  return (void)a, extend_by(m, PICKLE_LIST, 1);
+}
+static cam_code op_appends(machine *m, const argument *a) {
+  return (void)a, extend_marked(m, PICKLE_LIST);
+}
+static cam_code op_setitem(machine *m, const argument *a) {
+  return (void)a, extend_by(m, PICKLE_DICT, 2);
+}
+static cam_code op_setitems(machine *m, const argument *a) {
+  return (void)a, extend_marked(m, PICKLE_DICT);
+}
 
 /* ---- stack and memo ---- */
 
 static cam_code op_mark(machine *m, const argument *a) {
   (void)a;
-  if (m->n_marks == MAX_MARKS) return fail(m, "values are nested deeper than 64");
+  if (m->n_marks == MAX_MARKS)
+    return fail(m, "values are nested deeper than 64");
   m->marks[m->n_marks++] = m->n;
   return CAM_OK;
 }
 
 static cam_code op_pop(machine *m, const argument *a) {
   (void)a;
-  if (m->n_marks && m->marks[m->n_marks - 1] == m->n) return m->n_marks--, CAM_OK; /* POP takes a mark, too */
+  if (m->n_marks && m->marks[m->n_marks - 1] == m->n)
+    return m->n_marks--, CAM_OK; /* POP takes a mark, too */
   cam_code code = need(m, 1);
-  if (!code) m->n--;
+  if (!code)
+    m->n--;
   return code;
 }
 
 static cam_code op_pop_mark(machine *m, const argument *a) {
   size_t first = 0;
   cam_code code = pop_mark(m, &first);
-  if (!code) m->n = first;
+  if (!code)
+    m->n = first;
   return (void)a, code;
 }
 
@@ -212,13 +276,18 @@ static cam_code op_dup(machine *m, const argument *a) {
 
 static cam_code put(machine *m, size_t index) {
   cam_code code = need(m, 1);
-  if (code) return code;
-  if (index >= MAX_MEMO) return fail(m, "the memo has more than 1048576 values");
+  if (code)
+    return code;
+  if (index >= MAX_MEMO)
+    return fail(m, "the memo has more than 1048576 values");
   if (index >= m->memo_room) {
     size_t room = m->memo_room ? m->memo_room : 256;
-    while (room <= index) room *= 2;
+    while (room <= index)
+      room *= 2;
     pickle_value **grown = realloc(m->memo, room * sizeof *grown);
-    if (!grown) return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a memo of %zu values", room);
+    if (!grown)
+      return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a memo of %zu values",
+                      room);
     memset(grown + m->memo_room, 0, (room - m->memo_room) * sizeof *grown);
     m->memo = grown;
     m->memo_room = room;
@@ -232,26 +301,33 @@ static cam_code op_memoize(machine *m, const argument *a) { return (void)a, put(
 
 static cam_code op_get(machine *m, const argument *a) {
   size_t index = (size_t)a->number;
-  if (index >= m->memo_room || !m->memo[index]) return fail(m, "this memo was never put");
+  if (index >= m->memo_room || !m->memo[index])
+    return fail(m, "this memo was never put");
   return push(m, m->memo[index]);
 }
 
 /* ---- globals and what is made of them ---- */
 
-static cam_code push_global(machine *m, const uint8_t *module, size_t n_module, const uint8_t *name, size_t n_name) {
+static cam_code push_global(machine *m, const uint8_t *module, size_t n_module, const uint8_t *name,
+                            size_t n_name) {
   const pickle_global *global = pickle_find_global(module, n_module, name, n_name);
   if (!global)
-    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: global '%.*s.%.*s' is not allowed", m->position, (int)(n_module < 60 ? n_module : 60),
-                    (const char *)module, (int)(n_name < 60 ? n_name : 60), (const char *)name);
+    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: global '%.*s.%.*s' is not allowed",
+                    m->position, (int)(n_module < 60 ? n_module : 60), (const char *)module,
+                    (int)(n_name < 60 ? n_name : 60), (const char *)name);
   pickle_value *made;
   cam_code code = push_new(m, PICKLE_GLOBAL, &made);
-  if (!code) made->as.global = global;
+  if (!code)
+    made->as.global = global;
   return code;
 }
 
 static cam_code op_global(machine *m, const argument *a) {
-  const uint8_t *name = m->at, *end = memchr(m->at, '\n', (size_t)(m->end - m->at)); /* the second line: the name */
-  if (!end) return fail(m, "the pickle ends too early");
+  const uint8_t *name = m->at,
+                *end = memchr(m->at, '\n',
+                              (size_t)(m->end - m->at)); /* the second line: the name */
+  if (!end)
+    return fail(m, "the pickle ends too early");
   m->at = end + 1;
   return push_global(m, a->data, a->n, name, (size_t)(end - name));
 }
@@ -259,22 +335,28 @@ static cam_code op_global(machine *m, const argument *a) {
 static cam_code op_stack_global(machine *m, const argument *a) {
   (void)a;
   cam_code code = need(m, 2);
-  if (code) return code;
+  if (code)
+    return code;
   const pickle_value *module = m->stack[m->n - 2], *name = m->stack[m->n - 1];
-  if (module->type != PICKLE_TEXT || name->type != PICKLE_TEXT) return fail(m, "module and name are not texts");
+  if (module->type != PICKLE_TEXT || name->type != PICKLE_TEXT)
+    return fail(m, "module and name are not texts");
   m->n -= 2;
-  return push_global(m, module->as.bytes.data, module->as.bytes.n, name->as.bytes.data, name->as.bytes.n);
+  return push_global(m, module->as.bytes.data, module->as.bytes.n, name->as.bytes.data,
+                     name->as.bytes.n);
 }
 
 /* REDUCE and NEWOBJ: callable, arguments -> result. */
 static cam_code op_reduce(machine *m, const argument *a) {
   (void)a;
   cam_code code = need(m, 2);
-  if (code) return code;
+  if (code)
+    return code;
   const pickle_value *callable = m->stack[m->n - 2], *arguments = m->stack[m->n - 1];
-  if (callable->type != PICKLE_GLOBAL || arguments->type != PICKLE_TUPLE) return fail(m, "this is not a global and a tuple of arguments");
+  if (callable->type != PICKLE_GLOBAL || arguments->type != PICKLE_TUPLE)
+    return fail(m, "this is not a global and a tuple of arguments");
   if (!callable->as.global->call)
-    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: global '%s.%s' may not be called", m->position, callable->as.global->module, callable->as.global->name);
+    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: global '%s.%s' may not be called",
+                    m->position, callable->as.global->module, callable->as.global->name);
   pickle_value *made;
   code = at_place(m, callable->as.global->call(m->from, arguments, &made, m->error));
   m->n -= 2;
@@ -284,7 +366,8 @@ static cam_code op_reduce(machine *m, const argument *a) {
 static cam_code op_build(machine *m, const argument *a) {
   (void)a;
   cam_code code = need(m, 2);
-  if (code) return code;
+  if (code)
+    return code;
   const pickle_value *state = m->stack[--m->n];
   return at_place(m, pickle_build(m->from, m->stack[m->n - 1], state, m->error));
 }
@@ -292,14 +375,19 @@ static cam_code op_build(machine *m, const argument *a) {
 static cam_code op_persistent(machine *m, const argument *a) {
   (void)a;
   cam_code code = need(m, 1);
-  if (code) return code;
+  if (code)
+    return code;
   pickle_value *made;
   code = at_place(m, pickle_persistent(m->from, m->stack[--m->n], &made, m->error));
   return code ? code : push(m, made);
 }
 
-static cam_code op_proto(machine *m, const argument *a) { return a->number < 2 || a->number > 5 ? fail(m, "only protocols 2 to 5 are read") : CAM_OK; }
-static cam_code op_frame(machine *m, const argument *a) { return a->number > m->end - m->at ? fail(m, "the pickle ends too early") : CAM_OK; }
+static cam_code op_proto(machine *m, const argument *a) {
+  return a->number < 2 || a->number > 5 ? fail(m, "only protocols 2 to 5 are read") : CAM_OK;
+}
+static cam_code op_frame(machine *m, const argument *a) {
+  return a->number > m->end - m->at ? fail(m, "the pickle ends too early") : CAM_OK;
+}
 static cam_code op_stop(machine *m, const argument *a) {
   (void)a;
   m->stopped = true;
@@ -308,55 +396,114 @@ static cam_code op_stop(machine *m, const argument *a) {
 
 /* ---- the table; an opcode without an action is refused by its name ---- */
 
-static const struct opcode { const char *name; operand operand; action *run; } opcodes[256] = {
-  [0x80] = {"PROTO", UINT1, op_proto}, [0x95] = {"FRAME", UINT8, op_frame}, ['.'] = {"STOP", NOTHING, op_stop},
-  ['N'] = {"NONE", NOTHING, op_none}, [0x88] = {"NEWTRUE", NOTHING, op_true}, [0x89] = {"NEWFALSE", NOTHING, op_false},
-  ['J'] = {"BININT", INT4, op_int}, ['K'] = {"BININT1", UINT1, op_int}, ['M'] = {"BININT2", UINT2, op_int},
-  [0x8a] = {"LONG1", BYTES1, op_long}, [0x8b] = {"LONG4", BYTES4, op_long}, ['G'] = {"BINFLOAT", FLOAT8, op_float},
-  ['U'] = {"SHORT_BINSTRING", BYTES1, op_bytes}, ['T'] = {"BINSTRING", BYTES4, op_bytes},
-  ['C'] = {"SHORT_BINBYTES", BYTES1, op_bytes}, ['B'] = {"BINBYTES", BYTES4, op_bytes}, [0x8e] = {"BINBYTES8", BYTES8, op_bytes},
-  [0x96] = {"BYTEARRAY8", BYTES8, op_bytes},
-  [0x8c] = {"SHORT_BINUNICODE", BYTES1, op_text}, ['X'] = {"BINUNICODE", BYTES4, op_text}, [0x8d] = {"BINUNICODE8", BYTES8, op_text},
-  [')'] = {"EMPTY_TUPLE", NOTHING, op_empty_tuple}, [']'] = {"EMPTY_LIST", NOTHING, op_empty_list}, ['}'] = {"EMPTY_DICT", NOTHING, op_empty_dict},
-  [0x85] = {"TUPLE1", NOTHING, op_tuple1}, [0x86] = {"TUPLE2", NOTHING, op_tuple2}, [0x87] = {"TUPLE3", NOTHING, op_tuple3}, ['t'] = {"TUPLE", NOTHING, op_tuple},
-  ['a'] = {"APPEND", NOTHING, op_append}, ['e'] = {"APPENDS", NOTHING, op_appends},
-  ['s'] = {"SETITEM", NOTHING, op_setitem}, ['u'] = {"SETITEMS", NOTHING, op_setitems},
-  ['('] = {"MARK", NOTHING, op_mark}, ['0'] = {"POP", NOTHING, op_pop}, ['1'] = {"POP_MARK", NOTHING, op_pop_mark}, ['2'] = {"DUP", NOTHING, op_dup},
-  ['q'] = {"BINPUT", UINT1, op_put}, ['r'] = {"LONG_BINPUT", UINT4, op_put}, [0x94] = {"MEMOIZE", NOTHING, op_memoize},
-  ['h'] = {"BINGET", UINT1, op_get}, ['j'] = {"LONG_BINGET", UINT4, op_get},
-  ['c'] = {"GLOBAL", LINE, op_global}, [0x93] = {"STACK_GLOBAL", NOTHING, op_stack_global},
-  ['R'] = {"REDUCE", NOTHING, op_reduce}, [0x81] = {"NEWOBJ", NOTHING, op_reduce}, ['b'] = {"BUILD", NOTHING, op_build}, ['Q'] = {"BINPERSID", NOTHING, op_persistent},
-  /* known, and not needed */
-  ['I'] = {.name = "INT"}, ['L'] = {.name = "LONG"}, ['F'] = {.name = "FLOAT"}, ['S'] = {.name = "STRING"}, ['V'] = {.name = "UNICODE"},
-  ['d'] = {.name = "DICT"}, ['l'] = {.name = "LIST"}, ['g'] = {.name = "GET"}, ['p'] = {.name = "PUT"}, ['P'] = {.name = "PERSID"},
-  ['i'] = {.name = "INST"}, ['o'] = {.name = "OBJ"}, [0x82] = {.name = "EXT1"}, [0x83] = {.name = "EXT2"}, [0x84] = {.name = "EXT4"},
-  [0x8f] = {.name = "EMPTY_SET"}, [0x90] = {.name = "ADDITEMS"}, [0x91] = {.name = "FROZENSET"}, [0x92] = {.name = "NEWOBJ_EX"},
-  [0x97] = {.name = "NEXT_BUFFER"}, [0x98] = {.name = "READONLY_BUFFER"},
+static const struct opcode {
+  const char *name;
+  operand operand;
+  action *run;
+} opcodes[256] = {
+    [0x80] = {"PROTO", UINT1, op_proto},
+    [0x95] = {"FRAME", UINT8, op_frame},
+    ['.'] = {"STOP", NOTHING, op_stop},
+    ['N'] = {"NONE", NOTHING, op_none},
+    [0x88] = {"NEWTRUE", NOTHING, op_true},
+    [0x89] = {"NEWFALSE", NOTHING, op_false},
+    ['J'] = {"BININT", INT4, op_int},
+    ['K'] = {"BININT1", UINT1, op_int},
+    ['M'] = {"BININT2", UINT2, op_int},
+    [0x8a] = {"LONG1", BYTES1, op_long},
+    [0x8b] = {"LONG4", BYTES4, op_long},
+    ['G'] = {"BINFLOAT", FLOAT8, op_float},
+    ['U'] = {"SHORT_BINSTRING", BYTES1, op_bytes},
+    ['T'] = {"BINSTRING", BYTES4, op_bytes},
+    ['C'] = {"SHORT_BINBYTES", BYTES1, op_bytes},
+    ['B'] = {"BINBYTES", BYTES4, op_bytes},
+    [0x8e] = {"BINBYTES8", BYTES8, op_bytes},
+    [0x96] = {"BYTEARRAY8", BYTES8, op_bytes},
+    [0x8c] = {"SHORT_BINUNICODE", BYTES1, op_text},
+    ['X'] = {"BINUNICODE", BYTES4, op_text},
+    [0x8d] = {"BINUNICODE8", BYTES8, op_text},
+    [')'] = {"EMPTY_TUPLE", NOTHING, op_empty_tuple},
+    [']'] = {"EMPTY_LIST", NOTHING, op_empty_list},
+    ['}'] = {"EMPTY_DICT", NOTHING, op_empty_dict},
+    [0x85] = {"TUPLE1", NOTHING, op_tuple1},
+    [0x86] = {"TUPLE2", NOTHING, op_tuple2},
+    [0x87] = {"TUPLE3", NOTHING, op_tuple3},
+    ['t'] = {"TUPLE", NOTHING, op_tuple},
+    ['a'] = {"APPEND", NOTHING, op_append},
+    ['e'] = {"APPENDS", NOTHING, op_appends},
+    ['s'] = {"SETITEM", NOTHING, op_setitem},
+    ['u'] = {"SETITEMS", NOTHING, op_setitems},
+    ['('] = {"MARK", NOTHING, op_mark},
+    ['0'] = {"POP", NOTHING, op_pop},
+    ['1'] = {"POP_MARK", NOTHING, op_pop_mark},
+    ['2'] = {"DUP", NOTHING, op_dup},
+    ['q'] = {"BINPUT", UINT1, op_put},
+    ['r'] = {"LONG_BINPUT", UINT4, op_put},
+    [0x94] = {"MEMOIZE", NOTHING, op_memoize},
+    ['h'] = {"BINGET", UINT1, op_get},
+    ['j'] = {"LONG_BINGET", UINT4, op_get},
+    ['c'] = {"GLOBAL", LINE, op_global},
+    [0x93] = {"STACK_GLOBAL", NOTHING, op_stack_global},
+    ['R'] = {"REDUCE", NOTHING, op_reduce},
+    [0x81] = {"NEWOBJ", NOTHING, op_reduce},
+    ['b'] = {"BUILD", NOTHING, op_build},
+    ['Q'] = {"BINPERSID", NOTHING, op_persistent},
+    /* known, and not needed */
+    ['I'] = {.name = "INT"},
+    ['L'] = {.name = "LONG"},
+    ['F'] = {.name = "FLOAT"},
+    ['S'] = {.name = "STRING"},
+    ['V'] = {.name = "UNICODE"},
+    ['d'] = {.name = "DICT"},
+    ['l'] = {.name = "LIST"},
+    ['g'] = {.name = "GET"},
+    ['p'] = {.name = "PUT"},
+    ['P'] = {.name = "PERSID"},
+    ['i'] = {.name = "INST"},
+    ['o'] = {.name = "OBJ"},
+    [0x82] = {.name = "EXT1"},
+    [0x83] = {.name = "EXT2"},
+    [0x84] = {.name = "EXT4"},
+    [0x8f] = {.name = "EMPTY_SET"},
+    [0x90] = {.name = "ADDITEMS"},
+    [0x91] = {.name = "FROZENSET"},
+    [0x92] = {.name = "NEWOBJ_EX"},
+    [0x97] = {.name = "NEXT_BUFFER"},
+    [0x98] = {.name = "READONLY_BUFFER"},
 };
 
 /* Bytes of the number that an operand is or begins with. */
-static const size_t operand_bytes[] = {[UINT1] = 1, [UINT2] = 2, [INT4] = 4, [UINT4] = 4, [UINT8] = 8, [FLOAT8] = 8, [BYTES1] = 1, [BYTES4] = 4, [BYTES8] = 8, [LINE] = 0};
+static const size_t operand_bytes[] = {
+    [UINT1] = 1,  [UINT2] = 2,  [INT4] = 4,   [UINT4] = 4,  [UINT8] = 8,
+    [FLOAT8] = 8, [BYTES1] = 1, [BYTES4] = 4, [BYTES8] = 8, [LINE] = 0};
 
 static cam_code take_argument(machine *m, operand kind, argument *a) {
   size_t n = operand_bytes[kind], left = (size_t)(m->end - m->at);
-  if (left < n) return fail(m, "the pickle ends too early");
+  if (left < n)
+    return fail(m, "the pickle ends too early");
   uint64_t bits = 0;
-  for (size_t i = 0; i < n; i++) bits |= (uint64_t)m->at[kind == FLOAT8 ? 7 - i : i] << 8 * i;
+  for (size_t i = 0; i < n; i++)
+    bits |= (uint64_t)m->at[kind == FLOAT8 ? 7 - i : i] << 8 * i;
   m->at += n;
   left -= n;
-  if (kind == FLOAT8) return memcpy(&a->real, &bits, 8), CAM_OK;
+  if (kind == FLOAT8)
+    return memcpy(&a->real, &bits, 8), CAM_OK;
   if (kind == LINE) {
     const uint8_t *end = left ? memchr(m->at, '\n', left) : NULL;
-    if (!end) return fail(m, "the pickle ends too early");
+    if (!end)
+      return fail(m, "the pickle ends too early");
     a->data = m->at;
     a->n = (size_t)(end - m->at);
     m->at = end + 1;
     return CAM_OK;
   }
-  if (bits >> 63) return fail(m, "the length is out of range");
+  if (bits >> 63)
+    return fail(m, "the length is out of range");
   a->number = kind == INT4 ? (int32_t)bits : (int64_t)bits;
-  if (kind < BYTES1) return CAM_OK;
-  if (bits > left) return fail(m, "the pickle ends too early");
+  if (kind < BYTES1)
+    return CAM_OK;
+  if (bits > left)
+    return fail(m, "the pickle ends too early");
   a->data = m->at;
   a->n = (size_t)bits;
   m->at += a->n;
@@ -365,22 +512,28 @@ static cam_code take_argument(machine *m, operand kind, argument *a) {
 
 static cam_code step(machine *m) {
   m->position = (size_t)(m->at - m->begin);
-  if (m->at == m->end) return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: it ends at byte %zu without STOP", m->position);
+  if (m->at == m->end)
+    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: it ends at byte %zu without STOP",
+                    m->position);
   uint8_t byte = *m->at++;
   const struct opcode *opcode = &opcodes[byte];
-  if (!opcode->run) return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: opcode %s (0x%02x) is not allowed", m->position, opcode->name ? opcode->name : "unknown", byte);
+  if (!opcode->run)
+    return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: opcode %s (0x%02x) is not allowed",
+                    m->position, opcode->name ? opcode->name : "unknown", byte);
   m->opcode = opcode->name;
   argument a = {0};
   cam_code code = take_argument(m, opcode->operand, &a);
   return code ? code : opcode->run(m, &a);
 }
 
-cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used, const pickle_value **out, cam_error *error) {
+cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used,
+                  const pickle_value **out, cam_error *error) {
   machine m = {.from = from, .begin = bytes, .at = bytes, .end = bytes + n, .error = error};
   cam_code code = CAM_OK;
   *used = 0;
   *out = NULL;
-  while (!code && !m.stopped) code = step(&m);
+  while (!code && !m.stopped)
+    code = step(&m);
   if (!code) {
     *out = m.stack[0];
     *used = (size_t)(m.at - bytes);
@@ -395,29 +548,35 @@ cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used, con
 const char *pickle_type_name(const pickle_value *value) {
   static const char *const names[] = {
 #define X(id, name) name,
-    PICKLE_TYPES(X)
+      PICKLE_TYPES(X)
 #undef X
   };
   return names[value->type];
 }
 
-static bool is_text(const pickle_value *value) { return value->type == PICKLE_TEXT || value->type == PICKLE_BYTES; }
+static bool is_text(const pickle_value *value) {
+  return value->type == PICKLE_TEXT || value->type == PICKLE_BYTES;
+}
 
 bool pickle_text(arena *from, const pickle_value *value, const char **out) {
   size_t n = is_text(value) ? value->as.bytes.n : SIZE_MAX;
-  if (n > 4096 || memchr(value->as.bytes.data, 0, n)) return false;
+  if (n > 4096 || memchr(value->as.bytes.data, 0, n))
+    return false;
   char *text = arena_alloc(from, n + 1);
-  if (text) memcpy(text, value->as.bytes.data, n);
+  if (text)
+    memcpy(text, value->as.bytes.data, n);
   *out = text;
   return text != NULL;
 }
 
 bool pickle_text_is(const pickle_value *value, const char *text) {
-  return is_text(value) && value->as.bytes.n == strlen(text) && !memcmp(value->as.bytes.data, text, value->as.bytes.n);
+  return is_text(value) && value->as.bytes.n == strlen(text) &&
+         !memcmp(value->as.bytes.data, text, value->as.bytes.n);
 }
 
 const pickle_value *pickle_find(const pickle_value *dict, const char *key) {
   for (size_t i = dict->type == PICKLE_DICT ? dict->as.list.n : 0; i >= 2; i -= 2)
-    if (pickle_text_is(dict->as.list.items[i - 2], key)) return dict->as.list.items[i - 1];
+    if (pickle_text_is(dict->as.list.items[i - 2], key))
+      return dict->as.list.items[i - 1];
   return NULL;
 }

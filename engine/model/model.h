@@ -1,8 +1,8 @@
 /* model.h - what stands behind cam_model: inside the engine only. */
 #ifndef MODEL_H
 #define MODEL_H
-#include "network/network.h"
 #include "cam_engine.h"
+#include "network/network.h"
 
 struct cam_model {
   cam_graph *graph; /* weights that the network has packed are dropped from it */

@@ -7,11 +7,13 @@
 
 void blas_init(void) { openblas_set_num_threads(1); }
 
-void blas_matrix_vector(int rows, int columns, const float *matrix, int stride, const float *x, float *y) {
+void blas_matrix_vector(int rows, int columns, const float *matrix, int stride, const float *x,
+                        float *y) {
   cblas_sgemv(CblasRowMajor, CblasNoTrans, rows, columns, 1, matrix, stride, x, 1, 0, y, 1);
 }
 
-void blas_vector_matrix(int rows, int columns, const float *matrix, int stride, const float *x, float *y) {
+void blas_vector_matrix(int rows, int columns, const float *matrix, int stride, const float *x,
+                        float *y) {
   cblas_sgemv(CblasRowMajor, CblasTrans, rows, columns, 1, matrix, stride, x, 1, 0, y, 1);
 }
 

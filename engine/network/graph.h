@@ -1,43 +1,53 @@
-/* graph.h - a network as data: what a model file holds, checked. Flow: model file -> [graph] -> plan -> forward.
- * Immutable after loading, shared by all threads. Blind to HTTP, photos and pictures.
+/* graph.h - a network as data: what a model file holds, checked. Flow: model file -> [graph] ->
+ * plan -> forward. Immutable after loading, shared by all threads. Blind to HTTP, photos and
+ * pictures.
  *
  * The text under the metadata key "camserve" of a model file (all sizes in pixels or cells; NHWC):
  *   {"version": 1, "name": "efficientnet-lite0", "origin": "...", "license": "...",
- *    "input": {"height": 224, "width": 224, "channels": "RGB"|"BGR", "mean": [3], "scale": [3],   network sees (pixel - mean) * scale, in "channels" order
- *              "resize": "stretch"|"aspect", "multiple": 32, "max_side": 640},                  both for "aspect": sides are multiples of "multiple"
- *    "map": {"resize": "half_pixel"|"tf1"},
- *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
- *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],       in order: a node's inputs are "input" or earlier names
- *    "self_test": {"logits": [[class, logit], ...]}}                                  the largest, for cam_made_input
- * Operators (OPERATORS below) and their attributes:
- *   conv      stride [y,x] (default [1,1]), padding, groups (default 1), weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional)
- *   max_pool, avg_pool   kernel [y,x], stride [y,x], padding, avg_pool never counts padding
- *   relu, relu6          of one input
- *   add       two inputs of one shape;  concat   inputs of one height and width, along channels
- *   gap       global average pooling;   fc       weight: tensor [classes,C], bias: tensor [classes] (optional); must be the last node, on the gap
- *   padding: "same" (TensorFlow: odd pixel right and bottom), "valid" or [top,left,bottom,right]
- * An architecture (config/models/NAME.json) is the same text with, besides,
- *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}  the layout of its tensors in the file of weights, whose names weight, bias ... give;
- *   "classes": "imagenet-1k"                             read from config/labels/NAME.tsv beside it (wnid TAB label, in class order);
- *   batch_norm  inputs [a conv], scale, shift, mean, variance: tensors [C], epsilon   folded into the conv by `camserve convert`;
- *   "ignore": ["*.num_batches_tracked", ...]             tensors of the file of weights (shell patterns) that the network does not use. */
+ *    "input": {"height": 224, "width": 224, "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
+ * network sees (pixel - mean) * scale, in "channels" order "resize": "stretch"|"aspect",
+ * "multiple": 32, "max_side": 640},                  both for "aspect": sides are multiples of
+ * "multiple" "map": {"resize": "half_pixel"|"tf1"}, "classes": [["n01440764", "tench, Tinca
+ * tinca"], ...], "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],       in
+ * order: a node's inputs are "input" or earlier names "self_test": {"logits": [[class, logit],
+ * ...]}}                                  the largest, for cam_made_input Operators (OPERATORS
+ * below) and their attributes: conv      stride [y,x] (default [1,1]), padding, groups (default 1),
+ * weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional) max_pool, avg_pool kernel
+ * [y,x], stride [y,x], padding, avg_pool never counts padding relu, relu6          of one input add
+ * two inputs of one shape;  concat   inputs of one height and width, along channels gap global
+ * average pooling;   fc       weight: tensor [classes,C], bias: tensor [classes] (optional); must
+ * be the last node, on the gap padding: "same" (TensorFlow: odd pixel right and bottom), "valid" or
+ * [top,left,bottom,right] An architecture (config/models/NAME.json) is the same text with, besides,
+ *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}  the layout of its tensors in the file of
+ * weights, whose names weight, bias ... give; "classes": "imagenet-1k" read from
+ * config/labels/NAME.tsv beside it (wnid TAB label, in class order); batch_norm  inputs [a conv],
+ * scale, shift, mean, variance: tensors [C], epsilon   folded into the conv by `camserve convert`;
+ *   "ignore": ["*.num_batches_tracked", ...]             tensors of the file of weights (shell
+ * patterns) that the network does not use. */
 #ifndef GRAPH_H
 #define GRAPH_H
-#include "cam/class_map.h"
 #include "base/safetensors.h"
+#include "cam/class_map.h"
 #include "cam_engine.h"
 
 #define OPERATORS(X) \
-  X(OP_CONV, "conv") X(OP_MAX_POOL, "max_pool") X(OP_AVG_POOL, "avg_pool") X(OP_RELU, "relu") X(OP_RELU6, "relu6") \
-  X(OP_ADD, "add") X(OP_CONCAT, "concat") X(OP_GAP, "gap") X(OP_FC, "fc")
+  X(OP_CONV, "conv") \
+  X(OP_MAX_POOL, "max_pool") \
+  X(OP_AVG_POOL, "avg_pool") \
+  X(OP_RELU, "relu") \
+  X(OP_RELU6, "relu6") X(OP_ADD, "add") X(OP_CONCAT, "concat") X(OP_GAP, "gap") X(OP_FC, "fc")
 typedef enum cam_op {
 #define X(id, name) id,
   OPERATORS(X)
 #undef X
-  OP_COUNT
+      OP_COUNT
 } cam_op;
 
-enum { NODE_MAX_INPUTS = 16, GRAPH_MAX_NODES = 4096, GRAPH_INPUT = -1 /* as an input: the picture */ };
+enum {
+  NODE_MAX_INPUTS = 16,
+  GRAPH_MAX_NODES = 4096,
+  GRAPH_INPUT = -1 /* as an input: the picture */
+};
 typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;
 
 typedef struct cam_node {
@@ -46,45 +56,52 @@ typedef struct cam_node {
   int n_inputs, inputs[NODE_MAX_INPUTS]; /* indices of earlier nodes, or GRAPH_INPUT */
   int kernel[2], stride[2];              /* y, x; conv's kernel is its weight's */
   cam_padding padding;
-  int pads[4];                           /* top, left, bottom, right of PAD_EXPLICIT */
+  int pads[4]; /* top, left, bottom, right of PAD_EXPLICIT */
   int groups;
-  int channels;                          /* of the output */
-  const cam_tensor *weight, *bias;       /* bias may be NULL */
+  int channels;                    /* of the output */
+  const cam_tensor *weight, *bias; /* bias may be NULL */
 } cam_node;
 
 typedef struct cam_graph {
   const char *name, *origin, *license;
-  int height, width;                /* the input's own size */
+  int height, width; /* the input's own size */
   bool bgr;
-  float mean[3], scale[3];          /* in the network's channel order */
+  float mean[3], scale[3]; /* in the network's channel order */
   cam_resize resize;
-  int multiple, max_side;           /* of CAM_ASPECT */
+  int multiple, max_side; /* of CAM_ASPECT */
   map_rule rule;
   int n_classes;
-  cam_class *classes;               /* [n_classes] */
+  cam_class *classes; /* [n_classes] */
   int n_nodes;
-  cam_node *nodes;                  /* [n_nodes], each after its inputs; the last two on the path are gap and fc */
-  int n_self_test;                  /* 0: the file has none */
-  struct { int class_id; double logit; } self_test[16];
-  safetensors *file;                /* owns the tensors */
-  struct json *document;            /* owns the strings */
+  cam_node *nodes; /* [n_nodes], each after its inputs; the last two on the path are gap and fc */
+  int n_self_test; /* 0: the file has none */
+  struct {
+    int class_id;
+    double logit;
+  } self_test[16];
+  safetensors *file;     /* owns the tensors */
+  struct json *document; /* owns the strings */
 } cam_graph;
 
 /* Reads and checks a model file. CAM_E_IO, or CAM_E_MODEL naming the tensor, node or member. */
 cam_code graph_load(const char *path, cam_graph **out, cam_error *error);
 void graph_free(cam_graph *graph); /* NULL is allowed */
 
-/* Height and width of each node's output for an input of height x width: shape[n_nodes][2]. CAM_E_MODEL naming the node if a kernel does not
- * fit, two shapes that must agree do not, a plane has more than 2^28 values, or the whole takes more than 2^40 multiply-adds. */
-cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2], cam_error *error);
-/* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells; output cells into *out (0 or less: does not fit). */
+/* Height and width of each node's output for an input of height x width: shape[n_nodes][2].
+ * CAM_E_MODEL naming the node if a kernel does not fit, two shapes that must agree do not, a plane
+ * has more than 2^28 values, or the whole takes more than 2^40 multiply-adds. */
+cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2],
+                      cam_error *error);
+/* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells;
+ * output cells into *out (0 or less: does not fit). */
 int node_padding(const cam_node *node, int axis, int in, int *out);
 /* Multiply-adds of a node whose output is height x width. */
 uint64_t node_multiply_adds(const cam_node *node, int height, int width);
 
 const char *op_name(cam_op op);
 
-/* The made picture of the self-test and of benchmarks: 8-bit, deterministic, then as the network sees it. [graph->height,graph->width,3] */
+/* The made picture of the self-test and of benchmarks: 8-bit, deterministic, then as the network
+ * sees it. [graph->height,graph->width,3] */
 void cam_made_input(const cam_graph *graph, float *input);
 
 #endif

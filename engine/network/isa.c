@@ -13,12 +13,16 @@ extern const kernels kernels_portable;
 #endif
 static bool always(void) { return true; }
 
-static const struct { const kernels *table; bool (*had)(void); } choices[] = { /* best first */
+static const struct {
+  const kernels *table;
+  bool (*had)(void);
+} choices[] = {
+/* best first */
 #if defined __x86_64__
-  {&kernels_x86_64_v4, has_v4},
-  {&kernels_x86_64_v3, has_v3},
+    {&kernels_x86_64_v4, has_v4},
+    {&kernels_x86_64_v3, has_v3},
 #endif
-  {&kernels_portable, always},
+    {&kernels_portable, always},
 };
 
 cam_code kernels_select(const char *isa, const kernels **out, cam_error *error) {
@@ -26,13 +30,17 @@ cam_code kernels_select(const char *isa, const kernels **out, cam_error *error) 
   char names[80] = "";
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
     bool named = isa && *isa;
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "", choices[i].table->isa);
-    if (named && strcmp(isa, choices[i].table->isa)) continue;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "",
+             choices[i].table->isa);
+    if (named && strcmp(isa, choices[i].table->isa))
+      continue;
     known = true;
-    if (!choices[i].had()) continue;
+    if (!choices[i].had())
+      continue;
     *out = choices[i].table;
     return CAM_OK;
   }
   return known ? cam_fail(error, CAM_E_PARAMETER, "isa: this CPU does not have %.40s", isa)
-               : cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown; this build has %s", isa, names);
+               : cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown; this build has %s",
+                          isa, names);
 }

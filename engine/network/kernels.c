@@ -1,9 +1,11 @@
-/* kernels.c - kernels.h in GCC vector extensions, compiled once per instruction set (KERNELS_ISA names it, KERNELS is the table's symbol).
- * The vector width is the only difference: 16 floats with AVX-512, 8 with AVX, else 4 (SSE2, NEON).
+/* kernels.c - kernels.h in GCC vector extensions, compiled once per instruction set (KERNELS_ISA
+ * names it, KERNELS is the table's symbol). The vector width is the only difference: 16 floats with
+ * AVX-512, 8 with AVX, else 4 (SSE2, NEON).
  *
- * Register budget of `product`: the tile has ROWS x 2 accumulators, 2 vectors of b and one broadcast of a:
- * 12 x 2 + 3 = 27 of 32 registers with AVX-512, 6 x 2 + 3 = 15 of 16 with AVX2 and SSE2. NEON multiplies by a lane, not by a broadcast, so gcc loads
- * many a's ahead: 10 x 2 + 2 leaves room for 10 of them. (At 12 rows gcc 12 spills 3 accumulators in the loop.) */
+ * Register budget of `product`: the tile has ROWS x 2 accumulators, 2 vectors of b and one
+ * broadcast of a: 12 x 2 + 3 = 27 of 32 registers with AVX-512, 6 x 2 + 3 = 15 of 16 with AVX2 and
+ * SSE2. NEON multiplies by a lane, not by a broadcast, so gcc loads many a's ahead: 10 x 2 + 2
+ * leaves room for 10 of them. (At 12 rows gcc 12 spills 3 accumulators in the loop.) */
 #include "kernels.h"
 #include <stdbool.h>
 #if defined __x86_64__
@@ -28,7 +30,8 @@ enum { W = 4 };
 enum { COLUMNS = 7 /* output cells in registers of `depthwise` */ };
 
 typedef float vec __attribute__((vector_size(4 * W)));
-typedef float vec_any __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* in memory, at any address */
+typedef float vec_any
+    __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* in memory, at any address */
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE vec load(const float *p) { return *(const vec_any *)p; }
@@ -49,12 +52,21 @@ INLINE vec min(vec x, vec y) { return (vec)_mm_min_ps((__m128)x, (__m128)y); }
 INLINE vec max(vec x, vec y) { return (vec)vmaxnmq_f32((float32x4_t)x, (float32x4_t)y); }
 INLINE vec min(vec x, vec y) { return (vec)vminnmq_f32((float32x4_t)x, (float32x4_t)y); }
 #else
-INLINE vec max(vec x, vec y) { for (int i = 0; i < W; i++) x[i] = x[i] > y[i] ? x[i] : y[i]; return x; }
-INLINE vec min(vec x, vec y) { for (int i = 0; i < W; i++) x[i] = x[i] < y[i] ? x[i] : y[i]; return x; }
+INLINE vec max(vec x, vec y) {
+  for (int i = 0; i < W; i++)
+    x[i] = x[i] > y[i] ? x[i] : y[i];
+  return x;
+}
+INLINE vec min(vec x, vec y) {
+  for (int i = 0; i < W; i++)
+    x[i] = x[i] < y[i] ? x[i] : y[i];
+  return x;
+}
 #endif
 INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
 
-/* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last, starting at the bias ---- */
+/* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last,
+ * starting at the bias ---- */
 
 typedef struct operands {
   int segments, depth;
@@ -69,7 +81,8 @@ INLINE void tile(const operands *o, const int rows, const int vectors) {
 #pragma GCC unroll 12
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; j++) sum[i][j] = load(o->bias + j * W);
+    for (int j = 0; j < vectors; j++)
+      sum[i][j] = load(o->bias + j * W);
   const float *b = o->b, *segment = o->a;
   const vec low = splat(o->finish.low), high = splat(o->finish.high);
   for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
@@ -77,12 +90,14 @@ INLINE void tile(const operands *o, const int rows, const int vectors) {
     for (int k = 0; k < o->depth; k++, a++, b += vectors * W) {
       vec right[2];
 #pragma GCC unroll 2
-      for (int j = 0; j < vectors; j++) right[j] = load(b + j * W);
+      for (int j = 0; j < vectors; j++)
+        right[j] = load(b + j * W);
 #pragma GCC unroll 12
       for (int i = 0; i < rows; i++) {
         float left = a[i * o->a_stride];
 #pragma GCC unroll 2
-        for (int j = 0; j < vectors; j++) sum[i][j] += left * right[j];
+        for (int j = 0; j < vectors; j++)
+          sum[i][j] += left * right[j];
       }
     }
   }
@@ -90,24 +105,36 @@ INLINE void tile(const operands *o, const int rows, const int vectors) {
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
-      for (int j = 0; j < vectors; j++) sum[i][j] += load(o->residual + i * o->residual_stride + j * W);
+      for (int j = 0; j < vectors; j++)
+        sum[i][j] += load(o->residual + i * o->residual_stride + j * W);
   }
 #pragma GCC unroll 12
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 2
-    for (int j = 0; j < vectors; j++) store(o->out + i * o->out_stride + j * W, clamp(sum[i][j], low, high));
+    for (int j = 0; j < vectors; j++)
+      store(o->out + i * o->out_stride + j * W, clamp(sum[i][j], low, high));
 }
 
 #define TILE(rows) \
   static void tile_##rows##_1(const operands *o) { tile(o, rows, 1); } \
   static void tile_##rows##_2(const operands *o) { tile(o, rows, 2); }
-TILE(1) TILE(2) TILE(3) TILE(4) TILE(5) TILE(6)
+TILE(1)
+TILE(2)
+TILE(3)
+TILE(4)
+TILE(5)
+TILE(6)
 #if ROWS > 6
-TILE(7) TILE(8) TILE(9) TILE(10)
+TILE(7)
+TILE(8)
+TILE(9)
+TILE(10)
 #endif
 #if ROWS > 10
-TILE(11) TILE(12)
+TILE(11)
+TILE(12)
 #endif
+/* clang-format off */
 static void (*const tiles[ROWS][2])(const operands *) = { /* [rows - 1][vectors - 1] */
 #define ENTRY(rows) {tile_##rows##_1, tile_##rows##_2}
   ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5), ENTRY(6),
@@ -118,12 +145,17 @@ static void (*const tiles[ROWS][2])(const operands *) = { /* [rows - 1][vectors 
   ENTRY(11), ENTRY(12),
 #endif
 };
+/* clang-format on */
 
-static void product(int rows, int segments, int depth, const float *a, ptrdiff_t a_stride, ptrdiff_t a_segment, const float *b, int n, const float *bias,
-                    const float *residual, ptrdiff_t residual_stride, float *out, ptrdiff_t out_stride, epilogue finish) {
+static void product(int rows, int segments, int depth, const float *a, ptrdiff_t a_stride,
+                    ptrdiff_t a_segment, const float *b, int n, const float *bias,
+                    const float *residual, ptrdiff_t residual_stride, float *out,
+                    ptrdiff_t out_stride, epilogue finish) {
   int pieces = (rows + ROWS - 1) / ROWS;
-  operands o = {segments, depth, NULL, b, bias, NULL, a_stride, a_segment, residual_stride, out_stride, NULL, finish};
-  for (int p = 0, m = 0; p < pieces; p++) { /* tiles as even as can be: a last tile of one row would cost as much as a whole one */
+  operands o = {segments,  depth,           NULL,       b,    bias,  NULL, a_stride,
+                a_segment, residual_stride, out_stride, NULL, finish};
+  for (int p = 0, m = 0; p < pieces; p++) { /* tiles as even as can be: a last tile of one row would
+                                               cost as much as a whole one */
     int end = (int)((int64_t)rows * (p + 1) / pieces), height = end - m;
     o.a = a + m * a_stride;
     o.out = out + m * out_stride;
@@ -133,53 +165,85 @@ static void product(int rows, int segments, int depth, const float *a, ptrdiff_t
   }
 }
 
-/* ---- depthwise: one vector of channels, up to COLUMNS output cells in registers, the weights of one kernel row loaded once ---- */
+/* ---- depthwise: one vector of channels, up to COLUMNS output cells in registers, the weights of
+ * one kernel row loaded once ---- */
 
-INLINE void cells_fixed(const float *const *rows, const int height, const int breadth, const int stride, const int columns, int channels,
-                        const float *weight, const float *bias, float *out, epilogue finish, ptrdiff_t at) {
+INLINE void cells_fixed(const float *const *rows, const int height, const int breadth,
+                        const int stride, const int columns, int channels, const float *weight,
+                        const float *bias, float *out, epilogue finish, ptrdiff_t at) {
   const vec low = splat(finish.low), high = splat(finish.high);
   for (int c = 0; c < channels; c += W) {
     vec sum[COLUMNS], first = load(bias + c);
 #pragma GCC unroll 7
-    for (int x = 0; x < columns; x++) sum[x] = first;
+    for (int x = 0; x < columns; x++)
+      sum[x] = first;
     for (int i = 0; i < height; i++) {
       vec w[5];
       const float *row = rows[i] + at + c;
 #pragma GCC unroll 5
-      for (int j = 0; j < breadth; j++) w[j] = load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
+      for (int j = 0; j < breadth; j++)
+        w[j] = load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
 #pragma GCC unroll 17
       for (int q = 0; q < (columns - 1) * stride + breadth; q++) {
         vec in = load(row + (ptrdiff_t)q * channels);
 #pragma GCC unroll 7
         for (int x = 0; x < columns; x++)
-          if (q >= x * stride && q < x * stride + breadth) sum[x] += in * w[q - x * stride];
+          if (q >= x * stride && q < x * stride + breadth)
+            sum[x] += in * w[q - x * stride];
       }
     }
 #pragma GCC unroll 7
-    for (int x = 0; x < columns; x++) store(out + (ptrdiff_t)x * channels + c, clamp(sum[x], low, high));
+    for (int x = 0; x < columns; x++)
+      store(out + (ptrdiff_t)x * channels + c, clamp(sum[x], low, high));
   }
 }
 
 #define CELLS(k, s, n) \
-  static void cells_##k##_##s##_##n(const float *const *rows, int channels, const float *weight, const float *bias, float *out, epilogue finish, ptrdiff_t at) { \
+  static void cells_##k##_##s##_##n(const float *const *rows, int channels, const float *weight, \
+                                    const float *bias, float *out, epilogue finish, \
+                                    ptrdiff_t at) { \
     cells_fixed(rows, k, k, s, n, channels, weight, bias, out, finish, at); \
   }
 #define CELLS_OF(k, s) CELLS(k, s, 7) CELLS(k, s, 4) CELLS(k, s, 2) CELLS(k, s, 1)
-CELLS_OF(3, 1) CELLS_OF(3, 2) CELLS_OF(5, 1) CELLS_OF(5, 2)
+CELLS_OF(3, 1)
+CELLS_OF(3, 2)
+CELLS_OF(5, 1)
+CELLS_OF(5, 2)
 
-typedef void cells_kernel(const float *const *, int, const float *, const float *, float *, epilogue, ptrdiff_t);
-static const struct { int kernel, stride; struct { int columns; cells_kernel *run; } by_columns[4]; } cells_table[] = {
-#define ROW(k, s) {k, s, {{7, cells_##k##_##s##_7}, {4, cells_##k##_##s##_4}, {2, cells_##k##_##s##_2}, {1, cells_##k##_##s##_1}}}
-  ROW(3, 1), ROW(3, 2), ROW(5, 1), ROW(5, 2),
+typedef void cells_kernel(const float *const *, int, const float *, const float *, float *,
+                          epilogue, ptrdiff_t);
+static const struct {
+  int kernel, stride;
+  struct {
+    int columns;
+    cells_kernel *run;
+  } by_columns[4];
+} cells_table[] = {
+#define ROW(k, s) \
+  { \
+    k, s, { \
+      {7, cells_##k##_##s##_7}, {4, cells_##k##_##s##_4}, {2, cells_##k##_##s##_2}, { \
+        1, cells_##k##_##s##_1 \
+      } \
+    } \
+  }
+    ROW(3, 1),
+    ROW(3, 2),
+    ROW(5, 1),
+    ROW(5, 2),
 };
 
-static void depthwise(const float *const *rows, int height, int breadth, int stride, int columns, int channels, const float *weight, const float *bias,
-                      float *out, epilogue finish) {
+static void depthwise(const float *const *rows, int height, int breadth, int stride, int columns,
+                      int channels, const float *weight, const float *bias, float *out,
+                      epilogue finish) {
   for (size_t t = 0; t < sizeof cells_table / sizeof *cells_table; t++) {
-    if (height != cells_table[t].kernel || breadth != height || stride != cells_table[t].stride) continue;
+    if (height != cells_table[t].kernel || breadth != height || stride != cells_table[t].stride)
+      continue;
     for (int x = 0, n = 0; x < columns;) {
-      while (cells_table[t].by_columns[n].columns > columns - x) n++;
-      cells_table[t].by_columns[n].run(rows, channels, weight, bias, out + (ptrdiff_t)x * channels, finish, (ptrdiff_t)x * stride * channels);
+      while (cells_table[t].by_columns[n].columns > columns - x)
+        n++;
+      cells_table[t].by_columns[n].run(rows, channels, weight, bias, out + (ptrdiff_t)x * channels,
+                                       finish, (ptrdiff_t)x * stride * channels);
       x += cells_table[t].by_columns[n].columns;
     }
     return;
@@ -190,18 +254,21 @@ static void depthwise(const float *const *rows, int height, int breadth, int str
       vec sum = load(bias + c);
       for (int i = 0; i < height; i++)
         for (int j = 0; j < breadth; j++)
-          sum += load(rows[i] + (ptrdiff_t)(x * stride + j) * channels + c) * load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
+          sum += load(rows[i] + (ptrdiff_t)(x * stride + j) * channels + c) *
+                 load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
       store(out + (ptrdiff_t)x * channels + c, clamp(sum, low, high));
     }
 }
 
-/* ---- Winograd F(4x4,3x3) and F(6x6,3x3): a tile is 36 or 64 vectors, so the compiler keeps a row or a column in registers and the rest on the stack ---- */
+/* ---- Winograd F(4x4,3x3) and F(6x6,3x3): a tile is 36 or 64 vectors, so the compiler keeps a row
+ * or a column in registers and the rest on the stack ---- */
 
 enum { SPAN_MOST = 8, TILE_MOST = 6 };
 
 INLINE void transform_input(const int tile, const vec *d, vec *out) { /* one application of B^T */
   if (tile == 4) {
-    vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], outer = d[4] - d[2], inner = 2 * (d[3] - d[1]);
+    vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], outer = d[4] - d[2],
+        inner = 2 * (d[3] - d[1]);
     out[0] = 4 * d[0] - 5 * d[2] + d[4];
     out[1] = even + odd;
     out[2] = even - odd;
@@ -241,7 +308,8 @@ INLINE void transform_output(const int tile, const vec *m, vec *out) { /* one ap
   }
 }
 
-INLINE void tile_in(const int tile, const float *const *cell, int channels, float *v, ptrdiff_t plane) {
+INLINE void tile_in(const int tile, const float *const *cell, int channels, float *v,
+                    ptrdiff_t plane) {
   const int span = tile + 2;
   for (int c = 0; c < channels; c += W) {
     vec half[SPAN_MOST][SPAN_MOST]; /* [column][row] */
@@ -249,64 +317,81 @@ INLINE void tile_in(const int tile, const float *const *cell, int channels, floa
     for (int j = 0; j < span; j++) {
       vec d[SPAN_MOST];
 #pragma GCC unroll 8
-      for (int i = 0; i < span; i++) d[i] = load(cell[i * span + j] + c);
+      for (int i = 0; i < span; i++)
+        d[i] = load(cell[i * span + j] + c);
       transform_input(tile, d, half[j]);
     }
 #pragma GCC unroll 8
     for (int i = 0; i < span; i++) {
       vec d[SPAN_MOST], out[SPAN_MOST];
 #pragma GCC unroll 8
-      for (int j = 0; j < span; j++) d[j] = half[j][i];
+      for (int j = 0; j < span; j++)
+        d[j] = half[j][i];
       transform_input(tile, d, out);
 #pragma GCC unroll 8
-      for (int j = 0; j < span; j++) store(v + (i * span + j) * plane + c, out[j]);
+      for (int j = 0; j < span; j++)
+        store(v + (i * span + j) * plane + c, out[j]);
     }
   }
 }
 
-INLINE void tile_out(const int tile, const float *m, ptrdiff_t plane, int channels, const float *bias, const float *const *residual, float *const *out, int pool, epilogue finish) {
+INLINE void tile_out(const int tile, const float *m, ptrdiff_t plane, int channels,
+                     const float *bias, const float *const *residual, float *const *out, int pool,
+                     epilogue finish) {
   const int span = tile + 2, pooled = tile / 2;
   const vec low = splat(finish.low), high = splat(finish.high);
   for (int c = 0; c < channels; c += W) {
-    vec half[SPAN_MOST][TILE_MOST], cells[TILE_MOST][TILE_MOST], first = load(bias + c); /* half: [column][row] */
+    vec half[SPAN_MOST][TILE_MOST], cells[TILE_MOST][TILE_MOST],
+        first = load(bias + c); /* half: [column][row] */
 #pragma GCC unroll 8
     for (int j = 0; j < span; j++) {
       vec in[SPAN_MOST];
 #pragma GCC unroll 8
-      for (int i = 0; i < span; i++) in[i] = load(m + (i * span + j) * plane + c);
+      for (int i = 0; i < span; i++)
+        in[i] = load(m + (i * span + j) * plane + c);
       transform_output(tile, in, half[j]);
     }
 #pragma GCC unroll 6
     for (int i = 0; i < tile; i++) {
       vec in[SPAN_MOST];
 #pragma GCC unroll 8
-      for (int j = 0; j < span; j++) in[j] = half[j][i];
+      for (int j = 0; j < span; j++)
+        in[j] = half[j][i];
       transform_output(tile, in, cells[i]);
 #pragma GCC unroll 6
       for (int j = 0; j < tile; j++) {
         cells[i][j] += first;
-        if (residual && out[i * tile + j]) cells[i][j] += load(residual[i * tile + j] + c);
+        if (residual && out[i * tile + j])
+          cells[i][j] += load(residual[i * tile + j] + c);
         cells[i][j] = clamp(cells[i][j], low, high);
-        if (!pool && out[i * tile + j]) store(out[i * tile + j] + c, cells[i][j]);
+        if (!pool && out[i * tile + j])
+          store(out[i * tile + j] + c, cells[i][j]);
       }
     }
     for (int i = 0; i < pooled * pooled && pool; i++) {
       vec(*at)[TILE_MOST] = &cells[i / pooled * 2];
       int j = i % pooled * 2;
-      if (out[i]) store(out[i] + c, max(max(at[0][j], at[0][j + 1]), max(at[1][j], at[1][j + 1])));
+      if (out[i])
+        store(out[i] + c, max(max(at[0][j], at[0][j + 1]), max(at[1][j], at[1][j + 1])));
     }
   }
 }
 
-static void winograd_input(int tile, const float *const *cell, int channels, float *v, ptrdiff_t plane) {
-  if (tile == 4) tile_in(4, cell, channels, v, plane);
-  else tile_in(6, cell, channels, v, plane);
+static void winograd_input(int tile, const float *const *cell, int channels, float *v,
+                           ptrdiff_t plane) {
+  if (tile == 4)
+    tile_in(4, cell, channels, v, plane);
+  else
+    tile_in(6, cell, channels, v, plane);
 }
 
-static void winograd_output(int tile, const float *m, ptrdiff_t plane, int channels, const float *bias, const float *const *residual, float *const *out, int pool,
-                            epilogue finish) {
-  if (tile == 4) tile_out(4, m, plane, channels, bias, residual, out, pool, finish);
-  else tile_out(6, m, plane, channels, bias, residual, out, pool, finish);
+static void winograd_output(int tile, const float *m, ptrdiff_t plane, int channels,
+                            const float *bias, const float *const *residual, float *const *out,
+                            int pool, epilogue finish) {
+  if (tile == 4)
+    tile_out(4, m, plane, channels, bias, residual, out, pool, finish);
+  else
+    tile_out(6, m, plane, channels, bias, residual, out, pool, finish);
 }
 
 /* ---- pools and sums ---- */
@@ -314,7 +399,8 @@ static void winograd_output(int tile, const float *m, ptrdiff_t plane, int chann
 static void max_cells(const float *const *cell, int n, int channels, float *out) {
   for (int c = 0; c < channels; c += W) {
     vec most = load(cell[0] + c);
-    for (int i = 1; i < n; i++) most = max(most, load(cell[i] + c));
+    for (int i = 1; i < n; i++)
+      most = max(most, load(cell[i] + c));
     store(out + c, most);
   }
 }
@@ -322,7 +408,8 @@ static void max_cells(const float *const *cell, int n, int channels, float *out)
 static void mean_cells(const float *const *cell, int n, int channels, float *out) {
   for (int c = 0; c < channels; c += W) {
     vec sum = load(cell[0] + c);
-    for (int i = 1; i < n; i++) sum += load(cell[i] + c);
+    for (int i = 1; i < n; i++)
+      sum += load(cell[i] + c);
     store(out + c, sum / (float)n);
   }
 }
@@ -330,15 +417,18 @@ static void mean_cells(const float *const *cell, int n, int channels, float *out
 static void combine(const float *a, const float *b, size_t n, float *out, epilogue finish) {
   const vec low = splat(finish.low), high = splat(finish.high);
   if (b)
-    for (size_t i = 0; i < n; i += W) store(out + i, clamp(load(a + i) + load(b + i), low, high));
+    for (size_t i = 0; i < n; i += W)
+      store(out + i, clamp(load(a + i) + load(b + i), low, high));
   else
-    for (size_t i = 0; i < n; i += W) store(out + i, clamp(load(a + i), low, high));
+    for (size_t i = 0; i < n; i += W)
+      store(out + i, clamp(load(a + i), low, high));
 }
 
 static void average(const float *in, int cells, int channels, float *out) {
   for (int c = 0; c < channels; c += W) {
     vec sum[4] = {{0}};
-    for (int i = 0; i < cells; i++) sum[i & 3] += load(in + (ptrdiff_t)i * channels + c);
+    for (int i = 0; i < cells; i++)
+      sum[i & 3] += load(in + (ptrdiff_t)i * channels + c);
     store(out + c, ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)cells);
   }
 }
@@ -349,13 +439,17 @@ enum { CHAINS = ROWS * 2 /* as many accumulators as the tile of `product` */ };
 
 static float probe_arithmetic(int64_t n) {
   vec sum[CHAINS];
-  for (int i = 0; i < CHAINS; i++) sum[i] = splat((float)(n + i));
-  const vec tiny = splat(0x1p-30f); /* rounded away, which the compiler cannot know as it does not know n */
+  for (int i = 0; i < CHAINS; i++)
+    sum[i] = splat((float)(n + i));
+  const vec tiny = splat(
+      0x1p-30f); /* rounded away, which the compiler cannot know as it does not know n */
   for (int64_t k = 0; k < n * 24 / CHAINS; k++)
 #pragma GCC unroll 24
-    for (int i = 0; i < CHAINS; i++) sum[i] += sum[i] * tiny; /* the sum is overwritten: NEON has no other form */
+    for (int i = 0; i < CHAINS; i++)
+      sum[i] += sum[i] * tiny; /* the sum is overwritten: NEON has no other form */
   float all = 0;
-  for (int i = 0; i < CHAINS; i++) all += sum[i][0];
+  for (int i = 0; i < CHAINS; i++)
+    all += sum[i][0];
   return all;
 }
 
@@ -363,10 +457,12 @@ static float probe_memory(const float *p, size_t n) {
   vec sum[4] = {{0}};
   for (size_t i = 0; i < n; i += 4 * W)
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) sum[j] += load(p + i + j * W);
+    for (int j = 0; j < 4; j++)
+      sum[j] += load(p + i + j * W);
   return ((sum[0] + sum[1]) + (sum[2] + sum[3]))[0];
 }
 
 extern const kernels KERNELS;
-const kernels KERNELS = {KERNELS_ISA, W, ROWS, product, depthwise, winograd_input, winograd_output, max_cells, mean_cells, combine, average,
-                         probe_arithmetic, probe_memory};
+const kernels KERNELS = {
+    KERNELS_ISA, W,          ROWS,    product, depthwise,        winograd_input, winograd_output,
+    max_cells,   mean_cells, combine, average, probe_arithmetic, probe_memory};

@@ -1,5 +1,5 @@
-/* layers.h - the table of ways to compute a layer. To add an operator: a row in graph.h's OPERATORS and graph.c, a function in reference.c,
- * a row in layer_types. */
+/* layers.h - the table of ways to compute a layer. To add an operator: a row in graph.h's OPERATORS
+ * and graph.c, a function in reference.c, a row in layer_types. */
 #ifndef LAYERS_H
 #define LAYERS_H
 #include "network.h"
@@ -19,7 +19,8 @@ float *packed_new(size_t count);
 /* Room in the layer for `weights` packed floats, all 0, and the bias, padded with 0. */
 cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error);
 
-/* May a layer of the kind `product` be the 1x1 part of a block? Is a layer of the kind `depthwise`? */
+/* May a layer of the kind `product` be the 1x1 part of a block? Is a layer of the kind `depthwise`?
+ */
 bool layer_is_plain_product(const layer *l);
 bool layer_is_depthwise(const layer *l);
 /* The kind that network.c makes of the parts of a block. */

@@ -1,12 +1,15 @@
-/* reference.h - the network in double precision and plain loops: slow and obviously right. The oracle of the tests and of the self-test that
- * `camserve convert` stores; never on a request's way. One operator, one function, straight from its definition. */
+/* reference.h - the network in double precision and plain loops: slow and obviously right. The
+ * oracle of the tests and of the self-test that `camserve convert` stores; never on a request's
+ * way. One operator, one function, straight from its definition. */
 #ifndef REFERENCE_H
 #define REFERENCE_H
 #include "base/team.h"
 #include "graph.h"
 
-/* input [height,width,3] as the network sees it -> logits [classes]; features (NULL allowed): [grid height, grid width, C] before the gap.
- * Rows are shared over the team's threads. CAM_E_NO_MEMORY, CAM_E_MODEL (shape). */
-cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *input, int height, int width, double *logits, double *features, cam_error *error);
+/* input [height,width,3] as the network sees it -> logits [classes]; features (NULL allowed): [grid
+ * height, grid width, C] before the gap. Rows are shared over the team's threads. CAM_E_NO_MEMORY,
+ * CAM_E_MODEL (shape). */
+cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *input, int height,
+                           int width, double *logits, double *features, cam_error *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* tail.c - tail.h. Products are OpenBLAS's, one per piece; a piece is the same whatever the team, so that sums do not depend on threads. */
+/* tail.c - tail.h. Products are OpenBLAS's, one per piece; a piece is the same whatever the team,
+ * so that sums do not depend on threads. */
 #include "tail.h"
 #include "blas.h"
 #include "layers.h"
@@ -6,36 +7,57 @@
 
 enum { OUTPUTS_A_PIECE = 128 };
 
-static int taps(const network *net) { return net->linear ? net->linear->kernel[0] * net->linear->kernel[1] : 0; }
-static int plane_stride(const network *net) { return network_stride(net, net->layers[net->features].channels); }
+static int taps(const network *net) {
+  return net->linear ? net->linear->kernel[0] * net->linear->kernel[1] : 0;
+}
+static int plane_stride(const network *net) {
+  return network_stride(net, net->layers[net->features].channels);
+}
 static int features(const network *net) { return (int)net->fc_weight->shape[1]; }
 
-size_t tail_mean_floats(const network *net) { return (size_t)most(features(net), plane_stride(net)); }
-size_t tail_sums_floats(const network *net) { return (size_t)taps(net) * (size_t)plane_stride(net); }
+size_t tail_mean_floats(const network *net) {
+  return (size_t)most(features(net), plane_stride(net));
+}
+size_t tail_sums_floats(const network *net) {
+  return (size_t)taps(net) * (size_t)plane_stride(net);
+}
 size_t tail_scratch_floats(const network *net, int height, int width) {
   return net->linear ? tail_sums_floats(net) + (size_t)height * (size_t)width : 0;
 }
 
-/* Cells of the plane that tap (i, j) of the linear convolution sees: rows y0..y1-1, columns x0..x1-1, and the output cell of the first. */
-typedef struct window { int y0, y1, x0, x1, out_y, out_x; } window;
+/* Cells of the plane that tap (i, j) of the linear convolution sees: rows y0..y1-1, columns
+ * x0..x1-1, and the output cell of the first. */
+typedef struct window {
+  int y0, y1, x0, x1, out_y, out_x;
+} window;
 static window window_of(const tail *t, int tap) {
-  int i = tap / t->net->linear->kernel[1] - t->top, j = tap % t->net->linear->kernel[1] - t->left; /* input = output + (i, j) */
-  return (window){most(0, i), least(t->height, t->map_height + i), most(0, j), least(t->width, t->map_width + j), most(0, -i), most(0, -j)};
+  int i = tap / t->net->linear->kernel[1] - t->top,
+      j = tap % t->net->linear->kernel[1] - t->left; /* input = output + (i, j) */
+  return (window){most(0, i),  least(t->height, t->map_height + i),
+                  most(0, j),  least(t->width, t->map_width + j),
+                  most(0, -i), most(0, -j)};
 }
 
 /* ---- logits ---- */
 
-typedef struct logits_call { const tail *t; float *logits; } logits_call;
+typedef struct logits_call {
+  const tail *t;
+  float *logits;
+} logits_call;
 
-/* sums[tap] = what the tap sees on average: plane^T times 1 / cells inside its window, 0 outside. */
+/* sums[tap] = what the tap sees on average: plane^T times 1 / cells inside its window, 0 outside.
+ */
 static void sum_tap(void *closure, int tap, int thread) {
   const tail *t = ((const logits_call *)closure)->t;
-  float *weight = t->scratch - (size_t)thread * t->scratch_step, share = 1.0f / (float)(t->map_height * t->map_width);
+  float *weight = t->scratch - (size_t)thread * t->scratch_step,
+        share = 1.0f / (float)(t->map_height * t->map_width);
   window seen = window_of(t, tap);
   memset(weight, 0, (size_t)t->height * (size_t)t->width * sizeof *weight);
   for (int y = seen.y0; y < seen.y1; y++)
-    for (int x = seen.x0; x < seen.x1; x++) weight[y * t->width + x] = share;
-  blas_vector_matrix(t->height * t->width, t->stride, t->plane, t->stride, weight, t->sums + (size_t)tap * (size_t)t->stride);
+    for (int x = seen.x0; x < seen.x1; x++)
+      weight[y * t->width + x] = share;
+  blas_vector_matrix(t->height * t->width, t->stride, t->plane, t->stride, weight,
+                     t->sums + (size_t)tap * (size_t)t->stride);
 }
 
 /* mean of OUTPUTS_A_PIECE feature maps of one group: bias + sums times the filters. */
@@ -43,25 +65,36 @@ static void mean_features(void *closure, int piece, int thread) {
   const tail *t = ((const logits_call *)closure)->t;
   const cam_node *node = t->net->linear;
   (void)thread;
-  int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2], per_group = (out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE;
-  int group = piece / per_group, first = group * out_group + piece % per_group * OUTPUTS_A_PIECE, n = least(OUTPUTS_A_PIECE, (group + 1) * out_group - first);
+  int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2],
+      per_group = (out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE;
+  int group = piece / per_group, first = group * out_group + piece % per_group * OUTPUTS_A_PIECE,
+      n = least(OUTPUTS_A_PIECE, (group + 1) * out_group - first);
   memset(t->mean + first, 0, (size_t)n * sizeof *t->mean);
   for (int tap = 0; tap < taps(t->net); tap++) {
     float part_sum[OUTPUTS_A_PIECE];
-    blas_vector_matrix(in_group, n, node->weight->data + (size_t)tap * (size_t)in_group * (size_t)node->channels + (size_t)first, node->channels,
-                       t->sums + (size_t)tap * (size_t)t->stride + (size_t)group * (size_t)in_group, part_sum);
-    for (int f = 0; f < n; f++) t->mean[first + f] += part_sum[f];
+    blas_vector_matrix(in_group, n,
+                       node->weight->data +
+                           (size_t)tap * (size_t)in_group * (size_t)node->channels + (size_t)first,
+                       node->channels,
+                       t->sums + (size_t)tap * (size_t)t->stride + (size_t)group * (size_t)in_group,
+                       part_sum);
+    for (int f = 0; f < n; f++)
+      t->mean[first + f] += part_sum[f];
   }
-  for (int f = first; f < first + n && node->bias; f++) t->mean[f] += node->bias->data[f];
+  for (int f = first; f < first + n && node->bias; f++)
+    t->mean[f] += node->bias->data[f];
 }
 
 static void score_classes(void *closure, int piece, int thread) {
   const logits_call *call = closure;
   const network *net = call->t->net;
   (void)thread;
-  int first = piece * OUTPUTS_A_PIECE, n = least(OUTPUTS_A_PIECE, net->graph->n_classes - first), channels = features(net);
-  blas_matrix_vector(n, channels, net->fc_weight->data + (size_t)first * (size_t)channels, channels, call->t->mean, call->logits + first);
-  for (int c = first; c < first + n; c++) call->logits[c] += network_bias(net, c);
+  int first = piece * OUTPUTS_A_PIECE, n = least(OUTPUTS_A_PIECE, net->graph->n_classes - first),
+      channels = features(net);
+  blas_matrix_vector(n, channels, net->fc_weight->data + (size_t)first * (size_t)channels, channels,
+                     call->t->mean, call->logits + first);
+  for (int c = first; c < first + n; c++)
+    call->logits[c] += network_bias(net, c);
 }
 
 void tail_logits(const tail *t, float *logits) {
@@ -70,42 +103,60 @@ void tail_logits(const tail *t, float *logits) {
   if (net->linear) {
     int out_group = net->linear->channels / net->linear->groups;
     team_for(t->team, taps(net), sum_tap, &call);
-    team_for(t->team, net->linear->groups * ((out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE), mean_features, &call);
+    team_for(t->team, net->linear->groups * ((out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE),
+             mean_features, &call);
   } else {
     net->k->average(t->plane, t->height * t->width, t->stride, t->mean);
   }
-  team_for(t->team, (net->graph->n_classes + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE, score_classes, &call);
+  team_for(t->team, (net->graph->n_classes + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE, score_classes,
+           &call);
 }
 
 /* ---- class maps ---- */
 
-typedef struct maps_call { const tail *t; const int *class_ids; float *const *maps; } maps_call;
+typedef struct maps_call {
+  const tail *t;
+  const int *class_ids;
+  float *const *maps;
+} maps_call;
 
 static void map_class(void *closure, int index, int thread) {
   const maps_call *call = closure;
   const tail *t = call->t;
   const cam_node *node = t->net->linear;
   float *map = call->maps[index];
-  const float *row = t->net->fc_weight->data + (size_t)call->class_ids[index] * (size_t)features(t->net);
+  const float *row = t->net->fc_weight->data +
+                     (size_t)call->class_ids[index] * (size_t)features(t->net);
   int cells = t->height * t->width;
   if (!node) {
     blas_matrix_vector(cells, features(t->net), t->plane, t->stride, row, map);
     return;
   }
-  float *kernel = t->scratch - (size_t)thread * t->scratch_step, *seen = kernel + tail_sums_floats(t->net), bias = 0;
-  int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2], n_taps = taps(t->net);
+  float *kernel = t->scratch - (size_t)thread * t->scratch_step,
+        *seen = kernel + tail_sums_floats(t->net), bias = 0;
+  int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2],
+      n_taps = taps(t->net);
   memset(kernel, 0, tail_sums_floats(t->net) * sizeof *kernel);
-  for (int tap = 0; tap < n_taps; tap++) /* kernel[tap][channel] = sum over feature maps of row[map] * filter[map][tap][channel] */
+  for (int tap = 0; tap < n_taps; tap++) /* kernel[tap][channel] = sum over feature maps of row[map]
+                                          * filter[map][tap][channel] */
     for (int g = 0; g < node->groups; g++)
-      blas_matrix_vector(in_group, out_group, node->weight->data + ((size_t)tap * (size_t)in_group) * (size_t)node->channels + (size_t)(g * out_group), node->channels,
-                         row + g * out_group, kernel + (size_t)tap * (size_t)t->stride + (size_t)(g * in_group));
-  for (int f = 0; f < node->channels && node->bias; f++) bias += row[f] * node->bias->data[f];
-  for (int i = 0; i < t->map_height * t->map_width; i++) map[i] = bias;
+      blas_matrix_vector(in_group, out_group,
+                         node->weight->data +
+                             ((size_t)tap * (size_t)in_group) * (size_t)node->channels +
+                             (size_t)(g * out_group),
+                         node->channels, row + g * out_group,
+                         kernel + (size_t)tap * (size_t)t->stride + (size_t)(g * in_group));
+  for (int f = 0; f < node->channels && node->bias; f++)
+    bias += row[f] * node->bias->data[f];
+  for (int i = 0; i < t->map_height * t->map_width; i++)
+    map[i] = bias;
   for (int tap = 0; tap < n_taps; tap++) {
     window w = window_of(t, tap);
-    blas_matrix_vector(cells, t->stride, t->plane, t->stride, kernel + (size_t)tap * (size_t)t->stride, seen);
+    blas_matrix_vector(cells, t->stride, t->plane, t->stride,
+                       kernel + (size_t)tap * (size_t)t->stride, seen);
     for (int y = w.y0; y < w.y1; y++)
-      for (int x = w.x0; x < w.x1; x++) map[(w.out_y + y - w.y0) * t->map_width + w.out_x + x - w.x0] += seen[y * t->width + x];
+      for (int x = w.x0; x < w.x1; x++)
+        map[(w.out_y + y - w.y0) * t->map_width + w.out_x + x - w.x0] += seen[y * t->width + x];
   }
 }
 

@@ -1,8 +1,10 @@
-/* tail.h - from the last plane to logits and class maps: global average pooling, fc, and sums of feature maps weighted by a class's row of fc
- * (CAM; Zhou et al., CVPR 2016, section 2). Flow: layers -> [tail] -> cam.   Thread: worker, with its team.
+/* tail.h - from the last plane to logits and class maps: global average pooling, fc, and sums of
+ * feature maps weighted by a class's row of fc (CAM; Zhou et al., CVPR 2016, section 2). Flow:
+ * layers -> [tail] -> cam.   Thread: worker, with its team.
  *
- * All of it is linear, so a convolution without activation before the pooling (vgg16-cam's CAM_conv) is never computed as a plane:
- * the mean of its output is one weighted sum of its input, and a class map is its input convolved with one kernel, fc's row times the filters. */
+ * All of it is linear, so a convolution without activation before the pooling (vgg16-cam's
+ * CAM_conv) is never computed as a plane: the mean of its output is one weighted sum of its input,
+ * and a class map is its input convolved with one kernel, fc's row times the filters. */
 #ifndef TAIL_H
 #define TAIL_H
 #include "network.h"
@@ -10,13 +12,13 @@
 typedef struct tail {
   const network *net;
   cam_team *team;
-  const float *plane;                /* [height,width,stride]: the features, or what goes into net->linear */
+  const float *plane; /* [height,width,stride]: the features, or what goes into net->linear */
   int height, width, stride;
-  int map_height, map_width;         /* cells of the class maps */
-  int top, left;                     /* padding of net->linear */
-  float *mean;                       /* [features] */
-  float *sums;                       /* [taps,stride] of net->linear */
-  float *scratch;                    /* of thread 0; the next thread's is scratch_step floats below */
+  int map_height, map_width; /* cells of the class maps */
+  int top, left;             /* padding of net->linear */
+  float *mean;               /* [features] */
+  float *sums;               /* [taps,stride] of net->linear */
+  float *scratch;            /* of thread 0; the next thread's is scratch_step floats below */
   size_t scratch_step;
 } tail;
 
@@ -25,7 +27,8 @@ size_t tail_mean_floats(const network *net);
 size_t tail_sums_floats(const network *net);
 size_t tail_scratch_floats(const network *net, int height, int width);
 
-void tail_logits(const tail *t, float *logits);                                    /* logits[classes] */
-void tail_class_maps(const tail *t, int n, const int *class_ids, float *const *maps); /* maps[i][map_height,map_width] */
+void tail_logits(const tail *t, float *logits); /* logits[classes] */
+void tail_class_maps(const tail *t, int n, const int *class_ids,
+                     float *const *maps); /* maps[i][map_height,map_width] */
 
 #endif

@@ -1,5 +1,6 @@
-/* budget.c - budget.h: memory for decoders, counted. Flow: decode_stb, decode_webp -> [budget] -> malloc. Thread: any.
- * Zeroed, because a decoder that leaves pixels unwritten where data is missing would show what an earlier request left there. */
+/* budget.c - budget.h: memory for decoders, counted. Flow: decode_stb, decode_webp -> [budget] ->
+ * malloc. Thread: any. Zeroed, because a decoder that leaves pixels unwritten where data is missing
+ * would show what an earlier request left there. */
 #include "budget.h"
 #include <malloc.h>
 #include <stdbool.h>
@@ -7,27 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BLOCKS = 64 /* at a time: stb_image has at most ten, libwebp some thirty */, RESERVE = 8 };
+enum {
+  MOST_BLOCKS = 64 /* at a time: stb_image has at most ten, libwebp some thirty */,
+  RESERVE = 8
+};
 
 static _Thread_local struct {
   size_t used, limit, wanted; /* wanted: what the first refused request would have made of used */
   bool out_of_memory;
   int count;
-  void *blocks[MOST_BLOCKS];  /* given and not freed; NULL: room */
-  bool reserved[RESERVE];     /* which of `reserve` are given */
+  void *blocks[MOST_BLOCKS]; /* given and not freed; NULL: room */
+  bool reserved[RESERVE];    /* which of `reserve` are given */
 } budget;
-static _Thread_local _Alignas(max_align_t) uint8_t reserve[RESERVE][BUDGET_SMALL + BUDGET_SLACK + 12];
+static _Thread_local _Alignas(
+    max_align_t) uint8_t reserve[RESERVE][BUDGET_SMALL + BUDGET_SLACK + 12];
 
 /* Where a block is noted; for NULL a free place. NULL: nowhere. */
 static void **place_of(const void *block) {
   for (int i = 0; i < MOST_BLOCKS; i++)
-    if (budget.blocks[i] == block) return &budget.blocks[i];
+    if (budget.blocks[i] == block)
+      return &budget.blocks[i];
   return NULL;
 }
 
 static bool may_take(size_t size) {
-  if (size <= budget.limit && budget.used <= budget.limit - size) return true;
-  if (!budget.wanted) budget.wanted = size > SIZE_MAX / 2 ? SIZE_MAX : budget.used + size;
+  if (size <= budget.limit && budget.used <= budget.limit - size)
+    return true;
+  if (!budget.wanted)
+    budget.wanted = size > SIZE_MAX / 2 ? SIZE_MAX : budget.used + size;
   return false;
 }
 
@@ -53,10 +61,12 @@ void budget_begin(size_t limit) {
 void *budget_malloc(size_t size) { return may_take(size) ? give(size) : NULL; }
 
 void *budget_malloc_small(size_t size) {
-  if (size > BUDGET_SMALL) return budget_malloc(size);
+  if (size > BUDGET_SMALL)
+    return budget_malloc(size);
   void *block = give(size);
   for (int i = 0; !block && i < RESERVE; i++) {
-    if (budget.reserved[i]) continue;
+    if (budget.reserved[i])
+      continue;
     budget.reserved[i] = true;
     block = memset(reserve[i], 0, sizeof reserve[i]);
   }
@@ -64,27 +74,35 @@ void *budget_malloc_small(size_t size) {
 }
 
 void budget_free(void *block) {
-  if (!block) return;
+  if (!block)
+    return;
   for (int i = 0; i < RESERVE; i++)
     if (block == reserve[i]) {
       budget.reserved[i] = false;
       return;
     }
   void **place = place_of(block);
-  if (place) *place = NULL;
+  if (place)
+    *place = NULL;
   budget.used -= malloc_usable_size(block);
   free(block);
 }
 
 void *budget_realloc(void *block, size_t size) {
-  if (!block) return budget_malloc(size);
-  if (!may_take(size)) return NULL;
+  if (!block)
+    return budget_malloc(size);
+  if (!may_take(size))
+    return NULL;
   void **place = place_of(block);
   const size_t old = malloc_usable_size(block);
   void *moved = take(realloc(block, size + BUDGET_SLACK));
-  if (!moved) return NULL;
+  if (!moved)
+    return NULL;
   budget.used -= old;
-  if (old < size + BUDGET_SLACK) memset((uint8_t *)moved + old, 0, size + BUDGET_SLACK - old); /* stb_image copies a PNG's bytes from distance 0, which are not yet there */
+  if (old < size + BUDGET_SLACK)
+    memset((uint8_t *)moved + old, 0,
+           size + BUDGET_SLACK -
+               old); /* stb_image copies a PNG's bytes from distance 0, which are not yet there */
   return *place = moved;
 }
 
@@ -92,11 +110,15 @@ int budget_count(void) { return budget.count; }
 
 cam_code budget_end(const void *keep, cam_error *error) {
   for (int i = 0; i < MOST_BLOCKS; i++)
-    if (budget.blocks[i] != keep) free(budget.blocks[i]);
+    if (budget.blocks[i] != keep)
+      free(budget.blocks[i]);
   const size_t wanted = budget.wanted, limit = budget.limit;
   const bool out_of_memory = budget.out_of_memory;
   budget_begin(0);
-  if (wanted) return cam_fail(error, CAM_E_BUDGET, "decoding needs %zu bytes of memory or more; allowed are %zu", wanted, limit);
-  if (out_of_memory) return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
+  if (wanted)
+    return cam_fail(error, CAM_E_BUDGET,
+                    "decoding needs %zu bytes of memory or more; allowed are %zu", wanted, limit);
+  if (out_of_memory)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
   return CAM_OK;
 }

@@ -1,5 +1,6 @@
-/* budget.h - memory for a decoder that knows no bounds of its own: counted, zeroed, refused beyond a limit, and all of it freed in the end.
- * Thread: any; each thread has one budget of its own, from budget_begin to budget_end. Implemented in engine/photo/budget.c. */
+/* budget.h - memory for a decoder that knows no bounds of its own: counted, zeroed, refused beyond
+ * a limit, and all of it freed in the end. Thread: any; each thread has one budget of its own, from
+ * budget_begin to budget_end. Implemented in engine/photo/budget.c. */
 #ifndef BUDGET_H
 #define BUDGET_H
 #include "cam_error.h"
@@ -12,16 +13,19 @@ enum {
 
 void budget_begin(size_t limit); /* bytes that may be held at any moment */
 
-/* As malloc, realloc and free, but zeroed. NULL beyond the limit and where there is no memory. While a block moves, both its places count. */
+/* As malloc, realloc and free, but zeroed. NULL beyond the limit and where there is no memory.
+ * While a block moves, both its places count. */
 void *budget_malloc(size_t size);
 void *budget_realloc(void *block, size_t size);
 void budget_free(void *block);
-/* As budget_malloc, but a block of up to BUDGET_SMALL bytes is given whatever the limit and, out of a reserve of a few, where there is no memory. */
+/* As budget_malloc, but a block of up to BUDGET_SMALL bytes is given whatever the limit and, out of
+ * a reserve of a few, where there is no memory. */
 void *budget_malloc_small(size_t size);
 
 int budget_count(void); /* blocks given since budget_begin */
-/* Frees all that was not freed, but `keep` (NULL allowed), which is the caller's, for free(). CAM_OK if nothing was refused; else CAM_E_BUDGET (says what
- * was wanted and what is allowed) or CAM_E_NO_MEMORY. */
+/* Frees all that was not freed, but `keep` (NULL allowed), which is the caller's, for free().
+ * CAM_OK if nothing was refused; else CAM_E_BUDGET (says what was wanted and what is allowed) or
+ * CAM_E_NO_MEMORY. */
 cam_code budget_end(const void *keep, cam_error *error);
 
 #endif

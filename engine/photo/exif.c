@@ -1,30 +1,45 @@
-/* exif.c - the one EXIF tag that matters here: which way up the photo is. Flow: [exif] -> decode. Thread: any.
- * CIPA DC-008-2019 (Exif 2.32) 4.5-4.7, TIFF 6.0 section 2. Reads IFD0 only and follows no other offset, so nothing can loop. */
+/* exif.c - the one EXIF tag that matters here: which way up the photo is. Flow: [exif] -> decode.
+ * Thread: any. CIPA DC-008-2019 (Exif 2.32) 4.5-4.7, TIFF 6.0 section 2. Reads IFD0 only and
+ * follows no other offset, so nothing can loop. */
 #include "exif.h"
 #include <stdbool.h>
 #include <string.h>
 
-enum { SOI = 0xd8, EOI = 0xd9, SOS = 0xda, APP1 = 0xe1, TAG_ORIENTATION = 0x0112, TYPE_SHORT = 3, ENTRY = 12 };
+enum {
+  SOI = 0xd8,
+  EOI = 0xd9,
+  SOS = 0xda,
+  APP1 = 0xe1,
+  TAG_ORIENTATION = 0x0112,
+  TYPE_SHORT = 3,
+  ENTRY = 12
+};
 
 static uint32_t number(const uint8_t *p, int bytes, bool big) {
   uint32_t value = 0;
-  for (int i = 0; i < bytes; i++) value |= (uint32_t)p[i] << 8 * (big ? bytes - 1 - i : i);
+  for (int i = 0; i < bytes; i++)
+    value |= (uint32_t)p[i] << 8 * (big ? bytes - 1 - i : i);
   return value;
 }
 
 /* 1 to 8, or 0. tiff: from the byte order mark to the end of the segment. */
 static int tiff_orientation(const uint8_t *tiff, size_t n) {
-  if (n < 8) return 0;
+  if (n < 8)
+    return 0;
   bool big = tiff[0] == 'M';
-  if (memcmp(tiff, big ? "MM\0*" : "II*\0", 4)) return 0;
+  if (memcmp(tiff, big ? "MM\0*" : "II*\0", 4))
+    return 0;
   size_t at = number(tiff + 4, 4, big);
-  if (at > n || n - at < 2) return 0;
+  if (at > n || n - at < 2)
+    return 0;
   size_t entries = number(tiff + at, 2, big), room = (n - at - 2) / ENTRY;
   const uint8_t *entry = tiff + at + 2;
   for (size_t i = 0; i < entries && i < room; i++, entry += ENTRY) {
-    if (number(entry, 2, big) != TAG_ORIENTATION) continue;
+    if (number(entry, 2, big) != TAG_ORIENTATION)
+      continue;
     uint32_t value = number(entry + 8, 2, big);
-    bool fits = number(entry + 2, 2, big) == TYPE_SHORT && number(entry + 4, 4, big) == 1 && value >= 1 && value <= 8;
+    bool fits = number(entry + 2, 2, big) == TYPE_SHORT && number(entry + 4, 4, big) == 1 &&
+                value >= 1 && value <= 8;
     return fits ? (int)value : 0;
   }
   return 0;
@@ -37,7 +52,8 @@ int exif_of_tiff(const uint8_t *tiff, size_t n) {
 }
 
 int exif_orientation(const uint8_t *jpeg, size_t n) {
-  if (n < 4 || jpeg[0] != 0xff || jpeg[1] != SOI) return 1;
+  if (n < 4 || jpeg[0] != 0xff || jpeg[1] != SOI)
+    return 1;
   size_t at = 2;
   while (n - at >= 4) {
     if (jpeg[at] != 0xff || jpeg[at + 1] == 0xff) { /* padding between segments */
@@ -46,11 +62,13 @@ int exif_orientation(const uint8_t *jpeg, size_t n) {
     }
     int marker = jpeg[at + 1];
     size_t length = number(jpeg + at + 2, 2, true);
-    if (marker == SOS || marker == EOI || length < 2 || length > n - at - 2) return 1;
+    if (marker == SOS || marker == EOI || length < 2 || length > n - at - 2)
+      return 1;
     const uint8_t *content = jpeg + at + 4;
     if (marker == APP1 && length >= 8 && !memcmp(content, "Exif\0", 6)) {
       int orientation = tiff_orientation(content + 6, length - 8);
-      if (orientation) return orientation;
+      if (orientation)
+        return orientation;
     }
     at += 2 + length;
   }

@@ -1,87 +1,135 @@
-/* probe_bmp.c - reads the header of a BMP and writes it anew in the one form that stb_image reads right. Microsoft, "Bitmap Header Types";
- * [MS-WMF] 2.2.2.3. Flow: formats -> [probe] -> decode_stb. Thread: any. Allocates nothing.
- * That spares us stb's traps: short palettes read past their end, gaps before the pixels, headers of 52, 56 and 64 bytes, alpha of 32-bit
- * pictures that have none, missing rows read as zeros. Not supported: RLE, and JPEG or PNG inside a BMP (for printers). */
+/* probe_bmp.c - reads the header of a BMP and writes it anew in the one form that stb_image reads
+ * right. Microsoft, "Bitmap Header Types"; [MS-WMF] 2.2.2.3. Flow: formats -> [probe] ->
+ * decode_stb. Thread: any. Allocates nothing. That spares us stb's traps: short palettes read past
+ * their end, gaps before the pixels, headers of 52, 56 and 64 bytes, alpha of 32-bit pictures that
+ * have none, missing rows read as zeros. Not supported: RLE, and JPEG or PNG inside a BMP (for
+ * printers). */
 #include "probe.h"
 #include <string.h>
 
-enum { FILE_HEADER = 14, CORE = 12, V1 = 40, V2 = 52, V3 = 56, OS2 = 64, V4 = 108, V5 = 124, BI_RGB = 0, BI_BITFIELDS = 3, BI_ALPHABITFIELDS = 6 };
+enum {
+  FILE_HEADER = 14,
+  CORE = 12,
+  V1 = 40,
+  V2 = 52,
+  V3 = 56,
+  OS2 = 64,
+  V4 = 108,
+  V5 = 124,
+  BI_RGB = 0,
+  BI_BITFIELDS = 3,
+  BI_ALPHABITFIELDS = 6
+};
 static const char *const compressions[] = {
-  "none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields", NULL, NULL, NULL, NULL, "CMYK", "CMYK RLE8", "CMYK RLE4",
+    "none", "RLE8", "RLE4", "bit fields", "JPEG", "PNG",       "bit fields",
+    NULL,   NULL,   NULL,   NULL,         "CMYK", "CMYK RLE8", "CMYK RLE4",
 };
 
 typedef struct bmp {
   size_t header, offset; /* bytes of the information header; where the pixels begin */
   int64_t width, height; /* height < 0: top row first */
   uint32_t planes, bits, compression;
-  uint32_t mask[4];      /* red, green, blue, alpha; 16 and 32 bits */
+  uint32_t mask[4]; /* red, green, blue, alpha; 16 and 32 bits */
 } bmp;
 
 #define BROKEN(...) cam_fail(error, CAM_E_PHOTO, "broken BMP: " __VA_ARGS__)
 
 static void put(uint8_t *p, int bytes, uint32_t value) {
-  for (int i = 0; i < bytes; i++) p[i] = (uint8_t)(value >> 8 * i);
+  for (int i = 0; i < bytes; i++)
+    p[i] = (uint8_t)(value >> 8 * i);
 }
 
 static bool usable_mask(uint32_t mask) { /* one run of at most 8 bits: what stb scales to 8 bits */
-  if (!mask) return false;
+  if (!mask)
+    return false;
   uint32_t run = mask >> __builtin_ctz(mask);
   return !(run & (run + 1)) && run <= 255;
 }
 
 static cam_code read_masks(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
-  static const uint32_t usual[2][4] = {{31u << 10, 31u << 5, 31u, 0}, {0xffu << 16, 0xffu << 8, 0xffu, 0}}; /* 16 and 32 bits; the fourth byte is not alpha */
+  static const uint32_t usual[2][4] = {
+      {31u << 10, 31u << 5, 31u, 0},
+      {0xffu << 16, 0xffu << 8, 0xffu, 0}}; /* 16 and 32 bits; the fourth byte is not alpha */
   memcpy(b->mask, usual[b->bits == 32], sizeof b->mask);
-  if (b->compression == BI_RGB) return CAM_OK;
-  int masks = b->header >= V3 || b->compression == BI_ALPHABITFIELDS ? 4 : 3; /* behind a 40-byte header, within all longer ones */
-  if (n < FILE_HEADER + V1 + 4u * masks) return BROKEN("cut short in its header");
-  for (int i = 0; i < masks; i++) b->mask[i] = le32(bytes + FILE_HEADER + V1 + 4 * i);
-  if (!usable_mask(b->mask[0]) || !usable_mask(b->mask[1]) || !usable_mask(b->mask[2]) || (b->mask[3] && !usable_mask(b->mask[3])))
+  if (b->compression == BI_RGB)
+    return CAM_OK;
+  int masks = b->header >= V3 || b->compression == BI_ALPHABITFIELDS
+                  ? 4
+                  : 3; /* behind a 40-byte header, within all longer ones */
+  if (n < FILE_HEADER + V1 + 4u * masks)
+    return BROKEN("cut short in its header");
+  for (int i = 0; i < masks; i++)
+    b->mask[i] = le32(bytes + FILE_HEADER + V1 + 4 * i);
+  if (!usable_mask(b->mask[0]) || !usable_mask(b->mask[1]) || !usable_mask(b->mask[2]) ||
+      (b->mask[3] && !usable_mask(b->mask[3])))
     return BROKEN("colour masks %x, %x, %x, %x", b->mask[0], b->mask[1], b->mask[2], b->mask[3]);
   return CAM_OK;
 }
 
 static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
-  if (n < FILE_HEADER + CORE) return BROKEN("cut short in its header");
+  if (n < FILE_HEADER + CORE)
+    return BROKEN("cut short in its header");
   b->offset = le32(bytes + 10);
   b->header = le32(bytes + FILE_HEADER);
   const uint8_t *h = bytes + FILE_HEADER;
   if (b->header == CORE) {
-    *b = (bmp){b->header, b->offset, le16(h + 4), le16(h + 6), le16(h + 8), le16(h + 10), BI_RGB, {0}};
+    *b = (bmp){b->header,   b->offset,    le16(h + 4), le16(h + 6),
+               le16(h + 8), le16(h + 10), BI_RGB,      {0}};
   } else {
-    bool known = b->header == V1 || b->header == V2 || b->header == V3 || b->header == OS2 || b->header == V4 || b->header == V5;
-    if (!known) return BROKEN("header of %zu bytes", b->header);
-    if (n < FILE_HEADER + b->header) return BROKEN("cut short in its header");
-    *b = (bmp){b->header, b->offset, (int32_t)le32(h + 4), (int32_t)le32(h + 8), le16(h + 12), le16(h + 14), le32(h + 16), {0}};
+    bool known = b->header == V1 || b->header == V2 || b->header == V3 || b->header == OS2 ||
+                 b->header == V4 || b->header == V5;
+    if (!known)
+      return BROKEN("header of %zu bytes", b->header);
+    if (n < FILE_HEADER + b->header)
+      return BROKEN("cut short in its header");
+    *b = (bmp){b->header,    b->offset,    (int32_t)le32(h + 4), (int32_t)le32(h + 8),
+               le16(h + 12), le16(h + 14), le32(h + 16),         {0}};
   }
-  bool fields = (b->compression == BI_BITFIELDS || b->compression == BI_ALPHABITFIELDS) && (b->bits == 16 || b->bits == 32) && b->header != OS2;
-  const char *name = b->compression < sizeof compressions / sizeof *compressions ? compressions[b->compression] : NULL;
+  bool fields = (b->compression == BI_BITFIELDS || b->compression == BI_ALPHABITFIELDS) &&
+                (b->bits == 16 || b->bits == 32) && b->header != OS2;
+  const char *name = b->compression < sizeof compressions / sizeof *compressions
+                         ? compressions[b->compression]
+                         : NULL;
   if (b->compression != BI_RGB && !fields)
-    return cam_fail(error, CAM_E_FORMAT, "BMP with compression %u (%s) at %u bits, which is not supported", b->compression, name ? name : "unknown", b->bits);
-  if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 16 && b->bits != 24 && b->bits != 32) return BROKEN("%u bits a pixel", b->bits);
-  if (b->planes != 1) return BROKEN("%u planes", b->planes);
+    return cam_fail(error, CAM_E_FORMAT,
+                    "BMP with compression %u (%s) at %u bits, which is not supported",
+                    b->compression, name ? name : "unknown", b->bits);
+  if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 16 && b->bits != 24 &&
+      b->bits != 32)
+    return BROKEN("%u bits a pixel", b->bits);
+  if (b->planes != 1)
+    return BROKEN("%u planes", b->planes);
   return read_masks(bytes, n, b, error);
 }
 
-cam_code probe_bmp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan, cam_error *error) {
+cam_code probe_bmp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan,
+                   cam_error *error) {
   bmp b = {0};
   cam_code code = read_header(bytes, n, &b, error);
-  if (code) return code;
+  if (code)
+    return code;
   code = plan_size(plan, b.width, b.height < 0 ? -b.height : b.height, limits, error);
-  if (code) return code;
-  uint64_t row = (b.width * b.bits + 7) / 8, stride = (row + 3) / 4 * 4, size = stride * (plan->height - 1) + row; /* the last padding may be missing */
+  if (code)
+    return code;
+  uint64_t row = (b.width * b.bits + 7) / 8, stride = (row + 3) / 4 * 4,
+           size = stride * (plan->height - 1) + row; /* the last padding may be missing */
   size_t entry = b.header == CORE ? 3 : 4, palette_at = FILE_HEADER + b.header, entries = 0;
-  if (b.offset > n || size > n - b.offset) return BROKEN("cut short: %zu bytes, needs %llu", n, (unsigned long long)(b.offset + size));
-  if (b.offset < palette_at) return BROKEN("pixels at byte %zu, inside its header", b.offset);
+  if (b.offset > n || size > n - b.offset)
+    return BROKEN("cut short: %zu bytes, needs %llu", n, (unsigned long long)(b.offset + size));
+  if (b.offset < palette_at)
+    return BROKEN("pixels at byte %zu, inside its header", b.offset);
   if (b.bits <= 8) {
     entries = (b.offset - palette_at) / entry;
-    if (!entries) return BROKEN("no palette");
-    if (entries > 1u << b.bits) entries = 1u << b.bits;
+    if (!entries)
+      return BROKEN("no palette");
+    if (entries > 1u << b.bits)
+      entries = 1u << b.bits;
   }
   plan->channels = b.mask[3] ? 4 : 3;
   plan->budget = limits->decode_bytes;
 
-  size_t header = b.bits > 8 && b.bits != 24 ? V4 : V1, full = b.bits <= 8 ? 4u << b.bits : 0, inserted = FILE_HEADER + header + full;
+  size_t header = b.bits > 8 && b.bits != 24 ? V4 : V1, full = b.bits <= 8 ? 4u << b.bits : 0,
+         inserted = FILE_HEADER + header + full;
   uint8_t *out = plan_patch(plan, 0, b.offset, inserted), *h = out + FILE_HEADER;
   memset(out, 0, inserted);
   memcpy(out, "BM", 2);
@@ -93,8 +141,10 @@ cam_code probe_bmp(const uint8_t *bytes, size_t n, const cam_limits *limits, pho
   put(h + 14, 2, b.bits);
   if (header == V4) {
     put(h + 16, 4, BI_BITFIELDS);
-    for (int i = 0; i < 4; i++) put(h + V1 + 4 * i, 4, b.mask[i]);
+    for (int i = 0; i < 4; i++)
+      put(h + V1 + 4 * i, 4, b.mask[i]);
   }
-  for (size_t i = 0; i < entries; i++) memcpy(h + header + 4 * i, bytes + palette_at + entry * i, 3);
+  for (size_t i = 0; i < entries; i++)
+    memcpy(h + header + 4 * i, bytes + palette_at + entry * i, 3);
   return CAM_OK;
 }

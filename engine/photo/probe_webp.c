@@ -1,12 +1,19 @@
-/* probe_webp.c - walks the chunks of a WebP without decoding it: its size, whether it is transparent, which way up it is, whether it is cut.
- * RFC 9649 (WebP: container 2, lossless header 3.4), RFC 6386 9.1 (lossy header). Flow: formats -> [probe] -> decode_webp. Thread: any.
- * Allocates nothing. Accepted although untidy: bytes after the end, unknown chunks, a missing last padding byte. An animation is refused: it is
- * no photo, and its first frame alone need not be what is seen of it. */
+/* probe_webp.c - walks the chunks of a WebP without decoding it: its size, whether it is
+ * transparent, which way up it is, whether it is cut. RFC 9649 (WebP: container 2, lossless
+ * header 3.4), RFC 6386 9.1 (lossy header). Flow: formats -> [probe] -> decode_webp. Thread: any.
+ * Allocates nothing. Accepted although untidy: bytes after the end, unknown chunks, a missing last
+ * padding byte. An animation is refused: it is no photo, and its first frame alone need not be what
+ * is seen of it. */
 #include "exif.h"
 #include "probe.h"
 #include <string.h>
 
-enum { HEADER = 12 /* RIFF, size, WEBP */, CHUNK = 8 /* name, size */, ANIMATION = 0x02, EXIF = 0x08 };
+enum {
+  HEADER = 12 /* RIFF, size, WEBP */,
+  CHUNK = 8 /* name, size */,
+  ANIMATION = 0x02,
+  EXIF = 0x08
+};
 
 typedef struct webp {
   const cam_limits *limits;
@@ -21,75 +28,108 @@ typedef struct webp {
 /* ---- One function a chunk: content[0..n) is what it holds ---- */
 
 static cam_code read_extended(webp *w, const uint8_t *content, size_t n) {
-  if (w->extended) return CAM_OK; /* the first counts */
-  if (n != 10) return BROKEN("VP8X chunk of %zu bytes", n);
+  if (w->extended)
+    return CAM_OK; /* the first counts */
+  if (n != 10)
+    return BROKEN("VP8X chunk of %zu bytes", n);
   w->extended = true;
   w->flags = content[0];
-  if (w->flags & ANIMATION) return cam_fail(w->error, CAM_E_FORMAT, "animated WebP; " PHOTO_SUPPORTED);
-  return plan_size(w->plan, 1 + (int64_t)le24(content + 4), 1 + (int64_t)le24(content + 7), w->limits, w->error);
+  if (w->flags & ANIMATION)
+    return cam_fail(w->error, CAM_E_FORMAT, "animated WebP; " PHOTO_SUPPORTED);
+  return plan_size(w->plan, 1 + (int64_t)le24(content + 4), 1 + (int64_t)le24(content + 7),
+                   w->limits, w->error);
 }
 
 static cam_code read_size(webp *w, uint32_t width, uint32_t height) {
   w->image = true;
-  if (!w->extended) return plan_size(w->plan, width, height, w->limits, w->error);
-  if (width == (uint32_t)w->plan->width && height == (uint32_t)w->plan->height) return CAM_OK;
-  return BROKEN("a picture of %u x %u on a canvas of %d x %d pixels", width, height, w->plan->width, w->plan->height);
+  if (!w->extended)
+    return plan_size(w->plan, width, height, w->limits, w->error);
+  if (width == (uint32_t)w->plan->width && height == (uint32_t)w->plan->height)
+    return CAM_OK;
+  return BROKEN("a picture of %u x %u on a canvas of %d x %d pixels", width, height, w->plan->width,
+                w->plan->height);
 }
 
 static cam_code read_lossy(webp *w, const uint8_t *content, size_t n) {
-  if (n < 10) return BROKEN("cut short in its header");
-  if (content[0] & 1) return BROKEN("no key frame");
-  if (memcmp(content + 3, "\x9d\x01\x2a", 3)) return BROKEN("no VP8 start code");
-  return read_size(w, le16(content + 6) & 0x3fff, le16(content + 8) & 0x3fff); /* the upper 2 bits say how to enlarge it for display */
+  if (n < 10)
+    return BROKEN("cut short in its header");
+  if (content[0] & 1)
+    return BROKEN("no key frame");
+  if (memcmp(content + 3, "\x9d\x01\x2a", 3))
+    return BROKEN("no VP8 start code");
+  return read_size(w, le16(content + 6) & 0x3fff,
+                   le16(content + 8) &
+                       0x3fff); /* the upper 2 bits say how to enlarge it for display */
 }
 
 static cam_code read_lossless(webp *w, const uint8_t *content, size_t n) {
-  if (n < 5) return BROKEN("cut short in its header");
+  if (n < 5)
+    return BROKEN("cut short in its header");
   const uint32_t bits = le32(content + 1);
-  if (content[0] != 0x2f || bits >> 29) return BROKEN("no VP8L signature of version 0");
+  if (content[0] != 0x2f || bits >> 29)
+    return BROKEN("no VP8L signature of version 0");
   w->plan->channels = bits >> 28 & 1 ? 4 : 3;
   return read_size(w, (bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
 }
 
-static cam_code read_alpha(webp *w, const uint8_t *content, size_t n) { /* of the lossy picture that follows */
+static cam_code read_alpha(webp *w, const uint8_t *content,
+                           size_t n) { /* of the lossy picture that follows */
   (void)content, (void)n;
-  if (w->extended && !w->image) w->plan->channels = 4;
+  if (w->extended && !w->image)
+    w->plan->channels = 4;
   return CAM_OK;
 }
 
 static cam_code read_exif(webp *w, const uint8_t *content, size_t n) {
-  if (w->flags & EXIF && !w->plan->orientation) w->plan->orientation = exif_of_tiff(content, n);
+  if (w->flags & EXIF && !w->plan->orientation)
+    w->plan->orientation = exif_of_tiff(content, n);
   return CAM_OK;
 }
 
-static const struct { char name[5]; bool image, opens; cam_code (*read)(webp *w, const uint8_t *content, size_t n); } chunks[] = {
-  {"VP8X", false, true, read_extended}, {"VP8 ", true, true, read_lossy}, {"VP8L", true, true, read_lossless},
-  {"ALPH", false, false, read_alpha}, {"EXIF", false, false, read_exif},
+static const struct {
+  char name[5];
+  bool image, opens;
+  cam_code (*read)(webp *w, const uint8_t *content, size_t n);
+} chunks[] = {
+    {"VP8X", false, true, read_extended}, {"VP8 ", true, true, read_lossy},
+    {"VP8L", true, true, read_lossless},  {"ALPH", false, false, read_alpha},
+    {"EXIF", false, false, read_exif},
 };
 
-static cam_code read_chunk(webp *w, bool first, const uint8_t *name, const uint8_t *content, size_t n) {
+static cam_code read_chunk(webp *w, bool first, const uint8_t *name, const uint8_t *content,
+                           size_t n) {
   for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
-    if (memcmp(name, chunks[i].name, 4)) continue;
-    if (first && !chunks[i].opens) break;
-    return chunks[i].image && w->image ? CAM_OK : chunks[i].read(w, content, n); /* of two pictures the first is it */
+    if (memcmp(name, chunks[i].name, 4))
+      continue;
+    if (first && !chunks[i].opens)
+      break;
+    return chunks[i].image && w->image
+               ? CAM_OK
+               : chunks[i].read(w, content, n); /* of two pictures the first is it */
   }
   return first ? BROKEN("it begins with none of VP8, VP8L and VP8X") : CAM_OK;
 }
 
-cam_code probe_webp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan, cam_error *error) {
+cam_code probe_webp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan,
+                    cam_error *error) {
   webp state = {.limits = limits, .plan = plan, .error = error}, *w = &state;
-  if (n < HEADER + CHUNK) return BROKEN("cut short in its header");
+  if (n < HEADER + CHUNK)
+    return BROKEN("cut short in its header");
   const size_t riff = le32(bytes + 4);
-  if (riff > n - 8) return BROKEN("cut short: %zu bytes, needs %zu", n, riff + 8);
+  if (riff > n - 8)
+    return BROKEN("cut short: %zu bytes, needs %zu", n, riff + 8);
   const size_t end = 8 + riff;
   plan->channels = 3;
   plan->budget = limits->decode_bytes;
   for (size_t at = HEADER; at < end && end - at >= CHUNK && (w->extended || !w->image);) {
     const size_t length = le32(bytes + at + 4), room = end - at - CHUNK;
-    if (length > room && w->image) break; /* what follows the picture does not make it worse */
-    if (length > room) return BROKEN("cut short: a chunk of %zu bytes where %zu are left", length, room);
+    if (length > room && w->image)
+      break; /* what follows the picture does not make it worse */
+    if (length > room)
+      return BROKEN("cut short: a chunk of %zu bytes where %zu are left", length, room);
     cam_code code = read_chunk(w, at == HEADER, bytes + at, bytes + at + CHUNK, length);
-    if (code) return code;
+    if (code)
+      return code;
     at += CHUNK + length + (length & 1);
   }
   return w->image ? CAM_OK : BROKEN("no picture in it");

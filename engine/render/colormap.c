@@ -1,4 +1,5 @@
-/* colormap.c - colormaps by name: rows of one table.   Flow: class map -> [colormap] -> overlay.   Thread: any. */
+/* colormap.c - colormaps by name: rows of one table.   Flow: class map -> [colormap] -> overlay.
+ * Thread: any. */
 #include "colormap.h"
 #include "colormap_tables.h"
 #include <stddef.h>

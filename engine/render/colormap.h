@@ -1,4 +1,5 @@
-/* colormap.h - 256 RGB colours of each named colormap, matplotlib's. Implemented in engine/render/colormap.c. */
+/* colormap.h - 256 RGB colours of each named colormap, matplotlib's. Implemented in
+ * engine/render/colormap.c. */
 #ifndef COLORMAP_H
 #define COLORMAP_H
 #include "cam_engine.h"

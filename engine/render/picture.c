@@ -5,8 +5,11 @@
 #include "codec/png.h"
 #include <stdlib.h>
 
-static cam_code (*const encoders[CAM_PICTURE_COUNT])(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out, cam_error *error) = {
-  [CAM_PICTURE_PNG] = png_encode, [CAM_PICTURE_JPEG] = jpeg_encode,
+static cam_code (*const encoders[CAM_PICTURE_COUNT])(const uint8_t *pixels, int width, int height,
+                                                     int channels, cam_bytes *out,
+                                                     cam_error *error) = {
+    [CAM_PICTURE_PNG] = png_encode,
+    [CAM_PICTURE_JPEG] = jpeg_encode,
 };
 
 /* The bytes become their own quoted text. */
@@ -21,10 +24,12 @@ static cam_code quote_base64(cam_bytes *bytes, cam_error *error) {
   }
   free(bytes->data);
   *bytes = text ? (cam_bytes){(uint8_t *)text, length + 2} : (cam_bytes){0};
-  return text ? CAM_OK : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
+  return text ? CAM_OK
+              : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
 }
 
-cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height, int channels, bool base64, cam_bytes *out, cam_error *error) {
+cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
+                        int channels, bool base64, cam_bytes *out, cam_error *error) {
   cam_code code = encoders[form](pixels, width, height, channels, out, error);
   return code || !base64 ? code : quote_base64(out, error);
 }

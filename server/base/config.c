@@ -1,4 +1,5 @@
-/* config.c - settings from the table in config.h: defaults, file, environment. The one file that names inih. Thread: main, before all others. */
+/* config.c - settings from the table in config.h: defaults, file, environment. The one file that
+ * names inih. Thread: main, before all others. */
 #include "config.h"
 #include <ctype.h>
 #include <errno.h>
@@ -11,32 +12,59 @@
 
 const setting config_settings[SETTING_COUNT] = {
 #define NUMBER(field, fallback, low, high, what) \
-  {.name = #field, .kind = SETTING_NUMBER, .offset = offsetof(config, field), .number = fallback, .least = low, .most = high, .meaning = what},
-#define TEXT(field, fallback, what) {.name = #field, .kind = SETTING_TEXT, .offset = offsetof(config, field), .text = fallback, .meaning = what},
+  {.name = #field, \
+   .kind = SETTING_NUMBER, \
+   .offset = offsetof(config, field), \
+   .number = fallback, \
+   .least = low, \
+   .most = high, \
+   .meaning = what},
+#define TEXT(field, fallback, what) \
+  {.name = #field, \
+   .kind = SETTING_TEXT, \
+   .offset = offsetof(config, field), \
+   .text = fallback, \
+   .meaning = what},
 #define WORD(field, fallback, list, what) \
-  {.name = #field, .kind = SETTING_WORD, .offset = offsetof(config, field), .text = fallback, .words = list, .meaning = what},
-  SETTINGS(NUMBER, TEXT, WORD)
-};
+  {.name = #field, \
+   .kind = SETTING_WORD, \
+   .offset = offsetof(config, field), \
+   .text = fallback, \
+   .words = list, \
+   .meaning = what},
+    SETTINGS(NUMBER, TEXT, WORD)};
 
-static int64_t *number_of(config *settings, const setting *row) { return (int64_t *)((char *)settings + row->offset); }
-static const char **text_of(config *settings, const setting *row) { return (const char **)((char *)settings + row->offset); }
+static int64_t *number_of(config *settings, const setting *row) {
+  return (int64_t *)((char *)settings + row->offset);
+}
+static const char **text_of(config *settings, const setting *row) {
+  return (const char **)((char *)settings + row->offset);
+}
 
 /* prefix + name, each letter through change; cut at SETTING_NAME_MAX. */
-static const char *make_name(const char *prefix, const char *name, int (*change)(int), char out[SETTING_NAME_MAX]) {
+static const char *make_name(const char *prefix, const char *name, int (*change)(int),
+                             char out[SETTING_NAME_MAX]) {
   int n = snprintf(out, SETTING_NAME_MAX, "%s", prefix);
-  for (; *name && n < SETTING_NAME_MAX - 1; name++) out[n++] = (char)change((unsigned char)*name);
+  for (; *name && n < SETTING_NAME_MAX - 1; name++)
+    out[n++] = (char)change((unsigned char)*name);
   out[n] = '\0';
   return out;
 }
 static int to_hyphen(int c) { return c == '_' ? '-' : c; }
-const char *config_environment_name(const setting *row, char out[SETTING_NAME_MAX]) { return make_name("CAMSERVE_", row->name, toupper, out); }
-const char *config_flag_name(const setting *row, char out[SETTING_NAME_MAX]) { return make_name("--", row->name, to_hyphen, out); }
+const char *config_environment_name(const setting *row, char out[SETTING_NAME_MAX]) {
+  return make_name("CAMSERVE_", row->name, toupper, out);
+}
+const char *config_flag_name(const setting *row, char out[SETTING_NAME_MAX]) {
+  return make_name("--", row->name, to_hyphen, out);
+}
 
 /* ---- one setting ---- */
 
-static cam_code set_text(config *settings, const setting *row, const char *value, cam_error *error) {
+static cam_code set_text(config *settings, const setting *row, const char *value,
+                         cam_error *error) {
   char *copy = strdup(value);
-  if (!copy) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for setting %s", row->name);
+  if (!copy)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for setting %s", row->name);
   const char **text = text_of(settings, row);
   free((char *)*text);
   *text = copy;
@@ -48,34 +76,45 @@ static bool is_one_of(const char *words, const char *value) {
   size_t n = strlen(value);
   for (const char *word = words;; word++) {
     size_t length = strcspn(word, "|");
-    if (length == n && !memcmp(word, value, n)) return true;
+    if (length == n && !memcmp(word, value, n))
+      return true;
     word += length;
-    if (!*word) return false;
+    if (!*word)
+      return false;
   }
 }
 
 static bool read_whole(const char *value, int64_t *out) {
   const char *digits = value + (*value == '-');
-  if (!*digits || digits[strspn(digits, "0123456789")]) return false;
+  if (!*digits || digits[strspn(digits, "0123456789")])
+    return false;
   errno = 0;
   *out = strtoll(value, NULL, 10);
   return !errno;
 }
 
-cam_code config_set(config *settings, const setting *row, const char *value, const char *source, cam_error *error) {
+cam_code config_set(config *settings, const setting *row, const char *value, const char *source,
+                    cam_error *error) {
   int64_t number;
   switch (row->kind) {
   case SETTING_TEXT:
     return set_text(settings, row, value, error);
   case SETTING_WORD:
-    if (is_one_of(row->words, value)) return set_text(settings, row, value, error);
-    return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\" (%.60s); allowed are %s", row->name, value, source, row->words);
+    if (is_one_of(row->words, value))
+      return set_text(settings, row, value, error);
+    return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\" (%.60s); allowed are %s", row->name,
+                    value, source, row->words);
   case SETTING_NUMBER:
-    if (read_whole(value, &number) && number >= row->least && number <= row->most) return *number_of(settings, row) = number, CAM_OK;
-    if (!strncmp(value, "tcp://", 6)) /* CAMSERVE_PORT=tcp://10.0.0.1:80: what Kubernetes tells every pod about a service called camserve */
-      return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\" (%.60s) comes from Kubernetes; set enableServiceLinks: false", row->name, value, source);
-    return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\" (%.60s); allowed are whole numbers from %" PRId64 " to %" PRId64, row->name, value, source,
-                    row->least, row->most);
+    if (read_whole(value, &number) && number >= row->least && number <= row->most)
+      return *number_of(settings, row) = number, CAM_OK;
+    if (!strncmp(value, "tcp://", 6)) /* CAMSERVE_PORT=tcp://10.0.0.1:80: what Kubernetes tells
+                                         every pod about a service called camserve */
+      return cam_fail(error, CAM_E_PARAMETER,
+                      "%s: \"%.24s\" (%.60s) comes from Kubernetes; set enableServiceLinks: false",
+                      row->name, value, source);
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "%s: \"%.24s\" (%.60s); allowed are whole numbers from %" PRId64 " to %" PRId64,
+                    row->name, value, source, row->least, row->most);
   }
   return cam_fail(error, CAM_E_INTERNAL, "setting %s has no kind", row->name);
 }
@@ -93,21 +132,27 @@ typedef struct ini_state {
 } ini_state;
 
 static char *stop(ini_state *reading, const char *what) {
-  reading->code = cam_fail(reading->error, CAM_E_PARAMETER, "%s:%d: %s", reading->path, reading->line, what);
+  reading->code = cam_fail(reading->error, CAM_E_PARAMETER, "%s:%d: %s", reading->path,
+                           reading->line, what);
   return NULL;
 }
 
-/* inih's reader: counts lines, takes no leading blanks through (inih would join an indented line to the one above) and refuses what inih would
- * pass over in silence: a line longer than its buffer and a section that is not ours. */
+/* inih's reader: counts lines, takes no leading blanks through (inih would join an indented line to
+ * the one above) and refuses what inih would pass over in silence: a line longer than its buffer
+ * and a section that is not ours. */
 static char *read_line(char *line, int room, void *closure) {
   ini_state *reading = closure;
-  if (reading->code || !fgets(line, room, reading->file)) return NULL;
+  if (reading->code || !fgets(line, room, reading->file))
+    return NULL;
   reading->line++;
   size_t n = strlen(line);
-  if ((!n || line[n - 1] != '\n') && !feof(reading->file)) return stop(reading, "a line that is too long (allowed are 197 characters) or holds a NUL byte");
+  if ((!n || line[n - 1] != '\n') && !feof(reading->file))
+    return stop(reading,
+                "a line that is too long (allowed are 197 characters) or holds a NUL byte");
   size_t blanks = strspn(line, " \t");
   memmove(line, line + blanks, n + 1 - blanks);
-  if (*line == '[' && strncmp(line, "[camserve]", 10)) return stop(reading, "unknown section; the only one is [camserve], and it may be left out");
+  if (*line == '[' && strncmp(line, "[camserve]", 10))
+    return stop(reading, "unknown section; the only one is [camserve], and it may be left out");
   return line;
 }
 
@@ -117,26 +162,36 @@ static int take_value(void *closure, const char *section, const char *name, cons
   char source[64];
   snprintf(source, sizeof source, "%s:%d", reading->path, reading->line);
   for (int i = 0; i < SETTING_COUNT; i++) {
-    if (strcmp(config_settings[i].name, name)) continue;
-    if (reading->seen[i]) return stop(reading, "a setting that was given before"), 0;
+    if (strcmp(config_settings[i].name, name))
+      continue;
+    if (reading->seen[i])
+      return stop(reading, "a setting that was given before"), 0;
     reading->seen[i] = true;
-    reading->code = config_set(reading->settings, &config_settings[i], value, source, reading->error);
+    reading->code = config_set(reading->settings, &config_settings[i], value, source,
+                               reading->error);
     return !reading->code;
   }
-  reading->code = cam_fail(reading->error, CAM_E_PARAMETER, "%s: unknown setting \"%.40s\"; `camserve help --ini` lists them all", source, name);
+  reading->code = cam_fail(reading->error, CAM_E_PARAMETER,
+                           "%s: unknown setting \"%.40s\"; `camserve help --ini` lists them all",
+                           source, name);
   return 0;
 }
 
 static cam_code load_file(config *settings, const char *path, cam_error *error) {
   FILE *file = fopen(path, "re");
-  if (!file) return cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
+  if (!file)
+    return cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
   ini_state reading = {.settings = settings, .file = file, .error = error};
   size_t n = strlen(path), room = sizeof reading.path - 1;
   strcpy(reading.path, n > room ? path + n - room : path);
   int bad_line = ini_parse_stream(read_line, &reading, take_value, &reading);
-  if (ferror(file)) reading.code = cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
-  else if (bad_line < 0) reading.code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to read %s", reading.path);
-  else if (bad_line && !reading.code) reading.code = cam_fail(error, CAM_E_PARAMETER, "%s:%d: not of the form name = value", reading.path, bad_line);
+  if (ferror(file))
+    reading.code = cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
+  else if (bad_line < 0)
+    reading.code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to read %s", reading.path);
+  else if (bad_line && !reading.code)
+    reading.code = cam_fail(error, CAM_E_PARAMETER, "%s:%d: not of the form name = value",
+                            reading.path, bad_line);
   fclose(file);
   return reading.code;
 }
@@ -154,22 +209,28 @@ cam_code config_load(config *out, const char *file, cam_error *error) {
   *out = (config){0};
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     const setting *row = &config_settings[i];
-    if (row->kind == SETTING_NUMBER) *number_of(out, row) = row->number;
-    else code = set_text(out, row, row->text, error);
+    if (row->kind == SETTING_NUMBER)
+      *number_of(out, row) = row->number;
+    else
+      code = set_text(out, row, row->text, error);
   }
-  if (!file) file = environment("CAMSERVE_CONFIG");
-  if (!code && file) code = load_file(out, file, error);
+  if (!file)
+    file = environment("CAMSERVE_CONFIG");
+  if (!code && file)
+    code = load_file(out, file, error);
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     char name[SETTING_NAME_MAX];
     const char *value = environment(config_environment_name(&config_settings[i], name));
-    if (value) code = config_set(out, &config_settings[i], value, name, error);
+    if (value)
+      code = config_set(out, &config_settings[i], value, name, error);
   }
   return code;
 }
 
 void config_free(config *settings) {
   for (int i = 0; i < SETTING_COUNT; i++) {
-    if (config_settings[i].kind == SETTING_NUMBER) continue;
+    if (config_settings[i].kind == SETTING_NUMBER)
+      continue;
     const char **text = text_of(settings, &config_settings[i]);
     free((char *)*text);
     *text = NULL;
@@ -182,6 +243,9 @@ int config_threads(const config *settings) {
 }
 
 cam_limits config_limits(const config *settings) {
-  return (cam_limits){.max_pixels = settings->max_pixels, .max_side = (int)settings->max_side, .decode_bytes = (size_t)settings->decode_bytes,
-                      .max_scans = (int)settings->max_scans, .decode_ms = (int)settings->decode_ms};
+  return (cam_limits){.max_pixels = settings->max_pixels,
+                      .max_side = (int)settings->max_side,
+                      .decode_bytes = (size_t)settings->decode_bytes,
+                      .max_scans = (int)settings->max_scans,
+                      .decode_ms = (int)settings->decode_ms};
 }

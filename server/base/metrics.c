@@ -9,27 +9,35 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every status that is answered, by us or by the HTTP library; 0: closed without an answer. What is not here is counted as the last. */
-static const int statuses[] = {0, 200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 411, 413, 414, 415, 422, 429, 431, 501, 503, 505, 500};
+/* Every status that is answered, by us or by the HTTP library; 0: closed without an answer. What is
+ * not here is counted as the last. */
+static const int statuses[] = {0,   200, 204, 304, 400, 401, 403, 404, 405, 406, 408,
+                               411, 413, 414, 415, 422, 429, 431, 501, 503, 505, 500};
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 _Static_assert((int)STATUSES <= (int)METRICS_STATUSES, "room for every status");
 
-/* Upper bounds in seconds: a thumbnail's decode takes half a millisecond, a request in a full queue its deadline. */
-static const double bounds[METRICS_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+/* Upper bounds in seconds: a thumbnail's decode takes half a millisecond, a request in a full queue
+ * its deadline. */
+static const double bounds[METRICS_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                               0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
 
 void metrics_count_received(struct metrics *metrics) { atomic_fetch_add(&metrics->received, 1); }
 
 void metrics_count_end(struct metrics *metrics, int route, int status, metrics_end end) {
   int i = 0;
-  while (i < STATUSES - 1 && statuses[i] != status) i++;
+  while (i < STATUSES - 1 && statuses[i] != status)
+    i++;
   atomic_fetch_add_explicit(&metrics->requests[route][i], 1, memory_order_relaxed);
   atomic_fetch_add(&metrics->ended[end], 1);
 }
 
 metrics_end metrics_end_of(cam_code code, bool takes_photos) {
-  static const metrics_end ends[CAM_CODES] = { /* the others are answers */
-    [CAM_E_BUSY] = REFUSED_QUEUE_FULL, [CAM_E_TOO_LARGE] = REFUSED_TOO_LARGE, [CAM_E_DEADLINE] = REFUSED_DEADLINE, [CAM_E_NOT_READY] = REFUSED_NOT_READY,
-    [CAM_E_HEADERS] = REFUSED_TOO_LARGE, [CAM_E_REPLY] = REFUSED_REPLY, [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
+  static const metrics_end ends[CAM_CODES] = {
+      /* the others are answers */
+      [CAM_E_BUSY] = REFUSED_QUEUE_FULL,           [CAM_E_TOO_LARGE] = REFUSED_TOO_LARGE,
+      [CAM_E_DEADLINE] = REFUSED_DEADLINE,         [CAM_E_NOT_READY] = REFUSED_NOT_READY,
+      [CAM_E_HEADERS] = REFUSED_TOO_LARGE,         [CAM_E_REPLY] = REFUSED_REPLY,
+      [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
   };
   return ends[code] && (takes_photos || code != CAM_E_NOT_READY) ? ends[code] : END_ANSWERED;
 }
@@ -40,17 +48,22 @@ void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool don
 
 void metrics_observe(struct metrics *metrics, int stage, double ms) {
   int i = 0;
-  while (i < METRICS_BUCKETS && ms / 1e3 > bounds[i]) i++;
+  while (i < METRICS_BUCKETS && ms / 1e3 > bounds[i])
+    i++;
   atomic_fetch_add_explicit(&metrics->stages[stage].buckets[i], 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&metrics->stages[stage].nanoseconds, ms > 0 ? (unsigned long long)(ms * 1e6) : 0, memory_order_relaxed);
+  atomic_fetch_add_explicit(&metrics->stages[stage].nanoseconds,
+                            ms > 0 ? (unsigned long long)(ms * 1e6) : 0, memory_order_relaxed);
 }
 
-static unsigned long long get(atomic_ullong *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
+static unsigned long long get(atomic_ullong *counter) {
+  return atomic_load_explicit(counter, memory_order_relaxed);
+}
 
 static void head(FILE *out, const char *name, const char *type, const char *help) {
   fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
-static void one(FILE *out, const char *name, const char *type, const char *help, unsigned long long value) {
+static void one(FILE *out, const char *name, const char *type, const char *help,
+                unsigned long long value) {
   head(out, name, type, help);
   fprintf(out, "%s %llu\n", name, value);
 }
@@ -59,8 +72,10 @@ static void one(FILE *out, const char *name, const char *type, const char *help,
 static void label(FILE *out, const char *before, const char *name, const char *value) {
   fprintf(out, "%s%s=\"", before, name);
   for (; value && *value; value++)
-    if (*value == '\n') fputs("\\n", out);
-    else fprintf(out, strchr("\\\"", *value) ? "\\%c" : "%c", *value);
+    if (*value == '\n')
+      fputs("\\n", out);
+    else
+      fprintf(out, strchr("\\\"", *value) ? "\\%c" : "%c", *value);
   fputc('"', out);
 }
 
@@ -69,8 +84,10 @@ static void read_memory(unsigned long long *mapped, unsigned long long *resident
   const unsigned long long page = (unsigned long long)sysconf(_SC_PAGESIZE);
   *mapped = *resident = 0;
   FILE *file = fopen("/proc/self/statm", "re");
-  if (!file) return;
-  if (fscanf(file, "%llu %llu", mapped, resident) != 2) *mapped = *resident = 0;
+  if (!file)
+    return;
+  if (fscanf(file, "%llu %llu", mapped, resident) != 2)
+    *mapped = *resident = 0;
   fclose(file);
   *mapped *= page;
   *resident *= page;
@@ -78,9 +95,11 @@ static void read_memory(unsigned long long *mapped, unsigned long long *resident
 
 static unsigned long long open_files(void) {
   DIR *folder = opendir("/proc/self/fd");
-  if (!folder) return 0;
+  if (!folder)
+    return 0;
   unsigned long long n = 0;
-  for (struct dirent *entry; (entry = readdir(folder));) n += entry->d_name[0] != '.';
+  for (struct dirent *entry; (entry = readdir(folder));)
+    n += entry->d_name[0] != '.';
   closedir(folder);
   return n - 1; /* without the folder's own */
 }
@@ -96,9 +115,12 @@ static void write_process(FILE *out, double started) {
   one(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident);
   one(out, "process_virtual_memory_bytes", "gauge", "Mapped memory.", mapped);
   one(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
-  one(out, "process_max_fds", "gauge", "File descriptors that may be open.", (unsigned long long)files.rlim_cur);
-  head(out, "process_cpu_seconds_total", "counter", "Processor time, of all threads, in the kernel and outside.");
-  fprintf(out, "process_cpu_seconds_total %.3f\n", (double)used.tv_sec + 1e-9 * (double)used.tv_nsec);
+  one(out, "process_max_fds", "gauge", "File descriptors that may be open.",
+      (unsigned long long)files.rlim_cur);
+  head(out, "process_cpu_seconds_total", "counter",
+       "Processor time, of all threads, in the kernel and outside.");
+  fprintf(out, "process_cpu_seconds_total %.3f\n",
+          (double)used.tv_sec + 1e-9 * (double)used.tv_nsec);
   head(out, "process_start_time_seconds", "gauge", "When the process began, seconds since 1970.");
   fprintf(out, "process_start_time_seconds %.3f\n", started);
 }
@@ -107,77 +129,109 @@ static void write_stages(FILE *out, struct metrics *metrics) {
   static const char *const name = "camserve_stage_seconds";
   head(out, name, "histogram", "Time of each stage of one POST /cam; stages as in timing_ms.");
   for (int s = 0; s < METRICS_STAGES; s++) {
-    const char *stage = s == METRICS_QUEUE ? "queue" : s == METRICS_TOTAL ? "total" : cam_stage_name((cam_stage)s);
+    const char *stage = s == METRICS_QUEUE   ? "queue"
+                        : s == METRICS_TOTAL ? "total"
+                                             : cam_stage_name((cam_stage)s);
     unsigned long long sum = 0;
     for (int b = 0; b <= METRICS_BUCKETS; b++) {
       sum += get(&metrics->stages[s].buckets[b]);
-      if (b < METRICS_BUCKETS) fprintf(out, "%s_bucket{stage=\"%s\",le=\"%g\"} %llu\n", name, stage, bounds[b], sum);
-      else fprintf(out, "%s_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n", name, stage, sum);
+      if (b < METRICS_BUCKETS)
+        fprintf(out, "%s_bucket{stage=\"%s\",le=\"%g\"} %llu\n", name, stage, bounds[b], sum);
+      else
+        fprintf(out, "%s_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n", name, stage, sum);
     }
-    fprintf(out, "%s_sum{stage=\"%s\"} %.9f\n%s_count{stage=\"%s\"} %llu\n", name, stage, 1e-9 * (double)get(&metrics->stages[s].nanoseconds), name, stage, sum);
+    fprintf(out, "%s_sum{stage=\"%s\"} %.9f\n%s_count{stage=\"%s\"} %llu\n", name, stage,
+            1e-9 * (double)get(&metrics->stages[s].nanoseconds), name, stage, sum);
   }
 }
 
-/* Requests by their ends. The ends are read before the beginnings: one that comes and goes in between is not open, and open is never negative. */
+/* Requests by their ends. The ends are read before the beginnings: one that comes and goes in
+ * between is not open, and open is never negative. */
 static void write_requests(FILE *out, struct metrics *metrics, const metrics_facts *facts) {
-  static const struct { metrics_end end; const char *reason; } refusals[] = {
+  static const struct {
+    metrics_end end;
+    const char *reason;
+  } refusals[] =
+      {
 #define X(id, reason) {id, reason},
-    METRICS_REFUSALS(X)
-  }, abandons[] = {
-    METRICS_ABANDONS(X)
+          METRICS_REFUSALS(X)},
+    abandons[] = {METRICS_ABANDONS(X)
 #undef X
-  };
+    };
   unsigned long long ended[END_COUNT], open = 0;
-  for (int i = 0; i < END_COUNT; i++) open -= ended[i] = atomic_load(&metrics->ended[i]);
+  for (int i = 0; i < END_COUNT; i++)
+    open -= ended[i] = atomic_load(&metrics->ended[i]);
   const unsigned long long received = atomic_load(&metrics->received);
   open += received;
-  head(out, "camserve_requests_total", "counter", "Requests that are over, by route and status; status 0: closed without an answer.");
+  head(out, "camserve_requests_total", "counter",
+       "Requests that are over, by route and status; status 0: closed without an answer.");
   for (int r = 0; r < facts->n_routes; r++)
     for (int s = 0; s < STATUSES; s++) {
       unsigned long long count = get(&metrics->requests[r][s]);
-      if (count) fprintf(out, "camserve_requests_total{route=\"%s\",status=\"%d\"} %llu\n", facts->routes[r], statuses[s], count);
+      if (count)
+        fprintf(out, "camserve_requests_total{route=\"%s\",status=\"%d\"} %llu\n", facts->routes[r],
+                statuses[s], count);
     }
-  one(out, "camserve_requests_received_total", "counter", "Requests that began: those answered, refused, abandoned and open.", received);
-  one(out, "camserve_requests_answered_total", "counter", "Requests that were answered to the last byte, whatever they were told but for the refusals.",
+  one(out, "camserve_requests_received_total", "counter",
+      "Requests that began: those answered, refused, abandoned and open.", received);
+  one(out, "camserve_requests_answered_total", "counter",
+      "Requests that were answered to the last byte, whatever they were told but for the refusals.",
       ended[END_ANSWERED]);
-  one(out, "camserve_requests_open", "gauge", "Requests that have begun and are not over; of the one that asks for this, too, unless it is the admin port's.", open);
-  head(out, "camserve_refused_total", "counter", "Requests refused for a limit or the service's state, by reason; answered so or closed.");
+  one(out, "camserve_requests_open", "gauge",
+      "Requests that have begun and are not over; of the one that asks for this, too, unless it is "
+      "the admin port's.",
+      open);
+  head(out, "camserve_refused_total", "counter",
+       "Requests refused for a limit or the service's state, by reason; answered so or closed.");
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-    fprintf(out, "camserve_refused_total{reason=\"%s\"} %llu\n", refusals[i].reason, ended[refusals[i].end]);
-  head(out, "camserve_abandoned_total", "counter", "Requests whose client left, by what was going on: receiving, queued or sending.");
+    fprintf(out, "camserve_refused_total{reason=\"%s\"} %llu\n", refusals[i].reason,
+            ended[refusals[i].end]);
+  head(out, "camserve_abandoned_total", "counter",
+       "Requests whose client left, by what was going on: receiving, queued or sending.");
   for (size_t i = 0; i < sizeof abandons / sizeof *abandons; i++)
-    fprintf(out, "camserve_abandoned_total{reason=\"%s\"} %llu\n", abandons[i].reason, ended[abandons[i].end]);
+    fprintf(out, "camserve_abandoned_total{reason=\"%s\"} %llu\n", abandons[i].reason,
+            ended[abandons[i].end]);
 }
 
 static void write_connections(FILE *out, struct metrics *metrics) {
-  const unsigned long long closed = atomic_load(&metrics->connections_closed), opened = atomic_load(&metrics->connections);
+  const unsigned long long closed = atomic_load(&metrics->connections_closed),
+                           opened = atomic_load(&metrics->connections);
   one(out, "camserve_connections_total", "counter", "Connections that were accepted.", opened);
   one(out, "camserve_connections_open", "gauge", "Connections that are open.", opened - closed);
-  one(out, "camserve_connections_refused_total", "counter", "Connections that were closed at once: too many of one address, or draining.",
+  one(out, "camserve_connections_refused_total", "counter",
+      "Connections that were closed at once: too many of one address, or draining.",
       get(&metrics->connections_refused));
 }
 
 char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *n) {
   char *text = NULL;
   FILE *out = open_memstream(&text, n);
-  if (!out) return NULL;
+  if (!out)
+    return NULL;
   write_requests(out, metrics, facts);
   write_connections(out, metrics);
   write_stages(out, metrics);
-  one(out, "camserve_queue_jobs", "gauge", "Requests that wait for a worker.", (unsigned long long)facts->queue_jobs);
-  one(out, "camserve_workers_busy", "gauge", "Workers that are on a request.", (unsigned long long)atomic_load(&metrics->workers_busy));
-  one(out, "camserve_request_bytes_total", "counter", "Bytes of request bodies that came.", get(&metrics->request_bytes));
-  one(out, "camserve_response_bytes_total", "counter", "Bytes of response bodies that were answered.", get(&metrics->response_bytes));
+  one(out, "camserve_queue_jobs", "gauge", "Requests that wait for a worker.",
+      (unsigned long long)facts->queue_jobs);
+  one(out, "camserve_workers_busy", "gauge", "Workers that are on a request.",
+      (unsigned long long)atomic_load(&metrics->workers_busy));
+  one(out, "camserve_request_bytes_total", "counter", "Bytes of request bodies that came.",
+      get(&metrics->request_bytes));
+  one(out, "camserve_response_bytes_total", "counter",
+      "Bytes of response bodies that were answered.", get(&metrics->response_bytes));
   head(out, "camserve_reloads_total", "counter", "Files read again at a SIGHUP, by result.");
-  static const char *const files[RELOADS] = {[RELOAD_MODEL] = "model", [RELOAD_KEYS] = "keys", [RELOAD_CERTIFICATE] = "certificate"};
+  static const char *const files[RELOADS] = {
+      [RELOAD_MODEL] = "model", [RELOAD_KEYS] = "keys", [RELOAD_CERTIFICATE] = "certificate"};
   for (int i = 0; i < RELOADS * 2; i++)
-    fprintf(out, "camserve_reloads_total{file=\"%s\",result=\"%s\"} %llu\n", files[i / 2], i % 2 ? "done" : "failed", get(&metrics->reloads[i / 2][i % 2]));
+    fprintf(out, "camserve_reloads_total{file=\"%s\",result=\"%s\"} %llu\n", files[i / 2],
+            i % 2 ? "done" : "failed", get(&metrics->reloads[i / 2][i % 2]));
   head(out, "camserve_build_info", "gauge", "What this binary is; always 1.");
   label(out, "camserve_build_info{", "version", facts->version);
   label(out, ",", "commit", facts->commit);
   label(out, ",", "isa", facts->isa);
   fputs("} 1\n", out);
-  head(out, "camserve_model_info", "gauge", "The model that is served; always 1, absent before it is loaded.");
+  head(out, "camserve_model_info", "gauge",
+       "The model that is served; always 1, absent before it is loaded.");
   if (facts->model) {
     label(out, "camserve_model_info{", "name", facts->model);
     label(out, ",", "sha256", facts->sha256);

@@ -1,6 +1,8 @@
-/* metrics.h - what the service counts, and its text for Prometheus (exposition format 0.0.4). Implemented in server/base/metrics.c.
- * Thread: any. Every counter is an atomic of its own: a scrape sees each one exact, though not all at one instant. What it shows adds up at any
- * time: received = answered + refused + abandoned + open; once nothing is going on, the sum by route and status is received - open. */
+/* metrics.h - what the service counts, and its text for Prometheus (exposition format 0.0.4).
+ * Implemented in server/base/metrics.c. Thread: any. Every counter is an atomic of its own: a
+ * scrape sees each one exact, though not all at one instant. What it shows adds up at any time:
+ * received = answered + refused + abandoned + open; once nothing is going on, the sum by route and
+ * status is received - open. */
 #ifndef METRICS_H
 #define METRICS_H
 #include "cam_error.h"
@@ -9,35 +11,50 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How a request ends, each in exactly one way: X(enumerator, reason). ANSWERED: what was wanted, or told what is wrong with the request itself.
- * REFUSED: for a limit or the service's own state, with an answer or by closing. ABANDONED: its client was gone first. */
+/* How a request ends, each in exactly one way: X(enumerator, reason). ANSWERED: what was wanted, or
+ * told what is wrong with the request itself. REFUSED: for a limit or the service's own state, with
+ * an answer or by closing. ABANDONED: its client was gone first. */
 #define METRICS_REFUSALS(X) \
-  X(REFUSED_QUEUE_FULL, "queue_full") X(REFUSED_TOO_LARGE, "too_large") X(REFUSED_TOO_SLOW, "too_slow") X(REFUSED_DEADLINE, "deadline") \
-  X(REFUSED_REPLY, "reply_too_large") X(REFUSED_NOT_READY, "not_ready") X(REFUSED_UNAUTHORIZED, "unauthorized") \
+  X(REFUSED_QUEUE_FULL, "queue_full") \
+  X(REFUSED_TOO_LARGE, "too_large") \
+  X(REFUSED_TOO_SLOW, "too_slow") \
+  X(REFUSED_DEADLINE, "deadline") \
+  X(REFUSED_REPLY, "reply_too_large") \
+  X(REFUSED_NOT_READY, "not_ready") \
+  X(REFUSED_UNAUTHORIZED, "unauthorized") \
   X(REFUSED_NO_MEMORY, "no_memory") X(REFUSED_MALFORMED, "malformed")
 #define METRICS_ABANDONS(X) \
-  X(ABANDONED_RECEIVING, "receiving") X(ABANDONED_QUEUED, "queued") X(ABANDONED_SENDING, "sending")
+  X(ABANDONED_RECEIVING, "receiving") \
+  X(ABANDONED_QUEUED, "queued") \
+  X(ABANDONED_SENDING, "sendin" \
+                       "g")
 typedef enum metrics_end {
   END_NONE, /* not known yet */
   END_ANSWERED,
 #define X(id, reason) id,
-  METRICS_REFUSALS(X)
-  METRICS_ABANDONS(X)
+  METRICS_REFUSALS(X) METRICS_ABANDONS(X)
 #undef X
-  END_COUNT
+      END_COUNT
 } metrics_end;
 
 /* The stages of "timing_ms": queue, the engine's, total. */
 enum { METRICS_QUEUE = CAM_STAGE_COUNT, METRICS_TOTAL, METRICS_STAGES };
 enum { METRICS_BUCKETS = 16, METRICS_STATUSES = 24, METRICS_ROUTES = 16 };
 
-typedef enum metrics_reload { RELOAD_MODEL, RELOAD_KEYS, RELOAD_CERTIFICATE, RELOADS } metrics_reload;
+typedef enum metrics_reload {
+  RELOAD_MODEL,
+  RELOAD_KEYS,
+  RELOAD_CERTIFICATE,
+  RELOADS
+} metrics_reload;
 
 struct metrics {
   atomic_ullong received, ended[END_COUNT];
   atomic_ullong requests[METRICS_ROUTES][METRICS_STATUSES];
   atomic_ullong connections, connections_closed, connections_refused;
-  struct { atomic_ullong buckets[METRICS_BUCKETS + 1], nanoseconds; } stages[METRICS_STAGES];
+  struct {
+    atomic_ullong buckets[METRICS_BUCKETS + 1], nanoseconds;
+  } stages[METRICS_STAGES];
   atomic_ullong request_bytes, response_bytes;
   atomic_ullong reloads[RELOADS][2]; /* failed, done */
   atomic_int workers_busy;
@@ -45,9 +62,11 @@ struct metrics {
 
 /* A request began: its request line came. */
 void metrics_count_received(struct metrics *metrics);
-/* The one place where a request is counted as over. route: 0 to METRICS_ROUTES-1; status: of the answer, whole or cut off; 0: there was none. */
+/* The one place where a request is counted as over. route: 0 to METRICS_ROUTES-1; status: of the
+ * answer, whole or cut off; 0: there was none. */
 void metrics_count_end(struct metrics *metrics, int route, int status, metrics_end end);
-/* How a request ends whose answer said this error (CAM_OK: none); takes_photos: its route does, so that a probe of /readyz is answered, not refused. */
+/* How a request ends whose answer said this error (CAM_OK: none); takes_photos: its route does, so
+ * that a probe of /readyz is answered, not refused. */
 metrics_end metrics_end_of(cam_code code, bool takes_photos);
 /* After a SIGHUP: what was read again serves, or what was there before serves on. */
 void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool done);
@@ -58,7 +77,7 @@ typedef struct metrics_facts {
   const char *const *routes; /* [n_routes] labels */
   int n_routes, queue_jobs;
   const char *version, *commit, *isa, *model, *sha256; /* the last three NULL: no model yet */
-  double started;            /* seconds since 1970 */
+  double started;                                      /* seconds since 1970 */
 } metrics_facts;
 /* The text, for free(); NULL: no memory. */
 char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *n);

@@ -1,4 +1,5 @@
-/* cli.c - argv -> a command with its settings, parameters, options and operands; and what several commands need. Thread: main. */
+/* cli.c - argv -> a command with its settings, parameters, options and operands; and what several
+ * commands need. Thread: main. */
 #include "cli.h"
 #include <errno.h>
 #include <stdio.h>
@@ -9,90 +10,117 @@
 
 const cli_command *cli_find(const cli_command *commands, const char *name) {
   for (; commands->name; commands++)
-    if (!strcmp(commands->name, name)) return commands;
+    if (!strcmp(commands->name, name))
+      return commands;
   return NULL;
 }
 
 bool cli_uses(const cli_command *command, const setting *row) {
-  if (!strcmp(command->settings, "*")) return true;
+  if (!strcmp(command->settings, "*"))
+    return true;
   char word[SETTING_NAME_MAX + 2];
   snprintf(word, sizeof word, " %s ", row->name);
   return strstr(command->settings, word) != NULL;
 }
 
-/* Where the values of flags go while argv is read; settings wait for the file and the environment. */
+/* Where the values of flags go while argv is read; settings wait for the file and the environment.
+ */
 typedef struct given_flags {
   const char *config_file;
   const char *settings[SETTING_COUNT];
 } given_flags;
 
-/* The place for the value of flag text[0..n), or NULL if this command has no such flag. *is_switch: it takes no value. */
-static const char **find_flag(cli *out, given_flags *flags, const char *text, size_t n, bool *is_switch) {
+/* The place for the value of flag text[0..n), or NULL if this command has no such flag. *is_switch:
+ * it takes no value. */
+static const char **find_flag(cli *out, given_flags *flags, const char *text, size_t n,
+                              bool *is_switch) {
   const cli_command *command = out->command;
   char name[SETTING_NAME_MAX], param[SETTING_NAME_MAX];
   *is_switch = false;
-  if (n >= sizeof name) return NULL;
+  if (n >= sizeof name)
+    return NULL;
   memcpy(name, text, n);
   name[n] = '\0';
   for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++) {
     const cli_option *option = &command->options[i];
     *is_switch = !option->argument;
-    if (!strcmp(option->name, name) || (option->letter && !strcmp(option->letter, name))) return &out->options[i];
+    if (!strcmp(option->name, name) || (option->letter && !strcmp(option->letter, name)))
+      return &out->options[i];
   }
   *is_switch = false;
-  if (*command->settings && !strcmp(name, "--config")) return &flags->config_file;
+  if (*command->settings && !strcmp(name, "--config"))
+    return &flags->config_file;
   for (int i = 0; i < SETTING_COUNT; i++) {
     char flag[SETTING_NAME_MAX];
-    if (cli_uses(command, &config_settings[i]) && !strcmp(config_flag_name(&config_settings[i], flag), name)) return &flags->settings[i];
+    if (cli_uses(command, &config_settings[i]) &&
+        !strcmp(config_flag_name(&config_settings[i], flag), name))
+      return &flags->settings[i];
   }
   for (int i = 0; command->params && i < PARAM_COUNT; i++) {
     setting row = {.name = params_info(i)->name};
-    if (!strcmp(config_flag_name(&row, param), name)) return &out->params[i];
+    if (!strcmp(config_flag_name(&row, param), name))
+      return &out->params[i];
   }
   return NULL;
 }
 
-static cam_code wrong_flag(const cli *out, const char *flag, size_t n, const char *what, cam_error *error) {
-  return cam_fail(error, CAM_E_PARAMETER, "%.*s: %s; see `camserve %s --help`", n < 40 ? (int)n : 40, flag, what, out->command->name);
+static cam_code wrong_flag(const cli *out, const char *flag, size_t n, const char *what,
+                           cam_error *error) {
+  return cam_fail(error, CAM_E_PARAMETER, "%.*s: %s; see `camserve %s --help`",
+                  n < 40 ? (int)n : 40, flag, what, out->command->name);
 }
 
 /* Reads argv[*i], a flag, and its value; *i moves on to the last argument used. */
-static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, int *i, cam_error *error) {
+static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, int *i,
+                          cam_error *error) {
   const char *flag = argv[*i], *equals = strchr(flag, '=');
   size_t n = equals ? (size_t)(equals - flag) : strlen(flag);
   bool is_switch;
   const char **place = find_flag(out, flags, flag, n, &is_switch);
-  if (!place) return wrong_flag(out, flag, n, "no such flag", error);
-  if (*place) return wrong_flag(out, flag, n, "given twice", error);
-  if (is_switch && equals) return wrong_flag(out, flag, n, "takes no value", error);
-  if (!is_switch && !equals && *i + 1 >= argc) return wrong_flag(out, flag, n, "a value is missing", error);
+  if (!place)
+    return wrong_flag(out, flag, n, "no such flag", error);
+  if (*place)
+    return wrong_flag(out, flag, n, "given twice", error);
+  if (is_switch && equals)
+    return wrong_flag(out, flag, n, "takes no value", error);
+  if (!is_switch && !equals && *i + 1 >= argc)
+    return wrong_flag(out, flag, n, "a value is missing", error);
   *place = is_switch ? "" : equals ? equals + 1 : argv[++*i];
   return CAM_OK;
 }
 
-static cam_code read_arguments(cli *out, given_flags *flags, int argc, char **argv, cam_error *error) {
+static cam_code read_arguments(cli *out, given_flags *flags, int argc, char **argv,
+                               cam_error *error) {
   bool only_operands = false;
   char **operands = argv; /* written over what has been read already */
   out->operands = argv;
   for (int i = 0; i < argc; i++) {
     cam_code code = CAM_OK;
-    if (only_operands || argv[i][0] != '-' || !argv[i][1]) operands[out->n_operands++] = argv[i];
-    else if (!strcmp(argv[i], "--")) only_operands = true;
-    else code = read_flag(out, flags, argv, argc, &i, error);
-    if (code) return code;
+    if (only_operands || argv[i][0] != '-' || !argv[i][1])
+      operands[out->n_operands++] = argv[i];
+    else if (!strcmp(argv[i], "--"))
+      only_operands = true;
+    else
+      code = read_flag(out, flags, argv, argc, &i, error);
+    if (code)
+      return code;
   }
   const cli_command *command = out->command;
   if (out->n_operands > command->most)
-    return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": one operand too many; usage: camserve %s [FLAG]... %s", out->operands[command->most], command->name, command->operands);
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "\"%.40s\": one operand too many; usage: camserve %s [FLAG]... %s",
+                    out->operands[command->most], command->name, command->operands);
   if (out->n_operands < command->least)
-    return cam_fail(error, CAM_E_PARAMETER, "%s is missing; usage: camserve %s [FLAG]... %s", command->operands, command->name, command->operands);
+    return cam_fail(error, CAM_E_PARAMETER, "%s is missing; usage: camserve %s [FLAG]... %s",
+                    command->operands, command->name, command->operands);
   return CAM_OK;
 }
 
 /* --help anywhere before "--" wins over whatever else is there. */
 static bool asks_for_help(int argc, char **argv) {
   for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
-    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) return true;
+    if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+      return true;
   return false;
 }
 
@@ -102,18 +130,24 @@ cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv,
   argc--, argv++;
   if (argc > 0 && argv[0][0] != '-') {
     out->command = cli_find(commands, argv[0]);
-    if (!out->command) return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve --help`", argv[0]);
+    if (!out->command)
+      return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve --help`",
+                      argv[0]);
     argc--, argv++;
   } else if (asks_for_help(argc, argv)) {
     out->command = cli_find(commands, "help");
     return CAM_OK;
   }
-  if ((out->help = asks_for_help(argc, argv))) return CAM_OK;
+  if ((out->help = asks_for_help(argc, argv)))
+    return CAM_OK;
   cam_code code = read_arguments(out, &flags, argc, argv, error);
-  if (!code && *out->command->settings) code = config_load(&out->config, flags.config_file, error);
+  if (!code && *out->command->settings)
+    code = config_load(&out->config, flags.config_file, error);
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     char name[SETTING_NAME_MAX];
-    if (flags.settings[i]) code = config_set(&out->config, &config_settings[i], flags.settings[i], config_flag_name(&config_settings[i], name), error);
+    if (flags.settings[i])
+      code = config_set(&out->config, &config_settings[i], flags.settings[i],
+                        config_flag_name(&config_settings[i], name), error);
   }
   return code;
 }
@@ -123,19 +157,24 @@ void cli_free(cli *arguments) { config_free(&arguments->config); }
 /* ---- what several commands need ---- */
 
 int cli_fail(const char *subject, const cam_error *error) {
-  fprintf(stderr, "camserve: %s%s%s\n", subject ? subject : "", subject ? ": " : "", error->detail[0] ? error->detail : cam_code_text(error->code));
+  fprintf(stderr, "camserve: %s%s%s\n", subject ? subject : "", subject ? ": " : "",
+          error->detail[0] ? error->detail : cam_code_text(error->code));
   return error->code == CAM_E_PARAMETER ? EXIT_USAGE : EXIT_FAILED;
 }
 
-cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out, cam_error *error) {
+cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out,
+                    cam_error *error) {
   const char *value = arguments->options[row];
   *out = fallback;
-  if (!value) return CAM_OK;
+  if (!value)
+    return CAM_OK;
   errno = 0;
   bool digits = *value && !value[strspn(value, "0123456789")];
   long number = digits ? strtol(value, NULL, 10) : 0;
   if (!digits || errno || number < least || number > most)
-    return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\"; allowed are whole numbers from %d to %d", arguments->command->options[row].name, value, least, most);
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "%s: \"%.24s\"; allowed are whole numbers from %d to %d",
+                    arguments->command->options[row].name, value, least, most);
   *out = (int)number;
   return CAM_OK;
 }
@@ -143,11 +182,14 @@ cam_code cli_number(const cli *arguments, int row, int least, int most, int fall
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error) {
   *out = (cam_bytes){0};
   FILE *file = strcmp(path, "-") ? fopen(path, "rbe") : stdin;
-  if (!file) return cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
+  if (!file)
+    return cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
   cam_code code = CAM_OK;
   size_t room = 0;
   do {
-    room = room >= limit / 2 ? limit + 1 : room ? 2 * room : 65536; /* in the end one byte more than allowed, to see that it is there */
+    room = room >= limit / 2 ? limit + 1
+           : room            ? 2 * room
+                  : 65536; /* in the end one byte more than allowed, to see that it is there */
     uint8_t *data = realloc(out->data, room);
     if (!data) {
       code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu bytes", room);
@@ -156,9 +198,13 @@ cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *err
     out->data = data;
     out->size += fread(data + out->size, 1, room - out->size, file);
   } while (out->size == room && room <= limit);
-  if (!code && ferror(file)) code = cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
-  if (!code && out->size > limit) code = cam_fail(error, CAM_E_TOO_LARGE, "more than %zu bytes, which is the limit; --max-body-bytes raises it", limit);
-  if (file != stdin) fclose(file);
+  if (!code && ferror(file))
+    code = cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
+  if (!code && out->size > limit)
+    code = cam_fail(error, CAM_E_TOO_LARGE,
+                    "more than %zu bytes, which is the limit; --max-body-bytes raises it", limit);
+  if (file != stdin)
+    fclose(file);
   if (code) {
     free(out->data);
     *out = (cam_bytes){0};

@@ -1,10 +1,11 @@
-/* cli.h - the command line as data: a command is a row (server/cli/main.c), its flags are rows of its own, of the settings and of the parameters of
- * POST /cam. server/cli/cli.c reads arguments against a row, server/cli/cli_help.c prints it, server/cli_NAME.c runs it. Thread: main.
- * Nothing here ends the process: a command returns its exit code, and main.c exits with it. */
+/* cli.h - the command line as data: a command is a row (server/cli/main.c), its flags are rows of
+ * its own, of the settings and of the parameters of POST /cam. server/cli/cli.c reads arguments
+ * against a row, server/cli/cli_help.c prints it, server/cli_NAME.c runs it. Thread: main. Nothing
+ * here ends the process: a command returns its exit code, and main.c exits with it. */
 #ifndef CLI_H
 #define CLI_H
-#include "cam_engine.h"
 #include "base/config.h"
+#include "cam_engine.h"
 #include "wire/params.h"
 #include <stdbool.h>
 
@@ -21,52 +22,62 @@ typedef struct cli_option {
 typedef struct cli cli;
 typedef struct cli_command {
   const char *name;
-  const char *operands;                /* for the usage line: "PHOTO..."; "" if there are none */
-  int least, most;                     /* operands */
+  const char *operands; /* for the usage line: "PHOTO..."; "" if there are none */
+  int least, most;      /* operands */
   const char *summary;
-  const char *settings;                /* names of the settings it uses, each between blanks; "*": all; "": none, and no --config either */
-  bool params;                         /* takes the parameters of POST /cam */
+  const char *settings; /* names of the settings it uses, each between blanks; "*": all; "": none,
+                           and no --config either */
+  bool params;          /* takes the parameters of POST /cam */
   cli_option options[CLI_MAX_OPTIONS]; /* its own */
   const char *more;                    /* what its help says besides, whole lines; may be NULL */
   const char *examples;                /* whole lines */
   int (*run)(const cli *arguments);    /* returns the exit code */
 } cli_command;
 
-/* The arguments of one call. Strings are argv's, which is why nothing but the configuration is freed. */
+/* The arguments of one call. Strings are argv's, which is why nothing but the configuration is
+ * freed. */
 struct cli {
   const cli_command *commands, *command; /* all (name NULL ends), and the one to run */
   bool help;                             /* --help was given: nothing else was checked */
   config config;
-  const char *options[CLI_MAX_OPTIONS];  /* by row of command->options; a switch that was given is ""; NULL: not given */
-  const char *params[PARAM_COUNT];       /* by row of params.h */
+  const char *options[CLI_MAX_OPTIONS]; /* by row of command->options; a switch that was given is
+                                           ""; NULL: not given */
+  const char *params[PARAM_COUNT];      /* by row of params.h */
   char *const *operands;
   int n_operands;
 };
 
-/* Reads argv, which is reordered so that operands are together. The first argument is the command unless it is a flag (then the first row is
- * meant). CAM_E_PARAMETER: wrong usage. *out needs cli_free whatever the code. */
+/* Reads argv, which is reordered so that operands are together. The first argument is the command
+ * unless it is a flag (then the first row is meant). CAM_E_PARAMETER: wrong usage. *out needs
+ * cli_free whatever the code. */
 cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv, cam_error *error);
 void cli_free(cli *arguments);
-const cli_command *cli_find(const cli_command *commands, const char *name); /* NULL if there is none */
+const cli_command *cli_find(const cli_command *commands,
+                            const char *name); /* NULL if there is none */
 
 /* Whether a command uses a setting. */
 bool cli_uses(const cli_command *command, const setting *row);
 
-/* Says "camserve: DETAIL" on standard error and returns the exit code: EXIT_USAGE for CAM_E_PARAMETER, else EXIT_FAILED. subject ("cat.jpg"; NULL:
- * none) comes before the detail. */
+/* Says "camserve: DETAIL" on standard error and returns the exit code: EXIT_USAGE for
+ * CAM_E_PARAMETER, else EXIT_FAILED. subject ("cat.jpg"; NULL: none) comes before the detail. */
 int cli_fail(const char *subject, const cam_error *error);
 
 /* A whole number given as an option: row of command->options; fallback where it was not given. */
-cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out, cam_error *error);
+cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out,
+                    cam_error *error);
 
-/* What explain, info and bench have in common: the model, with what to do if there is none; the parameters that were given as flags. */
+/* What explain, info and bench have in common: the model, with what to do if there is none; the
+ * parameters that were given as flags. */
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error);
-cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out, cam_error *error);
+cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out,
+                    cam_error *error);
 
-/* Reads at most limit bytes from a file, or from standard input for "-". CAM_E_IO, CAM_E_TOO_LARGE, CAM_E_NO_MEMORY. out->data is for free(). */
+/* Reads at most limit bytes from a file, or from standard input for "-". CAM_E_IO, CAM_E_TOO_LARGE,
+ * CAM_E_NO_MEMORY. out->data is for free(). */
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error);
 
-/* Generated texts: all commands and settings; one command; the README's table of settings; the commented example configuration. */
+/* Generated texts: all commands and settings; one command; the README's table of settings; the
+ * commented example configuration. */
 void help_overview(const cli_command *commands, FILE *out);
 void help_command(const cli_command *command, FILE *out);
 void help_markdown(FILE *out);

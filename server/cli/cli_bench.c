@@ -1,5 +1,7 @@
-/* cli_bench.c - camserve bench: milliseconds of the forward pass and of the whole way of a photo, stage by stage; or (--layers) of each layer,
- * beside what the host could do at best. Thread: main.   The photo is made in memory, so that two machines measure the same; --photo takes a real one (a JPEG costs more to decode). */
+/* cli_bench.c - camserve bench: milliseconds of the forward pass and of the whole way of a photo,
+ * stage by stage; or (--layers) of each layer, beside what the host could do at best. Thread: main.
+ * The photo is made in memory, so that two machines measure the same; --photo takes a real one (a
+ * JPEG costs more to decode). */
 #include "cam_clock.h"
 #include "cam_json.h"
 #include "cli.h"
@@ -9,19 +11,29 @@
 #include <string.h>
 
 enum { BATCH, RUNS, PHOTO, LAYERS, CHECK, JSON }; /* rows of its options in server/cli/main.c */
-enum { MADE_WIDTH = 500, MADE_HEIGHT = 436, BMP_HEADER = 54, WARM_UP = 3, TOTAL = CAM_STAGE_COUNT, SERIES };
+enum {
+  MADE_WIDTH = 500,
+  MADE_HEIGHT = 436,
+  BMP_HEADER = 54,
+  WARM_UP = 3,
+  TOTAL = CAM_STAGE_COUNT,
+  SERIES
+};
 
-/* ---- the made photo: a 24-bit BMP of soft waves with a little noise, as compressible as a photo ---- */
+/* ---- the made photo: a 24-bit BMP of soft waves with a little noise, as compressible as a photo
+ * ---- */
 
 static void put_le32(uint8_t *at, uint32_t value) {
-  for (int i = 0; i < 4; i++) at[i] = (uint8_t)(value >> 8 * i);
+  for (int i = 0; i < 4; i++)
+    at[i] = (uint8_t)(value >> 8 * i);
 }
 
 static cam_code make_photo(cam_bytes *out, cam_error *error) {
   enum { ROW = MADE_WIDTH * 3, SIZE = BMP_HEADER + ROW * MADE_HEIGHT };
   _Static_assert(ROW % 4 == 0, "rows of a BMP are padded to four bytes");
   uint8_t *bmp = calloc(1, SIZE);
-  if (!bmp) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a photo of %d bytes", SIZE);
+  if (!bmp)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a photo of %d bytes", SIZE);
   memcpy(bmp, "BM", 2);
   put_le32(bmp + 2, SIZE);
   put_le32(bmp + 10, BMP_HEADER);
@@ -52,9 +64,9 @@ typedef struct bench {
   double *ms;         /* [SERIES, runs]: each stage, then the total */
   cam_layer *layers;  /* [n_layers]; NULL: not asked for */
   int n_layers;
-  double layers_ms;   /* of a whole pass */
+  double layers_ms; /* of a whole pass */
   cam_host host;
-  double *reference;  /* [classes]: logits; NULL: not asked for */
+  double *reference; /* [classes]: logits; NULL: not asked for */
   double difference;
 } bench;
 
@@ -63,17 +75,22 @@ static cam_code run_pipeline(bench *b, int run, cam_error *error) {
   cam_task tasks[CAM_MAX_TASKS];
   double stage_ms[CAM_STAGE_COUNT] = {0};
   params.base64 = true; /* as POST /cam has it */
-  for (int i = 0; i < b->batch; i++) tasks[i] = (cam_task){.bytes = b->photo.data, .n_bytes = b->photo.size, .params = &params};
+  for (int i = 0; i < b->batch; i++)
+    tasks[i] = (cam_task){.bytes = b->photo.data, .n_bytes = b->photo.size, .params = &params};
   double begin = 1e3 * clock_seconds();
   cam_explain(b->context, tasks, b->batch, 0, stage_ms);
   double total = 1e3 * clock_seconds() - begin;
   for (int i = 0; i < b->batch; i++) {
-    if (tasks[i].error.code) *error = tasks[i].error;
-    else b->shape = tasks[i].result;
+    if (tasks[i].error.code)
+      *error = tasks[i].error;
+    else
+      b->shape = tasks[i].result;
     cam_result_free(&tasks[i].result);
   }
-  for (int stage = 0; stage < CAM_STAGE_COUNT && run >= 0; stage++) b->ms[stage * b->runs + run] = stage_ms[stage];
-  if (run >= 0) b->ms[TOTAL * b->runs + run] = total;
+  for (int stage = 0; stage < CAM_STAGE_COUNT && run >= 0; stage++)
+    b->ms[stage * b->runs + run] = stage_ms[stage];
+  if (run >= 0)
+    b->ms[TOTAL * b->runs + run] = total;
   return error->code;
 }
 
@@ -81,15 +98,18 @@ static cam_code measure_layers(bench *b, cam_error *error) {
   double warm_up[WARM_UP];
   b->n_layers = cam_bench_layer_count(b->context);
   b->layers = calloc((size_t)b->n_layers, sizeof *b->layers);
-  if (!b->layers) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", b->n_layers);
+  if (!b->layers)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", b->n_layers);
   cam_code code = cam_bench_forward(b->context, 1, WARM_UP, warm_up, error);
-  if (!code) code = cam_bench_host(b->context, &b->host, error);
+  if (!code)
+    code = cam_bench_host(b->context, &b->host, error);
   return code ? code : cam_bench_layers(b->context, b->runs, b->layers, &b->layers_ms, error);
 }
 
 static cam_code measure_reference(bench *b, int classes, cam_error *error) {
   b->reference = calloc((size_t)classes, sizeof *b->reference);
-  if (!b->reference) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d logits", classes);
+  if (!b->reference)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d logits", classes);
   return cam_bench_reference(b->context, b->reference, &b->difference, error);
 }
 
@@ -97,10 +117,13 @@ static cam_code measure(bench *b, cam_error *error) {
   double warm_up[WARM_UP];
   b->forward_ms = calloc((size_t)b->runs, sizeof *b->forward_ms);
   b->ms = calloc((size_t)b->runs * SERIES, sizeof *b->ms);
-  if (!b->forward_ms || !b->ms) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d runs", b->runs);
+  if (!b->forward_ms || !b->ms)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d runs", b->runs);
   cam_code code = cam_bench_forward(b->context, b->batch, WARM_UP, warm_up, error);
-  if (!code) code = cam_bench_forward(b->context, b->batch, b->runs, b->forward_ms, error);
-  for (int run = -WARM_UP; run < b->runs && !code; run++) code = run_pipeline(b, run, error);
+  if (!code)
+    code = cam_bench_forward(b->context, b->batch, b->runs, b->forward_ms, error);
+  for (int run = -WARM_UP; run < b->runs && !code; run++)
+    code = run_pipeline(b, run, error);
   return code;
 }
 
@@ -111,7 +134,10 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static const struct { const char *name; double share; } quantiles[] = {{"min", 0}, {"p50", 0.50}, {"p99", 0.99}};
+static const struct {
+  const char *name;
+  double share;
+} quantiles[] = {{"min", 0}, {"p50", 0.50}, {"p99", 0.99}};
 enum { QUANTILES = sizeof quantiles / sizeof *quantiles };
 
 /* By nearest rank; sorts the series. */
@@ -123,28 +149,34 @@ static void summarise(double *series, int n, double out[QUANTILES]) {
   }
 }
 
-static const char *series_name(int series) { return series == TOTAL ? "total" : cam_stage_name((cam_stage)series); }
+static const char *series_name(int series) {
+  return series == TOTAL ? "total" : cam_stage_name((cam_stage)series);
+}
 
 static void print_line(const char *indent, const char *name, double *series, int n) {
   double values[QUANTILES];
   summarise(series, n, values);
   printf("%s%-*s", indent, 12 - (int)strlen(indent), name);
-  for (int i = 0; i < QUANTILES; i++) printf("%10.3f", values[i]);
+  for (int i = 0; i < QUANTILES; i++)
+    printf("%10.3f", values[i]);
 }
 
 static void print_heading(const bench *b, const cam_model_info *info) {
-  printf("%s, kernels %s, %d thread%s, %d photo%s at a time, %d runs; milliseconds\n", info->name, info->isa, b->threads, b->threads == 1 ? "" : "s", b->batch,
-         b->batch == 1 ? "" : "s", b->runs);
+  printf("%s, kernels %s, %d thread%s, %d photo%s at a time, %d runs; milliseconds\n", info->name,
+         info->isa, b->threads, b->threads == 1 ? "" : "s", b->batch, b->batch == 1 ? "" : "s",
+         b->runs);
 }
 
 static void print_stages(const bench *b, const cam_model_info *info) {
   printf("%12s", "");
-  for (int i = 0; i < QUANTILES; i++) printf("%10s", quantiles[i].name);
+  for (int i = 0; i < QUANTILES; i++)
+    printf("%10s", quantiles[i].name);
   printf("\n");
   print_line("", "forward", b->forward_ms, b->runs);
   printf("   made picture, %dx%d, maps of 3 labels included\n", info->width, info->height);
   print_line("", "explain", b->ms + TOTAL * b->runs, b->runs);
-  printf("   %dx%d %s seen as %dx%d, %d overlays\n", b->shape.width, b->shape.height, cam_format_name(b->shape.format), b->shape.input_width, b->shape.input_height,
+  printf("   %dx%d %s seen as %dx%d, %d overlays\n", b->shape.width, b->shape.height,
+         cam_format_name(b->shape.format), b->shape.input_width, b->shape.input_height,
          b->shape.count);
   for (int stage = 0; stage < CAM_STAGE_COUNT; stage++) {
     print_line("  ", series_name(stage), b->ms + stage * b->runs, b->runs);
@@ -152,57 +184,79 @@ static void print_stages(const bench *b, const cam_model_info *info) {
   }
 }
 
-/* ---- layers: the least time that the arithmetic, or the bytes, of a layer could take here, and which of the two is longer ---- */
+/* ---- layers: the least time that the arithmetic, or the bytes, of a layer could take here, and
+ * which of the two is longer ---- */
 
-typedef struct bound { const char *name; double share; /* of the time it took */ } bound;
+typedef struct bound {
+  const char *name;
+  double share; /* of the time it took */
+} bound;
 
 static bound bound_of(const cam_layer *layer, const cam_host *host) {
-  double arithmetic = 2.0 * (double)layer->products / (host->gflops * 1e6), memory = (double)layer->bytes / (host->gbytes * 1e6);
-  return arithmetic > memory ? (bound){"arithmetic", arithmetic / layer->ms} : (bound){"memory", memory / layer->ms};
+  double arithmetic = 2.0 * (double)layer->products / (host->gflops * 1e6),
+         memory = (double)layer->bytes / (host->gbytes * 1e6);
+  return arithmetic > memory ? (bound){"arithmetic", arithmetic / layer->ms}
+                             : (bound){"memory", memory / layer->ms};
 }
 
-static double gflops_of(uint64_t multiply_adds, double ms) { return 2.0 * (double)multiply_adds / (ms * 1e6); }
+static double gflops_of(uint64_t multiply_adds, double ms) {
+  return 2.0 * (double)multiply_adds / (ms * 1e6);
+}
 
 static void print_layers(const bench *b) {
   cam_layer sum = {.name = "all"};
-  for (int i = 0; i < b->n_layers; i++) sum.ms += b->layers[i].ms;
-  printf("This host, %d thread%s: %.0f GFLOP/s of multiply-adds in registers, %.1f GB/s read from memory.\n"
-         "GFLOP/s are by the layer's definition (Winograd needs fewer). Bound: what would take longer here at best, the\n"
-         "arithmetic of the method or the bytes (weights, planes, each once), and that time as a share of the time it took.\n\n"
-         "%-26s %-11s %13s %8s %6s %8s %8s  %s\n", b->threads, b->threads == 1 ? "" : "s", b->host.gflops, b->host.gbytes, "layer", "kind", "output", "ms", "share", "GFLOP/s", "MB", "bound");
+  for (int i = 0; i < b->n_layers; i++)
+    sum.ms += b->layers[i].ms;
+  printf("This host, %d thread%s: %.0f GFLOP/s of multiply-adds in registers, %.1f GB/s read from "
+         "memory.\n"
+         "GFLOP/s are by the layer's definition (Winograd needs fewer). Bound: what would take "
+         "longer here at best, the\n"
+         "arithmetic of the method or the bytes (weights, planes, each once), and that time as a "
+         "share of the time it took.\n\n"
+         "%-26s %-11s %13s %8s %6s %8s %8s  %s\n",
+         b->threads, b->threads == 1 ? "" : "s", b->host.gflops, b->host.gbytes, "layer", "kind",
+         "output", "ms", "share", "GFLOP/s", "MB", "bound");
   for (int i = 0; i < b->n_layers; i++) {
     const cam_layer *l = &b->layers[i];
     char output[40];
     bound best = bound_of(l, &b->host);
     snprintf(output, sizeof output, "%dx%dx%d", l->height, l->width, l->channels);
-    printf("%-26s %-11s %13s %8.3f %5.1f%% %8.1f %8.2f  %-10s %3.0f%%\n", l->name, l->kind, output, l->ms, 100 * l->ms / sum.ms, gflops_of(l->multiply_adds, l->ms),
-           (double)l->bytes * 1e-6, best.name, 100 * best.share);
+    printf("%-26s %-11s %13s %8.3f %5.1f%% %8.1f %8.2f  %-10s %3.0f%%\n", l->name, l->kind, output,
+           l->ms, 100 * l->ms / sum.ms, gflops_of(l->multiply_adds, l->ms), (double)l->bytes * 1e-6,
+           best.name, 100 * best.share);
     sum.multiply_adds += l->multiply_adds;
     sum.bytes += l->bytes;
   }
-  printf("%-52s %8.3f %6s %8.1f %8.2f\nThe shortest whole pass: %.3f ms.\n", sum.name, sum.ms, "", gflops_of(sum.multiply_adds, sum.ms), (double)sum.bytes * 1e-6, b->layers_ms);
+  printf("%-52s %8.3f %6s %8.1f %8.2f\nThe shortest whole pass: %.3f ms.\n", sum.name, sum.ms, "",
+         gflops_of(sum.multiply_adds, sum.ms), (double)sum.bytes * 1e-6, b->layers_ms);
 }
 
 static double largest_of(const double *values, int n) {
   double most = 0;
-  for (int i = 0; i < n; i++) most = fmax(most, fabs(values[i]));
+  for (int i = 0; i < n; i++)
+    most = fmax(most, fabs(values[i]));
   return most;
 }
 
 static void print_people(const bench *b, const cam_model_info *info) {
   print_heading(b, info);
-  if (b->layers) print_layers(b);
-  else print_stages(b, info);
-  if (!b->reference) return;
+  if (b->layers)
+    print_layers(b);
+  else
+    print_stages(b, info);
+  if (!b->reference)
+    return;
   double largest = largest_of(b->reference, info->classes);
-  printf("logits: at most %.2g from the float64 reference, %.2g of the largest (%.4g)\n", b->difference, b->difference / largest, largest);
+  printf("logits: at most %.2g from the float64 reference, %.2g of the largest (%.4g)\n",
+         b->difference, b->difference / largest, largest);
 }
 
 static void add_series(json *parent, const char *name, double *series, int n) {
   double values[QUANTILES];
   summarise(series, n, values);
   json *object = json_add_object(parent, name);
-  for (int i = 0; i < QUANTILES; i++) json_add_fixed(object, quantiles[i].name, values[i], 4);
+  for (int i = 0; i < QUANTILES; i++)
+    json_add_fixed(object, quantiles[i].name, values[i], 4);
 }
 
 static void add_stages(json *tree, const bench *b) {
@@ -212,7 +266,8 @@ static void add_stages(json *tree, const bench *b) {
   json_add_text(photo, "format", cam_format_name(b->shape.format));
   add_series(tree, "forward_ms", b->forward_ms, b->runs);
   json *pipeline = json_add_object(tree, "pipeline_ms");
-  for (int i = 0; i < SERIES; i++) add_series(pipeline, series_name(i), b->ms + i * b->runs, b->runs);
+  for (int i = 0; i < SERIES; i++)
+    add_series(pipeline, series_name(i), b->ms + i * b->runs, b->runs);
 }
 
 static void add_layers(json *tree, const bench *b) {
@@ -244,7 +299,8 @@ static void add_reference(json *tree, const bench *b, int classes) {
   json_add_number(reference, "difference", b->difference);
   json_add_number(reference, "largest", largest_of(b->reference, classes));
   json *logits = json_add_array(reference, "logits");
-  for (int c = 0; c < classes; c++) json_add_number(logits, NULL, b->reference[c]);
+  for (int c = 0; c < classes; c++)
+    json_add_number(logits, NULL, b->reference[c]);
 }
 
 static bool print_as_json(const bench *b, const cam_model_info *info) {
@@ -254,9 +310,12 @@ static bool print_as_json(const bench *b, const cam_model_info *info) {
   json_add_int(tree, "threads", b->threads);
   json_add_int(tree, "batch", b->batch);
   json_add_int(tree, "runs", b->runs);
-  if (b->layers) add_layers(tree, b);
-  else add_stages(tree, b);
-  if (b->reference) add_reference(tree, b, info->classes);
+  if (b->layers)
+    add_layers(tree, b);
+  else
+    add_stages(tree, b);
+  if (b->reference)
+    add_reference(tree, b, info->classes);
   char *text = json_print(tree, true, NULL);
   bool printed = text && puts(text) != EOF;
   free(text);
@@ -271,15 +330,24 @@ int cli_bench(const cli *arguments) {
   cam_limits limits = config_limits(&arguments->config);
   const char *photo = arguments->options[PHOTO];
   int exit_code = EXIT_DONE;
-  if (cli_number(arguments, BATCH, 1, CAM_MAX_TASKS, 1, &b.batch, &error) || cli_number(arguments, RUNS, 1, 100000, 50, &b.runs, &error) ||
-      cli_load(&arguments->config, &model, &error) || cam_context_create(model, b.threads = config_threads(&arguments->config), &limits, &b.context, &error) ||
-      (photo ? cli_read(photo, (size_t)arguments->config.max_body_bytes, &b.photo, &error) : make_photo(&b.photo, &error))) {
+  if (cli_number(arguments, BATCH, 1, CAM_MAX_TASKS, 1, &b.batch, &error) ||
+      cli_number(arguments, RUNS, 1, 100000, 50, &b.runs, &error) ||
+      cli_load(&arguments->config, &model, &error) ||
+      cam_context_create(model, b.threads = config_threads(&arguments->config), &limits, &b.context,
+                         &error) ||
+      (photo ? cli_read(photo, (size_t)arguments->config.max_body_bytes, &b.photo, &error)
+             : make_photo(&b.photo, &error))) {
     exit_code = cli_fail(NULL, &error);
   } else {
-    if (!(arguments->options[LAYERS] ? measure_layers : measure)(&b, &error) && arguments->options[CHECK]) measure_reference(&b, cam_model_get_info(model)->classes, &error);
-    if (error.code) exit_code = cli_fail(photo, &error);
-    else if (!arguments->options[JSON]) print_people(&b, cam_model_get_info(model));
-    else if (!print_as_json(&b, cam_model_get_info(model))) exit_code = EXIT_FAILED;
+    if (!(arguments->options[LAYERS] ? measure_layers : measure)(&b, &error) &&
+        arguments->options[CHECK])
+      measure_reference(&b, cam_model_get_info(model)->classes, &error);
+    if (error.code)
+      exit_code = cli_fail(photo, &error);
+    else if (!arguments->options[JSON])
+      print_people(&b, cam_model_get_info(model));
+    else if (!print_as_json(&b, cam_model_get_info(model)))
+      exit_code = EXIT_FAILED;
   }
   free(b.reference);
   free(b.layers);

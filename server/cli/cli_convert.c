@@ -9,10 +9,19 @@ static void say(void *closure, const char *line) { fprintf(closure, "%s\n", line
 
 int cli_convert(const cli *arguments) {
   cam_error error = {0};
-  cam_convert_options options = {.weights = arguments->operands[0], .architecture = arguments->options[ARCH], .output = arguments->options[OUTPUT],
-                                 .threads = (int)arguments->config.threads, .progress = say, .closure = stderr};
-  if (!options.architecture) cam_fail(&error, CAM_E_PARAMETER, "--arch FILE is missing, for instance --arch config/models/efficientnet-lite0.json");
-  else if (!options.output) cam_fail(&error, CAM_E_PARAMETER, "-o FILE is missing, for instance -o models/efficientnet-lite0.safetensors");
-  else if (!cam_convert(&options, &error)) return EXIT_DONE;
+  cam_convert_options options = {.weights = arguments->operands[0],
+                                 .architecture = arguments->options[ARCH],
+                                 .output = arguments->options[OUTPUT],
+                                 .threads = (int)arguments->config.threads,
+                                 .progress = say,
+                                 .closure = stderr};
+  if (!options.architecture)
+    cam_fail(&error, CAM_E_PARAMETER,
+             "--arch FILE is missing, for instance --arch config/models/efficientnet-lite0.json");
+  else if (!options.output)
+    cam_fail(&error, CAM_E_PARAMETER,
+             "-o FILE is missing, for instance -o models/efficientnet-lite0.safetensors");
+  else if (!cam_convert(&options, &error))
+    return EXIT_DONE;
   return cli_fail(NULL, &error);
 }

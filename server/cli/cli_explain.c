@@ -1,5 +1,6 @@
-/* cli_explain.c - camserve explain: photos in files -> a table and overlays beside them, or the JSON of POST /cam.
- * Flow: read up to eight -> cam_explain -> print and save each -> free. Memory does not grow with the number of photos. Thread: main. */
+/* cli_explain.c - camserve explain: photos in files -> a table and overlays beside them, or the
+ * JSON of POST /cam. Flow: read up to eight -> cam_explain -> print and save each -> free. Memory
+ * does not grow with the number of photos. Thread: main. */
 #include "cam_clock.h"
 #include "cam_encoding.h"
 #include "cli.h"
@@ -19,59 +20,76 @@ typedef struct session {
   const cam_model_info *model;
   cam_context *context;
   request_params params;
-  FILE *table;           /* where people read; the overlay may take standard output */
-  const char *output;    /* -o, or NULL */
+  FILE *table;        /* where people read; the overlay may take standard output */
+  const char *output; /* -o, or NULL */
   char request_id[33];
-  reply_timing timing;   /* sums over all photos */
-  int printed, failed;   /* photos */
-  bool broken;           /* standard output could not be written */
+  reply_timing timing; /* sums over all photos */
+  int printed, failed; /* photos */
+  bool broken;         /* standard output could not be written */
 } session;
 
 static void make_request_id(char id[33]) {
   uint8_t bytes[16] = {0};
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) memset(bytes, 0, sizeof bytes); /* it names one call and protects nothing */
-  for (size_t i = 0; i < sizeof bytes; i++) snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+    memset(bytes, 0, sizeof bytes); /* it names one call and protects nothing */
+  for (size_t i = 0; i < sizeof bytes; i++)
+    snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
 /* ---- overlays ---- */
 
 /* Length of a path without its extension. */
 static size_t stem_length(const char *path) {
-  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
+             *dot = strrchr(base, '.');
   return dot && dot != base ? (size_t)(dot - path) : strlen(path);
 }
 
 /* "cat.jpg" -> "cat.cam.png"; but "cat.jpg.cam.png" where cat.png is explained too. For free(). */
 static char *overlay_path(const session *s, const char *photo) {
-  static const char *const extensions[CAM_PICTURE_COUNT] = {[CAM_PICTURE_PNG] = "png", [CAM_PICTURE_JPEG] = "jpg"};
-  if (s->output) return strdup(s->output);
-  if (!strcmp(photo, "-")) photo = "stdin";
+  static const char *const extensions[CAM_PICTURE_COUNT] = {
+      [CAM_PICTURE_PNG] = "png", [CAM_PICTURE_JPEG] = "jpg"};
+  if (s->output)
+    return strdup(s->output);
+  if (!strcmp(photo, "-"))
+    photo = "stdin";
   size_t n = stem_length(photo);
   for (int i = 0; i < s->arguments->n_operands; i++) {
     const char *other = s->arguments->operands[i];
-    if (!strncmp(other, photo, n) && stem_length(other) == n && strcmp(other, photo)) n = strlen(photo);
+    if (!strncmp(other, photo, n) && stem_length(other) == n && strcmp(other, photo))
+      n = strlen(photo);
   }
   char *path;
-  return asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0 ? NULL : path;
+  return asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0
+             ? NULL
+             : path;
 }
 
 static cam_code write_file(const char *path, const void *bytes, size_t n, cam_error *error) {
   FILE *file = strcmp(path, "-") ? fopen(path, "wbe") : stdout;
-  if (!file) return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(errno));
+  if (!file)
+    return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(errno));
   bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
   int why = errno;
-  if (file != stdout && fclose(file) && written) written = false, why = errno;
-  return written ? CAM_OK : cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(why));
+  if (file != stdout && fclose(file) && written)
+    written = false, why = errno;
+  return written ? CAM_OK
+                 : cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path,
+                            strerror(why));
 }
 
 /* Writes the first label's overlay, which may be a JSON string of base64. */
-static cam_code save_overlay(const session *s, const char *path, const cam_bytes *overlay, cam_error *error) {
-  if (!s->params.cam.base64) return write_file(path, overlay->data, overlay->size, error);
+static cam_code save_overlay(const session *s, const char *path, const cam_bytes *overlay,
+                             cam_error *error) {
+  if (!s->params.cam.base64)
+    return write_file(path, overlay->data, overlay->size, error);
   size_t n;
   uint8_t *bytes = malloc(overlay->size / 4 * 3 + 3);
-  if (!bytes) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for an overlay of %zu bytes", overlay->size);
-  cam_code code = cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n) ? write_file(path, bytes, n, error)
-    : cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
+  if (!bytes)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for an overlay of %zu bytes", overlay->size);
+  cam_code code = cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n)
+                      ? write_file(path, bytes, n, error)
+                      : cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
   free(bytes);
   return code;
 }
@@ -79,22 +97,29 @@ static cam_code save_overlay(const session *s, const char *path, const cam_bytes
 /* ---- one photo said ---- */
 
 /* "-" by another name, where people read. */
-static const char *shown(const char *path, const char *stream) { return strcmp(path, "-") ? path : stream; }
+static const char *shown(const char *path, const char *stream) {
+  return strcmp(path, "-") ? path : stream;
+}
 
-static void print_table(const session *s, const char *photo, const cam_result *result, const char *overlay) {
+static void print_table(const session *s, const char *photo, const cam_result *result,
+                        const char *overlay) {
   int columns = 0;
   for (int i = 0; i < result->count; i++) {
     int n = (int)strlen(s->model->class_list[result->predictions[i].class_id].label);
-    if (n > columns) columns = n < LABEL_COLUMNS ? n : LABEL_COLUMNS;
+    if (n > columns)
+      columns = n < LABEL_COLUMNS ? n : LABEL_COLUMNS;
   }
-  fprintf(s->table, "%s: %dx%d %s, seen as %dx%d (%s)%s%s\n", shown(photo, "standard input"), result->width, result->height, cam_format_name(result->format), result->input_width,
+  fprintf(s->table, "%s: %dx%d %s, seen as %dx%d (%s)%s%s\n", shown(photo, "standard input"),
+          result->width, result->height, cam_format_name(result->format), result->input_width,
           result->input_height, cam_resize_name(result->resize), overlay ? ", overlay in " : "",
           overlay ? shown(overlay, "standard output") : "");
-  fprintf(s->table, "%6s  %-*s  %11s  %s\n", "rank", columns, "label", "probability", "box (x, y, width x height)");
+  fprintf(s->table, "%6s  %-*s  %11s  %s\n", "rank", columns, "label", "probability",
+          "box (x, y, width x height)");
   for (int i = 0; i < result->count; i++) {
     const cam_prediction *p = &result->predictions[i];
-    fprintf(s->table, "%6d  %-*.*s  %9.2f %%  %d, %d, %dx%d\n", p->rank, columns, columns, s->model->class_list[p->class_id].label, 100.0 * p->probability, p->box.x,
-            p->box.y, p->box.width, p->box.height);
+    fprintf(s->table, "%6d  %-*.*s  %9.2f %%  %d, %d, %dx%d\n", p->rank, columns, columns,
+            s->model->class_list[p->class_id].label, 100.0 * p->probability, p->box.x, p->box.y,
+            p->box.width, p->box.height);
   }
 }
 
@@ -103,8 +128,9 @@ static void print_json(session *s, const cam_task *task) {
     s->broken |= !reply_list_item(stdout, s->model, s->request_id, task, !s->printed);
     return;
   }
-  char *text = task->error.code ? problem_text(&task->error, s->request_id, NULL)
-    : reply_text(s->model, s->request_id, task, 1, false, &s->timing, true, NULL);
+  char *text = task->error.code
+                   ? problem_text(&task->error, s->request_id, NULL)
+                   : reply_text(s->model, s->request_id, task, 1, false, &s->timing, true, NULL);
   s->broken |= !text || puts(text) == EOF;
   free(text);
 }
@@ -115,11 +141,15 @@ static void say(session *s, const char *photo, const cam_task *task) {
   char *path = NULL;
   if (!error.code && (s->params.cam.include & CAM_INCLUDE_OVERLAY) && (!as_json || s->output)) {
     path = overlay_path(s, photo);
-    if (!path) cam_fail(&error, CAM_E_NO_MEMORY, "no memory for the overlay's name");
-    else save_overlay(s, path, &task->result.predictions[0].overlay, &error);
+    if (!path)
+      cam_fail(&error, CAM_E_NO_MEMORY, "no memory for the overlay's name");
+    else
+      save_overlay(s, path, &task->result.predictions[0].overlay, &error);
   }
-  if (as_json) print_json(s, task);
-  else if (!task->error.code) print_table(s, photo, &task->result, error.code ? NULL : path);
+  if (as_json)
+    print_json(s, task);
+  else if (!task->error.code)
+    print_table(s, photo, &task->result, error.code ? NULL : path);
   if (error.code) {
     fflush(stdout); /* in order, where both go to one terminal */
     cli_fail(shown(photo, "standard input"), &error);
@@ -140,46 +170,68 @@ static void explain_some(session *s, char *const *photos, int n) {
   int n_tasks = 0;
   for (int i = 0; i < n; i++) {
     unread[i] = (cam_task){.params = &s->params.cam};
-    if (cli_read(photos[i], (size_t)s->arguments->config.max_body_bytes, &bytes[i], &unread[i].error)) {
+    if (cli_read(photos[i], (size_t)s->arguments->config.max_body_bytes, &bytes[i],
+                 &unread[i].error)) {
       said[i] = &unread[i];
       continue;
     }
-    tasks[n_tasks] = (cam_task){.bytes = bytes[i].data, .n_bytes = bytes[i].size, .params = &s->params.cam};
+    tasks[n_tasks] = (cam_task){
+        .bytes = bytes[i].data, .n_bytes = bytes[i].size, .params = &s->params.cam};
     said[i] = &tasks[n_tasks++];
   }
-  if (n_tasks) cam_explain(s->context, tasks, n_tasks, 0, stage_ms);
-  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++) s->timing.stage_ms[stage] += stage_ms[stage];
+  if (n_tasks)
+    cam_explain(s->context, tasks, n_tasks, 0, stage_ms);
+  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
+    s->timing.stage_ms[stage] += stage_ms[stage];
   s->timing.total_ms += 1e3 * clock_seconds() - begin;
-  for (int i = 0; i < n; i++) say(s, photos[i], said[i]);
-  for (int i = 0; i < n_tasks; i++) cam_result_free(&tasks[i].result);
-  for (int i = 0; i < n; i++) free(bytes[i].data);
+  for (int i = 0; i < n; i++)
+    say(s, photos[i], said[i]);
+  for (int i = 0; i < n_tasks; i++)
+    cam_result_free(&tasks[i].result);
+  for (int i = 0; i < n; i++)
+    free(bytes[i].data);
 }
 
 static void explain_all(session *s) {
   const cli *arguments = s->arguments;
   bool list = arguments->options[JSON] && arguments->n_operands > 1;
-  if (list) s->broken |= !reply_list_head(stdout, s->model, s->request_id);
+  if (list)
+    s->broken |= !reply_list_head(stdout, s->model, s->request_id);
   for (int i = 0; i < arguments->n_operands && !s->broken; i += CAM_MAX_TASKS) {
     int left = arguments->n_operands - i;
     explain_some(s, arguments->operands + i, left < CAM_MAX_TASKS ? left : CAM_MAX_TASKS);
   }
-  if (list) s->broken |= !reply_list_tail(stdout, &s->timing) || putchar('\n') == EOF;
-  if (arguments->options[JSON] || s->printed == s->failed) return;
-  fprintf(s->table, "%d photo%s in %.1f ms:", s->printed - s->failed, s->printed - s->failed == 1 ? "" : "s", s->timing.total_ms);
+  if (list)
+    s->broken |= !reply_list_tail(stdout, &s->timing) || putchar('\n') == EOF;
+  if (arguments->options[JSON] || s->printed == s->failed)
+    return;
+  fprintf(s->table, "%d photo%s in %.1f ms:", s->printed - s->failed,
+          s->printed - s->failed == 1 ? "" : "s", s->timing.total_ms);
   for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
-    fprintf(s->table, " %s %.1f%s", cam_stage_name((cam_stage)stage), s->timing.stage_ms[stage], stage + 1 < CAM_STAGE_COUNT ? "," : "\n");
+    fprintf(s->table, " %s %.1f%s", cam_stage_name((cam_stage)stage), s->timing.stage_ms[stage],
+            stage + 1 < CAM_STAGE_COUNT ? "," : "\n");
 }
 
 /* What the flags of this command forbid together. */
 static cam_code check_usage(const session *s, cam_error *error) {
   const cli *arguments = s->arguments;
   int n_stdin = 0;
-  for (int i = 0; i < arguments->n_operands; i++) n_stdin += !strcmp(arguments->operands[i], "-");
-  if (n_stdin > 1) return cam_fail(error, CAM_E_PARAMETER, "\"-\" (standard input) is given %d times; allowed is once", n_stdin);
-  if (!s->output) return CAM_OK;
-  if (arguments->n_operands > 1) return cam_fail(error, CAM_E_PARAMETER, "-o: takes one photo, not %d; without it each overlay is NAME.cam.png", arguments->n_operands);
-  if (!(s->params.cam.include & CAM_INCLUDE_OVERLAY)) return cam_fail(error, CAM_E_PARAMETER, "-o: --include leaves the overlay out");
-  if (arguments->options[JSON] && !strcmp(s->output, "-")) return cam_fail(error, CAM_E_PARAMETER, "-o -: standard output has the JSON already; name a file");
+  for (int i = 0; i < arguments->n_operands; i++)
+    n_stdin += !strcmp(arguments->operands[i], "-");
+  if (n_stdin > 1)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "\"-\" (standard input) is given %d times; allowed is once", n_stdin);
+  if (!s->output)
+    return CAM_OK;
+  if (arguments->n_operands > 1)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "-o: takes one photo, not %d; without it each overlay is NAME.cam.png",
+                    arguments->n_operands);
+  if (!(s->params.cam.include & CAM_INCLUDE_OVERLAY))
+    return cam_fail(error, CAM_E_PARAMETER, "-o: --include leaves the overlay out");
+  if (arguments->options[JSON] && !strcmp(s->output, "-"))
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "-o -: standard output has the JSON already; name a file");
   return CAM_OK;
 }
 
@@ -189,8 +241,10 @@ int cli_explain(const cli *arguments) {
   cam_error error = {0};
   cam_limits limits = config_limits(&arguments->config);
   int exit_code;
-  if (s.output && !strcmp(s.output, "-")) s.table = stderr;
-  if (cli_load(&arguments->config, &model, &error) || cli_params(arguments, model, &s.params, &error) || check_usage(&s, &error) ||
+  if (s.output && !strcmp(s.output, "-"))
+    s.table = stderr;
+  if (cli_load(&arguments->config, &model, &error) ||
+      cli_params(arguments, model, &s.params, &error) || check_usage(&s, &error) ||
       cam_context_create(model, config_threads(&arguments->config), &limits, &s.context, &error)) {
     exit_code = cli_fail(NULL, &error);
   } else {
@@ -198,7 +252,8 @@ int cli_explain(const cli *arguments) {
     s.params.cam.base64 = arguments->options[JSON] != NULL;
     make_request_id(s.request_id);
     explain_all(&s);
-    if (s.broken) cam_fail(&error, CAM_E_IO, "the answer cannot be written to standard output");
+    if (s.broken)
+      cam_fail(&error, CAM_E_IO, "the answer cannot be written to standard output");
     exit_code = s.broken ? cli_fail(NULL, &error) : s.failed ? EXIT_FAILED : EXIT_DONE;
   }
   cam_context_free(s.context);

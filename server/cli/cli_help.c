@@ -1,6 +1,7 @@
-/* cli_help.c - texts for people, generated from the tables of commands, settings and parameters, so that none can be forgotten. Thread: main. */
-#include "cli.h"
+/* cli_help.c - texts for people, generated from the tables of commands, settings and parameters, so
+ * that none can be forgotten. Thread: main. */
 #include "base/version.h"
+#include "cli.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,19 +10,23 @@
 enum { COLUMNS = 98, INDENT = 30, TEXT_MAX = 400 };
 
 /* "  LEFT    text, wrapped", with the text from column INDENT on. */
-__attribute__((format(printf, 3, 4))) static void print_row(FILE *out, const char *left, const char *format, ...) {
+__attribute__((format(printf, 3, 4))) static void print_row(FILE *out, const char *left,
+                                                            const char *format, ...) {
   char buffer[TEXT_MAX];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(buffer, sizeof buffer, format, arguments);
   va_end(arguments);
   int column = fprintf(out, "  %s", left);
-  if (column >= INDENT) column = fprintf(out, "\n") - 1;
+  if (column >= INDENT)
+    column = fprintf(out, "\n") - 1;
   column += fprintf(out, "%*s", INDENT - column, "");
   for (const char *word = buffer; *word;) {
     int n = (int)strcspn(word, " ");
-    if (column > INDENT && column + 1 + n > COLUMNS) column = fprintf(out, "\n%*s", INDENT, "") - 1;
-    else if (column > INDENT) column += fprintf(out, " ");
+    if (column > INDENT && column + 1 + n > COLUMNS)
+      column = fprintf(out, "\n%*s", INDENT, "") - 1;
+    else if (column > INDENT)
+      column += fprintf(out, " ");
     column += fprintf(out, "%.*s", n, word);
     word += (size_t)n + strspn(word + n, " ");
   }
@@ -30,8 +35,10 @@ __attribute__((format(printf, 3, 4))) static void print_row(FILE *out, const cha
 
 /* A default as text; "" where it is empty. */
 static const char *default_text(const setting *row, char out[TEXT_MAX]) {
-  if (row->kind == SETTING_NUMBER) snprintf(out, TEXT_MAX, "%" PRId64, row->number);
-  else snprintf(out, TEXT_MAX, "%s", row->text);
+  if (row->kind == SETTING_NUMBER)
+    snprintf(out, TEXT_MAX, "%" PRId64, row->number);
+  else
+    snprintf(out, TEXT_MAX, "%s", row->text);
   return out;
 }
 
@@ -39,8 +46,10 @@ static const char *default_text(const setting *row, char out[TEXT_MAX]) {
 static const char *range_text(const setting *row, char out[TEXT_MAX]) {
   int n = 0;
   *out = '\0';
-  if (row->kind == SETTING_NUMBER) snprintf(out, TEXT_MAX, "%" PRId64 " to %" PRId64, row->least, row->most);
-  for (const char *word = row->kind == SETTING_WORD ? row->words : ""; *word; word += strspn(word, "|")) {
+  if (row->kind == SETTING_NUMBER)
+    snprintf(out, TEXT_MAX, "%" PRId64 " to %" PRId64, row->least, row->most);
+  for (const char *word = row->kind == SETTING_WORD ? row->words : ""; *word;
+       word += strspn(word, "|")) {
     int length = (int)strcspn(word, "|");
     n += snprintf(out + n, (size_t)(TEXT_MAX - n), "%s%.*s", n ? " or " : "", length, word);
     word += length;
@@ -48,24 +57,29 @@ static const char *range_text(const setting *row, char out[TEXT_MAX]) {
   return out;
 }
 
-static const char *const placeholders[] = {[SETTING_NUMBER] = "N", [SETTING_TEXT] = "TEXT", [SETTING_WORD] = "WORD"};
+static const char *const placeholders[] = {
+    [SETTING_NUMBER] = "N", [SETTING_TEXT] = "TEXT", [SETTING_WORD] = "WORD"};
 
 static void print_settings(const cli_command *command, FILE *out) {
   char flag[SETTING_NAME_MAX], left[TEXT_MAX], fallback[TEXT_MAX], range[TEXT_MAX];
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
-    if (!cli_uses(command, row)) continue;
+    if (!cli_uses(command, row))
+      continue;
     snprintf(left, sizeof left, "%s %s", config_flag_name(row, flag), placeholders[row->kind]);
     range_text(row, range);
     default_text(row, fallback);
-    print_row(out, left, "%s (%s%sdefault %s)", row->meaning, range, *range ? "; " : "", *fallback ? fallback : "empty");
+    print_row(out, left, "%s (%s%sdefault %s)", row->meaning, range, *range ? "; " : "",
+              *fallback ? fallback : "empty");
   }
-  print_row(out, "--config FILE", "read settings from this file (camserve help --ini prints one); also CAMSERVE_CONFIG");
+  print_row(out, "--config FILE",
+            "read settings from this file (camserve help --ini prints one); also CAMSERVE_CONFIG");
 }
 
 static void print_option(const cli_option *option, FILE *out) {
   char left[TEXT_MAX];
-  snprintf(left, sizeof left, "%s%s%s%s%s", option->letter ? option->letter : "", option->letter ? ", " : "", option->name, option->argument ? " " : "",
+  snprintf(left, sizeof left, "%s%s%s%s%s", option->letter ? option->letter : "",
+           option->letter ? ", " : "", option->name, option->argument ? " " : "",
            option->argument ? option->argument : "");
   print_row(out, left, "%s", option->meaning);
 }
@@ -80,37 +94,49 @@ static void print_params(FILE *out) {
 }
 
 void help_command(const cli_command *command, FILE *out) {
-  fprintf(out, "camserve %s - %s\n\nUsage: camserve %s [FLAG]...%s%s\n", command->name, command->summary, command->name, *command->operands ? " " : "",
-          command->operands);
-  if (command->more) fprintf(out, "\n%s", command->more);
-  if (command->options[0].name) fprintf(out, "\nFlags:\n");
-  for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++) print_option(&command->options[i], out);
+  fprintf(out, "camserve %s - %s\n\nUsage: camserve %s [FLAG]...%s%s\n", command->name,
+          command->summary, command->name, *command->operands ? " " : "", command->operands);
+  if (command->more)
+    fprintf(out, "\n%s", command->more);
+  if (command->options[0].name)
+    fprintf(out, "\nFlags:\n");
+  for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++)
+    print_option(&command->options[i], out);
   if (command->params) {
     fprintf(out, "\nParameters of POST /cam:\n");
     print_params(out);
   }
   if (*command->settings) {
-    fprintf(out, "\nSettings (as a flag, in the environment as CAMSERVE_NAME, or in a file; a flag wins):\n");
+    fprintf(out, "\nSettings (as a flag, in the environment as CAMSERVE_NAME, or in a file; a flag "
+                 "wins):\n");
     print_settings(command, out);
   }
   fprintf(out, "\nExamples:\n%s", command->examples);
 }
 
 void help_overview(const cli_command *commands, FILE *out) {
-  fprintf(out, "camserve %s - what a vision network saw in a photo, and where\n\nUsage: camserve [COMMAND] [FLAG]... [OPERAND]...\n\nCommands:\n", cam_version);
+  fprintf(out,
+          "camserve %s - what a vision network saw in a photo, and where\n\nUsage: camserve "
+          "[COMMAND] [FLAG]... [OPERAND]...\n\nCommands:\n",
+          cam_version);
   for (const cli_command *command = commands; command->name; command++) {
     char left[TEXT_MAX];
-    snprintf(left, sizeof left, "%s%s%s", command->name, *command->operands ? " " : "", command->operands);
+    snprintf(left, sizeof left, "%s%s%s", command->name, *command->operands ? " " : "",
+             command->operands);
     print_row(out, left, "%s", command->summary);
   }
-  fprintf(out, "\nSettings (later wins: default, --config file, CAMSERVE_PORT=80 in the environment, --port 80):\n");
+  fprintf(out, "\nSettings (later wins: default, --config file, CAMSERVE_PORT=80 in the "
+               "environment, --port 80):\n");
   print_settings(commands, out);
   fprintf(out, "\nOther flags:\n");
   print_row(out, "-h, --help", "this text; after a command, that command's");
   print_row(out, "--version", "version and commit");
   fprintf(out, "\nExamples:\n");
-  for (const cli_command *command = commands; command->name; command++) fprintf(out, "%.*s\n", (int)strcspn(command->examples, "\n"), command->examples);
-  fprintf(out, "\nExit codes: 0 done, 1 failed, 2 wrong usage. Errors are one line on standard error.\n");
+  for (const cli_command *command = commands; command->name; command++)
+    fprintf(out, "%.*s\n", (int)strcspn(command->examples, "\n"), command->examples);
+  fprintf(
+      out,
+      "\nExit codes: 0 done, 1 failed, 2 wrong usage. Errors are one line on standard error.\n");
 }
 
 /* A cell of a Markdown table: quote is "`" or "", and left out with an empty text. */
@@ -119,7 +145,9 @@ static void print_cell(FILE *out, const char *quote, const char *text) {
 }
 
 void help_markdown(FILE *out) {
-  fprintf(out, "| flag | environment | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n");
+  fprintf(
+      out,
+      "| flag | environment | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n");
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
     char name[SETTING_NAME_MAX], text[TEXT_MAX];
@@ -134,29 +162,37 @@ void help_markdown(FILE *out) {
 }
 
 void help_ini(FILE *out) {
-  fprintf(out, "# camserve.ini - every setting with its default. Take the semicolon away from a line to change it.\n"
-               "# Used by `camserve --config camserve.ini` or CAMSERVE_CONFIG=camserve.ini. The environment and flags win over this file.\n"
+  fprintf(out, "# camserve.ini - every setting with its default. Take the semicolon away from a "
+               "line to change it.\n"
+               "# Used by `camserve --config camserve.ini` or CAMSERVE_CONFIG=camserve.ini. The "
+               "environment and flags win over this file.\n"
                "# Printed by `camserve help --ini`.\n\n[camserve]\n");
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
     char name[SETTING_NAME_MAX], flag[SETTING_NAME_MAX], range[TEXT_MAX], text[TEXT_MAX];
     range_text(row, range);
-    fprintf(out, "\n# %s%s%s%s\n# %s, %s\n;%s =%s%s\n", row->meaning, *range ? " (" : "", range, *range ? ")" : "", config_environment_name(row, name),
-            config_flag_name(row, flag), row->name, *default_text(row, text) ? " " : "", text);
+    fprintf(out, "\n# %s%s%s%s\n# %s, %s\n;%s =%s%s\n", row->meaning, *range ? " (" : "", range,
+            *range ? ")" : "", config_environment_name(row, name), config_flag_name(row, flag),
+            row->name, *default_text(row, text) ? " " : "", text);
   }
 }
 
 int cli_help(const cli *arguments) {
   const char *const *options = arguments->options;
   if (options[0] || options[1]) {
-    if (options[0]) help_markdown(stdout);
-    if (options[1]) help_ini(stdout);
+    if (options[0])
+      help_markdown(stdout);
+    if (options[1])
+      help_ini(stdout);
     return EXIT_DONE;
   }
-  if (!arguments->n_operands) return help_overview(arguments->commands, stdout), EXIT_DONE;
+  if (!arguments->n_operands)
+    return help_overview(arguments->commands, stdout), EXIT_DONE;
   const cli_command *command = cli_find(arguments->commands, arguments->operands[0]);
-  if (command) return help_command(command, stdout), EXIT_DONE;
+  if (command)
+    return help_command(command, stdout), EXIT_DONE;
   cam_error error;
-  cam_fail(&error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve help`", arguments->operands[0]);
+  cam_fail(&error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve help`",
+           arguments->operands[0]);
   return cli_fail(NULL, &error);
 }

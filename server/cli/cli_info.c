@@ -5,10 +5,12 @@
 
 int cli_info(const cli *arguments) {
   config settings = arguments->config; /* its texts stay theirs */
-  if (arguments->n_operands) settings.model = arguments->operands[0];
+  if (arguments->n_operands)
+    settings.model = arguments->operands[0];
   cam_model *model;
   cam_error error = {0};
-  if (cli_load(&settings, &model, &error)) return cli_fail(NULL, &error);
+  if (cli_load(&settings, &model, &error))
+    return cli_fail(NULL, &error);
   struct stat status = {0};
   stat(settings.model, &status);
   cam_model_print(model, stdout);

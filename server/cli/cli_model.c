@@ -1,4 +1,5 @@
-/* cli_model.c - settings -> a loaded model and what its commands need with it: explain, info, bench. Thread: main. */
+/* cli_model.c - settings -> a loaded model and what its commands need with it: explain, info,
+ * bench. Thread: main. */
 #include "cli.h"
 #include <errno.h>
 #include <stdio.h>
@@ -8,18 +9,24 @@
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error) {
   *out = NULL;
   if (access(settings->model, R_OK))
-    return cam_fail(error, CAM_E_IO, "model file %.60s: %s; `make build` makes the default one, --model or CAMSERVE_MODEL names another", settings->model,
-                    strerror(errno));
-  cam_code code = cam_model_load(settings->model, *settings->isa ? settings->isa : NULL, out, error);
-  if (code != CAM_E_MODEL || strstr(error->detail, settings->model)) return code;
+    return cam_fail(error, CAM_E_IO,
+                    "model file %.60s: %s; `make build` makes the default one, --model or "
+                    "CAMSERVE_MODEL names another",
+                    settings->model, strerror(errno));
+  cam_code code = cam_model_load(settings->model, *settings->isa ? settings->isa : NULL, out,
+                                 error);
+  if (code != CAM_E_MODEL || strstr(error->detail, settings->model))
+    return code;
   cam_error why = *error; /* names the tensor or node; say of which file */
   return cam_fail(error, code, "model file %.60s: %s", settings->model, why.detail);
 }
 
-cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out, cam_error *error) {
+cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out,
+                    cam_error *error) {
   cam_code code = CAM_OK;
   params_init(out);
   for (int i = 0; i < PARAM_COUNT && !code; i++)
-    if (arguments->params[i]) code = params_set(out, model, params_info(i)->name, arguments->params[i], error);
+    if (arguments->params[i])
+      code = params_set(out, model, params_info(i)->name, arguments->params[i], error);
   return code;
 }

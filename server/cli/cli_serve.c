@@ -1,4 +1,5 @@
-/* cli_serve.c - camserve serve, camserve health: the service and the question whether one runs. Thread: main. */
+/* cli_serve.c - camserve serve, camserve health: the service and the question whether one runs.
+ * Thread: main. */
 #include "cli.h"
 #include "run/service.h"
 #include <stdio.h>
@@ -10,7 +11,8 @@ int cli_serve(const cli *arguments) {
 
 int cli_health(const cli *arguments) {
   cam_error error = {0};
-  if (health_check(&arguments->config, &error)) return cli_fail(NULL, &error);
+  if (health_check(&arguments->config, &error))
+    return cli_fail(NULL, &error);
   puts("ready");
   return EXIT_DONE;
 }

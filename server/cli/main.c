@@ -1,6 +1,7 @@
-/* main.c - the table of commands, and the one place that ends the process. `camserve --help` is generated from here. */
-#include "cli.h"
+/* main.c - the table of commands, and the one place that ends the process. `camserve --help` is
+ * generated from here. */
 #include "base/version.h"
+#include "cli.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,76 +10,124 @@
 
 /* The settings that each kind of work uses. */
 #define MODEL_SETTINGS " model isa "
-#define PHOTO_SETTINGS MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans decode_ms "
+#define PHOTO_SETTINGS \
+  MODEL_SETTINGS "threads max_body_bytes max_pixels max_side decode_bytes max_scans decode_ms "
 
 /* The first is meant where none is named. */
 static const cli_command commands[] = {
-  {.name = "serve", .operands = "", .settings = "*", .run = cli_serve,
-   .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
-   .more = "SIGTERM or SIGINT ends it, after the requests that have arrived are answered; a second one at once.\n"
-           "SIGHUP reads the model and the keys again, while requests go on; a bad file changes nothing.\n",
-   .examples = "  camserve --port 8080\n"
-               "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
+    {.name = "serve",
+     .operands = "",
+     .settings = "*",
+     .run = cli_serve,
+     .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
+     .more = "SIGTERM or SIGINT ends it, after the requests that have arrived are answered; a "
+             "second one at once.\n"
+             "SIGHUP reads the model and the keys again, while requests go on; a bad file changes "
+             "nothing.\n",
+     .examples = "  camserve --port 8080\n"
+                 "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
 
-  {.name = "health", .operands = "", .settings = " host port admin_host admin_port tls_cert ", .run = cli_health,
-   .summary = "ask a running server whether it is ready; for containers",
-   .more = "Asks /readyz of the server that the same settings describe. Exit code 0 if it is ready, else 1.\n",
-   .examples = "  camserve health --port 8080\n"},
+    {.name = "health",
+     .operands = "",
+     .settings = " host port admin_host admin_port tls_cert ",
+     .run = cli_health,
+     .summary = "ask a running server whether it is ready; for containers",
+     .more = "Asks /readyz of the server that the same settings describe. Exit code 0 if it is "
+             "ready, else 1.\n",
+     .examples = "  camserve health --port 8080\n"},
 
-  {.name = "explain", .operands = "PHOTO...", .least = 1, .most = INT_MAX, .settings = PHOTO_SETTINGS, .params = true, .run = cli_explain,
-   .summary = "labels of photos in files, and overlays of where they are",
-   .options = {{"--json", NULL, NULL, "print what POST /cam answers; several photos: {\"results\": [...]}"},
-               {"--output", "-o", "FILE", "write the overlay here (one photo; - is standard output)"}},
-   .more = "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Prints a table and writes the overlay of\n"
-           "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with --format jpeg). With --json no\n"
-           "overlay is written unless -o asks for it. A photo that fails is said, the others go on, and the exit code is 1.\n",
-   .examples = "  camserve explain cat.jpg\n"
-               "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
-               "  camserve explain - -o - < cat.jpg > where.png\n"},
+    {.name = "explain",
+     .operands = "PHOTO...",
+     .least = 1,
+     .most = INT_MAX,
+     .settings = PHOTO_SETTINGS,
+     .params = true,
+     .run = cli_explain,
+     .summary = "labels of photos in files, and overlays of where they are",
+     .options = {{"--json", NULL, NULL,
+                  "print what POST /cam answers; several photos: {\"results\": [...]}"},
+                 {"--output", "-o", "FILE",
+                  "write the overlay here (one photo; - is standard output)"}},
+     .more = "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Prints a table and "
+             "writes the overlay of\n"
+             "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with "
+             "--format jpeg). With --json no\n"
+             "overlay is written unless -o asks for it. A photo that fails is said, the others go "
+             "on, and the exit code is 1.\n",
+     .examples =
+         "  camserve explain cat.jpg\n"
+         "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
+         "  camserve explain - -o - < cat.jpg > where.png\n"},
 
-  {.name = "convert", .operands = "WEIGHTS", .least = 1, .most = 1, .settings = " threads ", .run = cli_convert,
-   .summary = "join trained weights with an architecture into a model file",
-   .options = {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"},
-               {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
-   .more = "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a pickled dict of\n"
-           "arrays (vgg16CAM.npy). It is read as plain data; no code in it is run.\n",
-   .examples = "  camserve convert lite0.pth --arch config/models/efficientnet-lite0.json -o lite0.safetensors\n"
-               "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o models/vgg16-cam.safetensors\n"},
+    {.name = "convert",
+     .operands = "WEIGHTS",
+     .least = 1,
+     .most = 1,
+     .settings = " threads ",
+     .run = cli_convert,
+     .summary = "join trained weights with an architecture into a model file",
+     .options = {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"},
+                 {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
+     .more = "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a "
+             "pickled dict of\n"
+             "arrays (vgg16CAM.npy). It is read as plain data; no code in it is run.\n",
+     .examples = "  camserve convert lite0.pth --arch config/models/efficientnet-lite0.json -o "
+                 "lite0.safetensors\n"
+                 "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o "
+                 "models/vgg16-cam.safetensors\n"},
 
-  {.name = "info", .operands = "[MODEL]", .most = 1, .settings = MODEL_SETTINGS, .run = cli_info,
-   .summary = "what a model file holds: graph, tensors, multiply-adds, memory",
-   .examples = "  camserve info\n"
-               "  camserve info models/vgg16-cam.safetensors\n"},
+    {.name = "info",
+     .operands = "[MODEL]",
+     .most = 1,
+     .settings = MODEL_SETTINGS,
+     .run = cli_info,
+     .summary = "what a model file holds: graph, tensors, multiply-adds, memory",
+     .examples = "  camserve info\n"
+                 "  camserve info models/vgg16-cam.safetensors\n"},
 
-  {.name = "bench", .operands = "", .settings = PHOTO_SETTINGS, .run = cli_bench,
-   .summary = "milliseconds of the forward pass and of the whole pipeline: min, p50, p99",
-   .options = {{"--batch", NULL, "N", "photos at a time, 1 to 8 (default 1)"},
-               {"--runs", NULL, "N", "how often to measure, 1 to 100000 (default 50)"},
-               {"--photo", NULL, "FILE", "a photo of yours (default: a 500x436 BMP made in memory)"},
-               {"--layers", NULL, NULL, "each layer instead: time, GFLOP/s, bytes, and what bounds it on this host"},
-               {"--check", NULL, NULL, "compare the logits with the slow float64 reference"},
-               {"--json", NULL, NULL, "print JSON"}},
-   .examples = "  camserve bench --threads 1 --runs 200\n"
-               "  camserve bench --layers --model models/vgg16-cam.safetensors\n"
-               "  camserve bench --isa portable --batch 4 --json\n"},
+    {.name = "bench",
+     .operands = "",
+     .settings = PHOTO_SETTINGS,
+     .run = cli_bench,
+     .summary = "milliseconds of the forward pass and of the whole pipeline: min, p50, p99",
+     .options = {{"--batch", NULL, "N", "photos at a time, 1 to 8 (default 1)"},
+                 {"--runs", NULL, "N", "how often to measure, 1 to 100000 (default 50)"},
+                 {"--photo", NULL, "FILE",
+                  "a photo of yours (default: a 500x436 BMP made in memory)"},
+                 {"--layers", NULL, NULL,
+                  "each layer instead: time, GFLOP/s, bytes, and what bounds it on this host"},
+                 {"--check", NULL, NULL, "compare the logits with the slow float64 reference"},
+                 {"--json", NULL, NULL, "print JSON"}},
+     .examples = "  camserve bench --threads 1 --runs 200\n"
+                 "  camserve bench --layers --model models/vgg16-cam.safetensors\n"
+                 "  camserve bench --isa portable --batch 4 --json\n"},
 
-  {.name = "help", .operands = "[COMMAND]", .most = 1, .settings = "", .run = cli_help,
-   .summary = "this text, or the help of a command",
-   .options = {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"},
-               {"--ini", NULL, NULL, "a commented configuration file, as it stands in config/camserve.ini"}},
-   .examples = "  camserve help explain\n"
-               "  camserve help --ini > camserve.ini\n"},
-  {.name = NULL},
+    {.name = "help",
+     .operands = "[COMMAND]",
+     .most = 1,
+     .settings = "",
+     .run = cli_help,
+     .summary = "this text, or the help of a command",
+     .options = {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"},
+                 {"--ini", NULL, NULL,
+                  "a commented configuration file, as it stands in config/camserve.ini"}},
+     .examples = "  camserve help explain\n"
+                 "  camserve help --ini > camserve.ini\n"},
+    {.name = NULL},
 };
 
 static int run(int argc, char **argv) {
-  if (argc == 2 && !strcmp(argv[1], "--version")) return printf("camserve %s (%s)\n", cam_version, cam_commit), EXIT_DONE;
+  if (argc == 2 && !strcmp(argv[1], "--version"))
+    return printf("camserve %s (%s)\n", cam_version, cam_commit), EXIT_DONE;
   cli arguments;
   cam_error error;
   int code;
-  if (cli_parse(&arguments, commands, argc, argv, &error)) code = cli_fail(NULL, &error);
-  else if (arguments.help) code = (help_command(arguments.command, stdout), EXIT_DONE);
-  else code = arguments.command->run(&arguments);
+  if (cli_parse(&arguments, commands, argc, argv, &error))
+    code = cli_fail(NULL, &error);
+  else if (arguments.help)
+    code = (help_command(arguments.command, stdout), EXIT_DONE);
+  else
+    code = arguments.command->run(&arguments);
   cli_free(&arguments);
   return code;
 }

@@ -1,4 +1,5 @@
-/* listener.c - made here and not by the HTTP library, so that an error has its reason and port 0 its number. */
+/* listener.c - made here and not by the HTTP library, so that an error has its reason and port 0
+ * its number. */
 #include "listener.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,24 +17,34 @@ static void describe(struct listener *out) {
   getsockname(out->socket, (struct sockaddr *)&bound, &n);
   out->v6 = bound.sin6_family == AF_INET6;
   out->port = ntohs(out->v6 ? bound.sin6_port : v4->sin_port);
-  out->any = out->v6 ? IN6_IS_ADDR_UNSPECIFIED(&bound.sin6_addr) : v4->sin_addr.s_addr == htonl(INADDR_ANY);
-  inet_ntop(bound.sin6_family, out->v6 ? (const void *)&bound.sin6_addr : (const void *)&v4->sin_addr, numeric, sizeof numeric);
+  out->any = out->v6 ? IN6_IS_ADDR_UNSPECIFIED(&bound.sin6_addr)
+                     : v4->sin_addr.s_addr == htonl(INADDR_ANY);
+  inet_ntop(bound.sin6_family,
+            out->v6 ? (const void *)&bound.sin6_addr : (const void *)&v4->sin_addr, numeric,
+            sizeof numeric);
   snprintf(out->address, sizeof out->address, out->v6 ? "[%s]" : "%s", numeric);
 }
 
 cam_code listener_open(const char *host, int port, struct listener *out, cam_error *error) {
-  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found = NULL;
+  struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                           .ai_socktype = SOCK_STREAM,
+                           .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                  *found = NULL;
   char service[16];
   snprintf(service, sizeof service, "%d", port);
   int failed = getaddrinfo(host, service, &hints, &found), on = 1, reason = 0;
-  if (failed) return cam_fail(error, CAM_E_IO, "host %.60s: %s", host, gai_strerror(failed));
+  if (failed)
+    return cam_fail(error, CAM_E_IO, "host %.60s: %s", host, gai_strerror(failed));
   int made = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) || bind(made, found->ai_addr, found->ai_addrlen) || listen(made, SOMAXCONN))
+  if (made < 0 || setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
+      bind(made, found->ai_addr, found->ai_addrlen) || listen(made, SOMAXCONN))
     reason = errno;
   freeaddrinfo(found);
   if (reason) {
-    if (made >= 0) close(made);
-    return cam_fail(error, CAM_E_IO, "cannot listen on %.60s port %d: %s", host, port, strerror(reason));
+    if (made >= 0)
+      close(made);
+    return cam_fail(error, CAM_E_IO, "cannot listen on %.60s port %d: %s", host, port,
+                    strerror(reason));
   }
   out->socket = made;
   describe(out);

@@ -1,4 +1,5 @@
-/* listener.h - a listening TCP socket, from a host and a port. Implemented in server/http/listener.c. */
+/* listener.h - a listening TCP socket, from a host and a port. Implemented in
+ * server/http/listener.c. */
 #ifndef LISTENER_H
 #define LISTENER_H
 #include "cam_error.h"

@@ -1,9 +1,9 @@
 /* loader.c - loader.h. Flow: SIGHUP -> service -> [loader] -> generation.
  * A bad file changes nothing: it is logged and counted, and the present generation serves on. */
 #include "loader.h"
-#include "work/generation.h"
 #include "base/log.h"
 #include "signals.h"
+#include "work/generation.h"
 #include <malloc.h>
 #include <stdlib.h>
 
@@ -12,19 +12,21 @@ struct loader {
   cam_code (*ready)(void *closure, cam_error *error);
   void *closure;
   pthread_t thread;
-  pthread_mutex_t mutex;      /* guards all below */
+  pthread_mutex_t mutex; /* guards all below */
   pthread_cond_t changed;
   bool wished, loading, stop;
-  cam_error failure;          /* of the start */
+  cam_error failure; /* of the start */
 };
 
 /* The first model is in: the service is ready, unless it has begun to drain meanwhile. */
 static cam_code begin(struct loader *loader, struct generation *first, cam_error *error) {
   generation_replace(loader->app, first);
-  return atomic_load(&loader->app->phase) == APP_STARTING ? loader->ready(loader->closure, error) : CAM_OK;
+  return atomic_load(&loader->app->phase) == APP_STARTING ? loader->ready(loader->closure, error)
+                                                          : CAM_OK;
 }
 
-/* Puts a new model in the place of the present one and frees that as soon as nobody needs it: its requests end by their deadline. */
+/* Puts a new model in the place of the present one and frees that as soon as nobody needs it: its
+ * requests end by their deadline. */
 static void replace(struct loader *loader, struct generation *with) {
   const cam_model_info *info = cam_model_get_info(with->model);
   struct generation *old = generation_replace(loader->app, with);
@@ -44,13 +46,16 @@ static void load(struct loader *loader) {
   pthread_mutex_lock(&loader->mutex);
   loader->loading = false;
   pthread_mutex_unlock(&loader->mutex);
-  if (!code && first) code = begin(loader, made, &error);
-  else if (!code) replace(loader, made);
+  if (!code && first)
+    code = begin(loader, made, &error);
+  else if (!code)
+    replace(loader, made);
   else if (!first) {
     metrics_count_reload(&app->metrics, RELOAD_MODEL, false);
     log_event("service", "not reloaded, the present model stays: %s", error.detail);
   }
-  if (!code || !first) return;
+  if (!code || !first)
+    return;
   pthread_mutex_lock(&loader->mutex);
   loader->failure = error;
   pthread_mutex_unlock(&loader->mutex);
@@ -75,10 +80,12 @@ static void *run(void *argument) {
   return NULL;
 }
 
-cam_code loader_start(struct app *app, cam_code (*ready)(void *closure, cam_error *error), void *closure, struct loader **out, cam_error *error) {
+cam_code loader_start(struct app *app, cam_code (*ready)(void *closure, cam_error *error),
+                      void *closure, struct loader **out, cam_error *error) {
   *out = NULL;
   struct loader *loader = calloc(1, sizeof *loader);
-  if (!loader) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the loader");
+  if (!loader)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the loader");
   *loader = (struct loader){.app = app, .ready = ready, .closure = closure, .wished = true};
   pthread_mutex_init(&loader->mutex, NULL);
   pthread_cond_init(&loader->changed, NULL);
@@ -107,7 +114,8 @@ cam_code loader_failure(struct loader *loader, cam_error *error) {
 }
 
 bool loader_stop(struct loader *loader) {
-  if (!loader) return true;
+  if (!loader)
+    return true;
   pthread_mutex_lock(&loader->mutex);
   loader->stop = true;
   pthread_cond_signal(&loader->changed);

@@ -1,5 +1,6 @@
-/* reply.c - finished tasks -> JSON, members in the order of the HTTP contract. The result struct meets the wire here. Thread: worker.
- * Pictures are already JSON strings (cam_params.base64) and are referenced, not copied, until the one print. */
+/* reply.c - finished tasks -> JSON, members in the order of the HTTP contract. The result struct
+ * meets the wire here. Thread: worker. Pictures are already JSON strings (cam_params.base64) and
+ * are referenced, not copied, until the one print. */
 #include "reply.h"
 #include "problem.h"
 #include <stdlib.h>
@@ -12,15 +13,20 @@ static json *add_sized(json *parent, const char *name, int width, int height) {
   return object;
 }
 
-static const struct { const char *overlay, *heatmap; } pictures[CAM_PICTURE_COUNT] = {
-  [CAM_PICTURE_PNG] = {"overlay_png", "heatmap_png"}, [CAM_PICTURE_JPEG] = {"overlay_jpeg", "heatmap_jpeg"},
+static const struct {
+  const char *overlay, *heatmap;
+} pictures[CAM_PICTURE_COUNT] = {
+    [CAM_PICTURE_PNG] = {"overlay_png", "heatmap_png"},
+    [CAM_PICTURE_JPEG] = {"overlay_jpeg", "heatmap_jpeg"},
 };
 
 static void add_picture(json *parent, const char *name, const cam_bytes *picture) {
-  if (picture->data) json_add_quoted(parent, name, (const char *)picture->data);
+  if (picture->data)
+    json_add_quoted(parent, name, (const char *)picture->data);
 }
 
-static void add_prediction(json *list, const cam_model_info *model, const cam_result *result, const cam_prediction *prediction, const cam_params *params) {
+static void add_prediction(json *list, const cam_model_info *model, const cam_result *result,
+                           const cam_prediction *prediction, const cam_params *params) {
   json *item = json_add_object(list, NULL);
   const cam_class *class = &model->class_list[prediction->class_id];
   json_add_int(item, "rank", prediction->rank);
@@ -34,17 +40,22 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
   json_add_int(box, "y", prediction->box.y);
   json_add_int(box, "width", prediction->box.width);
   json_add_int(box, "height", prediction->box.height);
-  if (params->include & CAM_INCLUDE_OVERLAY) add_picture(item, pictures[params->picture].overlay, &prediction->overlay);
-  if (params->include & CAM_INCLUDE_HEATMAP) add_picture(item, pictures[params->picture].heatmap, &prediction->heatmap);
-  if (!(params->include & CAM_INCLUDE_MAP)) return;
+  if (params->include & CAM_INCLUDE_OVERLAY)
+    add_picture(item, pictures[params->picture].overlay, &prediction->overlay);
+  if (params->include & CAM_INCLUDE_HEATMAP)
+    add_picture(item, pictures[params->picture].heatmap, &prediction->heatmap);
+  if (!(params->include & CAM_INCLUDE_MAP))
+    return;
   json_add_number(item, "bias", prediction->bias);
   json *map = add_sized(item, "map", result->map_width, result->map_height);
   json *values = json_add_array(map, "values");
-  for (int i = 0; i < result->map_width * result->map_height; i++) json_add_number(values, NULL, prediction->map[i]);
+  for (int i = 0; i < result->map_width * result->map_height; i++)
+    json_add_number(values, NULL, prediction->map[i]);
 }
 
 /* What is said of one photo: image, input, predictions; or error. */
-static void add_task(json *parent, const cam_model_info *model, const char *request_id, const cam_task *task) {
+static void add_task(json *parent, const cam_model_info *model, const char *request_id,
+                     const cam_task *task) {
   if (task->error.code) {
     json_add_tree(parent, "error", problem_tree(&task->error, request_id));
     return;
@@ -56,7 +67,8 @@ static void add_task(json *parent, const cam_model_info *model, const char *requ
   json *input = add_sized(parent, "input", result->input_width, result->input_height);
   json_add_text(input, "resize", cam_resize_name(result->resize));
   json *predictions = json_add_array(parent, "predictions");
-  for (int i = 0; i < result->count; i++) add_prediction(predictions, model, result, &result->predictions[i], task->params);
+  for (int i = 0; i < result->count; i++)
+    add_prediction(predictions, model, result, &result->predictions[i], task->params);
 }
 
 static void add_head(json *tree, const cam_model_info *model, const char *request_id) {
@@ -67,7 +79,8 @@ static void add_head(json *tree, const cam_model_info *model, const char *reques
 static void add_timing(json *tree, const reply_timing *timing) {
   json *ms = json_add_object(tree, "timing_ms");
   json_add_fixed(ms, "queue", timing->queue_ms, 3);
-  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++) json_add_fixed(ms, cam_stage_name((cam_stage)stage), timing->stage_ms[stage], 3);
+  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
+    json_add_fixed(ms, cam_stage_name((cam_stage)stage), timing->stage_ms[stage], 3);
   json_add_fixed(ms, "total", timing->total_ms, 3);
 }
 
@@ -77,13 +90,14 @@ static char *print_and_free(json *tree, bool compact, size_t *n) {
   return text;
 }
 
-char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks, int n_tasks, bool as_list,
-                 const reply_timing *timing, bool compact, size_t *n) {
+char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks,
+                 int n_tasks, bool as_list, const reply_timing *timing, bool compact, size_t *n) {
   json *tree = json_new_object();
   add_head(tree, model, request_id);
   if (as_list) {
     json *results = json_add_array(tree, "results");
-    for (int i = 0; i < n_tasks; i++) add_task(json_add_object(results, NULL), model, request_id, &tasks[i]);
+    for (int i = 0; i < n_tasks; i++)
+      add_task(json_add_object(results, NULL), model, request_id, &tasks[i]);
   } else {
     add_task(tree, model, request_id, tasks);
   }
@@ -91,7 +105,8 @@ char *reply_text(const cam_model_info *model, const char *request_id, const cam_
   return print_and_free(tree, compact, n);
 }
 
-/* ---- the list in pieces: each is a small object, printed without the brace that joins it to the next ---- */
+/* ---- the list in pieces: each is a small object, printed without the brace that joins it to the
+ * next ---- */
 
 bool reply_list_head(FILE *out, const cam_model_info *model, const char *request_id) {
   json *tree = json_new_object();
@@ -103,7 +118,8 @@ bool reply_list_head(FILE *out, const cam_model_info *model, const char *request
   return written;
 }
 
-bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id, const cam_task *task, bool first) {
+bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id,
+                     const cam_task *task, bool first) {
   json *tree = json_new_object();
   add_task(tree, model, request_id, task);
   char *text = print_and_free(tree, true, NULL);

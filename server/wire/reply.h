@@ -1,20 +1,26 @@
-/* reply.h - finished tasks -> the JSON of POST /cam and of `camserve explain --json`. The result struct meets the wire here. Thread: worker. */
+/* reply.h - finished tasks -> the JSON of POST /cam and of `camserve explain --json`. The result
+ * struct meets the wire here. Thread: worker. */
 #ifndef REPLY_H
 #define REPLY_H
 #include "cam_engine.h"
 #include "cam_json.h"
 
-typedef struct reply_timing { double queue_ms, total_ms, stage_ms[CAM_STAGE_COUNT]; } reply_timing;
+typedef struct reply_timing {
+  double queue_ms, total_ms, stage_ms[CAM_STAGE_COUNT];
+} reply_timing;
 
-/* as_list false: the bare object of one task that succeeded; true: {"request_id","model","results":[...],"timing_ms"}, where a task that failed is
- * {"error": problem}. tasks' params->base64 must be true when pictures are included. For free(); NULL: no memory. *n: length. */
-char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks, int n_tasks, bool as_list,
-                 const reply_timing *timing, bool compact, size_t *n);
+/* as_list false: the bare object of one task that succeeded; true:
+ * {"request_id","model","results":[...],"timing_ms"}, where a task that failed is
+ * {"error": problem}. tasks' params->base64 must be true when pictures are included. For free();
+ * NULL: no memory. *n: length. */
+char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks,
+                 int n_tasks, bool as_list, const reply_timing *timing, bool compact, size_t *n);
 
-/* The compact list in pieces, for lists too long to be held at once: head, items, tail, written to out. Together they are the bytes of
- * reply_text. False: no memory or a write failed. */
+/* The compact list in pieces, for lists too long to be held at once: head, items, tail, written to
+ * out. Together they are the bytes of reply_text. False: no memory or a write failed. */
 bool reply_list_head(FILE *out, const cam_model_info *model, const char *request_id);
-bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id, const cam_task *task, bool first);
+bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id,
+                     const cam_task *task, bool first);
 bool reply_list_tail(FILE *out, const reply_timing *timing);
 
 #endif

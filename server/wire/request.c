@@ -31,11 +31,18 @@ static cam_code read_photo(reading *r) {
 static cam_code read_field(reading *r, const multipart_part *part) {
   char value[VALUE_BYTES + 1];
   int row = 0;
-  while (row < PARAM_COUNT && strcmp(params_info(row)->name, part->name)) row++;
+  while (row < PARAM_COUNT && strcmp(params_info(row)->name, part->name))
+    row++;
   if (row == PARAM_COUNT) /* before a look at its value, which may be the photo */
-    return cam_fail(r->error, CAM_E_PARAMETER, "%.64s: there is no such field; there are image and the parameters (top_k, classes ...)", part->name);
-  if (part->n > VALUE_BYTES) return cam_fail(r->error, CAM_E_PARAMETER, "%s: %zu characters; allowed are %d", part->name, part->n, VALUE_BYTES);
-  if (memchr(part->bytes, 0, part->n)) return cam_fail(r->error, CAM_E_PARAMETER, "%.40s: holds a NUL character", part->name);
+    return cam_fail(
+        r->error, CAM_E_PARAMETER,
+        "%.64s: there is no such field; there are image and the parameters (top_k, classes ...)",
+        part->name);
+  if (part->n > VALUE_BYTES)
+    return cam_fail(r->error, CAM_E_PARAMETER, "%s: %zu characters; allowed are %d", part->name,
+                    part->n, VALUE_BYTES);
+  if (memchr(part->bytes, 0, part->n))
+    return cam_fail(r->error, CAM_E_PARAMETER, "%.40s: holds a NUL character", part->name);
   memcpy(value, part->bytes, part->n);
   value[part->n] = 0;
   return params_set(r->params, r->model, part->name, value, r->error);
@@ -49,22 +56,28 @@ static cam_code read_multipart(reading *r) {
   int images = 0;
   cam_code code = multipart_open(&reader, r->content_type, r->body, r->n, r->error);
   while (!code && !(code = multipart_next(&reader, &part, &more, r->error)) && more) {
-    if (strcmp(part.name, "image")) code = read_field(r, &part);
-    else if (!part.n) code = cam_fail(r->error, CAM_E_BODY, "image: part %d is empty", reader.parts);
+    if (strcmp(part.name, "image"))
+      code = read_field(r, &part);
+    else if (!part.n)
+      code = cam_fail(r->error, CAM_E_BODY, "image: part %d is empty", reader.parts);
     else if (images++ < CAM_MAX_TASKS) {
       r->photos->photos[r->photos->n].bytes = part.bytes;
       r->photos->photos[r->photos->n++].n = part.n;
     }
   }
-  if (code) return code;
+  if (code)
+    return code;
   if (images < 1 || images > CAM_MAX_TASKS)
-    return cam_fail(r->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %d", images, CAM_MAX_TASKS);
+    return cam_fail(r->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %d", images,
+                    CAM_MAX_TASKS);
   return CAM_OK;
 }
 
 static cam_code read_base64(reading *r, const json *member) {
-  if (!member) return cam_fail(r->error, CAM_E_BODY, "image: missing; a base64 string is wanted");
-  if (json_type_of(member) != JSON_STRING) return cam_fail(r->error, CAM_E_BODY, "image: not a string; a base64 string is wanted");
+  if (!member)
+    return cam_fail(r->error, CAM_E_BODY, "image: missing; a base64 string is wanted");
+  if (json_type_of(member) != JSON_STRING)
+    return cam_fail(r->error, CAM_E_BODY, "image: not a string; a base64 string is wanted");
   const char *text = json_text(member);
   if (!strncasecmp(text, "data:", 5)) { /* RFC 2397 */
     const char *comma = strchr(text, ',');
@@ -73,9 +86,11 @@ static cam_code read_base64(reading *r, const json *member) {
     text = comma + 1;
   }
   size_t n = strlen(text), decoded = 0;
-  if (!n) return cam_fail(r->error, CAM_E_BODY, "image: empty; a base64 string is wanted");
+  if (!n)
+    return cam_fail(r->error, CAM_E_BODY, "image: empty; a base64 string is wanted");
   r->photos->decoded = malloc(n / 4 * 3 + 3);
-  if (!r->photos->decoded) return cam_fail(r->error, CAM_E_NO_MEMORY, "image: no memory for %zu characters of base64", n);
+  if (!r->photos->decoded)
+    return cam_fail(r->error, CAM_E_NO_MEMORY, "image: no memory for %zu characters of base64", n);
   if (!cam_base64_decode(text, n, r->photos->decoded, &decoded) || !decoded)
     return cam_fail(r->error, CAM_E_BODY, "image: %zu characters that are not base64", n);
   r->photos->photos[0].bytes = r->photos->decoded;
@@ -84,19 +99,24 @@ static cam_code read_base64(reading *r, const json *member) {
   return CAM_OK;
 }
 
-/* A string or a number, and for the parameters that are lists an array of these, as the text that the query would carry:
- * [281, "n02124075"] -> 281,n02124075. */
+/* A string or a number, and for the parameters that are lists an array of these, as the text that
+ * the query would carry: [281, "n02124075"] -> 281,n02124075. */
 static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
   const char *name = json_name(member);
-  bool array = json_type_of(member) == JSON_ARRAY && (!strcmp(name, "classes") || !strcmp(name, "include"));
+  bool array = json_type_of(member) == JSON_ARRAY &&
+               (!strcmp(name, "classes") || !strcmp(name, "include"));
   size_t used = 0;
   out[0] = 0;
-  for (const json *value = array ? json_first(member) : member; value; value = array ? json_next(value) : NULL) {
+  for (const json *value = array ? json_first(member) : member; value;
+       value = array ? json_next(value) : NULL) {
     json_type type = json_type_of(value);
-    if (type != JSON_STRING && type != JSON_NUMBER) return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
-    int n = type == JSON_STRING ? snprintf(out + used, room - used, "%s%s", used ? "," : "", json_text(value))
-                                : snprintf(out + used, room - used, "%s%.9g", used ? "," : "", json_number(value));
-    if (n < 0 || (size_t)n >= room - used) return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %zu characters", name, room - 1);
+    if (type != JSON_STRING && type != JSON_NUMBER)
+      return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
+    int n = type == JSON_STRING
+                ? snprintf(out + used, room - used, "%s%s", used ? "," : "", json_text(value))
+                : snprintf(out + used, room - used, "%s%.9g", used ? "," : "", json_number(value));
+    if (n < 0 || (size_t)n >= room - used)
+      return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %zu characters", name, room - 1);
     used += (size_t)n;
   }
   return CAM_OK;
@@ -104,31 +124,44 @@ static cam_code json_value(const json *member, char *out, size_t room, cam_error
 
 static cam_code read_json(reading *r) {
   json *tree = json_parse((const char *)r->body, r->n, CAM_E_BODY, r->error);
-  if (!tree) return r->error->code;
+  if (!tree)
+    return r->error->code;
   cam_code code = CAM_OK;
-  if (json_type_of(tree) != JSON_OBJECT) code = cam_fail(r->error, CAM_E_BODY, "JSON: not an object; {\"image\": \"<base64>\"} is wanted");
-  else code = read_base64(r, json_member(tree, "image"));
+  if (json_type_of(tree) != JSON_OBJECT)
+    code = cam_fail(r->error, CAM_E_BODY,
+                    "JSON: not an object; {\"image\": \"<base64>\"} is wanted");
+  else
+    code = read_base64(r, json_member(tree, "image"));
   for (const json *member = json_first(tree); !code && member; member = json_next(member)) {
     char value[VALUE_BYTES + 1];
-    if (!strcmp(json_name(member), "image")) continue;
+    if (!strcmp(json_name(member), "image"))
+      continue;
     code = json_value(member, value, sizeof value, r->error);
-    if (!code) code = params_set(r->params, r->model, json_name(member), value, r->error);
+    if (!code)
+      code = params_set(r->params, r->model, json_name(member), value, r->error);
   }
   json_free(tree);
   return code;
 }
 
-cam_code request_read(const char *content_type, const uint8_t *body, size_t n, const cam_model *model, request_params *params,
-                      request_photos *photos, cam_error *error) {
-  static const struct { const char *type; cam_code (*read)(reading *); } forms[] = {
-    {"multipart/form-data", read_multipart}, {"application/json", read_json},
+cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
+                      const cam_model *model, request_params *params, request_photos *photos,
+                      cam_error *error) {
+  static const struct {
+    const char *type;
+    cam_code (*read)(reading *);
+  } forms[] = {
+      {"multipart/form-data", read_multipart},
+      {"application/json", read_json},
   };
   reading r = {content_type ? content_type : "", body, n, model, params, photos, error};
   *photos = (request_photos){0};
-  if (!n) return cam_fail(error, CAM_E_BODY, "the body is empty; a photo is wanted");
+  if (!n)
+    return cam_fail(error, CAM_E_BODY, "the body is empty; a photo is wanted");
   size_t n_type = strcspn(r.content_type, "; \t");
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-    if (n_type == strlen(forms[i].type) && !strncasecmp(r.content_type, forms[i].type, n_type)) return forms[i].read(&r);
+    if (n_type == strlen(forms[i].type) && !strncasecmp(r.content_type, forms[i].type, n_type))
+      return forms[i].read(&r);
   return read_photo(&r);
 }
 

@@ -1,4 +1,5 @@
-/* request.h - a body as it came -> photos and parameters. Implemented in server/wire/request.c. Thread: worker; touches only its arguments. */
+/* request.h - a body as it came -> photos and parameters. Implemented in server/wire/request.c.
+ * Thread: worker; touches only its arguments. */
 #ifndef REQUEST_H
 #define REQUEST_H
 #include "cam_engine.h"
@@ -6,14 +7,19 @@
 
 typedef struct request_photos {
   int n;
-  struct { const uint8_t *bytes; size_t n; } photos[CAM_MAX_TASKS];
+  struct {
+    const uint8_t *bytes;
+    size_t n;
+  } photos[CAM_MAX_TASKS];
   uint8_t *decoded; /* storage behind a photo that came as base64 */
 } request_photos;
 
-/* Reads body[0..n) as its Content-Type says: multipart/form-data, application/json, else (also NULL) it is one photo. The photos point into
- * the body or into photos->decoded; parameters are added to params. Always needs request_photos_free. Errors name the field. */
-cam_code request_read(const char *content_type, const uint8_t *body, size_t n, const cam_model *model, request_params *params,
-                      request_photos *photos, cam_error *error);
+/* Reads body[0..n) as its Content-Type says: multipart/form-data, application/json, else (also
+ * NULL) it is one photo. The photos point into the body or into photos->decoded; parameters are
+ * added to params. Always needs request_photos_free. Errors name the field. */
+cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
+                      const cam_model *model, request_params *params, request_photos *photos,
+                      cam_error *error);
 void request_photos_free(request_photos *photos);
 
 #endif

@@ -1,8 +1,9 @@
-/* generation.c - generation.h. Flow: model file -> [generation] -> jobs.   Thread: the loader makes and frees it; any other joins and leaves. */
+/* generation.c - generation.h. Flow: model file -> [generation] -> jobs.   Thread: the loader makes
+ * and frees it; any other joins and leaves. */
 #include "generation.h"
 #include "app.h"
-#include "cam_json.h"
 #include "base/version.h"
+#include "cam_json.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,9 +56,12 @@ static app_text version_text(const cam_model_info *info) {
 
 static cam_code load_model(const config *settings, cam_model **model, cam_error *error) {
   cam_error why = {0};
-  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model, &why);
+  cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model,
+                                 &why);
   const bool named = strstr(why.detail, settings->model);
-  return code ? cam_fail(error, code, "%s%s%s", named ? "" : settings->model, named ? "" : ": ", why.detail) : CAM_OK;
+  return code ? cam_fail(error, code, "%s%s%s", named ? "" : settings->model, named ? "" : ": ",
+                         why.detail)
+              : CAM_OK;
 }
 
 static cam_code make_texts(struct generation *generation, cam_error *error) {
@@ -65,17 +69,20 @@ static cam_code make_texts(struct generation *generation, cam_error *error) {
   generation->labels = labels_text(info);
   generation->models = models_text(info);
   generation->version = version_text(info);
-  if (generation->labels.text && generation->models.text && generation->version.text) return CAM_OK;
+  if (generation->labels.text && generation->models.text && generation->version.text)
+    return CAM_OK;
   return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the lists of labels and models");
 }
 
-static cam_code make_contexts(const struct app *app, struct generation *generation, cam_error *error) {
+static cam_code make_contexts(const struct app *app, struct generation *generation,
+                              cam_error *error) {
   const cam_limits limits = config_limits(app->config);
   cam_code code = CAM_OK;
   while (!code && generation->n_contexts < app->teams) {
     cam_context **context = &generation->contexts[generation->n_contexts];
     code = cam_context_create(generation->model, app->threads, &limits, context, error);
-    if (code) break;
+    if (code)
+      break;
     generation->n_contexts++;
     code = cam_self_test(*context, error);
   }
@@ -85,18 +92,25 @@ static cam_code make_contexts(const struct app *app, struct generation *generati
 cam_code generation_load(const struct app *app, struct generation **out, cam_error *error) {
   *out = NULL;
   struct generation *made = calloc(1, sizeof *made + (size_t)app->teams * sizeof *made->contexts);
-  if (!made) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d contexts", app->teams);
+  if (!made)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d contexts", app->teams);
   cam_code code = load_model(app->config, &made->model, error);
-  if (!code) code = make_texts(made, error);
-  if (!code) code = make_contexts(app, made, error);
-  if (code) generation_free(made);
-  else *out = made;
+  if (!code)
+    code = make_texts(made, error);
+  if (!code)
+    code = make_contexts(app, made, error);
+  if (code)
+    generation_free(made);
+  else
+    *out = made;
   return code;
 }
 
 void generation_free(struct generation *generation) {
-  if (!generation) return;
-  for (int i = 0; i < generation->n_contexts; i++) cam_context_free(generation->contexts[i]);
+  if (!generation)
+    return;
+  for (int i = 0; i < generation->n_contexts; i++)
+    cam_context_free(generation->contexts[i]);
   cam_model_free(generation->model);
   free(generation->labels.text);
   free(generation->models.text);
@@ -109,7 +123,8 @@ void generation_free(struct generation *generation) {
 struct generation *generation_join(struct app *app) {
   pthread_mutex_lock(&app->jobs_mutex);
   struct generation *present = app->generation;
-  if (present) present->jobs++;
+  if (present)
+    present->jobs++;
   pthread_mutex_unlock(&app->jobs_mutex);
   return present;
 }
@@ -121,9 +136,11 @@ void generation_stay(struct app *app, struct generation *generation) {
 }
 
 void generation_leave(struct app *app, struct generation *generation) {
-  if (!generation) return;
+  if (!generation)
+    return;
   pthread_mutex_lock(&app->jobs_mutex);
-  if (!--generation->jobs && generation != app->generation) pthread_cond_broadcast(&app->jobs_changed);
+  if (!--generation->jobs && generation != app->generation)
+    pthread_cond_broadcast(&app->jobs_changed);
   pthread_mutex_unlock(&app->jobs_mutex);
 }
 
@@ -137,6 +154,7 @@ struct generation *generation_replace(struct app *app, struct generation *with) 
 
 void generation_wait(struct app *app, const struct generation *old) {
   pthread_mutex_lock(&app->jobs_mutex);
-  while (old && old->jobs) pthread_cond_wait(&app->jobs_changed, &app->jobs_mutex);
+  while (old && old->jobs)
+    pthread_cond_wait(&app->jobs_changed, &app->jobs_mutex);
   pthread_mutex_unlock(&app->jobs_mutex);
 }

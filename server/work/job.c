@@ -1,5 +1,5 @@
-/* job.c - a request's memory, from its first header to its last byte, and the answers that are made of plain values.
- * Flow: http -> [job] -> queue -> worker -> http.   Thread: the job's owner. */
+/* job.c - a request's memory, from its first header to its last byte, and the answers that are made
+ * of plain values. Flow: http -> [job] -> queue -> worker -> http.   Thread: the job's owner. */
 #include "job.h"
 #include "app.h"
 #include "generation.h"
@@ -11,7 +11,8 @@
 
 struct job *job_new(struct app *app) {
   struct job *job = calloc(1, sizeof *job);
-  if (!job) return NULL;
+  if (!job)
+    return NULL;
   job->app = app;
   params_init(&job->params);
   pthread_mutex_lock(&app->jobs_mutex);
@@ -33,27 +34,36 @@ void job_leave_generation(struct job *job) {
 }
 
 void job_free(struct job *job) {
-  if (!job) return;
+  if (!job)
+    return;
   struct app *app = job->app;
   job_drop_body(job);
   job_leave_generation(job);
   atomic_fetch_sub(&app->reply_bytes, job->reply_bytes);
   free(job->content_type);
-  if (job->response.owned) free(job->response.body);
+  if (job->response.owned)
+    free(job->response.body);
   free(job);
   pthread_mutex_lock(&app->jobs_mutex);
-  if (!--app->open_jobs) pthread_cond_broadcast(&app->jobs_changed);
+  if (!--app->open_jobs)
+    pthread_cond_broadcast(&app->jobs_changed);
   pthread_mutex_unlock(&app->jobs_mutex);
 }
 
-/* A declared length is allocated at once: pages that never come are never touched. Else the buffer doubles. */
+/* A declared length is allocated at once: pages that never come are never touched. Else the buffer
+ * doubles. */
 static cam_code reserve(struct job *job, size_t n, size_t most, cam_error *error) {
-  if (n <= job->capacity) return CAM_OK;
-  size_t capacity = job->declared && job->declared <= most ? (size_t)job->declared : job->capacity * 2;
-  if (capacity < n) capacity = n < 16384 ? 16384 : n;
-  if (capacity > most) capacity = most;
+  if (n <= job->capacity)
+    return CAM_OK;
+  size_t capacity = job->declared && job->declared <= most ? (size_t)job->declared
+                                                           : job->capacity * 2;
+  if (capacity < n)
+    capacity = n < 16384 ? 16384 : n;
+  if (capacity > most)
+    capacity = most;
   uint8_t *body = realloc(job->body, capacity);
-  if (!body) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a body of %zu bytes", capacity);
+  if (!body)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a body of %zu bytes", capacity);
   job->body = body;
   job->capacity = capacity;
   return CAM_OK;
@@ -64,10 +74,14 @@ cam_code job_add_body(struct job *job, const void *bytes, size_t n, cam_error *e
   size_t most = (size_t)settings->max_body_bytes;
   cam_code code = CAM_OK;
   if (n > most - job->n_body)
-    code = cam_fail(error, CAM_E_TOO_LARGE, "the body has more than %zu bytes; allowed are %zu", job->n_body + n - 1, most);
+    code = cam_fail(error, CAM_E_TOO_LARGE, "the body has more than %zu bytes; allowed are %zu",
+                    job->n_body + n - 1, most);
   else if (atomic_load(&job->app->body_bytes) + n > (size_t)settings->bodies_bytes)
-    code = cam_fail(error, CAM_E_BUSY, "the bodies of all requests together have more than %lld bytes", (long long)settings->bodies_bytes);
-  else code = reserve(job, job->n_body + n, most, error);
+    code = cam_fail(error, CAM_E_BUSY,
+                    "the bodies of all requests together have more than %lld bytes",
+                    (long long)settings->bodies_bytes);
+  else
+    code = reserve(job, job->n_body + n, most, error);
   if (code) {
     job_drop_body(job);
     return code;
@@ -82,53 +96,68 @@ cam_code job_count_answer(struct job *job, cam_error *error) {
   const config *settings = job->app->config;
   const size_t n = job->response.n;
   if (n > (size_t)settings->max_reply_bytes)
-    return cam_fail(error, CAM_E_REPLY, "the answer has %zu bytes; allowed are %lld: fewer labels, size=fit or format=jpeg make it smaller", n,
-                    (long long)settings->max_reply_bytes);
+    return cam_fail(error, CAM_E_REPLY,
+                    "the answer has %zu bytes; allowed are %lld: fewer labels, size=fit or "
+                    "format=jpeg make it smaller",
+                    n, (long long)settings->max_reply_bytes);
   job->reply_bytes = n;
   if (atomic_fetch_add(&job->app->reply_bytes, n) + n > (size_t)settings->replies_bytes)
-    return cam_fail(error, CAM_E_BUSY, "the answers of all requests together have more than %lld bytes", (long long)settings->replies_bytes);
+    return cam_fail(error, CAM_E_BUSY,
+                    "the answers of all requests together have more than %lld bytes",
+                    (long long)settings->replies_bytes);
   return CAM_OK;
 }
 
 void job_answer(struct job *job, int status, const char *type, char *body, size_t n, bool owned) {
   struct response *response = &job->response;
-  if (response->owned) free(response->body);
-  *response = (struct response){.status = status, .type = type, .body = body, .n = n, .owned = owned};
+  if (response->owned)
+    free(response->body);
+  *response = (struct response){
+      .status = status, .type = type, .body = body, .n = n, .owned = owned};
 }
 
 void job_add_header(struct job *job, const char *name, const char *value) {
   struct response *response = &job->response;
-  if (response->n_headers == RESPONSE_HEADERS) return;
+  if (response->n_headers == RESPONSE_HEADERS)
+    return;
   struct response_header *header = &response->headers[response->n_headers++];
   header->name = name;
   snprintf(header->value, sizeof header->value, "%s", value);
   for (char *c = header->value; *c; c++)
-    if (*c < ' ' || *c > '~') *c = '?';
+    if (*c < ' ' || *c > '~')
+      *c = '?';
 }
 
 void job_answer_problem(struct job *job) {
-  static char no_memory[] = "{\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"out_of_memory\"}";
+  static char no_memory[] =
+      "{\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"out_of_memory\"}";
   size_t n = 0;
   char *text = problem_text(&job->error, job->id, &n);
-  if (text) job_answer(job, problem_status(job->error.code), "application/problem+json", text, n, true);
-  else job_answer(job, 503, "application/problem+json", no_memory, sizeof no_memory - 1, false);
-  if (job->error.code != CAM_E_BUSY && job->error.code != CAM_E_NOT_READY) return;
+  if (text)
+    job_answer(job, problem_status(job->error.code), "application/problem+json", text, n, true);
+  else
+    job_answer(job, 503, "application/problem+json", no_memory, sizeof no_memory - 1, false);
+  if (job->error.code != CAM_E_BUSY && job->error.code != CAM_E_NOT_READY)
+    return;
   char seconds[16];
   snprintf(seconds, sizeof seconds, "%d", app_retry_after(job->app));
   job_add_header(job, "Retry-After", seconds);
 }
 
 void request_id_set(char id[REQUEST_ID_MAX + 1], const char *own) {
-  size_t n = own ? strspn(own, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") : 0;
+  size_t n = own ? strspn(own, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+                 : 0;
   if (n && n <= REQUEST_ID_MAX && !own[n]) {
     memcpy(id, own, n + 1);
     return;
   }
   uint8_t random[16] = {0};
-  if (getrandom(random, sizeof random, 0) != sizeof random) { /* cannot happen for so few bytes once the kernel is up: getrandom(2) */
+  if (getrandom(random, sizeof random, 0) !=
+      sizeof random) { /* cannot happen for so few bytes once the kernel is up: getrandom(2) */
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     memcpy(random, &now, sizeof now < sizeof random ? sizeof now : sizeof random);
   }
-  for (size_t i = 0; i < sizeof random; i++) snprintf(id + 2 * i, 3, "%02x", random[i]);
+  for (size_t i = 0; i < sizeof random; i++)
+    snprintf(id + 2 * i, 3, "%02x", random[i]);
 }

@@ -1,4 +1,5 @@
-/* queue.h - the bounded queue between the HTTP threads and the workers, first in, first out. Implemented in server/work/queue.c. Any thread. */
+/* queue.h - the bounded queue between the HTTP threads and the workers, first in, first out.
+ * Implemented in server/work/queue.c. Any thread. */
 #ifndef QUEUE_H
 #define QUEUE_H
 #include "cam_error.h"
@@ -10,13 +11,16 @@ struct queue;
 struct queue *queue_create(int capacity); /* NULL: no memory */
 void queue_free(struct queue *queue);     /* must be empty; NULL is allowed */
 
-/* CAM_OK: the queue owns the job. CAM_E_BUSY: it is full, CAM_E_NOT_READY: it is closed; the job is still yours. */
+/* CAM_OK: the queue owns the job. CAM_E_BUSY: it is full, CAM_E_NOT_READY: it is closed; the job is
+ * still yours. */
 cam_code queue_put(struct queue *queue, struct job *job);
 /* Waits for a job; the caller owns it. NULL: the queue is closed and empty. */
 struct job *queue_take(struct queue *queue);
-/* For threads that take together until there is nothing to do: the next job if it is of that generation, waiting for one while the queue is empty and any other of
- * them works; else NULL. *busy, theirs alone, begins as their number and is not touched otherwise. */
-struct job *queue_take_together(struct queue *queue, const struct generation *generation, int *busy);
+/* For threads that take together until there is nothing to do: the next job if it is of that
+ * generation, waiting for one while the queue is empty and any other of them works; else NULL.
+ * *busy, theirs alone, begins as their number and is not touched otherwise. */
+struct job *queue_take_together(struct queue *queue, const struct generation *generation,
+                                int *busy);
 /* Jobs that wait beyond those that other threads in queue_take are about to take. */
 int queue_surplus(struct queue *queue);
 int queue_length(struct queue *queue);

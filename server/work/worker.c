@@ -1,5 +1,6 @@
 /* worker.c - a job's way through the engine. Flow: queue -> [worker] -> http.
- * The worker owns the job from queue_take to hand_back, and makes the whole answer: what is left for the HTTP thread is to send it. */
+ * The worker owns the job from queue_take to hand_back, and makes the whole answer: what is left
+ * for the HTTP thread is to send it. */
 #include "worker.h"
 #include "generation.h"
 #include "job.h"
@@ -11,11 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct worker { struct app *app; int number; pthread_t thread; };
-struct workers { int started; struct worker list[]; };
+struct worker {
+  struct app *app;
+  int number;
+  pthread_t thread;
+};
+struct workers {
+  int started;
+  struct worker list[];
+};
 
-/* A client that has closed its connection shows as the other side's end, whatever it sent before: over TLS that is its close_notify, which the library
- * has not read. (One that only shut down its sending side looks the same; it is rare. One that sent close_notify and waits is answered in vain.) */
+/* A client that has closed its connection shows as the other side's end, whatever it sent before:
+ * over TLS that is its close_notify, which the library has not read. (One that only shut down its
+ * sending side looks the same; it is rare. One that sent close_notify and waits is answered in
+ * vain.) */
 static bool client_left(int socket) {
   struct pollfd look = {.fd = socket, .events = POLLRDHUP};
   return poll(&look, 1, 0) > 0;
@@ -26,7 +36,8 @@ static void answer_picture(struct job *job, cam_task *task) {
   const cam_prediction *first = &task->result.predictions[0];
   const cam_model_info *info = cam_model_get_info(job->generation->model);
   char text[32];
-  job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data, first->overlay.size, true);
+  job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data,
+             first->overlay.size, true);
   task->result.predictions[0].overlay = (cam_bytes){NULL, 0}; /* the answer owns it now */
   snprintf(text, sizeof text, "%d", first->class_id);
   job_add_header(job, "X-Cam-Class-Id", text);
@@ -37,20 +48,29 @@ static void answer_picture(struct job *job, cam_task *task) {
 
 static void answer_json(struct job *job, const cam_task *tasks) {
   size_t n = 0;
-  char *text = reply_text(cam_model_get_info(job->generation->model), job->id, tasks, job->photos, job->photos > 1, &job->timing, true, &n);
-  if (text) job_answer(job, 200, "application/json", text, n, true);
-  else cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
+  char *text = reply_text(cam_model_get_info(job->generation->model), job->id, tasks, job->photos,
+                          job->photos > 1, &job->timing, true, &n);
+  if (text)
+    job_answer(job, 200, "application/json", text, n, true);
+  else
+    cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
 }
 
 /* What image/png and image/jpeg can carry is one picture: nothing else is then computed. */
 static cam_code prepare_picture(struct job *job) {
   cam_params *params = &job->params.cam;
   const char *type = accept_picture_type(job->accepted.picture);
-  if (job->photos > 1) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s carries one overlay, but there are %d photos", type, job->photos);
-  if (!(params->include & CAM_INCLUDE_OVERLAY)) return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but include is without overlay", type);
-  if (!params_given(&job->params, "format")) params->picture = job->accepted.picture;
+  if (job->photos > 1)
+    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE,
+                    "Accept: %s carries one overlay, but there are %d photos", type, job->photos);
+  if (!(params->include & CAM_INCLUDE_OVERLAY))
+    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but include is without overlay",
+                    type);
+  if (!params_given(&job->params, "format"))
+    params->picture = job->accepted.picture;
   if (!(job->accepted.pictures >> params->picture & 1))
-    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but format is %s", type, cam_picture_name(params->picture));
+    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but format is %s", type,
+                    cam_picture_name(params->picture));
   params->top_k = 1;
   params->n_classes = 0;
   params->include = CAM_INCLUDE_OVERLAY;
@@ -62,43 +82,62 @@ static void observe(struct job *job) {
   metrics_observe(metrics, METRICS_QUEUE, job->timing.queue_ms);
   metrics_observe(metrics, METRICS_TOTAL, job->timing.total_ms);
   for (int s = 0; s < CAM_STAGE_COUNT; s++)
-    if (job->timing.stage_ms[s] > 0) metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
+    if (job->timing.stage_ms[s] > 0)
+      metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
 }
 
-/* Before anything is decoded: is there room for the pictures that are asked for? The photos' sizes are read only where it depends on them. */
+/* Before anything is decoded: is there room for the pictures that are asked for? The photos' sizes
+ * are read only where it depends on them. */
 static cam_code check_reply(struct job *job, cam_context *context, const cam_task *tasks, int n) {
   const config *settings = job->app->config;
   const uint64_t most = (uint64_t)settings->max_reply_bytes;
   uint64_t bytes = cam_picture_bytes(context, tasks, n, false);
-  if (bytes > most) bytes = cam_picture_bytes(context, tasks, n, true);
   if (bytes > most)
-    return cam_fail(&job->error, CAM_E_REPLY, "the pictures may have %llu bytes; allowed are %llu: fewer labels, size=fit or format=jpeg make it less",
+    bytes = cam_picture_bytes(context, tasks, n, true);
+  if (bytes > most)
+    return cam_fail(&job->error, CAM_E_REPLY,
+                    "the pictures may have %llu bytes; allowed are %llu: fewer labels, size=fit or "
+                    "format=jpeg make it less",
                     (unsigned long long)bytes, (unsigned long long)most);
   if (atomic_load(&job->app->reply_bytes) >= (size_t)settings->replies_bytes)
-    return cam_fail(&job->error, CAM_E_BUSY, "the answers of all requests together have more than %lld bytes", (long long)settings->replies_bytes);
+    return cam_fail(&job->error, CAM_E_BUSY,
+                    "the answers of all requests together have more than %lld bytes",
+                    (long long)settings->replies_bytes);
   return CAM_OK;
 }
 
 static void explain(struct job *job, cam_context *context, const request_photos *photos) {
   cam_task tasks[CAM_MAX_TASKS] = {0};
   const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
-  if (as_picture && prepare_picture(job)) return;
+  if (as_picture && prepare_picture(job))
+    return;
   job->params.cam.base64 = !as_picture;
-  for (int i = 0; i < photos->n; i++) tasks[i] = (cam_task){.bytes = photos->photos[i].bytes, .n_bytes = photos->photos[i].n, .params = &job->params.cam};
-  if (check_reply(job, context, tasks, photos->n)) return;
-  cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)), job->timing.stage_ms);
+  for (int i = 0; i < photos->n; i++)
+    tasks[i] = (cam_task){.bytes = photos->photos[i].bytes,
+                          .n_bytes = photos->photos[i].n,
+                          .params = &job->params.cam};
+  if (check_reply(job, context, tasks, photos->n))
+    return;
+  cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)),
+              job->timing.stage_ms);
   job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
   for (int i = photos->n; i-- > 0;) {
-    if (tasks[i].error.code) continue;
+    if (tasks[i].error.code)
+      continue;
     job->format = tasks[i].result.format;
     job->width = tasks[i].result.width;
     job->height = tasks[i].result.height;
   }
-  if (photos->n == 1 && tasks[0].error.code) job->error = tasks[0].error;
-  else if (as_picture) answer_picture(job, &tasks[0]);
-  else answer_json(job, tasks);
-  if (!job->error.code) job_count_answer(job, &job->error);
-  for (int i = 0; i < photos->n; i++) cam_result_free(&tasks[i].result);
+  if (photos->n == 1 && tasks[0].error.code)
+    job->error = tasks[0].error;
+  else if (as_picture)
+    answer_picture(job, &tasks[0]);
+  else
+    answer_json(job, tasks);
+  if (!job->error.code)
+    job_count_answer(job, &job->error);
+  for (int i = 0; i < photos->n; i++)
+    cam_result_free(&tasks[i].result);
   observe(job);
 }
 
@@ -106,25 +145,33 @@ static void serve(struct job *job, cam_context *context) {
   struct app *app = job->app;
   double now = clock_seconds();
   job->timing.queue_ms = 1e3 * (now - job->queued);
-  if (client_left(job->socket)) job->hung_up = true;
-  else if (now > atomic_load(&app->stop_at)) cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
+  if (client_left(job->socket))
+    job->hung_up = true;
+  else if (now > atomic_load(&app->stop_at))
+    cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
   else if (now > job->deadline) {
-    cam_fail(&job->error, CAM_E_DEADLINE, "%.0f ms since the first header, %.0f of them in the queue; allowed are %lld", 1e3 * (now - job->began),
-             job->timing.queue_ms, (long long)app->config->request_deadline_ms);
+    cam_fail(&job->error, CAM_E_DEADLINE,
+             "%.0f ms since the first header, %.0f of them in the queue; allowed are %lld",
+             1e3 * (now - job->began), job->timing.queue_ms,
+             (long long)app->config->request_deadline_ms);
   } else {
     request_photos photos;
-    if (!request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params, &photos, &job->error)) {
+    if (!request_read(job->content_type, job->body, job->n_body, job->generation->model,
+                      &job->params, &photos, &job->error)) {
       job->photos = photos.n;
       if (photos.n > app->config->max_photos)
-        cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n, (long long)app->config->max_photos);
-      else explain(job, context, &photos);
+        cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n,
+                 (long long)app->config->max_photos);
+      else
+        explain(job, context, &photos);
     }
     request_photos_free(&photos);
     app_note_service(app, clock_seconds() - now);
   }
   job_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
   job_leave_generation(job);
-  if (job->error.code) job_answer_problem(job);
+  if (job->error.code)
+    job_answer_problem(job);
 }
 
 static void serve_and_return(struct job *job, cam_context *context) {
@@ -135,15 +182,25 @@ static void serve_and_return(struct job *job, cam_context *context) {
   job->hand_back(job); /* not ours any more */
 }
 
-/* A thread of the team, on its own until there is no more to do for any of them, or the next job is of another generation than the context. */
-typedef struct spread { struct queue *queue; const struct generation *generation; struct job *first; int busy; } spread;
-static struct job *next_job(spread *call) { return queue_take_together(call->queue, call->generation, &call->busy); }
+/* A thread of the team, on its own until there is no more to do for any of them, or the next job is
+ * of another generation than the context. */
+typedef struct spread {
+  struct queue *queue;
+  const struct generation *generation;
+  struct job *first;
+  int busy;
+} spread;
+static struct job *next_job(spread *call) {
+  return queue_take_together(call->queue, call->generation, &call->busy);
+}
 static void serve_alone(void *closure, int index, cam_context *own) {
   spread *call = closure;
-  for (struct job *job = index ? next_job(call) : call->first; job; job = next_job(call)) serve_and_return(job, own);
+  for (struct job *job = index ? next_job(call) : call->first; job; job = next_job(call))
+    serve_and_return(job, own);
 }
 
-/* A request that comes alone is shared by the team's threads, which answers it soonest; while many wait, each thread serves its own, which answers most. */
+/* A request that comes alone is shared by the team's threads, which answers it soonest; while many
+ * wait, each thread serves its own, which answers most. */
 static void *work(void *argument) {
   struct worker *worker = argument;
   struct queue *queue = worker->app->queue;
@@ -151,8 +208,11 @@ static void *work(void *argument) {
     struct generation *generation = job->generation;
     cam_context *context = generation->contexts[worker->number];
     generation_stay(worker->app, generation); /* the job may leave before its context is at rest */
-    if (queue_surplus(queue) + 1 >= cam_spread_least(context)) cam_spread(context, worker->app->threads, serve_alone, &(spread){queue, generation, job, worker->app->threads});
-    else serve_and_return(job, context);
+    if (queue_surplus(queue) + 1 >= cam_spread_least(context))
+      cam_spread(context, worker->app->threads, serve_alone,
+                 &(spread){queue, generation, job, worker->app->threads});
+    else
+      serve_and_return(job, context);
     generation_leave(worker->app, generation);
   }
   return NULL;
@@ -161,13 +221,15 @@ static void *work(void *argument) {
 cam_code workers_start(struct app *app, struct workers **out, cam_error *error) {
   *out = NULL;
   struct workers *workers = calloc(1, sizeof *workers + (size_t)app->teams * sizeof *workers->list);
-  if (!workers) return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d workers", app->teams);
+  if (!workers)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d workers", app->teams);
   for (int i = 0; i < app->teams; i++) {
     workers->list[i] = (struct worker){.app = app, .number = i};
     if (pthread_create(&workers->list[i].thread, NULL, work, &workers->list[i])) {
       queue_close(app->queue);
       workers_stop(workers);
-      return cam_fail(error, CAM_E_NO_MEMORY, "worker %d of %d cannot be started", i + 1, app->teams);
+      return cam_fail(error, CAM_E_NO_MEMORY, "worker %d of %d cannot be started", i + 1,
+                      app->teams);
     }
     workers->started++;
   }
@@ -176,7 +238,9 @@ cam_code workers_start(struct app *app, struct workers **out, cam_error *error) 
 }
 
 void workers_stop(struct workers *workers) {
-  if (!workers) return;
-  for (int i = 0; i < workers->started; i++) pthread_join(workers->list[i].thread, NULL);
+  if (!workers)
+    return;
+  for (int i = 0; i < workers->started; i++)
+    pthread_join(workers->list[i].thread, NULL);
   free(workers);
 }

@@ -1,6 +1,6 @@
 /* helpers.c - fuzz.h: files in memory, made models, promises. */
-#include "fuzz.h"
 #include "base/safetensors.h"
+#include "fuzz.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,8 @@ void fuzz_broken(const char *promise, const char *file, int line) {
 /* One memfd(2) for all inputs: a regular file that never touches a disk. */
 static int memory_file(void) {
   static int fd = -1;
-  if (fd < 0) fd = memfd_create("fuzz", MFD_CLOEXEC);
+  if (fd < 0)
+    fd = memfd_create("fuzz", MFD_CLOEXEC);
   PROMISE(fd >= 0 && !ftruncate(fd, 0) && !lseek(fd, 0, SEEK_SET));
   return fd;
 }
@@ -35,7 +36,8 @@ const char *fuzz_file(const uint8_t *bytes, size_t n) {
 char *fuzz_text(const uint8_t *bytes, size_t n) {
   char *text = malloc(n + 1);
   PROMISE(text);
-  if (n) memcpy(text, bytes, n);
+  if (n)
+    memcpy(text, bytes, n);
   text[n] = 0;
   return text;
 }
@@ -47,17 +49,20 @@ enum { MOST_TENSORS = 48, MOST_NAME = 24, MOST_VALUES = 1 << 16 /* of all tensor
 /* The next "name:AxBxC" of text; where it ends, or NULL if it is none. */
 static const char *read_tensor(const char *text, char name[MOST_NAME], cam_tensor *tensor) {
   size_t n = strcspn(text, ": ");
-  if (n >= MOST_NAME) return NULL;
+  if (n >= MOST_NAME)
+    return NULL;
   memcpy(name, text, n);
   name[n] = 0;
   *tensor = (cam_tensor){.name = name, .count = 1};
   for (text += n; *text == ':' || *text == 'x';) {
     char *end;
     long side = strtol(text + 1, &end, 10);
-    if (end == text + 1 || side < 0 || side > MOST_VALUES || tensor->rank == TENSOR_MAX_RANK) return NULL;
+    if (end == text + 1 || side < 0 || side > MOST_VALUES || tensor->rank == TENSOR_MAX_RANK)
+      return NULL;
     tensor->shape[tensor->rank++] = side;
     tensor->count *= (size_t)side;
-    if (tensor->count > MOST_VALUES) return NULL;
+    if (tensor->count > MOST_VALUES)
+      return NULL;
     text = end;
   }
   return *text == ' ' || !*text ? text + strspn(text, " ") : NULL;
@@ -66,13 +71,15 @@ static const char *read_tensor(const char *text, char name[MOST_NAME], cam_tenso
 /* Small values, the same every time, larger where fewer of them make a sum. */
 static void fill(float *values, const cam_tensor *tensor, bool magnitudes) {
   static uint32_t noise;
-  if (!tensor->name[0]) noise = 7;
+  if (!tensor->name[0])
+    noise = 7;
   const size_t last = tensor->rank ? (size_t)tensor->shape[tensor->rank - 1] : 1;
   const float scale = last ? 2 / sqrtf((float)(tensor->count / last) + 1) : 0;
   for (size_t i = 0; i < tensor->count; i++) {
     noise = noise * 1664525 + 1013904223;
     values[i] = ((float)(noise >> 8) / (1 << 23) - 1) * scale;
-    if (magnitudes) values[i] = fabsf(values[i]);
+    if (magnitudes)
+      values[i] = fabsf(values[i]);
   }
 }
 
@@ -84,30 +91,39 @@ const char *fuzz_model_file(const char *text, const char *document, bool magnitu
   int n = 0;
   fill(NULL, &(cam_tensor){.name = ""}, false); /* from the start */
   while (*text) {
-    if (n == MOST_TENSORS || !(text = read_tensor(text, names[n], &tensors[n])) || tensors[n].count > MOST_VALUES - used) return NULL;
-    if (!names[n][0]) return NULL;
+    if (n == MOST_TENSORS || !(text = read_tensor(text, names[n], &tensors[n])) ||
+        tensors[n].count > MOST_VALUES - used)
+      return NULL;
+    if (!names[n][0])
+      return NULL;
     fill(values + used, &tensors[n], magnitudes);
     tensors[n].data = values + used;
     used += tensors[n++].count;
   }
   int fd = memory_file(), copy = dup(fd);
   FILE *file = copy < 0 ? NULL : fdopen(copy, "wb");
-  PROMISE(file && !safetensors_write(file, tensors, n, "camserve", document, NULL) && !fclose(file));
+  PROMISE(file && !safetensors_write(file, tensors, n, "camserve", document, NULL) &&
+          !fclose(file));
   return path_of(fd);
 }
 
 const cam_model *fuzz_model(void) {
   static const char document[] =
-    "{\"version\":1,\"name\":\"small\",\"input\":{\"height\":4,\"width\":4,\"channels\":\"RGB\",\"mean\":[127,127,127],\"scale\":[0.01,0.01,0.01],\"resize\":\"aspect\","
-    "\"multiple\":4,\"max_side\":8},\"map\":{\"resize\":\"tf1\"},\"classes\":[[\"n01440764\",\"a\"],[\"n01443537\",\"b\"],[\"n01484850\",\"c\"],[\"n01491361\",\"d\"],"
-    "[\"n01494475\",\"e\"],[\"n01496331\",\"f\"],[\"n01498041\",\"g\"],[\"n01514668\",\"h\"],[\"n01514859\",\"i\"],[\"n01518878\",\"j\"],[\"n01530575\",\"k\"],"
-    "[\"n01531178\",\"l\"]],\"nodes\":[{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},"
-    "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"v\"}]}";
+      "{\"version\":1,\"name\":\"small\",\"input\":{\"height\":4,\"width\":4,\"channels\":\"RGB\","
+      "\"mean\":[127,127,127],\"scale\":[0.01,0.01,0.01],\"resize\":\"aspect\","
+      "\"multiple\":4,\"max_side\":8},\"map\":{\"resize\":\"tf1\"},\"classes\":[[\"n01440764\","
+      "\"a\"],[\"n01443537\",\"b\"],[\"n01484850\",\"c\"],[\"n01491361\",\"d\"],"
+      "[\"n01494475\",\"e\"],[\"n01496331\",\"f\"],[\"n01498041\",\"g\"],[\"n01514668\",\"h\"],["
+      "\"n01514859\",\"i\"],[\"n01518878\",\"j\"],[\"n01530575\",\"k\"],"
+      "[\"n01531178\",\"l\"]],\"nodes\":[{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],"
+      "\"weight\":\"w\"},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},"
+      "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"v\"}]}";
   static cam_model *model;
   if (!model) {
     cam_error error = {0};
     cam_model_load(fuzz_model_file("w:1x1x3x2 v:12x2", document, false), NULL, &model, &error);
-    if (!model) fuzz_broken(error.detail, __FILE__, __LINE__);
+    if (!model)
+      fuzz_broken(error.detail, __FILE__, __LINE__);
   }
   return model;
 }

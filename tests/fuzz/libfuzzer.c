@@ -1,4 +1,5 @@
-/* libfuzzer.c - libFuzzer's entry points over the table of targets. `fuzz --target=NAME` chooses; libFuzzer itself ignores what begins with --. */
+/* libfuzzer.c - libFuzzer's entry points over the table of targets. `fuzz --target=NAME` chooses;
+ * libFuzzer itself ignores what begins with --. */
 #include "fuzz.h"
 #include <sched.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t most, unsigned s
 
 static const fuzz_target *target;
 
-/* On one processor: loading a model then starts no threads, and what an input covers is always the same. */
+/* On one processor: loading a model then starts no threads, and what an input covers is always the
+ * same. */
 static void stay_on_one_processor(void) {
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -26,7 +28,9 @@ static void stay_on_one_processor(void) {
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   for (int i = 1; i < *argc; i++) {
-#define X(name) if (!strcmp((*argv)[i], "--target=" #name)) target = &fuzz_##name;
+#define X(name) \
+  if (!strcmp((*argv)[i], "--target=" #name)) \
+    target = &fuzz_##name;
     TARGETS
 #undef X
   }
@@ -43,11 +47,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
   return 0;
 }
 
-size_t fuzz_mutate_bytes(uint8_t *bytes, size_t n, size_t most) { return LLVMFuzzerMutate(bytes, n, most); }
+size_t fuzz_mutate_bytes(uint8_t *bytes, size_t n, size_t most) {
+  return LLVMFuzzerMutate(bytes, n, most);
+}
 
 /* Half of the time by structure, where the target knows one. */
 size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t n, size_t most, unsigned seed) {
   uint64_t random = seed;
-  size_t changed = target->mutate && fuzz_random(&random) % 2 ? target->mutate(bytes, n, most, random) : 0;
+  size_t changed = target->mutate && fuzz_random(&random) % 2
+                       ? target->mutate(bytes, n, most, random)
+                       : 0;
   return changed ? changed : fuzz_mutate_bytes(bytes, n, most);
 }

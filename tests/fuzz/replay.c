@@ -1,5 +1,7 @@
-/* replay.c - runs kept inputs through their fuzz targets: `replay PATH...`, files or folders of them; the name of the folder that a file lies in
- * is its target. Needs no clang: `make test` runs it as gcc builds it, under AddressSanitizer and UBSan. Exit code 0: all ran, and there were some. */
+/* replay.c - runs kept inputs through their fuzz targets: `replay PATH...`, files or folders of
+ * them; the name of the folder that a file lies in is its target. Needs no clang: `make test` runs
+ * it as gcc builds it, under AddressSanitizer and UBSan. Exit code 0: all ran, and there were some.
+ */
 #include "fuzz.h"
 #include <ftw.h>
 #include <stdio.h>
@@ -12,9 +14,15 @@
 TARGETS
 #undef X
 
-static struct { const char *name; const fuzz_target *target; int ran; double longest; char slowest[80]; } targets[] = {
+static struct {
+  const char *name;
+  const fuzz_target *target;
+  int ran;
+  double longest;
+  char slowest[80];
+} targets[] = {
 #define X(name) {#name, &fuzz_##name, 0, 0, ""},
-  TARGETS
+    TARGETS
 #undef X
 };
 enum { TARGET_COUNT = sizeof targets / sizeof *targets };
@@ -25,7 +33,9 @@ __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void)
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "handle_abort=1"; }
 
-size_t fuzz_mutate_bytes(uint8_t *bytes, size_t n, size_t most) { return (void)bytes, (void)most, n; } /* nothing is mutated here */
+size_t fuzz_mutate_bytes(uint8_t *bytes, size_t n, size_t most) {
+  return (void)bytes, (void)most, n;
+} /* nothing is mutated here */
 
 static double seconds(void) {
   struct timespec t;
@@ -45,11 +55,15 @@ static uint8_t *read_file(const char *path, size_t n) {
 }
 
 static int run_file(const char *path, const struct stat *about, int type, struct FTW *at) {
-  if (type != FTW_F) return 0;
+  if (type != FTW_F)
+    return 0;
   int folder = at->base - 1, begin = folder;
-  while (begin > 0 && path[begin - 1] != '/') begin--;
+  while (begin > 0 && path[begin - 1] != '/')
+    begin--;
   for (int i = 0; i < TARGET_COUNT && folder > 0; i++) {
-    if ((int)strlen(targets[i].name) != folder - begin || strncmp(targets[i].name, path + begin, (size_t)(folder - begin))) continue;
+    if ((int)strlen(targets[i].name) != folder - begin ||
+        strncmp(targets[i].name, path + begin, (size_t)(folder - begin)))
+      continue;
     size_t n = (size_t)about->st_size;
     uint8_t *bytes = read_file(path, n);
     snprintf(running, sizeof running, "%s", path);
@@ -58,7 +72,8 @@ static int run_file(const char *path, const struct stat *about, int type, struct
     double took = seconds() - since;
     free(bytes);
     targets[i].ran++;
-    if (took < targets[i].longest) return 0;
+    if (took < targets[i].longest)
+      return 0;
     targets[i].longest = took;
     snprintf(targets[i].slowest, sizeof targets[i].slowest, "%.79s", path + at->base);
     return 0;
@@ -68,7 +83,8 @@ static int run_file(const char *path, const struct stat *about, int type, struct
 }
 
 int main(int argc, char **argv) {
-  if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(say_which);
+  if (__sanitizer_set_death_callback)
+    __sanitizer_set_death_callback(say_which);
   for (int i = 1; i < argc; i++)
     if (nftw(argv[i], run_file, 16, FTW_PHYS)) {
       fprintf(stderr, "replay: not all of %s was run\n", argv[i]);
@@ -76,7 +92,8 @@ int main(int argc, char **argv) {
     }
   int idle = 0;
   for (int i = 0; i < TARGET_COUNT; i++) {
-    printf("%s: %d inputs, the slowest %.0f ms: %s\n", targets[i].name, targets[i].ran, 1e3 * targets[i].longest, targets[i].slowest);
+    printf("%s: %d inputs, the slowest %.0f ms: %s\n", targets[i].name, targets[i].ran,
+           1e3 * targets[i].longest, targets[i].slowest);
     idle += !targets[i].ran;
   }
   return idle == TARGET_COUNT ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,8 +1,10 @@
-/* target_graph.c - tensors "name:AxBxC ..." up to the first line break, and after it the JSON of a network, joined to a model file with made weights.
- * What is accepted and small is run on every instruction set of this CPU, at two input sizes, and compared with the reference in double.
+/* target_graph.c - tensors "name:AxBxC ..." up to the first line break, and after it the JSON of a
+ * network, joined to a model file with made weights. What is accepted and small is run on every
+ * instruction set of this CPU, at two input sizes, and compared with the reference in double.
  *
- * How far may they differ? A rounding error is at most so many parts of the sum of the magnitudes of all that was added. So the reference
- * runs once more on magnitudes alone (weights, biases, picture; ReLU6 cuts nothing off): the result bounds all sums on the way to a logit. */
+ * How far may they differ? A rounding error is at most so many parts of the sum of the magnitudes
+ * of all that was added. So the reference runs once more on magnitudes alone (weights, biases,
+ * picture; ReLU6 cuts nothing off): the result bounds all sums on the way to a logit. */
 #include "fuzz.h"
 #include "network/network.h"
 #include "network/reference.h"
@@ -10,17 +12,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_VALUES = 1 << 19 /* of all planes */, MOST_WORK = 1 << 22 /* multiply-adds */, MOST_CLASSES = 64, MOST_SIDE = 48 };
+enum {
+  MOST_VALUES = 1 << 19 /* of all planes */,
+  MOST_WORK = 1 << 22 /* multiply-adds */,
+  MOST_CLASSES = 64,
+  MOST_SIDE = 48
+};
 static const double TOLERANCE = 2e-5;
 
 static bool is_small(const cam_graph *graph, int height, int width) {
   int shape[64][2];
   int64_t values = 0, work = 0;
-  if (graph->n_nodes > 64 || graph->n_classes > MOST_CLASSES || graph_shapes(graph, height, width, shape, NULL)) return false;
+  if (graph->n_nodes > 64 || graph->n_classes > MOST_CLASSES ||
+      graph_shapes(graph, height, width, shape, NULL))
+    return false;
   for (int i = 0; i < graph->n_nodes; i++) {
     const cam_node *node = &graph->nodes[i];
     values += (int64_t)shape[i][0] * shape[i][1] * node->channels;
-    work += (int64_t)node_multiply_adds(node, shape[i][0], shape[i][1]) + (int64_t)shape[i][0] * shape[i][1] * node->channels * node->kernel[0] * node->kernel[1];
+    work += (int64_t)node_multiply_adds(node, shape[i][0], shape[i][1]) +
+            (int64_t)shape[i][0] * shape[i][1] * node->channels * node->kernel[0] * node->kernel[1];
   }
   return values <= MOST_VALUES && work <= MOST_WORK;
 }
@@ -33,16 +43,19 @@ static void draw(float *picture, int height, int width, bool magnitudes) {
 }
 
 /* Logits by the reference; false if some overflow what the kernels' floats can hold. */
-static bool refer(const cam_graph *graph, cam_team *team, int height, int width, bool magnitudes, double *logits) {
+static bool refer(const cam_graph *graph, cam_team *team, int height, int width, bool magnitudes,
+                  double *logits) {
   static float picture[MOST_SIDE * MOST_SIDE * 3];
   draw(picture, height, width, magnitudes);
   PROMISE(!reference_forward(graph, team, picture, height, width, logits, NULL, NULL));
   for (int c = 0; c < graph->n_classes; c++)
-    if (!(fabs(logits[c]) < 1e30)) return false;
+    if (!(fabs(logits[c]) < 1e30))
+      return false;
   return true;
 }
 
-static void compare(const network *net, forward *f, int height, int width, const double *wanted, const double *bound) {
+static void compare(const network *net, forward *f, int height, int width, const double *wanted,
+                    const double *bound) {
   static float maps[MOST_CLASSES][MOST_SIDE * MOST_SIDE * 4];
   float *input, logits[MOST_CLASSES], *each[MOST_CLASSES];
   int ids[MOST_CLASSES], map_height, map_width;
@@ -52,11 +65,13 @@ static void compare(const network *net, forward *f, int height, int width, const
   forward_map_size(f, &map_height, &map_width);
   const int n = net->graph->n_classes, cells = map_height * map_width;
   PROMISE(map_height > 0 && map_width > 0 && cells <= MOST_SIDE * MOST_SIDE * 4);
-  for (int c = 0; c < n; c++) ids[c] = c, each[c] = maps[c];
+  for (int c = 0; c < n; c++)
+    ids[c] = c, each[c] = maps[c];
   forward_class_maps(f, n, ids, each);
   for (int c = 0; c < n; c++) {
     double sum = 0, allowed = TOLERANCE * (bound[c] + 1e-20);
-    for (int i = 0; i < cells; i++) sum += maps[c][i];
+    for (int i = 0; i < cells; i++)
+      sum += maps[c][i];
     PROMISE(fabs(logits[c] - wanted[c]) <= allowed);
     PROMISE(fabs(sum / cells + network_bias(net, c) - wanted[c]) <= allowed);
   }
@@ -66,17 +81,24 @@ static void run_at(const cam_graph *graph, const cam_graph *magnitudes, int heig
   static const char *const isas[] = {"portable", "x86-64-v3", "x86-64-v4"};
   static cam_team *team;
   double wanted[MOST_CLASSES], bound[MOST_CLASSES];
-  if (!team) PROMISE(!team_create(1, &team, NULL));
-  if (!refer(magnitudes, team, height, width, true, bound) || !refer(graph, team, height, width, false, wanted)) return;
+  if (!team)
+    PROMISE(!team_create(1, &team, NULL));
+  if (!refer(magnitudes, team, height, width, true, bound) ||
+      !refer(graph, team, height, width, false, wanted))
+    return;
   for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
     const kernels *k;
     network *net;
     forward *f;
-    if (kernels_select(isas[i], &k, NULL)) continue; /* not on this CPU */
-    if (network_create(graph, k, &net, NULL)) continue; /* the picture itself is averaged, or packing it takes too much */
+    if (kernels_select(isas[i], &k, NULL))
+      continue; /* not on this CPU */
+    if (network_create(graph, k, &net, NULL))
+      continue; /* the picture itself is averaged, or packing it takes too much */
     cam_code code = forward_create(net, team, &f, NULL);
-    PROMISE(!code || code == CAM_E_NO_MEMORY); /* an arena for the largest shape that is allowed, which may not be small */
-    if (!code) compare(net, f, height, width, wanted, bound);
+    PROMISE(!code || code == CAM_E_NO_MEMORY); /* an arena for the largest shape that is allowed,
+                                                  which may not be small */
+    if (!code)
+      compare(net, f, height, width, wanted, bound);
     forward_free(f);
     network_free(net);
   }
@@ -93,18 +115,26 @@ static cam_graph *load(const char *tensors, const char *document, bool magnitude
 
 static void run(const uint8_t *bytes, size_t n) {
   const uint8_t *line = memchr(bytes, '\n', n);
-  if (!line || memchr(bytes, 0, n)) return;
-  char *tensors = fuzz_text(bytes, (size_t)(line - bytes)), *document = fuzz_text(line + 1, n - (size_t)(line + 1 - bytes));
+  if (!line || memchr(bytes, 0, n))
+    return;
+  char *tensors = fuzz_text(bytes, (size_t)(line - bytes)),
+       *document = fuzz_text(line + 1, n - (size_t)(line + 1 - bytes));
   cam_graph *graph = load(tensors, document, false), *magnitudes = NULL;
   if (graph) {
-    const int side = graph->height < graph->width ? graph->height : graph->width, longer = graph->max_side;
-    const bool own = graph->height <= MOST_SIDE && graph->width <= MOST_SIDE && is_small(graph, graph->height, graph->width);
+    const int side = graph->height < graph->width ? graph->height : graph->width,
+              longer = graph->max_side;
+    const bool own = graph->height <= MOST_SIDE && graph->width <= MOST_SIDE &&
+                     is_small(graph, graph->height, graph->width);
     const bool long_one = longer <= MOST_SIDE && is_small(graph, longer, side);
-    if (own || long_one) PROMISE(magnitudes = load(tensors, document, true));
+    if (own || long_one)
+      PROMISE(magnitudes = load(tensors, document, true));
     for (int i = 0; magnitudes && i < magnitudes->n_nodes; i++)
-      if (magnitudes->nodes[i].op == OP_RELU6) magnitudes->nodes[i].op = OP_RELU;
-    if (own) run_at(graph, magnitudes, graph->height, graph->width);
-    if (long_one) run_at(graph, magnitudes, longer, side);
+      if (magnitudes->nodes[i].op == OP_RELU6)
+        magnitudes->nodes[i].op = OP_RELU;
+    if (own)
+      run_at(graph, magnitudes, graph->height, graph->width);
+    if (long_one)
+      run_at(graph, magnitudes, longer, side);
   }
   graph_free(magnitudes);
   graph_free(graph);

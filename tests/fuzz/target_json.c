@@ -1,4 +1,5 @@
-/* target_json.c - a body of application/json: the request made of it, and JSON itself: what is read, printed and read again must be the same. */
+/* target_json.c - a body of application/json: the request made of it, and JSON itself: what is
+ * read, printed and read again must be the same. */
 #include "cam_json.h"
 #include "fuzz.h"
 #include "wire/request.h"
@@ -24,12 +25,14 @@ static void run(const uint8_t *bytes, size_t n) {
   request_photos photos;
   cam_error error = {0};
   params_init(&params);
-  cam_code code = request_read("application/json; charset=utf-8", bytes, n, fuzz_model(), &params, &photos, &error);
+  cam_code code = request_read("application/json; charset=utf-8", bytes, n, fuzz_model(), &params,
+                               &photos, &error);
   PROMISE(code == error.code && (code || (photos.n == 1 && photos.photos[0].n)));
   request_photos_free(&photos);
 
   json *tree = json_parse((const char *)bytes, n, CAM_E_BODY, &error);
-  if (tree) print_and_read(tree);
+  if (tree)
+    print_and_read(tree);
   json_free(tree);
 }
 

@@ -1,4 +1,5 @@
-/* target_multipart.c - a Content-Type up to the first line break, and after it a body: what the parts are, and the request made of them. */
+/* target_multipart.c - a Content-Type up to the first line break, and after it a body: what the
+ * parts are, and the request made of them. */
 #include "fuzz.h"
 #include "wire/multipart.h"
 #include "wire/request.h"
@@ -7,7 +8,8 @@
 
 static void run(const uint8_t *bytes, size_t n) {
   const uint8_t *line = memchr(bytes, '\n', n);
-  if (!line) return;
+  if (!line)
+    return;
   char *type = fuzz_text(bytes, (size_t)(line - bytes));
   const uint8_t *body = line + 1, *last = body;
   n -= (size_t)(body - bytes);
@@ -20,7 +22,8 @@ static void run(const uint8_t *bytes, size_t n) {
   cam_code code = multipart_open(&reader, type, body, n, &error);
   while (!code && !(code = multipart_next(&reader, &part, &more, &error)) && more) {
     parts++;
-    PROMISE(part.name[0] && strlen(part.name) <= MULTIPART_NAME && part.bytes >= last && part.n <= (size_t)(body + n - part.bytes));
+    PROMISE(part.name[0] && strlen(part.name) <= MULTIPART_NAME && part.bytes >= last &&
+            part.n <= (size_t)(body + n - part.bytes));
     last = part.bytes + part.n; /* parts follow one another: nothing is read twice */
   }
   PROMISE(code == error.code && parts <= (int)(n / 4) && (code || !more));
@@ -31,7 +34,9 @@ static void run(const uint8_t *bytes, size_t n) {
   error = (cam_error){0};
   code = request_read(type, body, n, fuzz_model(), &params, &photos, &error);
   PROMISE(code == error.code && (code || (photos.n >= 1 && photos.n <= CAM_MAX_TASKS)));
-  for (int i = 0; i < photos.n && !code; i++) PROMISE(photos.photos[i].n && photos.photos[i].bytes >= body && photos.photos[i].bytes + photos.photos[i].n <= body + n);
+  for (int i = 0; i < photos.n && !code; i++)
+    PROMISE(photos.photos[i].n && photos.photos[i].bytes >= body &&
+            photos.photos[i].bytes + photos.photos[i].n <= body + n);
   request_photos_free(&photos);
   free(type);
 }

@@ -1,23 +1,28 @@
-/* target_parameters.c - lines of "name=value" as parameters of one request, of "name: value" as headers: what is accepted is within its range. */
-#include "wire/accept.h"
-#include "http/cors.h"
+/* target_parameters.c - lines of "name=value" as parameters of one request, of "name: value" as
+ * headers: what is accepted is within its range. */
 #include "fuzz.h"
-#include "work/job.h"
+#include "http/cors.h"
 #include "http/keys.h"
+#include "wire/accept.h"
 #include "wire/trace.h"
+#include "work/job.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 static void check(const cam_params *p, int classes) {
-  PROMISE(p->top_k >= 1 && p->top_k <= CAM_MAX_TOP_K && p->n_classes >= 0 && p->n_classes <= CAM_MAX_CLASSES);
+  PROMISE(p->top_k >= 1 && p->top_k <= CAM_MAX_TOP_K && p->n_classes >= 0 &&
+          p->n_classes <= CAM_MAX_CLASSES);
   for (int i = 0; i < p->n_classes; i++) {
     PROMISE(p->classes[i] >= 0 && p->classes[i] < classes);
-    for (int k = 0; k < i; k++) PROMISE(p->classes[i] != p->classes[k]);
+    for (int k = 0; k < i; k++)
+      PROMISE(p->classes[i] != p->classes[k]);
   }
-  PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold >= 0 && p->threshold <= 1 && !signbit(p->alpha) && !signbit(p->threshold));
-  PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT && (unsigned)p->picture < CAM_PICTURE_COUNT);
+  PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold >= 0 && p->threshold <= 1 &&
+          !signbit(p->alpha) && !signbit(p->threshold));
+  PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT &&
+          (unsigned)p->picture < CAM_PICTURE_COUNT);
   PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && p->include < 8);
 }
 
@@ -39,7 +44,8 @@ static void read_trace(const char *value) {
   trace seen;
   const bool valid = trace_parse(value, &seen);
   PROMISE(strlen(seen.trace_id) == (valid ? 32 : 0) && strlen(seen.parent_id) == (valid ? 16 : 0));
-  PROMISE(!seen.trace_id[strspn(seen.trace_id, "0123456789abcdef")] && !seen.parent_id[strspn(seen.parent_id, "0123456789abcdef")]);
+  PROMISE(!seen.trace_id[strspn(seen.trace_id, "0123456789abcdef")] &&
+          !seen.parent_id[strspn(seen.parent_id, "0123456789abcdef")]);
 }
 
 static void read_key(const char *value) {
@@ -58,8 +64,12 @@ static void read_origin(const char *value) {
   cors_free(cors);
 }
 
-static const struct { const char *name; void (*read)(const char *value); } headers[] = {
-  {"accept", read_accept}, {"x-request-id", read_id}, {"traceparent", read_trace}, {"authorization", read_key}, {"origin", read_origin},
+static const struct {
+  const char *name;
+  void (*read)(const char *value);
+} headers[] = {
+    {"accept", read_accept},     {"x-request-id", read_id}, {"traceparent", read_trace},
+    {"authorization", read_key}, {"origin", read_origin},
 };
 
 static void run(const uint8_t *bytes, size_t n) {
@@ -68,17 +78,21 @@ static void run(const uint8_t *bytes, size_t n) {
   params_init(&params);
   for (char *line; (line = strsep(&rest, "\n"));) {
     char *value = line + strcspn(line, "=:"), separator = *value;
-    if (!separator) continue;
+    if (!separator)
+      continue;
     *value++ = 0;
     for (size_t i = 0; separator == ':' && i < sizeof headers / sizeof *headers; i++)
-      if (!strcasecmp(line, headers[i].name)) headers[i].read(value + strspn(value, " "));
+      if (!strcasecmp(line, headers[i].name))
+        headers[i].read(value + strspn(value, " "));
     if (separator == '=') {
       cam_error error = {0};
       request_params before = params;
       const bool twice = params_given(&params, line);
       cam_code code = params_set(&params, fuzz_model(), line, value, &error);
-      PROMISE(code == error.code && (!code || code == CAM_E_PARAMETER) && (!twice || code) && (code || params_given(&params, line)));
-      if (code) params = before; /* the request would be over */
+      PROMISE(code == error.code && (!code || code == CAM_E_PARAMETER) && (!twice || code) &&
+              (code || params_given(&params, line)));
+      if (code)
+        params = before; /* the request would be over */
     }
     check(&params.cam, cam_model_get_info(fuzz_model())->classes);
   }

@@ -1,4 +1,5 @@
-/* target_unpickle.c - any bytes as a file of weights: NumPy's .npy, PyTorch's legacy format, PyTorch's zip archives. Each tensor that is found is read. */
+/* target_unpickle.c - any bytes as a file of weights: NumPy's .npy, PyTorch's legacy format,
+ * PyTorch's zip archives. Each tensor that is found is read. */
 #include "convert/weights.h"
 #include "fuzz.h"
 #include <stdlib.h>
@@ -17,7 +18,8 @@ static void run(const uint8_t *bytes, size_t n) {
     char shape[96];
     number_shape_text(&each->view, shape);
     PROMISE(count >= 0 && shape[0] == '[' && weights_find(all, each->name) == each);
-    if (count > MOST_READ) continue;
+    if (count > MOST_READ)
+      continue;
     double *values = malloc((size_t)count * sizeof *values + 1);
     PROMISE(values);
     number_read(&each->view, values);
@@ -26,17 +28,21 @@ static void run(const uint8_t *bytes, size_t n) {
   weights_free(all);
 }
 
-/* Sizes, strides, offsets and counts are operands of BININT1, BININT2 and BININT: one of them by one up or down, or another. Else any bytes. */
+/* Sizes, strides, offsets and counts are operands of BININT1, BININT2 and BININT: one of them by
+ * one up or down, or another. Else any bytes. */
 static size_t mutate_pickle(uint8_t *bytes, size_t n, size_t most, uint64_t random) {
   static const int values[] = {0, 1, 2, 3, 4, 6, 8, 9, 127, 255};
   enum { MOST_PLACES = 256 };
   size_t places[MOST_PLACES], count = 0;
   for (size_t i = 0; i + 4 < n && count < MOST_PLACES; i++)
-    if (bytes[i] == 'K' || bytes[i] == 'M' || bytes[i] == 'J') places[count++] = i + 1;
-  if (!count || fuzz_random(&random) % 4 == 0) return fuzz_mutate_bytes(bytes, n, most);
+    if (bytes[i] == 'K' || bytes[i] == 'M' || bytes[i] == 'J')
+      places[count++] = i + 1;
+  if (!count || fuzz_random(&random) % 4 == 0)
+    return fuzz_mutate_bytes(bytes, n, most);
   uint8_t *operand = &bytes[places[fuzz_random(&random) % count]];
   const uint64_t choice = fuzz_random(&random);
-  *operand = (uint8_t)(choice % 2 ? *operand + (choice % 4 == 1 ? 1 : -1) : values[choice / 4 % (sizeof values / sizeof *values)]);
+  *operand = (uint8_t)(choice % 2 ? *operand + (choice % 4 == 1 ? 1 : -1)
+                                  : values[choice / 4 % (sizeof values / sizeof *values)]);
   return n;
 }
 

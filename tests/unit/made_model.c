@@ -11,7 +11,8 @@ static char path[128];
 
 static const char *new_path(void) {
   const char *folder = getenv("TMPDIR");
-  snprintf(path, sizeof path, "%s/camserve-test-%d.safetensors", folder && strlen(folder) < 80 ? folder : "/tmp", (int)getpid());
+  snprintf(path, sizeof path, "%s/camserve-test-%d.safetensors",
+           folder && strlen(folder) < 80 ? folder : "/tmp", (int)getpid());
   return path;
 }
 
@@ -40,23 +41,31 @@ const char *made_model_write(const made_model *model) {
       tensor->shape[tensor->rank] = strtol(t + 1, (char **)(uintptr_t)&t, 10);
       tensor->count *= (size_t)tensor->shape[tensor->rank++];
     }
-    float *data = malloc(tensor->count * sizeof *data + 1), scale = 2.0f / sqrtf((float)tensor->count / (float)tensor->shape[tensor->rank - 1] + 1);
-    if (*t == '*') scale *= strtof(t + 1, (char **)(uintptr_t)&t);
+    float *data = malloc(tensor->count * sizeof *data + 1),
+          scale = 2.0f / sqrtf((float)tensor->count / (float)tensor->shape[tensor->rank - 1] + 1);
+    if (*t == '*')
+      scale *= strtof(t + 1, (char **)(uintptr_t)&t);
     for (size_t i = 0; i < tensor->count; i++) {
       noise = noise * 1664525 + 1013904223;
       data[i] = ((float)(noise >> 8) / (1 << 23) - 1) * scale;
     }
     tensor->data = data;
   }
-  for (int c = 0; c < model->classes; c++) snprintf(classes + strlen(classes), sizeof classes - strlen(classes), "%s[\"n%08d\",\"class %d\"]", c ? "," : "", c, c);
+  for (int c = 0; c < model->classes; c++)
+    snprintf(classes + strlen(classes), sizeof classes - strlen(classes),
+             "%s[\"n%08d\",\"class %d\"]", c ? "," : "", c, c);
   snprintf(text, sizeof text,
-           "{\"version\":1,\"name\":\"made\",%s\"input\":{\"height\":%d,\"width\":%d,\"channels\":\"RGB\",\"mean\":[127,127,127],\"scale\":[0.0078125,0.0078125,0.0078125],"
-           "\"resize\":\"aspect\",\"multiple\":4,\"max_side\":%d},\"map\":{\"resize\":\"half_pixel\"},\"classes\":[%s],\"nodes\":[%s]}",
-           model->extra ? model->extra : "", model->height, model->width, model->max_side, classes, model->nodes);
+           "{\"version\":1,\"name\":\"made\",%s\"input\":{\"height\":%d,\"width\":%d,\"channels\":"
+           "\"RGB\",\"mean\":[127,127,127],\"scale\":[0.0078125,0.0078125,0.0078125],"
+           "\"resize\":\"aspect\",\"multiple\":4,\"max_side\":%d},\"map\":{\"resize\":\"half_"
+           "pixel\"},\"classes\":[%s],\"nodes\":[%s]}",
+           model->extra ? model->extra : "", model->height, model->width, model->max_side, classes,
+           model->nodes);
   FILE *file = fopen(new_path(), "wb");
   ck_assert_ptr_nonnull(file);
   ck_assert_int_eq(safetensors_write(file, tensors, n, "camserve", text, NULL), CAM_OK);
   ck_assert_int_eq(fclose(file), 0);
-  for (int i = 0; i < n; i++) free((void *)(uintptr_t)tensors[i].data);
+  for (int i = 0; i < n; i++)
+    free((void *)(uintptr_t)tensors[i].data);
   return path;
 }

@@ -1,8 +1,9 @@
-/* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters, Accept, ids; and the memory of bodies. */
+/* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters,
+ * Accept, ids; and the memory of bodies. */
+#include "http/routes.h"
 #include "work/app.h"
 #include "work/generation.h"
 #include "work/job.h"
-#include "http/routes.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -15,8 +16,17 @@ static struct generation generation;
 static config settings;
 
 static void open_app(void) {
-  settings = (config){.max_body_bytes = 1000, .bodies_bytes = 1500, .queue = 1, .admin_port = -1, .max_headers = 8, .max_header_bytes = 1024};
-  app = (struct app){.config = &settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER, .jobs_changed = PTHREAD_COND_INITIALIZER, .teams = 2, .generation = &generation};
+  settings = (config){.max_body_bytes = 1000,
+                      .bodies_bytes = 1500,
+                      .queue = 1,
+                      .admin_port = -1,
+                      .max_headers = 8,
+                      .max_header_bytes = 1024};
+  app = (struct app){.config = &settings,
+                     .jobs_mutex = PTHREAD_MUTEX_INITIALIZER,
+                     .jobs_changed = PTHREAD_COND_INITIALIZER,
+                     .teams = 2,
+                     .generation = &generation};
   app.queue = queue_create(1);
   atomic_store(&app.phase, APP_READY);
 }
@@ -27,28 +37,37 @@ static void close_app(void) {
   queue_free(app.queue);
 }
 
-static struct head post(void) { return (struct head){.method = "POST", .path = "/cam", .content_length = "10", .content_lengths = 1}; }
+static struct head post(void) {
+  return (struct head){
+      .method = "POST", .path = "/cam", .content_length = "10", .content_lengths = 1};
+}
 static cam_code admitted(struct head head, char *detail) {
   struct job *job = job_new(&app);
   admit(job, &head);
   cam_code code = job->error.code;
-  if (detail) strcpy(detail, job->error.detail);
+  if (detail)
+    strcpy(detail, job->error.detail);
   job_free(job);
   return code;
 }
-static cam_code at(const char *method, const char *path) { return admitted((struct head){.method = method, .path = path}, NULL); }
+static cam_code at(const char *method, const char *path) {
+  return admitted((struct head){.method = method, .path = path}, NULL);
+}
 
 START_TEST(routes) {
   ck_assert_int_eq(admitted(post(), NULL), CAM_OK);
-  const char *good[] = {"/", "/assets/app.js", "/healthz", "/readyz", "/metrics", "/v1/models", "/labels", "/version", "/openapi.json"};
+  const char *good[] = {"/",          "/assets/app.js", "/healthz", "/readyz",      "/metrics",
+                        "/v1/models", "/labels",        "/version", "/openapi.json"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     ck_assert_int_eq(at("GET", good[i]), CAM_OK);
     ck_assert_int_eq(at("HEAD", good[i]), CAM_OK);
     ck_assert_int_eq(at("POST", good[i]), CAM_E_METHOD);
     ck_assert_int_eq(at("get", good[i]), CAM_E_METHOD);
   }
-  const char *bad[] = {"", "/cam/", "//", "/healthz\1", "/../healthz", "/assets", "/Healthz", "*", "/healthz/", "healthz"};
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_int_eq(at("GET", bad[i]), CAM_E_NOT_FOUND);
+  const char *bad[] = {"",        "/cam/",    "//", "/healthz\1", "/../healthz",
+                       "/assets", "/Healthz", "*",  "/healthz/",  "healthz"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    ck_assert_int_eq(at("GET", bad[i]), CAM_E_NOT_FOUND);
   ck_assert_int_eq(at("GET", "/cam"), CAM_E_METHOD);
   ck_assert_int_eq(at("HEAD", "/cam"), CAM_E_METHOD);
 }
@@ -56,14 +75,26 @@ END_TEST
 
 /* With an admin port what the service tells of itself is there, and nothing else. */
 START_TEST(ports) {
-  static const struct { const char *path; bool main, admin; } where[] = {
-    {"/metrics", false, true}, {"/healthz", true, true}, {"/readyz", true, true}, {"/version", true, true}, {"/", true, false}, {"/labels", true, false},
-    {"/v1/models", true, false}, {"/openapi.json", true, false}, {"/assets/app.js", true, false},
+  static const struct {
+    const char *path;
+    bool main, admin;
+  } where[] = {
+      {"/metrics", false, true},
+      {"/healthz", true, true},
+      {"/readyz", true, true},
+      {"/version", true, true},
+      {"/", true, false},
+      {"/labels", true, false},
+      {"/v1/models", true, false},
+      {"/openapi.json", true, false},
+      {"/assets/app.js", true, false},
   };
   settings.admin_port = 0;
   for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
     ck_assert_int_eq(at("GET", where[i].path), where[i].main ? CAM_OK : CAM_E_NOT_FOUND);
-    ck_assert_int_eq(admitted((struct head){.method = "GET", .path = where[i].path, .admin = true}, NULL), where[i].admin ? CAM_OK : CAM_E_NOT_FOUND);
+    ck_assert_int_eq(
+        admitted((struct head){.method = "GET", .path = where[i].path, .admin = true}, NULL),
+        where[i].admin ? CAM_OK : CAM_E_NOT_FOUND);
   }
   struct head head = post();
   ck_assert_int_eq(admitted(head, NULL), CAM_OK);
@@ -101,7 +132,8 @@ START_TEST(framing) {
   head.transfer_encodings = 1;
   head.transfer_encoding = "gzip, chunked";
   ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
-  struct head get = {.method = "GET", .path = "/healthz", .content_length = "3", .content_lengths = 1};
+  struct head get = {
+      .method = "GET", .path = "/healthz", .content_length = "3", .content_lengths = 1};
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
   get.bad_names = 1;
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
@@ -153,7 +185,8 @@ START_TEST(phase) {
   ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
   ck_assert_int_eq(at("GET", "/labels"), CAM_E_NOT_READY);
   ck_assert_int_eq(at("GET", "/healthz"), CAM_OK);
-  app.generation = &generation; /* it is there a moment before the filter of system calls is: no photo is read without it */
+  app.generation = &generation; /* it is there a moment before the filter of system calls is: no
+                                   photo is read without it */
   ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
   atomic_store(&app.phase, APP_DRAINING);
   ck_assert_int_eq(admitted(post(), NULL), CAM_E_NOT_READY);
@@ -165,9 +198,11 @@ START_TEST(room_and_retry_after) {
   struct job waiting = {0}, *job = job_new(&app);
   ck_assert_int_eq(app_retry_after(&app), 1);
   app_note_service(&app, 7);
-  ck_assert_int_eq(app_retry_after(&app), 7); /* one request, and nobody else was served meanwhile */
+  ck_assert_int_eq(app_retry_after(&app),
+                   7); /* one request, and nobody else was served meanwhile */
   atomic_store(&app.metrics.workers_busy, 2);
-  for (int i = 0; i < 200; i++) app_note_service(&app, 7);
+  for (int i = 0; i < 200; i++)
+    app_note_service(&app, 7);
   ck_assert_int_eq(app_retry_after(&app), 4); /* two at a time */
   ck_assert_int_eq(queue_put(app.queue, &waiting), CAM_OK);
   struct head head = post();
@@ -212,8 +247,12 @@ END_TEST
 static bool allowed(struct head head, int status, const char *origin) {
   struct job *job = job_new(&app);
   admit(job, &head);
-  bool same = job->response.status == status && (origin ? job->allow_origin && !strcmp(job->allow_origin, origin) : !job->allow_origin);
-  if (status == 204) same = same && !job->error.code && job->response.n_headers == 3 && !job->response.n && !job->response.type;
+  bool same = job->response.status == status &&
+              (origin ? job->allow_origin && !strcmp(job->allow_origin, origin)
+                      : !job->allow_origin);
+  if (status == 204)
+    same = same && !job->error.code && job->response.n_headers == 3 && !job->response.n &&
+           !job->response.type;
   job_free(job);
   return same;
 }
@@ -221,7 +260,8 @@ static bool allowed(struct head head, int status, const char *origin) {
 START_TEST(preflight) {
   const char *origin = "https://a.example";
   cam_error error;
-  struct head ask = {.method = "OPTIONS", .path = "/cam", .origin = origin, .preflight = "POST"}, head = ask;
+  struct head ask = {.method = "OPTIONS", .path = "/cam", .origin = origin, .preflight = "POST"},
+              head = ask;
   ck_assert(allowed(ask, 405, NULL)); /* cors is empty */
   ck_assert_int_eq(cors_open(origin, &app.cors, &error), CAM_OK);
   ck_assert(allowed(ask, 204, origin));
@@ -246,20 +286,36 @@ START_TEST(preflight) {
   ck_assert(allowed(ask, 204, "*"));
   ck_assert(allowed(post(), 0, "*"));
   head = (struct head){.method = "GET", .path = "/metrics", .origin = origin, .admin = true};
-  ck_assert(allowed(head, 0, NULL)); /* what is for who runs it is for no page, and no key keeps it there */
+  ck_assert(allowed(head, 0,
+                    NULL)); /* what is for who runs it is for no page, and no key keeps it there */
   cors_free(app.cors);
 }
 END_TEST
 
 /* One key; what a request is answered, its WWW-Authenticate and the name it is known by. */
 START_TEST(keys) {
-  const char key[] = "0123456789abcdef", invalid[] = "Bearer realm=\"camserve\", error=\"invalid_token\"";
-  const struct { const char *method, *path, *authorization, *api_key, *challenge; } cases[] = {
-    {"POST", "/cam", NULL, NULL, "Bearer realm=\"camserve\""}, {"POST", "/cam", NULL, "0123456789abcdeF", invalid}, {"POST", "/cam", "Bearer 0123456789abcdef", NULL, NULL},
-    {"POST", "/cam", NULL, key, NULL}, {"POST", "/cam", "Basic YTpi", key, NULL}, {"POST", "/cam", "Bearer x", key, invalid}, {"POST", "/cam", NULL, "", invalid},
-    {"GET", "/metrics", NULL, NULL, "Bearer realm=\"camserve\""}, {"GET", "/metrics", NULL, key, NULL},
-    {"GET", "/healthz", NULL, NULL, NULL}, {"GET", "/readyz", NULL, "wrong", NULL}, {"GET", "/", NULL, NULL, NULL}, {"GET", "/labels", NULL, NULL, NULL},
-    {"GET", "/version", NULL, NULL, NULL}, {"GET", "/v1/models", NULL, NULL, NULL}, {"GET", "/openapi.json", NULL, NULL, NULL}, {"GET", "/assets/app.js", NULL, NULL, NULL},
+  const char key[] = "0123456789abcdef",
+             invalid[] = "Bearer realm=\"camserve\", error=\"invalid_token\"";
+  const struct {
+    const char *method, *path, *authorization, *api_key, *challenge;
+  } cases[] = {
+      {"POST", "/cam", NULL, NULL, "Bearer realm=\"camserve\""},
+      {"POST", "/cam", NULL, "0123456789abcdeF", invalid},
+      {"POST", "/cam", "Bearer 0123456789abcdef", NULL, NULL},
+      {"POST", "/cam", NULL, key, NULL},
+      {"POST", "/cam", "Basic YTpi", key, NULL},
+      {"POST", "/cam", "Bearer x", key, invalid},
+      {"POST", "/cam", NULL, "", invalid},
+      {"GET", "/metrics", NULL, NULL, "Bearer realm=\"camserve\""},
+      {"GET", "/metrics", NULL, key, NULL},
+      {"GET", "/healthz", NULL, NULL, NULL},
+      {"GET", "/readyz", NULL, "wrong", NULL},
+      {"GET", "/", NULL, NULL, NULL},
+      {"GET", "/labels", NULL, NULL, NULL},
+      {"GET", "/version", NULL, NULL, NULL},
+      {"GET", "/v1/models", NULL, NULL, NULL},
+      {"GET", "/openapi.json", NULL, NULL, NULL},
+      {"GET", "/assets/app.js", NULL, NULL, NULL},
   };
   char path[] = "/tmp/test_admit_XXXXXX";
   cam_error error;
@@ -269,14 +325,23 @@ START_TEST(keys) {
   ck_assert_int_eq(keys_open(path, &app.keys, &error), CAM_OK);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const bool body = *cases[i].method == 'P';
-    struct head head = {.method = cases[i].method, .path = cases[i].path, .authorization = cases[i].authorization, .api_key = cases[i].api_key,
-                        .content_length = body ? "100000" : NULL, .content_lengths = body};
+    struct head head = {.method = cases[i].method,
+                        .path = cases[i].path,
+                        .authorization = cases[i].authorization,
+                        .api_key = cases[i].api_key,
+                        .content_length = body ? "100000" : NULL,
+                        .content_lengths = body};
     struct job *job = job_new(&app);
     admit(job, &head);
-    ck_assert_int_eq(job->error.code, cases[i].challenge ? CAM_E_UNAUTHORIZED : body ? CAM_E_TOO_LARGE : CAM_OK);
+    ck_assert_int_eq(job->error.code, cases[i].challenge ? CAM_E_UNAUTHORIZED
+                                      : body             ? CAM_E_TOO_LARGE
+                                                         : CAM_OK);
     ck_assert_int_eq(job->response.status, cases[i].challenge ? 401 : 0);
-    if (cases[i].challenge) ck_assert_str_eq(job->response.headers[0].value, cases[i].challenge);
-    ck_assert_str_eq(job->key, !cases[i].challenge && (body || !strcmp(cases[i].path, "/metrics")) ? "anna" : "");
+    if (cases[i].challenge)
+      ck_assert_str_eq(job->response.headers[0].value, cases[i].challenge);
+    ck_assert_str_eq(job->key, !cases[i].challenge && (body || !strcmp(cases[i].path, "/metrics"))
+                                   ? "anna"
+                                   : "");
     job_free(job);
   }
   keys_free(app.keys);
@@ -308,7 +373,8 @@ START_TEST(bodies_are_bounded) {
   char bytes[1000];
   memset(bytes, 'x', sizeof bytes);
   struct job *a = job_new(&app), *b = job_new(&app);
-  for (int i = 0; i < 1000; i += 100) ck_assert_int_eq(job_add_body(a, bytes, 100, &error), CAM_OK);
+  for (int i = 0; i < 1000; i += 100)
+    ck_assert_int_eq(job_add_body(a, bytes, 100, &error), CAM_OK);
   ck_assert_uint_eq(a->n_body, 1000);
   ck_assert_int_eq(job_add_body(b, bytes, 500, &error), CAM_OK);
   ck_assert_int_eq(job_add_body(b, bytes, 1, &error), CAM_E_BUSY); /* all bodies together */
@@ -325,7 +391,8 @@ START_TEST(headers_are_safe) {
   struct job *job = job_new(&app);
   job_add_header(job, "X-Cam-Label", "a\r\nSet-Cookie: \xc3\xa9");
   ck_assert_str_eq(job->response.headers[0].value, "a??Set-Cookie: ??");
-  for (int i = 0; i < 20; i++) job_add_header(job, "X", "y");
+  for (int i = 0; i < 20; i++)
+    job_add_header(job, "X", "y");
   ck_assert_int_eq(job->response.n_headers, RESPONSE_HEADERS);
   job_free(job);
   job_free(NULL);

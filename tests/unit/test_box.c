@@ -8,11 +8,13 @@
 enum { MOST = 64 * 64, SCRATCH = 2 * MOST };
 
 /* rows of '#' (1) and '.' (0) */
-static cam_box box_of(const char *rows, int width, float threshold, int photo_width, int photo_height) {
+static cam_box box_of(const char *rows, int width, float threshold, int photo_width,
+                      int photo_height) {
   static float map[MOST];
   static box_run scratch[SCRATCH];
   const int n = (int)strlen(rows);
-  for (int i = 0; i < n; i++) map[i] = rows[i] == '#';
+  for (int i = 0; i < n; i++)
+    map[i] = rows[i] == '#';
   return map_box(map, n / width, width, threshold, 0, photo_width, photo_height, scratch);
 }
 
@@ -28,35 +30,49 @@ START_TEST(takes_the_largest_component) {
                 "......"
                 "...##."
                 "...#.."
-                "......", 6, 0.2f, 6, 5), 3, 2, 2, 2);
-  ck_box(box_of("#....#"  /* corners touch: one component of six */
+                "......",
+                6, 0.2f, 6, 5),
+         3, 2, 2, 2);
+  ck_box(box_of("#....#" /* corners touch: one component of six */
                 ".#..#."
                 "..##.."
-                "......", 6, 0.2f, 6, 4), 0, 0, 6, 3);
-  ck_box(box_of("#.#.#"   /* a comb: five teeth that meet only at the bottom, against nothing else */
+                "......",
+                6, 0.2f, 6, 4),
+         0, 0, 6, 3);
+  ck_box(box_of("#.#.#" /* a comb: five teeth that meet only at the bottom, against nothing else */
                 "#.#.#"
-                "#####", 5, 0.2f, 5, 3), 0, 0, 5, 3);
+                "#####",
+                5, 0.2f, 5, 3),
+         0, 0, 5, 3);
 }
 END_TEST
 
 START_TEST(first_in_row_order_wins_a_tie) {
   ck_box(box_of("...##"
                 "....."
-                "##...", 5, 0.2f, 5, 3), 3, 0, 2, 1);
-  ck_box(box_of("..#..#"  /* the right one starts in the same row but later; both have three */
+                "##...",
+                5, 0.2f, 5, 3),
+         3, 0, 2, 1);
+  ck_box(box_of("..#..#" /* the right one starts in the same row but later; both have three */
                 "..#..#"
-                ".#...#", 6, 0.2f, 6, 3), 1, 0, 2, 3);
-  ck_box(box_of("....#"   /* the one with the earlier pixel has its leftmost pixel later */
+                ".#...#",
+                6, 0.2f, 6, 3),
+         1, 0, 2, 3);
+  ck_box(box_of("....#" /* the one with the earlier pixel has its leftmost pixel later */
                 "#..#."
-                "#....", 5, 0.2f, 5, 3), 3, 0, 2, 2);
+                "#....",
+                5, 0.2f, 5, 3),
+         3, 0, 2, 2);
 }
 END_TEST
 
 START_TEST(rounds_outwards_into_the_photo) {
   ck_box(box_of("...."
                 ".#.."
-                "....", 4, 0.2f, 10, 7), 2, 2, 3, 3);       /* x 2.5 to 5, y 2.33 to 4.67 */
-  ck_box(box_of("...#", 4, 0.2f, 3, 1), 2, 0, 1, 1);        /* x 2.25 to 3 */
+                "....",
+                4, 0.2f, 10, 7),
+         2, 2, 3, 3);                                /* x 2.5 to 5, y 2.33 to 4.67 */
+  ck_box(box_of("...#", 4, 0.2f, 3, 1), 2, 0, 1, 1); /* x 2.25 to 3 */
   ck_box(box_of("#...", 4, 0.2f, 1, 1), 0, 0, 1, 1);
   ck_box(box_of("...#", 4, 0.2f, 1, 20000), 0, 0, 1, 20000);
   ck_box(box_of("####", 4, 0.2f, 451, 300), 0, 0, 451, 300);
@@ -89,18 +105,22 @@ static cam_box flood(const float *map, int height, int width, float threshold) {
   int best = 0;
   memset(seen, 0, sizeof seen);
   for (int start = 0; start < height * width; start++) {
-    if (seen[start] || map[start] < threshold) continue;
+    if (seen[start] || map[start] < threshold)
+      continue;
     int first = 0, last = 0, left = width, right = 0, top = height, bottom = 0;
     seen[queue[last++] = start] = 1;
     while (first < last) {
       int i = queue[first++], x = i % width, y = i / width;
-      left = x < left ? x : left, right = x > right ? x : right, top = y < top ? y : top, bottom = y > bottom ? y : bottom;
+      left = x < left ? x : left, right = x > right ? x : right, top = y < top ? y : top,
+      bottom = y > bottom ? y : bottom;
       for (int v = y - 1; v <= y + 1; v++)
         for (int u = x - 1; u <= x + 1; u++)
-          if (u >= 0 && u < width && v >= 0 && v < height && !seen[v * width + u] && map[v * width + u] >= threshold)
+          if (u >= 0 && u < width && v >= 0 && v < height && !seen[v * width + u] &&
+              map[v * width + u] >= threshold)
             seen[queue[last++] = v * width + u] = 1;
     }
-    if (last > best) best = last, box = (cam_box){left, top, right - left + 1, bottom - top + 1};
+    if (last > best)
+      best = last, box = (cam_box){left, top, right - left + 1, bottom - top + 1};
   }
   return box;
 }
@@ -116,7 +136,8 @@ START_TEST(agrees_with_a_flood_fill) {
       map[i] = (float)(seed >> 8) * 0x1p-24f;
     }
     const float threshold = (float)(round % 19) / 19;
-    cam_box expected = flood(map, height, width, threshold), box = map_box(map, height, width, threshold, 0, width, height, scratch);
+    cam_box expected = flood(map, height, width, threshold),
+            box = map_box(map, height, width, threshold, 0, width, height, scratch);
     ck_box(box, expected.x, expected.y, expected.width, expected.height);
   }
 }
@@ -131,7 +152,8 @@ START_TEST(spiral) {
   map[0] = 1;
   for (int length = SIDE - 1; length > 0; length -= 2)
     for (int side = 0; side < 4; side++) {
-      for (int i = 0; i < length - (side == 3) * 2 + (side == 0 && length < SIDE - 1) * 2; i++) x += dx, y += dy, map[y * SIDE + x] = 1;
+      for (int i = 0; i < length - (side == 3) * 2 + (side == 0 && length < SIDE - 1) * 2; i++)
+        x += dx, y += dy, map[y * SIDE + x] = 1;
       int turn = dx;
       dx = -dy, dy = turn;
     }

@@ -1,4 +1,5 @@
-/* test_budget.c - a budget is never exceeded, says what was wanted, gives zeros, frees what was forgotten (which the sanitizer sees). */
+/* test_budget.c - a budget is never exceeded, says what was wanted, gives zeros, frees what was
+ * forgotten (which the sanitizer sees). */
 #include "photo/budget.h"
 #include <check.h>
 #include <stdbool.h>
@@ -10,7 +11,8 @@ enum { LIMIT = 100000 };
 
 static bool all_zero(const uint8_t *block, size_t n) {
   for (size_t i = 0; i < n; i++)
-    if (block[i]) return false;
+    if (block[i])
+      return false;
   return true;
 }
 
@@ -18,16 +20,23 @@ static bool all_zero(const uint8_t *block, size_t n) {
 static int given(size_t size, void *(*take)(size_t)) {
   int n = 0;
   budget_begin(LIMIT);
-  while (n < 1000 && take(size)) n++;
+  while (n < 1000 && take(size))
+    n++;
   ck_assert_int_eq(budget_count(), n);
   return n;
 }
 
 START_TEST(holds_its_limit) {
-  static const struct { size_t size; int blocks; } cases[] = {{LIMIT + 1, 0}, {LIMIT, 1}, {LIMIT / 2 + 1, 1}, {LIMIT / 3, 2}, {SIZE_MAX, 0}, {SIZE_MAX / 2, 0}};
+  static const struct {
+    size_t size;
+    int blocks;
+  } cases[] = {{LIMIT + 1, 0}, {LIMIT, 1},    {LIMIT / 2 + 1, 1},
+               {LIMIT / 3, 2}, {SIZE_MAX, 0}, {SIZE_MAX / 2, 0}};
   cam_error error;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    ck_assert_int_eq(given(cases[i].size, budget_malloc), cases[i].blocks); /* a block is a few bytes larger than asked: of three thirds one is too much */
+    ck_assert_int_eq(given(cases[i].size, budget_malloc),
+                     cases[i].blocks); /* a block is a few bytes larger than asked: of three thirds
+                                          one is too much */
     ck_assert_int_eq(budget_end(NULL, &error), CAM_E_BUDGET);
     ck_assert_ptr_nonnull(strstr(error.detail, "allowed are 100000"));
   }
@@ -36,7 +45,8 @@ START_TEST(holds_its_limit) {
   ck_assert_ptr_null(budget_malloc(200000));
   ck_assert_ptr_nonnull(budget_malloc(90000));
   ck_assert_int_eq(budget_end(NULL, &error), CAM_E_BUDGET);
-  ck_assert_str_eq(error.detail, "decoding needs 123456 bytes of memory or more; allowed are 100000");
+  ck_assert_str_eq(error.detail,
+                   "decoding needs 123456 bytes of memory or more; allowed are 100000");
   budget_begin(LIMIT); /* nothing is left of it */
   ck_assert_int_eq(budget_end(NULL, &error), CAM_OK);
 }
@@ -45,7 +55,8 @@ END_TEST
 START_TEST(small_blocks_are_always_given) {
   cam_error error;
   budget_begin(10);
-  for (int i = 0; i < 30; i++) ck_assert(all_zero(budget_malloc_small(BUDGET_SMALL), BUDGET_SMALL));
+  for (int i = 0; i < 30; i++)
+    ck_assert(all_zero(budget_malloc_small(BUDGET_SMALL), BUDGET_SMALL));
   ck_assert_int_eq(budget_end(NULL, &error), CAM_OK);
   budget_begin(10);
   ck_assert_ptr_null(budget_malloc_small(BUDGET_SMALL + 1));

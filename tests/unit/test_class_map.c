@@ -1,4 +1,5 @@
-/* test_class_map.c - enlarging against a plain loop per pixel and against values worked out by hand; scaling at its edges. */
+/* test_class_map.c - enlarging against a plain loop per pixel and against values worked out by
+ * hand; scaling at its edges. */
 #include "cam/class_map.h"
 #include <check.h>
 #include <float.h>
@@ -18,7 +19,8 @@ static double plain(map_rule rule, const float *in, int h, int w, int H, int W, 
     at[k] -= from[k];
   }
   const float *top = in + (size_t)from[0] * (size_t)w, *bottom = in + (size_t)to[0] * (size_t)w;
-  double a = top[from[1]] + ((double)top[to[1]] - top[from[1]]) * at[1], b = bottom[from[1]] + ((double)bottom[to[1]] - bottom[from[1]]) * at[1];
+  double a = top[from[1]] + ((double)top[to[1]] - top[from[1]]) * at[1],
+         b = bottom[from[1]] + ((double)bottom[to[1]] - bottom[from[1]]) * at[1];
   return a + (b - a) * at[0];
 }
 
@@ -30,8 +32,10 @@ static void fill(float *values, int n, unsigned seed) {
 }
 
 START_TEST(agrees_with_the_definition) {
-  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 1, 1}, {1, 1, 3, 5}, {5, 3, 2, 2}, {7, 7, 7, 7}, {2, 3, 1, 2500},
-    {3, 2, 3000, 1}, {9, 7, 5, 1025}, {20, 7, 640, 224}, {300, 400, 21, 17}, {1, 5, 64, 4}};
+  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451},  {1, 1, 1, 1},
+                                  {1, 1, 3, 5},       {5, 3, 2, 2},       {7, 7, 7, 7},
+                                  {2, 3, 1, 2500},    {3, 2, 3000, 1},    {9, 7, 5, 1025},
+                                  {20, 7, 640, 224},  {300, 400, 21, 17}, {1, 5, 64, 4}};
   for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++) {
     const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3];
     float *in = malloc(sizeof *in * (size_t)(h * w)), *out = malloc(sizeof *out * (size_t)(H * W));
@@ -39,7 +43,8 @@ START_TEST(agrees_with_the_definition) {
     map_resize((map_rule)_i, in, h, w, out, H, W);
     double worst = 0;
     for (int y = 0; y < H; y++)
-      for (int x = 0; x < W; x++) worst = fmax(worst, fabs(out[y * W + x] - plain((map_rule)_i, in, h, w, H, W, y, x)));
+      for (int x = 0; x < W; x++)
+        worst = fmax(worst, fabs(out[y * W + x] - plain((map_rule)_i, in, h, w, H, W, y, x)));
     ck_assert_double_le(worst, 1e-4); /* positions are float32 */
     free(in);
     free(out);
@@ -47,29 +52,36 @@ START_TEST(agrees_with_the_definition) {
 }
 END_TEST
 
-/* TensorFlow 1's kernel for one value, in its own float32 steps: what the fast loops must give to the last bits. */
+/* TensorFlow 1's kernel for one value, in its own float32 steps: what the fast loops must give to
+ * the last bits. */
 static float tensorflow(const float *in, int h, int w, int H, int W, int y, int x) {
   float y_in = (float)y * ((float)h / (float)H), x_in = (float)x * ((float)w / (float)W);
-  int y0 = (int)y_in, y1 = y0 + 1 < h ? y0 + 1 : h - 1, x0 = (int)x_in, x1 = x0 + 1 < w ? x0 + 1 : w - 1;
+  int y0 = (int)y_in, y1 = y0 + 1 < h ? y0 + 1 : h - 1, x0 = (int)x_in,
+      x1 = x0 + 1 < w ? x0 + 1 : w - 1;
   float xl = x_in - (float)x0, yl = y_in - (float)y0;
-  float top = in[y0 * w + x0] + (in[y0 * w + x1] - in[y0 * w + x0]) * xl, bottom = in[y1 * w + x0] + (in[y1 * w + x1] - in[y1 * w + x0]) * xl;
+  float top = in[y0 * w + x0] + (in[y0 * w + x1] - in[y0 * w + x0]) * xl,
+        bottom = in[y1 * w + x0] + (in[y1 * w + x1] - in[y1 * w + x0]) * xl;
   return top + (bottom - top) * yl;
 }
 
 START_TEST(heat_is_the_enlarged_plane_scaled) {
-  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 3, 5}, {5, 3, 2, 2}, {2, 3, 1, 2500}, {3, 2, 3000, 1}, {9, 7, 5, 1025}, {300, 400, 21, 17}};
+  static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 3, 5},
+                                  {5, 3, 2, 2},       {2, 3, 1, 2500},   {3, 2, 3000, 1},
+                                  {9, 7, 5, 1025},    {300, 400, 21, 17}};
   for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
     for (int huge = 0; huge < 2; huge++) {
       const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3], n = H * W;
       float *in = malloc(sizeof *in * (size_t)(h * w)), *plane = malloc(sizeof *plane * (size_t)n);
       uint8_t *heat = malloc((size_t)n);
       fill(in, h * w, s);
-      for (int i = 0; i < h * w && huge; i++) in[i] *= FLT_MAX;
+      for (int i = 0; i < h * w && huge; i++)
+        in[i] *= FLT_MAX;
       map_resize((map_rule)_i, in, h, w, plane, H, W);
       const int spread = map_scale(plane, n, plane);
       ck_assert_int_eq(map_heat((map_rule)_i, in, h, w, heat, H, W), spread);
       int wrong = 0;
-      for (int i = 0; i < n; i++) wrong += heat[i] != (uint8_t)(plane[i] * 255.0f);
+      for (int i = 0; i < n; i++)
+        wrong += heat[i] != (uint8_t)(plane[i] * 255.0f);
       ck_assert_int_eq(wrong, 0);
       free(in);
       free(plane);
@@ -85,8 +97,10 @@ START_TEST(tf1_is_tensorflows_kernel) {
   map_resize(MAP_TF1, in, 14, 14, out, H, W);
   float worst = 0;
   for (int y = 0; y < H; y++)
-    for (int x = 0; x < W; x++) worst = fmaxf(worst, fabsf(out[y * W + x] - tensorflow(in, 14, 14, H, W, y, x)));
-  ck_assert_float_le(worst, 2 * FLT_EPSILON); /* not 0: a compiler may fuse multiply and add in one of them */
+    for (int x = 0; x < W; x++)
+      worst = fmaxf(worst, fabsf(out[y * W + x] - tensorflow(in, 14, 14, H, W, y, x)));
+  ck_assert_float_le(
+      worst, 2 * FLT_EPSILON); /* not 0: a compiler may fuse multiply and add in one of them */
 }
 END_TEST
 
@@ -94,11 +108,14 @@ START_TEST(rules_differ_as_documented) {
   static const float in[2] = {0, 1}, tf1[4] = {0, 0.5f, 1, 1}, half_pixel[4] = {0, 0.25f, 0.75f, 1};
   float out[4];
   map_resize(MAP_TF1, in, 1, 2, out, 1, 4);
-  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], tf1[i]);
+  for (int i = 0; i < 4; i++)
+    ck_assert_float_eq(out[i], tf1[i]);
   map_resize(MAP_TF1, in, 2, 1, out, 4, 1);
-  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], tf1[i]);
+  for (int i = 0; i < 4; i++)
+    ck_assert_float_eq(out[i], tf1[i]);
   map_resize(MAP_HALF_PIXEL, in, 1, 2, out, 1, 4);
-  for (int i = 0; i < 4; i++) ck_assert_float_eq(out[i], half_pixel[i]);
+  for (int i = 0; i < 4; i++)
+    ck_assert_float_eq(out[i], half_pixel[i]);
 }
 END_TEST
 
@@ -106,10 +123,12 @@ START_TEST(huge_planes_stay_finite) {
   static const float in[4] = {FLT_MAX, -FLT_MAX, -FLT_MAX, FLT_MAX};
   float out[35], scaled[35];
   map_resize((map_rule)_i, in, 2, 2, out, 5, 7);
-  for (int i = 0; i < 35; i++) ck_assert(isfinite(out[i]));
+  for (int i = 0; i < 35; i++)
+    ck_assert(isfinite(out[i]));
   ck_assert_float_eq(out[0], FLT_MAX);
   ck_assert_int_eq(map_scale(out, 35, scaled), 1);
-  for (int i = 0; i < 35; i++) ck_assert(scaled[i] >= 0 && scaled[i] <= 1);
+  for (int i = 0; i < 35; i++)
+    ck_assert(scaled[i] >= 0 && scaled[i] <= 1);
   ck_assert_float_eq(scaled[0], 1);
 }
 END_TEST
@@ -119,9 +138,11 @@ START_TEST(scaling_reaches_both_ends) {
     float in[70], out[70];
     uint8_t levels[70];
     fill(in, n, (unsigned)n);
-    for (int i = 0; i < n; i++) in[i] = in[i] * 3e-3f - 1; /* all negative */
+    for (int i = 0; i < n; i++)
+      in[i] = in[i] * 3e-3f - 1; /* all negative */
     int low = 0, high = 0;
-    for (int i = 1; i < n; i++) low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
+    for (int i = 1; i < n; i++)
+      low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
     ck_assert_int_eq(map_scale(in, n, out), 1);
     ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 1);
     ck_assert_float_eq(out[low], 0);
@@ -134,7 +155,8 @@ START_TEST(scaling_reaches_both_ends) {
       ck_assert(levels[i] <= share * 255 + 1e-4 && levels[i] > share * 255 - 1 - 1e-4);
     }
     ck_assert_int_eq(map_scale(in, n, in), 1); /* in place */
-    for (int i = 0; i < n; i++) ck_assert_float_eq(in[i], out[i]);
+    for (int i = 0; i < n; i++)
+      ck_assert_float_eq(in[i], out[i]);
   }
 }
 END_TEST
@@ -144,7 +166,8 @@ START_TEST(scaling_truncates) {
   static const uint8_t expected[6] = {0, 63, 127, 191, 254, 255};
   uint8_t levels[6];
   map_heat(MAP_TF1, in, 1, 6, levels, 1, 6);
-  for (int i = 0; i < 6; i++) ck_assert_uint_eq(levels[i], expected[i]);
+  for (int i = 0; i < 6; i++)
+    ck_assert_uint_eq(levels[i], expected[i]);
 }
 END_TEST
 
@@ -154,7 +177,8 @@ START_TEST(flat_planes_become_zero) {
     for (int n = 1; n < 40; n += 19) {
       float in[40], out[40];
       uint8_t levels[40];
-      for (int i = 0; i < n; i++) in[i] = values[v], out[i] = 9, levels[i] = 9;
+      for (int i = 0; i < n; i++)
+        in[i] = values[v], out[i] = 9, levels[i] = 9;
       ck_assert_int_eq(map_scale(in, n, out), 0);
       ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 0);
       for (int i = 0; i < n; i++) {
@@ -178,7 +202,8 @@ START_TEST(extreme_spreads_are_scaled) {
   ck_assert_uint_eq(levels[1], 127);
   ck_assert_uint_eq(levels[2], 255);
   ck_assert_int_eq(map_scale(narrow, 3, out), 1);
-  for (int i = 0; i < 3; i++) ck_assert(out[i] >= 0 && out[i] <= 1);
+  for (int i = 0; i < 3; i++)
+    ck_assert(out[i] >= 0 && out[i] <= 1);
 }
 END_TEST
 

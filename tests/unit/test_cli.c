@@ -1,4 +1,5 @@
-/* test_cli.c - arguments read against a command's row: every form of a flag, every wrong usage; generated texts equal what stands in files. */
+/* test_cli.c - arguments read against a command's row: every form of a flag, every wrong usage;
+ * generated texts equal what stands in files. */
 #include "cli/cli.h"
 #include <check.h>
 #include <stdio.h>
@@ -7,12 +8,28 @@
 #include <unistd.h>
 
 static const cli_command commands[] = {
-  {.name = "serve", .operands = "", .settings = "*", .summary = "serves", .examples = "  camserve\n"},
-  {.name = "explain", .operands = "PHOTO...", .least = 1, .most = 3, .settings = " model threads ", .params = true, .summary = "explains",
-   .examples = "  camserve explain x\n",
-   .options = {{"--json", NULL, NULL, "as JSON"}, {"--output", "-o", "FILE", "where to"}, {"--runs", NULL, "N", "how often"}}},
-  {.name = "help", .operands = "", .settings = "", .summary = "helps", .examples = "  camserve help\n"},
-  {0},
+    {.name = "serve",
+     .operands = "",
+     .settings = "*",
+     .summary = "serves",
+     .examples = "  camserve\n"},
+    {.name = "explain",
+     .operands = "PHOTO...",
+     .least = 1,
+     .most = 3,
+     .settings = " model threads ",
+     .params = true,
+     .summary = "explains",
+     .examples = "  camserve explain x\n",
+     .options = {{"--json", NULL, NULL, "as JSON"},
+                 {"--output", "-o", "FILE", "where to"},
+                 {"--runs", NULL, "N", "how often"}}},
+    {.name = "help",
+     .operands = "",
+     .settings = "",
+     .summary = "helps",
+     .examples = "  camserve help\n"},
+    {0},
 };
 static cli arguments;
 static cam_error error;
@@ -20,7 +37,8 @@ static cam_error error;
 static void clean(void) {
   char name[SETTING_NAME_MAX];
   unsetenv("CAMSERVE_CONFIG");
-  for (int i = 0; i < SETTING_COUNT; i++) unsetenv(config_environment_name(&config_settings[i], name));
+  for (int i = 0; i < SETTING_COUNT; i++)
+    unsetenv(config_environment_name(&config_settings[i], name));
 }
 static void release(void) { cli_free(&arguments); }
 
@@ -29,7 +47,8 @@ static cam_code parse(const char *line) {
   static char text[400], *argv[40];
   int argc = 0;
   snprintf(text, sizeof text, "camserve %s", line);
-  for (char *word = strtok(text, " "); word; word = strtok(NULL, " ")) argv[argc++] = word;
+  for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+    argv[argc++] = word;
   cli_free(&arguments);
   return cli_parse(&arguments, commands, argc, argv, &error);
 }
@@ -48,7 +67,9 @@ END_TEST
 START_TEST(every_form) {
   setenv("CAMSERVE_THREADS", "2", 1);
   setenv("CAMSERVE_MODEL", "from-environment", 1);
-  ck_assert_msg(parse("explain a.jpg --json --top-k=5 - --threads 3 -o x.png --alpha -1 -- --json") == CAM_OK, "%s", error.detail);
+  ck_assert_msg(
+      parse("explain a.jpg --json --top-k=5 - --threads 3 -o x.png --alpha -1 -- --json") == CAM_OK,
+      "%s", error.detail);
   ck_assert_int_eq(arguments.n_operands, 3);
   ck_assert_str_eq(arguments.operands[0], "a.jpg");
   ck_assert_str_eq(arguments.operands[1], "-");
@@ -59,28 +80,35 @@ START_TEST(every_form) {
   ck_assert_int_eq(arguments.config.threads, 3);
   ck_assert_str_eq(arguments.config.model, "from-environment");
   for (int i = 0; i < PARAM_COUNT; i++) {
-    const char *name = params_info(i)->name, *expected = !strcmp(name, "top_k") ? "5" : !strcmp(name, "alpha") ? "-1" : NULL;
-    if (expected) ck_assert_str_eq(arguments.params[i], expected);
-    else ck_assert_ptr_null(arguments.params[i]);
+    const char *name = params_info(i)->name, *expected = !strcmp(name, "top_k")   ? "5"
+                                                         : !strcmp(name, "alpha") ? "-1"
+                                                                                  : NULL;
+    if (expected)
+      ck_assert_str_eq(arguments.params[i], expected);
+    else
+      ck_assert_ptr_null(arguments.params[i]);
   }
 }
 END_TEST
 
-static const struct { const char *line, *said; } wrong[] = {
-  {"fly", "\"fly\": no such command; see `camserve --help`"},
-  {"explain", "PHOTO... is missing; usage: camserve explain [FLAG]... PHOTO..."},
-  {"explain a b c d", "\"d\": one operand too many; usage: camserve explain [FLAG]... PHOTO..."},
-  {"explain a --port 80", "--port: no such flag; see `camserve explain --help`"},
-  {"explain a --top_k 3", "--top_k: no such flag; see `camserve explain --help`"},
-  {"explain a --json --json", "--json: given twice; see `camserve explain --help`"},
-  {"explain a -o x --output=y", "--output: given twice; see `camserve explain --help`"},
-  {"explain a --json=1", "--json: takes no value; see `camserve explain --help`"},
-  {"explain a --top-k", "--top-k: a value is missing; see `camserve explain --help`"},
-  {"explain a -x", "-x: no such flag; see `camserve explain --help`"},
-  {"explain a --threads=65", "threads: \"65\" (--threads); allowed are whole numbers from 0 to 64"},
-  {"explain a --threads=", "threads: \"\" (--threads); allowed are whole numbers from 0 to 64"},
-  {"--top-k 3", "--top-k: no such flag; see `camserve serve --help`"},
-  {"help --config x", "--config: no such flag; see `camserve help --help`"},
+static const struct {
+  const char *line, *said;
+} wrong[] = {
+    {"fly", "\"fly\": no such command; see `camserve --help`"},
+    {"explain", "PHOTO... is missing; usage: camserve explain [FLAG]... PHOTO..."},
+    {"explain a b c d", "\"d\": one operand too many; usage: camserve explain [FLAG]... PHOTO..."},
+    {"explain a --port 80", "--port: no such flag; see `camserve explain --help`"},
+    {"explain a --top_k 3", "--top_k: no such flag; see `camserve explain --help`"},
+    {"explain a --json --json", "--json: given twice; see `camserve explain --help`"},
+    {"explain a -o x --output=y", "--output: given twice; see `camserve explain --help`"},
+    {"explain a --json=1", "--json: takes no value; see `camserve explain --help`"},
+    {"explain a --top-k", "--top-k: a value is missing; see `camserve explain --help`"},
+    {"explain a -x", "-x: no such flag; see `camserve explain --help`"},
+    {"explain a --threads=65",
+     "threads: \"65\" (--threads); allowed are whole numbers from 0 to 64"},
+    {"explain a --threads=", "threads: \"\" (--threads); allowed are whole numbers from 0 to 64"},
+    {"--top-k 3", "--top-k: no such flag; see `camserve serve --help`"},
+    {"help --config x", "--config: no such flag; see `camserve help --help`"},
 };
 START_TEST(wrong_usage) {
   ck_assert_int_eq(parse(wrong[_i].line), CAM_E_PARAMETER);
@@ -127,7 +155,8 @@ START_TEST(reads_up_to_its_limit) {
     ck_assert_int_eq(code, sizes[i] <= 200000 ? CAM_OK : CAM_E_TOO_LARGE);
     ck_assert_uint_eq(got.size, code ? 0 : sizes[i]);
     free(got.data);
-    if (!sizes[i]) continue;
+    if (!sizes[i])
+      continue;
     ck_assert_int_eq(cli_read(path, sizes[i] - 1, &got, &error), CAM_E_TOO_LARGE);
     ck_assert_ptr_null(got.data);
   }
@@ -165,7 +194,8 @@ START_TEST(example_configuration_is_generated) {
   char *text = printed(help_ini);
   cam_bytes file;
   ck_assert_int_eq(cli_read("config/camserve.ini", 100000, &file, &error), CAM_OK);
-  ck_assert_msg(file.size == strlen(text) && !memcmp(file.data, text, file.size), "run `build/camserve help --ini > config/camserve.ini`");
+  ck_assert_msg(file.size == strlen(text) && !memcmp(file.data, text, file.size),
+                "run `build/camserve help --ini > config/camserve.ini`");
   free(file.data);
   free(text);
   ck_assert_msg(parse("--config config/camserve.ini") == CAM_OK, "%s", error.detail);
@@ -191,7 +221,8 @@ END_TEST
 START_TEST(help_fits_and_is_whole) {
   char *all = printed(overview), *one = printed(of_explain);
   for (const char *texts[] = {all, one}, **text = texts; text < texts + 2; text++)
-    for (const char *line = *text; *line; line += strcspn(line, "\n") + 1) ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
+    for (const char *line = *text; *line; line += strcspn(line, "\n") + 1)
+      ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
   for (int i = 0; i < SETTING_COUNT; i++) {
     char flag[SETTING_NAME_MAX];
     ck_assert_ptr_nonnull(strstr(all, config_flag_name(&config_settings[i], flag)));

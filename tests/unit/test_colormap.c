@@ -1,44 +1,54 @@
-/* test_colormap.c - the tables against matplotlib's definitions (jet, gray), against colours that its documentation and turbo's and
- * viridis' authors publish, and against what the maps promise: rising luminance, no jumps. */
+/* test_colormap.c - the tables against matplotlib's definitions (jet, gray), against colours that
+ * its documentation and turbo's and viridis' authors publish, and against what the maps promise:
+ * rising luminance, no jumps. */
 #include "render/colormap.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
 /* matplotlib/_cm.py, _jet_data: value at position, linear between. */
-typedef struct knot { double at, value; } knot;
+typedef struct knot {
+  double at, value;
+} knot;
 static const knot jet[3][6] = {
-  {{0, 0}, {0.35, 0}, {0.66, 1}, {0.89, 1}, {1, 0.5}, {2, 0}},
-  {{0, 0}, {0.125, 0}, {0.375, 1}, {0.64, 1}, {0.91, 0}, {1, 0}},
-  {{0, 0.5}, {0.11, 1}, {0.34, 1}, {0.65, 0}, {1, 0}, {2, 0}},
+    {{0, 0}, {0.35, 0}, {0.66, 1}, {0.89, 1}, {1, 0.5}, {2, 0}},
+    {{0, 0}, {0.125, 0}, {0.375, 1}, {0.64, 1}, {0.91, 0}, {1, 0}},
+    {{0, 0.5}, {0.11, 1}, {0.34, 1}, {0.65, 0}, {1, 0}, {2, 0}},
 };
 
 static double jet_value(int channel, double at) {
   const knot *k = jet[channel];
-  while (k[1].at < at) k++;
+  while (k[1].at < at)
+    k++;
   return k->value + (k[1].value - k->value) * (at - k->at) / (k[1].at - k->at);
 }
 
 START_TEST(jet_is_piecewise_linear) {
   const colormap_table *table = colormap_get(CAM_JET);
   for (int i = 0; i < 256; i++)
-    for (int c = 0; c < 3; c++) ck_assert_double_eq_tol((*table)[i][c], 255 * jet_value(c, i / 255.0), 0.5 + 1e-9);
+    for (int c = 0; c < 3; c++)
+      ck_assert_double_eq_tol((*table)[i][c], 255 * jet_value(c, i / 255.0), 0.5 + 1e-9);
 }
 END_TEST
 
 START_TEST(gray_is_the_level) {
   const colormap_table *table = colormap_get(CAM_GRAY);
   for (int i = 0; i < 256; i++)
-    for (int c = 0; c < 3; c++) ck_assert_uint_eq((*table)[i][c], i);
+    for (int c = 0; c < 3; c++)
+      ck_assert_uint_eq((*table)[i][c], i);
 }
 END_TEST
 
 START_TEST(published_colours) {
-  static const struct { cam_colormap colormap; int level; unsigned rgb; } published[] = {
-    {CAM_VIRIDIS, 0, 0x440154}, {CAM_VIRIDIS, 128, 0x21918c}, {CAM_VIRIDIS, 255, 0xfde725},
-    {CAM_INFERNO, 0, 0x000004}, {CAM_INFERNO, 128, 0xbc3754}, {CAM_INFERNO, 255, 0xfcffa4},
-    {CAM_TURBO, 0, 0x30123b}, {CAM_TURBO, 128, 0xa4fc3c}, {CAM_TURBO, 255, 0x7a0403},
-    {CAM_JET, 0, 0x000080}, {CAM_JET, 255, 0x800000},
+  static const struct {
+    cam_colormap colormap;
+    int level;
+    unsigned rgb;
+  } published[] = {
+      {CAM_VIRIDIS, 0, 0x440154}, {CAM_VIRIDIS, 128, 0x21918c}, {CAM_VIRIDIS, 255, 0xfde725},
+      {CAM_INFERNO, 0, 0x000004}, {CAM_INFERNO, 128, 0xbc3754}, {CAM_INFERNO, 255, 0xfcffa4},
+      {CAM_TURBO, 0, 0x30123b},   {CAM_TURBO, 128, 0xa4fc3c},   {CAM_TURBO, 255, 0x7a0403},
+      {CAM_JET, 0, 0x000080},     {CAM_JET, 255, 0x800000},
   };
   for (unsigned i = 0; i < sizeof published / sizeof *published; i++) {
     const uint8_t *rgb = (*colormap_get(published[i].colormap))[published[i].level];
@@ -47,7 +57,9 @@ START_TEST(published_colours) {
 }
 END_TEST
 
-static double linear(uint8_t v) { return v <= 10 ? v / 255.0 / 12.92 : pow((v / 255.0 + 0.055) / 1.055, 2.4); } /* IEC 61966-2-1 */
+static double linear(uint8_t v) {
+  return v <= 10 ? v / 255.0 / 12.92 : pow((v / 255.0 + 0.055) / 1.055, 2.4);
+} /* IEC 61966-2-1 */
 
 START_TEST(luminance_rises) {
   const colormap_table *table = colormap_get((cam_colormap)_i);
@@ -55,7 +67,9 @@ START_TEST(luminance_rises) {
   for (int i = 0; i < 256; i++) {
     const uint8_t *rgb = (*table)[i];
     luminance[i] = 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
-    if (i >= 3) ck_assert_double_gt(luminance[i], luminance[i - 3]); /* 8 bits are too coarse to rise at each step */
+    if (i >= 3)
+      ck_assert_double_gt(luminance[i],
+                          luminance[i - 3]); /* 8 bits are too coarse to rise at each step */
   }
 }
 END_TEST
@@ -63,13 +77,15 @@ END_TEST
 START_TEST(no_jumps) {
   const colormap_table *table = colormap_get((cam_colormap)_i);
   for (int i = 1; i < 256; i++)
-    for (int c = 0; c < 3; c++) ck_assert_int_le(abs((*table)[i][c] - (*table)[i - 1][c]), 10);
+    for (int c = 0; c < 3; c++)
+      ck_assert_int_le(abs((*table)[i][c] - (*table)[i - 1][c]), 10);
 }
 END_TEST
 
 START_TEST(each_name_has_a_table) {
   for (int i = 0; i < CAM_COLORMAP_COUNT; i++)
-    for (int j = 0; j < i; j++) ck_assert_ptr_ne(colormap_get((cam_colormap)i), colormap_get((cam_colormap)j));
+    for (int j = 0; j < i; j++)
+      ck_assert_ptr_ne(colormap_get((cam_colormap)i), colormap_get((cam_colormap)j));
   ck_assert_ptr_null(colormap_get(CAM_COLORMAP_COUNT));
 }
 END_TEST

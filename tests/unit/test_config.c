@@ -1,4 +1,5 @@
-/* test_config.c - the settings: order of sources, strict numbers, files that are wrong by line, names made from the table. */
+/* test_config.c - the settings: order of sources, strict numbers, files that are wrong by line,
+ * names made from the table. */
 #include "base/config.h"
 #include <check.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ static char path[] = "/tmp/test_config_XXXXXX";
 static void clear_environment(void) {
   char name[SETTING_NAME_MAX];
   unsetenv("CAMSERVE_CONFIG");
-  for (int i = 0; i < SETTING_COUNT; i++) unsetenv(config_environment_name(&config_settings[i], name));
+  for (int i = 0; i < SETTING_COUNT; i++)
+    unsetenv(config_environment_name(&config_settings[i], name));
 }
 static void remove_file(void) {
   config_free(&settings);
@@ -47,7 +49,8 @@ START_TEST(every_default_is_allowed) {
   char number[32], flag[SETTING_NAME_MAX];
   snprintf(number, sizeof number, "%lld", (long long)row->number);
   ck_assert_int_eq(config_load(&settings, NULL, &error), CAM_OK);
-  cam_code code = config_set(&settings, row, row->kind == SETTING_NUMBER ? number : row->text, config_flag_name(row, flag), &error);
+  cam_code code = config_set(&settings, row, row->kind == SETTING_NUMBER ? number : row->text,
+                             config_flag_name(row, flag), &error);
   ck_assert_msg(code == CAM_OK, "%s", error.detail);
   ck_assert_uint_lt(strlen(row->name) + strlen("CAMSERVE_"), SETTING_NAME_MAX);
 }
@@ -65,7 +68,9 @@ START_TEST(later_sources_win) {
   ck_assert_str_eq(settings.host, "::1");
   ck_assert_int_eq(settings.teams, 0);
   for (int i = 0; i < SETTING_COUNT; i++)
-    if (!strcmp(config_settings[i].name, "port")) ck_assert_int_eq(config_set(&settings, &config_settings[i], "1003", "--port", &error), CAM_OK);
+    if (!strcmp(config_settings[i].name, "port"))
+      ck_assert_int_eq(config_set(&settings, &config_settings[i], "1003", "--port", &error),
+                       CAM_OK);
   ck_assert_int_eq(settings.port, 1003);
 
   config_free(&settings);
@@ -76,9 +81,11 @@ START_TEST(later_sources_win) {
 END_TEST
 
 START_TEST(numbers_are_strict) {
-  static const char *const wrong[] = {"65536", "-1", "0x50", "80a", "8e1", "80.0", "+80", "-", "99999999999999999999", "eighty"};
+  static const char *const wrong[] = {
+      "65536", "-1", "0x50", "80a", "8e1", "80.0", "+80", "-", "99999999999999999999", "eighty"};
   char expected[160];
-  snprintf(expected, sizeof expected, "port: \"%s\" (CAMSERVE_PORT); allowed are whole numbers from 0 to 65535", wrong[_i]);
+  snprintf(expected, sizeof expected,
+           "port: \"%s\" (CAMSERVE_PORT); allowed are whole numbers from 0 to 65535", wrong[_i]);
   setenv("CAMSERVE_PORT", wrong[_i], 1);
   ck_assert_int_eq(config_load(&settings, NULL, &error), CAM_E_PARAMETER);
   ck_assert_str_eq(error.detail, expected);
@@ -97,13 +104,15 @@ START_TEST(words_and_kubernetes) {
 }
 END_TEST
 
-static const struct { const char *text, *said; } bad_files[] = {
-  {"\nprot = 80\n", ":2: unknown setting \"prot\""},
-  {"[server]\n", ":1: unknown section"},
-  {"[camserve]\nport = 1\n\nport = 2\n", ":4: a setting that was given before"},
-  {"host = a\n  teams\n", ":2: not of the form"},
-  {"port = 99999\n", ":1); allowed are whole numbers from 0 to 65535"},
-  {"queue =\n", "queue: \"\" ("},
+static const struct {
+  const char *text, *said;
+} bad_files[] = {
+    {"\nprot = 80\n", ":2: unknown setting \"prot\""},
+    {"[server]\n", ":1: unknown section"},
+    {"[camserve]\nport = 1\n\nport = 2\n", ":4: a setting that was given before"},
+    {"host = a\n  teams\n", ":2: not of the form"},
+    {"port = 99999\n", ":1); allowed are whole numbers from 0 to 65535"},
+    {"queue =\n", "queue: \"\" ("},
 };
 START_TEST(bad_files_by_line) {
   ck_assert_int_eq(load_text(bad_files[_i].text, strlen(bad_files[_i].text)), CAM_E_PARAMETER);

@@ -5,10 +5,13 @@
 #include <string.h>
 
 START_TEST(sha256_vectors) { /* FIPS 180-2, appendix B; the empty text from NIST's CAVP */
-  static const struct { const char *text, *hex; } vectors[] = {
-    {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-    {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+  static const struct {
+    const char *text, *hex;
+  } vectors[] = {
+      {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+      {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+      {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
   };
   char hex[65];
   for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++) {
@@ -19,8 +22,14 @@ START_TEST(sha256_vectors) { /* FIPS 180-2, appendix B; the empty text from NIST
 END_TEST
 
 START_TEST(base64_vectors) { /* RFC 4648, section 10 */
-  static const char *const vectors[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-    {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"}};
+  static const char *const vectors[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xfb\xff\xbf", "+/+/"}};
   for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++) {
     char text[16] = "~~~~~~~~~~~~~~~";
     uint8_t bytes[16];
@@ -40,9 +49,12 @@ END_TEST
 START_TEST(base64_round_trip) {
   for (size_t n = 0; n < 200; n++) {
     uint8_t bytes[200];
-    for (size_t i = 0; i < n; i++) bytes[i] = (uint8_t)(i * 167 + n);
+    for (size_t i = 0; i < n; i++)
+      bytes[i] = (uint8_t)(i * 167 + n);
     const size_t length = cam_base64_length(n);
-    char *text = malloc(length + 1); /* of the exact sizes that the header promises: a sanitizer sees a byte too many */
+    char *text = malloc(
+        length +
+        1); /* of the exact sizes that the header promises: a sanitizer sees a byte too many */
     uint8_t *back = malloc(length / 4 * 3 + 3);
     size_t n_back = 0;
     cam_base64_encode(bytes, n, text);
@@ -66,7 +78,9 @@ START_TEST(base64_skips_white_space) {
 END_TEST
 
 START_TEST(base64_refuses) {
-  static const char *const wrong[] = {"Z", "Zg", "Zg=", "Zg===", "=", "Zm9v=", "Zg==Zg==", "Zm9-", "Zm9_", "Zm9v!", "Zm\xc3\xa9v", "data:Zm9v", "Zh=="};
+  static const char *const wrong[] = {"Z",           "Zg",        "Zg=",  "Zg===", "=",
+                                      "Zm9v=",       "Zg==Zg==",  "Zm9-", "Zm9_",  "Zm9v!",
+                                      "Zm\xc3\xa9v", "data:Zm9v", "Zh=="};
   for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     const size_t length = strlen(wrong[i]);
     uint8_t *bytes = malloc(length / 4 * 3 + 3);

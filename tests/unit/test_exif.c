@@ -1,11 +1,15 @@
-/* test_exif.c - the orientation among other segments, in both byte orders, and every kind of damage: 1, and no byte read outside. */
+/* test_exif.c - the orientation among other segments, in both byte orders, and every kind of
+ * damage: 1, and no byte read outside. */
 #include "photo/exif.h"
 #include <check.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct file { uint8_t bytes[512]; size_t n; } file;
+typedef struct file {
+  uint8_t bytes[512];
+  size_t n;
+} file;
 
 static void put(file *f, const void *bytes, size_t n) {
   memcpy(f->bytes + f->n, bytes, n);
@@ -13,15 +17,21 @@ static void put(file *f, const void *bytes, size_t n) {
 }
 #define PUT(f, text) put(f, text, sizeof text - 1)
 static void number(file *f, bool big, int bytes, uint32_t value) {
-  for (int i = 0; i < bytes; i++) f->bytes[f->n++] = (uint8_t)(value >> 8 * (big ? bytes - 1 - i : i));
+  for (int i = 0; i < bytes; i++)
+    f->bytes[f->n++] = (uint8_t)(value >> 8 * (big ? bytes - 1 - i : i));
 }
 
-typedef struct tag { uint32_t tag, type, count, value; } tag;
+typedef struct tag {
+  uint32_t tag, type, count, value;
+} tag;
 
-/* A JPEG of markers only: APP0, XMP in an APP1 of its own, the Exif segment with IFD0 at `ifd`, a scan. */
-static file jpeg(bool big, uint32_t ifd, const tag *tags, uint32_t n_tags, uint32_t says_tags, uint32_t next) {
+/* A JPEG of markers only: APP0, XMP in an APP1 of its own, the Exif segment with IFD0 at `ifd`, a
+ * scan. */
+static file jpeg(bool big, uint32_t ifd, const tag *tags, uint32_t n_tags, uint32_t says_tags,
+                 uint32_t next) {
   file f = {.n = 0};
-  PUT(&f, "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xff\xe1\0\x1fhttp://ns.adobe.com/xap/1.0/\0\xff\xe1");
+  PUT(&f, "\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xff\xe1\0\x1fhttp://ns.adobe.com/xap/"
+          "1.0/\0\xff\xe1");
   size_t start = f.n;
   f.n += 2;
   PUT(&f, "Exif\0\0");
@@ -66,12 +76,23 @@ START_TEST(finds_each_value_in_both_byte_orders) {
 END_TEST
 
 START_TEST(damage_means_upright) {
-  static const struct { const char *what; uint32_t ifd; tag tag; uint32_t says_tags, next; } cases[] = {
-    {"value 0", 8, {0x0112, 3, 1, 0}, 1, 0}, {"value 9", 8, {0x0112, 3, 1, 9}, 1, 0}, {"value 0x600", 8, {0x0112, 3, 1, 0x600}, 1, 0},
-    {"a text", 8, {0x0112, 2, 1, 6}, 1, 0}, {"two values", 8, {0x0112, 3, 2, 6}, 1, 0}, {"no tags", 8, {0x0112, 3, 1, 6}, 0, 0},
-    {"another tag", 8, {0x0113, 3, 1, 6}, 1, 0}, {"another tag, says 65535, loops to itself", 8, {0x0113, 3, 1, 6}, 65535, 8},
-    {"directory far outside", 0xfffffff0, {0x0112, 3, 1, 6}, 1, 0}, {"directory at the end", 26, {0x0112, 3, 1, 6}, 1, 0},
-    {"directory at its own header", 0, {0x0112, 3, 1, 6}, 1, 0},
+  static const struct {
+    const char *what;
+    uint32_t ifd;
+    tag tag;
+    uint32_t says_tags, next;
+  } cases[] = {
+      {"value 0", 8, {0x0112, 3, 1, 0}, 1, 0},
+      {"value 9", 8, {0x0112, 3, 1, 9}, 1, 0},
+      {"value 0x600", 8, {0x0112, 3, 1, 0x600}, 1, 0},
+      {"a text", 8, {0x0112, 2, 1, 6}, 1, 0},
+      {"two values", 8, {0x0112, 3, 2, 6}, 1, 0},
+      {"no tags", 8, {0x0112, 3, 1, 6}, 0, 0},
+      {"another tag", 8, {0x0113, 3, 1, 6}, 1, 0},
+      {"another tag, says 65535, loops to itself", 8, {0x0113, 3, 1, 6}, 65535, 8},
+      {"directory far outside", 0xfffffff0, {0x0112, 3, 1, 6}, 1, 0},
+      {"directory at the end", 26, {0x0112, 3, 1, 6}, 1, 0},
+      {"directory at its own header", 0, {0x0112, 3, 1, 6}, 1, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int big = 0; big < 2; big++) {
@@ -83,7 +104,8 @@ END_TEST
 
 START_TEST(a_loop_does_not_hide_the_tag) {
   const tag right = {0x0112, 3, 1, 6};
-  file f = jpeg(true, 8, &right, 1, 65535, 8); /* the next directory is this one, and it says more entries than there are */
+  file f = jpeg(true, 8, &right, 1, 65535,
+                8); /* the next directory is this one, and it says more entries than there are */
   ck_assert_int_eq(read_back(&f, f.n), 6);
 }
 END_TEST

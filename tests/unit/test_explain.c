@@ -1,4 +1,5 @@
-/* test_explain.c - what cam_explain promises whatever the model: finite maps or an error, and no stage after the deadline. */
+/* test_explain.c - what cam_explain promises whatever the model: finite maps or an error, and no
+ * stage after the deadline. */
 #include "cam_engine.h"
 #include "made_model.h"
 #include <check.h>
@@ -9,7 +10,8 @@ enum { SIDE = 16, HEADER = 54 };
 
 /* A BMP of SIDE x SIDE, of the level that the network sees as 0, with one white pixel. */
 static const uint8_t *spot(void) {
-  static uint8_t bmp[HEADER + 3 * SIDE * SIDE] = {'B', 'M', [10] = HEADER, [14] = 40, [18] = SIDE, [22] = SIDE, [26] = 1, [28] = 24};
+  static uint8_t bmp[HEADER + 3 * SIDE * SIDE] = {
+      'B', 'M', [10] = HEADER, [14] = 40, [18] = SIDE, [22] = SIDE, [26] = 1, [28] = 24};
   const uint32_t size = sizeof bmp;
   memcpy(bmp + 2, &size, sizeof size);
   memset(bmp + HEADER, 127, sizeof bmp - HEADER);
@@ -18,37 +20,56 @@ static const uint8_t *spot(void) {
 }
 
 /* Explains n spots with a network of one 1x1 convolution. */
-static void explain_with(int threads, const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) {
-  const made_model made = {"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
-                           "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\",\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}", tensors, 3, SIDE, SIDE, SIDE, NULL};
+static void explain_with(int threads, const char *tensors, cam_task *tasks, int n, double deadline,
+                         double *stage_ms) {
+  const made_model made = {"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":"
+                           "\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
+                           "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\","
+                           "\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}",
+                           tensors,
+                           3,
+                           SIDE,
+                           SIDE,
+                           SIDE,
+                           NULL};
   cam_model *model;
   cam_context *context;
   cam_error error = {0};
   const char *path = made_model_write(&made);
   ck_assert_msg(!cam_model_load(path, NULL, &model, &error), "%s", error.detail);
   unlink(path);
-  ck_assert_msg(!cam_context_create(model, threads, &cam_default_limits, &context, &error), "%s", error.detail);
-  for (int i = 0; i < n; i++) tasks[i] = (cam_task){.bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = &cam_default_params};
+  ck_assert_msg(!cam_context_create(model, threads, &cam_default_limits, &context, &error), "%s",
+                error.detail);
+  for (int i = 0; i < n; i++)
+    tasks[i] = (cam_task){
+        .bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = &cam_default_params};
   cam_explain(context, tasks, n, deadline, stage_ms);
   cam_context_free(context);
   cam_model_free(model);
 }
 
-static void explain(const char *tensors, cam_task *tasks, int n, double deadline, double *stage_ms) { explain_with(1, tensors, tasks, n, deadline, stage_ms); }
+static void explain(const char *tensors, cam_task *tasks, int n, double deadline,
+                    double *stage_ms) {
+  explain_with(1, tensors, tasks, n, deadline, stage_ms);
+}
 
-START_TEST(threads_and_neighbours_change_nothing) { /* one photo by the whole team; several, each by a thread alone */
+START_TEST(threads_and_neighbours_change_nothing) { /* one photo by the whole team; several, each by
+                                                       a thread alone */
   cam_task alone, tasks[CAM_MAX_TASKS];
   double stage_ms[CAM_STAGE_COUNT];
   explain("w:1x1x3x8 fc:3x8", &alone, 1, 0, NULL);
   for (int threads = 1; threads <= 3; threads++)
     for (int n = 1; n <= CAM_MAX_TASKS; n += threads) {
       explain_with(threads, "w:1x1x3x8 fc:3x8", tasks, n, 0, stage_ms);
-      for (int s = 0; s < CAM_STAGE_COUNT; s++) ck_assert(stage_ms[s] > 0);
+      for (int s = 0; s < CAM_STAGE_COUNT; s++)
+        ck_assert(stage_ms[s] > 0);
       for (int i = 0; i < n; i++) {
-        const cam_prediction *a = &alone.result.predictions[2], *b = &tasks[i].result.predictions[2];
+        const cam_prediction *a = &alone.result.predictions[2],
+                             *b = &tasks[i].result.predictions[2];
         ck_assert_int_eq(tasks[i].error.code, CAM_OK);
         ck_assert_mem_eq(alone.result.maps, tasks[i].result.maps, 3 * SIDE * SIDE * sizeof(float));
-        ck_assert(a->class_id == b->class_id && a->logit == b->logit && a->overlay.size == b->overlay.size);
+        ck_assert(a->class_id == b->class_id && a->logit == b->logit &&
+                  a->overlay.size == b->overlay.size);
         ck_assert_mem_eq(a->overlay.data, b->overlay.data, a->overlay.size);
         cam_result_free(&tasks[i].result);
       }

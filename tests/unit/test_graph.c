@@ -1,4 +1,5 @@
-/* test_graph.c - model files that are wrong, one thing at a time: each is refused by name, none does harm. */
+/* test_graph.c - model files that are wrong, one thing at a time: each is refused by name, none
+ * does harm. */
 #include "made_model.h"
 #include "network/graph.h"
 #include <check.h>
@@ -6,45 +7,85 @@
 #include <string.h>
 #include <unistd.h>
 
-#define C "{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"}"
-#define END ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}"
+#define C \
+  "{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"padding\":\"same\",\"weight\":\"w\"," \
+  "\"bias\":\"b\"}"
+#define END \
+  ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[" \
+  "\"g\"],\"weight\":\"fc\"}"
 #define NODE(rest) "{\"name\":\"c\",\"inputs\":[\"input\"]," rest "}"
 #define T "w:3x3x3x8 b:8 fc:2x8"
 
-static const struct { const char *wrong, *nodes, *tensors, *extra; } cases[] = {
-  {"node \"c\": tensor \"w\" is not in the file", C END, "b:8 fc:2x8", NULL},
-  {"node \"c\": tensor \"w\" takes 4 channels a group", C END, "w:3x3x4x8 b:8 fc:2x8", NULL},
-  {"node \"c\": tensor \"w\" has rank 3", C END, "w:3x3x24 b:8 fc:2x8", NULL},
-  {"node \"c\": tensor \"b\" must have 8 values", C END, "w:3x3x3x8 b:9 fc:2x8", NULL},
-  {"node \"c\": tensor \"w\": kernels go up to 64 x 64", C END, "w:65x1x3x8 b:8 fc:2x8", NULL},
-  {"node \"f\": tensor \"fc\" takes 9 channels, its input has 8", C END, "w:3x3x3x8 b:8 fc:2x9", NULL},
-  {"node \"f\": tensor \"fc\" gives 3 classes, the file names 2", C END, "w:3x3x3x8 b:8 fc:3x8", NULL},
-  {"node \"c\": member \"op\" is \"convolve\", which is unknown", NODE("\"op\":\"convolve\"") END, T, NULL},
-  {"node \"c\": \"relu\" has no member \"stride\"", NODE("\"op\":\"relu\",\"stride\":[1,1]") END, T, NULL},
-  {"node \"c\": \"conv\" has no member \"colour\"", NODE("\"op\":\"conv\",\"weight\":\"w\",\"colour\":1") END, T, NULL},
-  {"node \"c\": member \"stride\": number 2 must be whole, from 1 to 64", NODE("\"op\":\"conv\",\"weight\":\"w\",\"stride\":[1,0]") END, T, NULL},
-  {"node \"c\": member \"padding\": number 1 must be whole, from 0 to 63", NODE("\"op\":\"conv\",\"weight\":\"w\",\"padding\":[-1,0,0,0]") END, T, NULL},
-  {"node \"c\": padding of 3 is not smaller than its kernel of 3", NODE("\"op\":\"conv\",\"weight\":\"w\",\"padding\":[0,0,0,3]") END, T, NULL},
-  {"node \"c\": member \"groups\" is 0", NODE("\"op\":\"conv\",\"weight\":\"w\",\"groups\":0") END, T, NULL},
-  {"in 2 groups; its input has 3", NODE("\"op\":\"conv\",\"weight\":\"w\",\"groups\":2") END, T, NULL},
-  {"node \"c\": input \"d\" is no earlier node (unknown, or a cycle)", "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[\"d\"]},{\"name\":\"d\",\"op\":\"relu\",\"inputs\":[\"c\"]}" END, T, NULL},
-  {"node \"c\": input \"c\" is no earlier node", "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[\"c\"]}" END, T, NULL},
-  {"node \"c\": the name is taken", C "," C END, T, NULL},
-  {"node \"input\": the name is taken", "{\"name\":\"input\",\"op\":\"relu\",\"inputs\":[\"input\"]}," C END, T, NULL},
-  {"node \"d\": nothing uses its output", C ",{\"name\":\"d\",\"op\":\"relu\",\"inputs\":[\"c\"]}" END, T, NULL},
-  {"node \"c\": 0 inputs; \"relu\" takes 1 to 1", "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[]}" END, T, NULL},
-  {"node \"a\": adds 3 channels to 8", C ",{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"input\",\"c\"]}" END, T, NULL},
-  {"node \"p\": a kernel of 60 x 60 does not fit 9 x 9 cells", C ",{\"name\":\"p\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[60,60]},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"p\"]},"
-    "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", T, NULL},
-  {"node \"p\": inputs of 9 x 9 and 5 x 5 cells", C ",{\"name\":\"q\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],\"stride\":[2,2],\"padding\":\"same\"},{\"name\":\"p\",\"op\":\"concat\",\"inputs\":[\"c\",\"q\"]},"
-    "{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"p\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", "w:3x3x3x8 b:8 fc:2x16", NULL},
-  {"node \"f\": its input is not a gap", C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"c\"],\"weight\":\"fc\"}", T, NULL},
-  {"must end in one gap and, on it, one fc", C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]}", T, NULL},
-  {"node \"r\": comes after the gap", C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"r\",\"op\":\"relu\",\"inputs\":[\"g\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", T, NULL},
-  {"self_test: logit 1 must be [class, logit]", C END, T, "\"self_test\":{\"logits\":[[2,1.5]]},"},
-  {"self_test: logit 1 must be [class, logit]", C END, T, "\"self_test\":{\"logits\":[[0.5,1.5]]},"},
-  {"member \"nodes\" must be an array of 2 to", C, T, NULL},
-  {"JSON: member \"name\" is given twice", C END, T, "\"name\":\"again\","},
+static const struct {
+  const char *wrong, *nodes, *tensors, *extra;
+} cases[] = {
+    {"node \"c\": tensor \"w\" is not in the file", C END, "b:8 fc:2x8", NULL},
+    {"node \"c\": tensor \"w\" takes 4 channels a group", C END, "w:3x3x4x8 b:8 fc:2x8", NULL},
+    {"node \"c\": tensor \"w\" has rank 3", C END, "w:3x3x24 b:8 fc:2x8", NULL},
+    {"node \"c\": tensor \"b\" must have 8 values", C END, "w:3x3x3x8 b:9 fc:2x8", NULL},
+    {"node \"c\": tensor \"w\": kernels go up to 64 x 64", C END, "w:65x1x3x8 b:8 fc:2x8", NULL},
+    {"node \"f\": tensor \"fc\" takes 9 channels, its input has 8", C END, "w:3x3x3x8 b:8 fc:2x9",
+     NULL},
+    {"node \"f\": tensor \"fc\" gives 3 classes, the file names 2", C END, "w:3x3x3x8 b:8 fc:3x8",
+     NULL},
+    {"node \"c\": member \"op\" is \"convolve\", which is unknown", NODE("\"op\":\"convolve\"") END,
+     T, NULL},
+    {"node \"c\": \"relu\" has no member \"stride\"", NODE("\"op\":\"relu\",\"stride\":[1,1]") END,
+     T, NULL},
+    {"node \"c\": \"conv\" has no member \"colour\"",
+     NODE("\"op\":\"conv\",\"weight\":\"w\",\"colour\":1") END, T, NULL},
+    {"node \"c\": member \"stride\": number 2 must be whole, from 1 to 64",
+     NODE("\"op\":\"conv\",\"weight\":\"w\",\"stride\":[1,0]") END, T, NULL},
+    {"node \"c\": member \"padding\": number 1 must be whole, from 0 to 63",
+     NODE("\"op\":\"conv\",\"weight\":\"w\",\"padding\":[-1,0,0,0]") END, T, NULL},
+    {"node \"c\": padding of 3 is not smaller than its kernel of 3",
+     NODE("\"op\":\"conv\",\"weight\":\"w\",\"padding\":[0,0,0,3]") END, T, NULL},
+    {"node \"c\": member \"groups\" is 0",
+     NODE("\"op\":\"conv\",\"weight\":\"w\",\"groups\":0") END, T, NULL},
+    {"in 2 groups; its input has 3", NODE("\"op\":\"conv\",\"weight\":\"w\",\"groups\":2") END, T,
+     NULL},
+    {"node \"c\": input \"d\" is no earlier node (unknown, or a cycle)",
+     "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[\"d\"]},{\"name\":\"d\",\"op\":\"relu\","
+     "\"inputs\":[\"c\"]}" END,
+     T, NULL},
+    {"node \"c\": input \"c\" is no earlier node",
+     "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[\"c\"]}" END, T, NULL},
+    {"node \"c\": the name is taken", C "," C END, T, NULL},
+    {"node \"input\": the name is taken",
+     "{\"name\":\"input\",\"op\":\"relu\",\"inputs\":[\"input\"]}," C END, T, NULL},
+    {"node \"d\": nothing uses its output",
+     C ",{\"name\":\"d\",\"op\":\"relu\",\"inputs\":[\"c\"]}" END, T, NULL},
+    {"node \"c\": 0 inputs; \"relu\" takes 1 to 1",
+     "{\"name\":\"c\",\"op\":\"relu\",\"inputs\":[]}" END, T, NULL},
+    {"node \"a\": adds 3 channels to 8",
+     C ",{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"input\",\"c\"]}" END, T, NULL},
+    {"node \"p\": a kernel of 60 x 60 does not fit 9 x 9 cells",
+     C ",{\"name\":\"p\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[60,60]},{\"name\":"
+       "\"g\",\"op\":\"gap\",\"inputs\":[\"p\"]},"
+       "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+     T, NULL},
+    {"node \"p\": inputs of 9 x 9 and 5 x 5 cells",
+     C ",{\"name\":\"q\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],\"stride\":[2,2],"
+       "\"padding\":\"same\"},{\"name\":\"p\",\"op\":\"concat\",\"inputs\":[\"c\",\"q\"]},"
+       "{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"p\"]},{\"name\":\"f\",\"op\":\"fc\","
+       "\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+     "w:3x3x3x8 b:8 fc:2x16", NULL},
+    {"node \"f\": its input is not a gap",
+     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\","
+       "\"inputs\":[\"c\"],\"weight\":\"fc\"}",
+     T, NULL},
+    {"must end in one gap and, on it, one fc",
+     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]}", T, NULL},
+    {"node \"r\": comes after the gap",
+     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"r\",\"op\":\"relu\","
+       "\"inputs\":[\"g\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+     T, NULL},
+    {"self_test: logit 1 must be [class, logit]", C END, T,
+     "\"self_test\":{\"logits\":[[2,1.5]]},"},
+    {"self_test: logit 1 must be [class, logit]", C END, T,
+     "\"self_test\":{\"logits\":[[0.5,1.5]]},"},
+    {"member \"nodes\" must be an array of 2 to", C, T, NULL},
+    {"JSON: member \"name\" is given twice", C END, T, "\"name\":\"again\","},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -56,7 +97,8 @@ START_TEST(refused_by_name) {
   cam_code code = graph_load(path, &graph, &error);
   unlink(path);
   ck_assert_msg(code == CAM_E_MODEL && !graph, "\"%s\": code %d", cases[_i].wrong, code);
-  ck_assert_msg(strstr(error.detail, cases[_i].wrong) != NULL, "wanted \"%s\", got \"%s\"", cases[_i].wrong, error.detail);
+  ck_assert_msg(strstr(error.detail, cases[_i].wrong) != NULL, "wanted \"%s\", got \"%s\"",
+                cases[_i].wrong, error.detail);
 }
 END_TEST
 
@@ -64,12 +106,22 @@ END_TEST
 START_TEST(sizes_between_the_ends_are_checked) {
   cam_graph *graph = NULL;
   cam_error error = {0};
-  made_model model = {C ",{\"name\":\"p\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],\"stride\":[3,3]},{\"name\":\"q\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],"
-                      "\"stride\":[3,3],\"padding\":\"same\"},{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"p\",\"q\"]},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"a\"]},"
-                      "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}", "w:1x1x3x8 b:8 fc:2x8", 2, 8, 8, 20, NULL};
+  made_model model = {
+      C ",{\"name\":\"p\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],\"stride\":[3,3]}"
+        ",{\"name\":\"q\",\"op\":\"max_pool\",\"inputs\":[\"c\"],\"kernel\":[2,2],"
+        "\"stride\":[3,3],\"padding\":\"same\"},{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"p\","
+        "\"q\"]},{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"a\"]},"
+        "{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+      "w:1x1x3x8 b:8 fc:2x8",
+      2,
+      8,
+      8,
+      20,
+      NULL};
   cam_code code = graph_load(made_model_write(&model), &graph, &error);
   ck_assert_int_eq(code, CAM_E_MODEL);
-  ck_assert_msg(strstr(error.detail, "node \"a\": inputs of 5 x 3 and 6 x 3 cells") != NULL, "%s", error.detail);
+  ck_assert_msg(strstr(error.detail, "node \"a\": inputs of 5 x 3 and 6 x 3 cells") != NULL, "%s",
+                error.detail);
   model.max_side = 12;
   code = graph_load(made_model_write(&model), &graph, &error);
   ck_assert_msg(!code, "%s", error.detail);
@@ -105,7 +157,8 @@ START_TEST(good_file_is_read_and_shorter_ones_are_not) {
   cam_error error = {0};
   char *bytes = good_file(&n);
   ck_assert_msg(!load_bytes(bytes, n, &error), "%s", error.detail);
-  for (size_t cut = 0; cut < n; cut += cut < 64 ? 1 : 13) ck_assert_int_eq(load_bytes(bytes, cut, &error), CAM_E_MODEL);
+  for (size_t cut = 0; cut < n; cut += cut < 64 ? 1 : 13)
+    ck_assert_int_eq(load_bytes(bytes, cut, &error), CAM_E_MODEL);
   free(bytes);
 }
 END_TEST
@@ -137,27 +190,46 @@ static cam_code load_header(const char *header, size_t data_bytes, cam_error *er
 }
 
 START_TEST(tensors_are_checked_against_the_bytes) {
-  static const struct { const char *header; size_t data; const char *wrong; } headers[] = {
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", 12, "tensor \"b\": its data overlaps"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[12,16]}}", 16, "tensor \"b\": its data leaves a gap"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, "the tensors end at byte 8"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": 8 bytes of data; its shape and dtype take 12"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,16]}}", 8, "tensor \"a\": data_offsets 0 to 16"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "tensor \"a\": data_offsets 8 to 0"},
-    {"{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": dtype \"F31\" is unknown"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": size 0 of its shape"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": more than"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e300],\"data_offsets\":[0,8]}}", 8, "tensor \"a\": size 0 of its shape"},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8.5]}}", 9, "tensor \"a\": data_offsets"},
-    {"{\"a\":[]}", 0, "tensor \"a\": member \"dtype\" is missing"},
-    {"{}", 0, "no network in it"},
-    {"[]", 0, "not a JSON object"},
-    {"{\"__metadata__\":{\"camserve\":\"{\"}}", 0, "JSON: not valid"},
+  static const struct {
+    const char *header;
+    size_t data;
+    const char *wrong;
+  } headers[] = {
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\","
+       "\"shape\":[2],\"data_offsets\":[4,12]}}",
+       12, "tensor \"b\": its data overlaps"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\","
+       "\"shape\":[1],\"data_offsets\":[12,16]}}",
+       16, "tensor \"b\": its data leaves a gap"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12,
+       "the tensors end at byte 8"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\": 8 bytes of data; its shape and dtype take 12"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,16]}}", 8,
+       "tensor \"a\": data_offsets 0 to 16"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8,
+       "tensor \"a\": data_offsets 8 to 0"},
+      {"{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\": dtype \"F31\" is unknown"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\": size 0 of its shape"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,"
+       "8]}}",
+       8, "tensor \"a\": more than"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1e300],\"data_offsets\":[0,8]}}", 8,
+       "tensor \"a\": size 0 of its shape"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0.5,8.5]}}", 9,
+       "tensor \"a\": data_offsets"},
+      {"{\"a\":[]}", 0, "tensor \"a\": member \"dtype\" is missing"},
+      {"{}", 0, "no network in it"},
+      {"[]", 0, "not a JSON object"},
+      {"{\"__metadata__\":{\"camserve\":\"{\"}}", 0, "JSON: not valid"},
   };
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     cam_error error = {0};
     ck_assert_int_eq(load_header(headers[i].header, headers[i].data, &error), CAM_E_MODEL);
-    ck_assert_msg(strstr(error.detail, headers[i].wrong) != NULL, "wanted \"%s\", got \"%s\"", headers[i].wrong, error.detail);
+    ck_assert_msg(strstr(error.detail, headers[i].wrong) != NULL, "wanted \"%s\", got \"%s\"",
+                  headers[i].wrong, error.detail);
   }
   cam_error error = {0};
   ck_assert_int_eq(load_bytes("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10, &error), CAM_E_MODEL);
@@ -181,13 +253,22 @@ END_TEST
 START_TEST(work_is_bounded) {
   cam_graph *graph;
   cam_error error = {0};
-  made_model model = {"{\"name\":\"a\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"a\"],\"padding\":\"same\",\"weight\":\"v\"}" END,
-                      "w:1x1x3x64 v:9x9x64x64 fc:2x64", 2, 2048, 2048, 2048, NULL};
+  made_model model = {
+      "{\"name\":\"a\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":\"w\"},{\"name\":\"c\","
+      "\"op\":\"conv\",\"inputs\":[\"a\"],\"padding\":\"same\",\"weight\":\"v\"}" END,
+      "w:1x1x3x64 v:9x9x64x64 fc:2x64",
+      2,
+      2048,
+      2048,
+      2048,
+      NULL};
   const char *path = made_model_write(&model);
   cam_code code = graph_load(path, &graph, &error);
   unlink(path);
   ck_assert_int_eq(code, CAM_E_MODEL);
-  ck_assert_msg(strstr(error.detail, "node \"c\": up to here 1392374710272 multiply-adds at 2048 x 2048; allowed are 1099511627776"), "%s", error.detail);
+  ck_assert_msg(strstr(error.detail, "node \"c\": up to here 1392374710272 multiply-adds at 2048 x "
+                                     "2048; allowed are 1099511627776"),
+                "%s", error.detail);
 }
 END_TEST
 

@@ -1,7 +1,8 @@
-/* test_jpeg.c - what jpeg_encode writes, jpeg_decode reads: near to the picture, grey and in colour, at odd sizes; the same bytes each time. */
+/* test_jpeg.c - what jpeg_encode writes, jpeg_decode reads: near to the picture, grey and in
+ * colour, at odd sizes; the same bytes each time. */
+#include "cam_encoding.h"
 #include "codec/jpeg.h"
 #include "render/picture.h"
-#include "cam_encoding.h"
 #include <check.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -15,8 +16,11 @@ static uint8_t *made(pattern kind, int width, int height, int channels) {
   uint32_t x = 2463534242;
   for (size_t i = 0; i < n; i++) {
     x ^= x << 13, x ^= x >> 17, x ^= x << 5;
-    int column = (int)(i / (size_t)channels) % width, row = (int)(i / (size_t)channels) / width, c = (int)i % channels;
-    pixels[i] = kind == WHITE ? 255 : kind == NOISE ? (uint8_t)(x >> 8) : (uint8_t)(40 + 150 * column / width + 40 * row / height + 10 * c);
+    int column = (int)(i / (size_t)channels) % width, row = (int)(i / (size_t)channels) / width,
+        c = (int)i % channels;
+    pixels[i] = kind == WHITE   ? 255
+                : kind == NOISE ? (uint8_t)(x >> 8)
+                                : (uint8_t)(40 + 150 * column / width + 40 * row / height + 10 * c);
   }
   return pixels;
 }
@@ -30,30 +34,41 @@ static cam_bytes encoded(const uint8_t *pixels, int width, int height, int chann
 }
 
 /* Mean difference of what is read back. */
-static double read_back(const cam_bytes *file, const uint8_t *pixels, int width, int height, int channels) {
+static double read_back(const cam_bytes *file, const uint8_t *pixels, int width, int height,
+                        int channels) {
   cam_image image;
   cam_error error = {0};
   long sum = 0;
-  ck_assert_msg(!jpeg_decode(file->data, file->size, width, height, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error), "%s", error.detail);
+  ck_assert_msg(!jpeg_decode(file->data, file->size, width, height, INT_MAX, INT_MAX, SIZE_MAX, 0,
+                             &image, &error),
+                "%s", error.detail);
   ck_assert(image.width == width && image.height == height);
   for (int i = 0; i < width * height; i++)
-    for (int c = 0; c < 3; c++) sum += abs(image.rgb[3 * i + c] - pixels[channels * i + (channels == 3 ? c : 0)]);
+    for (int c = 0; c < 3; c++)
+      sum += abs(image.rgb[3 * i + c] - pixels[channels * i + (channels == 3 ? c : 0)]);
   image_free(&image);
   return (double)sum / (3.0 * width * height);
 }
 
 START_TEST(is_near_to_the_picture) {
-  static const int sizes[][2] = {{1, 1}, {2, 1}, {7, 5}, {16, 16}, {17, 31}, {512, 3}, {1, 300}, {333, 222}};
+  static const int sizes[][2] = {{1, 1},   {2, 1},   {7, 5},   {16, 16},
+                                 {17, 31}, {512, 3}, {1, 300}, {333, 222}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (int channels = 1; channels <= 3; channels += 2)
       for (int kind = SMOOTH; kind <= WHITE; kind++) {
         int width = sizes[s][0], height = sizes[s][1];
         uint8_t *pixels = made((pattern)kind, width, height, channels);
-        cam_bytes file = encoded(pixels, width, height, channels), again = encoded(pixels, width, height, channels);
+        cam_bytes file = encoded(pixels, width, height, channels),
+                  again = encoded(pixels, width, height, channels);
         ck_assert_uint_eq(file.size, again.size);
         ck_assert_mem_eq(file.data, again.data, file.size);
-        double difference = read_back(&file, pixels, width, height, channels), most = kind == WHITE ? 0 : kind == SMOOTH ? 3 : channels == 1 ? 6 : 80;
-        ck_assert_msg(difference <= most, "%d x %d x %d, pattern %d: %g", width, height, channels, kind, difference);
+        double difference = read_back(&file, pixels, width, height, channels),
+               most = kind == WHITE    ? 0
+                      : kind == SMOOTH ? 3
+                      : channels == 1  ? 6
+                                       : 80;
+        ck_assert_msg(difference <= most, "%d x %d x %d, pattern %d: %g", width, height, channels,
+                      kind, difference);
         free(file.data);
         free(again.data);
         free(pixels);
@@ -90,7 +105,8 @@ START_TEST(base64_is_the_file_in_quotes) {
   size_t n;
   ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, pixels, 50, 40, 3, true, &text, NULL), CAM_OK);
   ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"' && !text.data[text.size]);
-  ck_assert(text.size < sizeof decoded && cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));
+  ck_assert(text.size < sizeof decoded &&
+            cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));
   ck_assert_uint_eq(n, file.size);
   ck_assert_mem_eq(decoded, file.data, n);
   free(text.data);
@@ -99,23 +115,36 @@ START_TEST(base64_is_the_file_in_quotes) {
 }
 END_TEST
 
-START_TEST(memory_is_bounded) { /* several scans are held as coefficients: 2 bytes each beside the pixels */
+START_TEST(memory_is_bounded) { /* several scans are held as coefficients: 2 bytes each beside the
+                                   pixels */
   uint8_t *pixels = made(SMOOTH, 333, 222, 3);
   cam_bytes file = encoded(pixels, 333, 222, 3);
   cam_image image;
   cam_error error;
   size_t result = 3 * 333 * 222;
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result, 0, &image, &error), CAM_E_BUDGET);
+  ck_assert_int_eq(
+      jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result, 0, &image, &error),
+      CAM_E_BUDGET);
   ck_assert_ptr_null(image.rgb);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result + 100000, 0, &image, &error), CAM_OK);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result + 100000, 0,
+                               &image, &error),
+                   CAM_OK);
   image_free(&image);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, 100, 60, result / 4 + 30000, 0, &image, &error), CAM_OK); /* at 1/2 */
+  ck_assert_int_eq(
+      jpeg_decode(file.data, file.size, 333, 222, 100, 60, result / 4 + 30000, 0, &image, &error),
+      CAM_OK); /* at 1/2 */
   ck_assert(image.width == 167 && image.height == 111);
   image_free(&image);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 334, 222, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error), CAM_E_PHOTO); /* not what was probed */
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e-3, &image, &error), CAM_E_DEADLINE); /* long ago */
+  ck_assert_int_eq(
+      jpeg_decode(file.data, file.size, 334, 222, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error),
+      CAM_E_PHOTO); /* not what was probed */
+  ck_assert_int_eq(
+      jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e-3, &image, &error),
+      CAM_E_DEADLINE); /* long ago */
   ck_assert_ptr_null(image.rgb);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e300, &image, &error), CAM_OK);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e300,
+                               &image, &error),
+                   CAM_OK);
   image_free(&image);
   free(file.data);
   free(pixels);

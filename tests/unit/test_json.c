@@ -1,4 +1,5 @@
-/* test_json.c - what is refused when untrusted text is read, and that what is written is exact, whole or nothing. */
+/* test_json.c - what is refused when untrusted text is read, and that what is written is exact,
+ * whole or nothing. */
 #include "cam_json.h"
 #include <check.h>
 #include <math.h>
@@ -6,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json *parse(const char *text, cam_error *error) { return json_parse(text, strlen(text), CAM_E_BODY, error); }
+static json *parse(const char *text, cam_error *error) {
+  return json_parse(text, strlen(text), CAM_E_BODY, error);
+}
 
 START_TEST(reads_members_in_order) {
   cam_error error;
-  json *tree = parse(" {\"a\": [1, -2.5e3, \"x\\u00e9\\\"\"], \"b\": {\"c\": true, \"d\": null}, \"A\": false} \r\n", &error);
+  json *tree = parse(" {\"a\": [1, -2.5e3, \"x\\u00e9\\\"\"], \"b\": {\"c\": true, \"d\": null}, "
+                     "\"A\": false} \r\n",
+                     &error);
   ck_assert_ptr_nonnull(tree);
   ck_assert_int_eq(json_type_of(tree), JSON_OBJECT);
   ck_assert_int_eq(json_count(tree), 3);
@@ -41,25 +46,36 @@ START_TEST(reads_members_in_order) {
 END_TEST
 
 START_TEST(refuses_what_is_not_json) {
-  static const struct { const char *text, *detail; } wrong[] = {
-    {"", "JSON: not valid near byte 0 of 0"},
-    {"{\"a\": 1", NULL}, {"{\"a\" 1}", NULL}, {"[1, 2", NULL}, {"nul", NULL}, {"{a: 1}", NULL}, {"'a'", NULL}, {"\"\\ud800\"", NULL}, {"\"\\x\"", NULL},
-    {"{} x", "JSON: bytes after the end of the document, at byte 3 of 4"},
-    {"[1][2]", "JSON: bytes after the end of the document, at byte 3 of 6"},
-    {"{\"a\": 1, \"b\": 2, \"a\": 3}", "JSON: member \"a\" is given twice"},
-    {"[{\"deep\": [{\"x\": 1, \"x\": 1}]}]", "JSON: member \"x\" is given twice"},
-    {"{\"image\": \"AAAA\\u0000BBBB\"}", "JSON: a text holds the character NUL, at byte 15 of 27"},
-    {"\"\xff\"", "JSON: not UTF-8 at byte 1 of 3"},
-    {"\"\xc0\x80\"", "JSON: not UTF-8 at byte 1 of 4"},         /* NUL in a longer form */
-    {"\"a\xed\xa0\x80\"", "JSON: not UTF-8 at byte 2 of 6"},    /* a surrogate */
-    {"\"\xf4\x90\x80\x80\"", "JSON: not UTF-8 at byte 1 of 6"}, /* beyond U+10FFFF */
-    {"\"\xe2\x82\"", "JSON: not UTF-8 at byte 1 of 4"},         /* cut */
+  static const struct {
+    const char *text, *detail;
+  } wrong[] = {
+      {"", "JSON: not valid near byte 0 of 0"},
+      {"{\"a\": 1", NULL},
+      {"{\"a\" 1}", NULL},
+      {"[1, 2", NULL},
+      {"nul", NULL},
+      {"{a: 1}", NULL},
+      {"'a'", NULL},
+      {"\"\\ud800\"", NULL},
+      {"\"\\x\"", NULL},
+      {"{} x", "JSON: bytes after the end of the document, at byte 3 of 4"},
+      {"[1][2]", "JSON: bytes after the end of the document, at byte 3 of 6"},
+      {"{\"a\": 1, \"b\": 2, \"a\": 3}", "JSON: member \"a\" is given twice"},
+      {"[{\"deep\": [{\"x\": 1, \"x\": 1}]}]", "JSON: member \"x\" is given twice"},
+      {"{\"image\": \"AAAA\\u0000BBBB\"}",
+       "JSON: a text holds the character NUL, at byte 15 of 27"},
+      {"\"\xff\"", "JSON: not UTF-8 at byte 1 of 3"},
+      {"\"\xc0\x80\"", "JSON: not UTF-8 at byte 1 of 4"},         /* NUL in a longer form */
+      {"\"a\xed\xa0\x80\"", "JSON: not UTF-8 at byte 2 of 6"},    /* a surrogate */
+      {"\"\xf4\x90\x80\x80\"", "JSON: not UTF-8 at byte 1 of 6"}, /* beyond U+10FFFF */
+      {"\"\xe2\x82\"", "JSON: not UTF-8 at byte 1 of 4"},         /* cut */
   };
   for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     cam_error error = {0};
     ck_assert_msg(!parse(wrong[i].text, &error), "%s", wrong[i].text);
     ck_assert_int_eq(error.code, CAM_E_BODY);
-    if (wrong[i].detail) ck_assert_str_eq(error.detail, wrong[i].detail);
+    if (wrong[i].detail)
+      ck_assert_str_eq(error.detail, wrong[i].detail);
   }
   cam_error error;
   ck_assert_ptr_null(json_parse("{}\0{}", 5, CAM_E_MODEL, &error));
@@ -71,7 +87,9 @@ START_TEST(refuses_what_is_not_json) {
 END_TEST
 
 START_TEST(keeps_what_is_utf8) {
-  static const char *const texts[] = {"\"\\\\u0000\"", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\xba\"", "\"\\ud83d\\ude3a\"", "\"\\u0001\"", "\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\""};
+  static const char *const texts[] = {"\"\\\\u0000\"", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\xba\"",
+                                      "\"\\ud83d\\ude3a\"", "\"\\u0001\"",
+                                      "\"\xed\x9f\xbf\xee\x80\x80\xf4\x8f\xbf\xbf\""};
   for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
     json *tree = parse(texts[i], NULL);
     ck_assert_msg(tree, "%s", texts[i]);
@@ -89,15 +107,19 @@ START_TEST(bounds_depth_and_number_of_values) {
     text[2 * depth] = 0;
     json *tree = parse(text, &error);
     ck_assert_int_eq(tree != NULL, depth <= 64);
-    if (!tree) ck_assert_str_eq(error.detail, "JSON: nested deeper than 64");
+    if (!tree)
+      ck_assert_str_eq(error.detail, "JSON: nested deeper than 64");
     json_free(tree);
   }
-  json *tree = parse("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"\"]", &error); /* in a text it is no depth */
+  json *tree = parse(
+      "[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"\"]",
+      &error); /* in a text it is no depth */
   ck_assert_ptr_nonnull(tree);
   json_free(tree);
   const size_t many = 600000;
   char *list = malloc(many);
-  for (size_t i = 0; i < many; i++) list[i] = i == 0 ? '[' : i == many - 1 ? ']' : i % 2 ? '0' : ',';
+  for (size_t i = 0; i < many; i++)
+    list[i] = i == 0 ? '[' : i == many - 1 ? ']' : i % 2 ? '0' : ',';
   ck_assert_ptr_null(json_parse(list, many - 1, CAM_E_BODY, &error));
   ck_assert_str_eq(error.detail, "JSON: more than 262144 values");
   free(list);
@@ -106,7 +128,9 @@ END_TEST
 
 START_TEST(checked_readings_name_what_is_wrong) {
   cam_error error;
-  json *tree = parse("{\"s\": \"text\", \"n\": 3, \"h\": 2.5, \"big\": 1e300, \"inf\": 1e999, \"top\": 9223372036854775808}", &error);
+  json *tree = parse("{\"s\": \"text\", \"n\": 3, \"h\": 2.5, \"big\": 1e300, \"inf\": 1e999, "
+                     "\"top\": 9223372036854775808}",
+                     &error);
   const char *text = NULL;
   int64_t whole = -1;
   double number = -1;
@@ -128,7 +152,8 @@ START_TEST(checked_readings_name_what_is_wrong) {
   ck_assert_int_eq(json_get_int(tree, "n", 4, 9, &whole, WHERE), CAM_E_MODEL);
   ck_assert_str_eq(error.detail, "node \"x\": member \"n\" is 3; allowed are 4 to 9");
   ck_assert_int_eq(json_get_int(tree, "big", INT64_MIN, INT64_MAX, &whole, WHERE), CAM_E_MODEL);
-  ck_assert_int_eq(json_get_int(tree, "top", INT64_MIN, INT64_MAX, &whole, WHERE), CAM_E_MODEL); /* 2^63 is no int64_t */
+  ck_assert_int_eq(json_get_int(tree, "top", INT64_MIN, INT64_MAX, &whole, WHERE),
+                   CAM_E_MODEL); /* 2^63 is no int64_t */
   ck_assert_int_eq(json_get_number(tree, "inf", -INFINITY, INFINITY, &number, WHERE), CAM_E_MODEL);
   ck_assert_int_eq(json_get_text(NULL, "s", &text, WHERE), CAM_E_MODEL);
   ck_assert_int_eq(whole, 3); /* failures leave the last good reading alone */
@@ -139,7 +164,8 @@ END_TEST
 
 START_TEST(writes_exactly) {
   char quoted[] = "\"iVBO/+==\"";
-  json *tree = json_new_object(), *list = json_add_array(tree, "list"), *inner = json_add_object(list, NULL), *child = json_new_array();
+  json *tree = json_new_object(), *list = json_add_array(tree, "list"),
+       *inner = json_add_object(list, NULL), *child = json_new_array();
   json_add_text(inner, "text", "a\"b\\c\n\x01/\xc3\xa9");
   json_add_number(inner, "pi", 3.14159265358979);
   json_add_number(inner, "third", -1.0f / 3);
@@ -159,8 +185,11 @@ START_TEST(writes_exactly) {
   char *text = json_print(tree, true, &n);
   char expected[1000];
   snprintf(expected, sizeof expected,
-    "{\"list\":[{\"text\":\"a\\\"b\\\\c\\n\\u0001/\xc3\xa9\",\"pi\":3.14159265,\"third\":-0.333333343},0,0,1e-30,9223372036854775807,-9223372036854775808,2.2,%.0f],"
-    "\"yes\":true,\"no\":false,\"png\":\"iVBO/+==\",\"child\":[7]}", 1e300);
+           "{\"list\":[{\"text\":\"a\\\"b\\\\c\\n\\u0001/"
+           "\xc3\xa9\",\"pi\":3.14159265,\"third\":-0.333333343},0,0,1e-30,9223372036854775807,-"
+           "9223372036854775808,2.2,%.0f],"
+           "\"yes\":true,\"no\":false,\"png\":\"iVBO/+==\",\"child\":[7]}",
+           1e300);
   ck_assert_str_eq(text, expected);
   ck_assert_uint_eq(n, strlen(expected));
   free(text);

@@ -1,9 +1,10 @@
-/* test_log.c - the line of a request: everything in it, at its longest, and that nothing a caller sends breaks it. */
-#include "work/app.h"
-#include "cam_json.h"
-#include "work/job.h"
+/* test_log.c - the line of a request: everything in it, at its longest, and that nothing a caller
+ * sends breaks it. */
 #include "base/log.h"
+#include "cam_json.h"
 #include "http/routes.h"
+#include "work/app.h"
+#include "work/job.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +32,19 @@ static void log_it(const struct job *job, const char *end, bool as_json) {
 }
 
 static void fill(char *out, size_t room, const char *with) {
-  for (size_t i = 0; i < room - 1; i++) out[i] = with[i % strlen(with)];
+  for (size_t i = 0; i < room - 1; i++)
+    out[i] = with[i % strlen(with)];
   out[room - 1] = 0;
 }
 
 /* A job whose every text is as long as it can be, of these characters. */
 static struct job longest(const char *with) {
-  struct job job = {.photos = 8, .width = 65535, .height = 65535, .format = CAM_JPEG, .bytes_in = 1073741824, .began = clock_seconds() - 3600};
+  struct job job = {.photos = 8,
+                    .width = 65535,
+                    .height = 65535,
+                    .format = CAM_JPEG,
+                    .bytes_in = 1073741824,
+                    .began = clock_seconds() - 3600};
   fill(job.id, sizeof job.id, "a");
   fill(job.key, sizeof job.key, "k");
   fill(job.peer, sizeof job.peer, "f");
@@ -51,12 +58,15 @@ static struct job longest(const char *with) {
   job.response.status = 415;
   job.response.n = (size_t)1 << 40;
   job.timing = (reply_timing){.queue_ms = 3600000, .total_ms = 3600000};
-  for (int s = 0; s < CAM_STAGE_COUNT; s++) job.timing.stage_ms[s] = 3600000;
+  for (int s = 0; s < CAM_STAGE_COUNT; s++)
+    job.timing.stage_ms[s] = 3600000;
   return job;
 }
 
-static const char *const hostile[] = {"\"", "\\", "\n", "\r\n{\"request_id\":\"forged\"}\n",
-                                      "\x1b[2J", "\xc3\xa4", "\x7f", "\",\"status\":200,\"x\":\"", "x"};
+static const char *const hostile[] = {
+    "\"",      "\\",       "\n",   "\r\n{\"request_id\":\"forged\"}\n",
+    "\x1b[2J", "\xc3\xa4", "\x7f", "\",\"status\":200,\"x\":\"",
+    "x"};
 
 START_TEST(one_line_of_json) {
   struct job job = longest(hostile[_i]);
@@ -64,18 +74,30 @@ START_TEST(one_line_of_json) {
   log_it(&job, "cut off while it was sent", true);
   size_t n = strlen(written);
   ck_assert_uint_eq(strcspn(written, "\n"), n - 1);
-  for (size_t i = 0; i < n - 1; i++) ck_assert_msg(written[i] >= ' ' && written[i] <= '~', "byte %d", written[i]);
-  json *tree = json_parse(written, n, CAM_E_BODY, &error); /* refuses members that are there twice */
+  for (size_t i = 0; i < n - 1; i++)
+    ck_assert_msg(written[i] >= ' ' && written[i] <= '~', "byte %d", written[i]);
+  json *tree = json_parse(written, n, CAM_E_BODY,
+                          &error); /* refuses members that are there twice */
   ck_assert_msg(tree != NULL, "%s in %s", error.detail, written);
-  const char *texts[][2] = {{"request_id", job.id}, {"peer", job.peer}, {"key", job.key}, {"trace_id", job.trace.trace_id},
-                            {"parent_id", job.trace.parent_id}, {"route", "other"}, {"code", "unsupported_format"}, {"format", "jpeg"},
-                            {"stage", "decode"}, {"end", "cut off while it was sent"}};
-  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) ck_assert_str_eq(json_text(json_member(tree, texts[i][0])), texts[i][1]);
+  const char *texts[][2] = {{"request_id", job.id},
+                            {"peer", job.peer},
+                            {"key", job.key},
+                            {"trace_id", job.trace.trace_id},
+                            {"parent_id", job.trace.parent_id},
+                            {"route", "other"},
+                            {"code", "unsupported_format"},
+                            {"format", "jpeg"},
+                            {"stage", "decode"},
+                            {"end", "cut off while it was sent"}};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    ck_assert_str_eq(json_text(json_member(tree, texts[i][0])), texts[i][1]);
   ck_assert_double_eq(json_number(json_member(tree, "status")), 415);
   ck_assert_double_eq(json_number(json_member(tree, "in")), 1073741824);
   ck_assert_double_eq(json_number(json_member(tree, "out")), 1099511627776);
-  const char *numbers[] = {"photos", "width", "height", "queue_ms", "decode_ms", "resize_ms", "forward_ms", "cam_ms", "render_ms", "total_ms"};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) ck_assert_int_eq(json_type_of(json_member(tree, numbers[i])), JSON_NUMBER);
+  const char *numbers[] = {"photos",    "width",      "height", "queue_ms",  "decode_ms",
+                           "resize_ms", "forward_ms", "cam_ms", "render_ms", "total_ms"};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    ck_assert_int_eq(json_type_of(json_member(tree, numbers[i])), JSON_NUMBER);
   ck_assert_uint_eq(strlen(json_text(json_member(tree, "detail"))), sizeof job.error.detail - 1);
   json_free(tree);
 }
@@ -86,7 +108,8 @@ START_TEST(one_line_of_text) {
   log_it(&job, NULL, false);
   size_t n = strlen(written);
   ck_assert_uint_eq(strcspn(written, "\n"), n - 1);
-  for (size_t i = 0; i < n - 1; i++) ck_assert_msg(written[i] >= ' ' && written[i] <= '~', "byte %d", written[i]);
+  for (size_t i = 0; i < n - 1; i++)
+    ck_assert_msg(written[i] >= ' ' && written[i] <= '~', "byte %d", written[i]);
   ck_assert_ptr_nonnull(strstr(written, " total_ms=36000"));
 }
 END_TEST
@@ -97,8 +120,10 @@ START_TEST(what_is_not_there_is_left_out) {
   log_it(&job, "closed", true);
   json *tree = json_parse(written, strlen(written), CAM_E_BODY, &error);
   ck_assert_ptr_nonnull(tree);
-  const char *absent[] = {"key", "trace_id", "parent_id", "code", "detail", "stage", "format", "photos", "queue_ms"};
-  for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) ck_assert_ptr_null(json_member(tree, absent[i]));
+  const char *absent[] = {"key",   "trace_id", "parent_id", "code",    "detail",
+                          "stage", "format",   "photos",    "queue_ms"};
+  for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+    ck_assert_ptr_null(json_member(tree, absent[i]));
   ck_assert_str_eq(json_text(json_member(tree, "request_id")), "-");
   json_free(tree);
 }

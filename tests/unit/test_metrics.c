@@ -17,37 +17,54 @@ static char *text_of(struct metrics *metrics, const char *model) {
 static bool has(const char *text, const char *line) {
   size_t n = strlen(line);
   for (const char *at = text; (at = strstr(at, line)); at++)
-    if ((at == text || at[-1] == '\n') && at[n] == '\n') return true;
+    if ((at == text || at[-1] == '\n') && at[n] == '\n')
+      return true;
   return false;
 }
 
 START_TEST(counts_what_happened) {
   struct metrics *metrics = calloc(1, sizeof *metrics);
-  for (int i = 0; i < 9; i++) metrics_count_received(metrics);
+  for (int i = 0; i < 9; i++)
+    metrics_count_received(metrics);
   metrics_count_end(metrics, 0, 200, END_ANSWERED);
   metrics_count_end(metrics, 0, 200, ABANDONED_SENDING);
   metrics_count_end(metrics, 1, 404, END_ANSWERED);
   metrics_count_end(metrics, 1, 299, END_ANSWERED); /* not in the table: counted all the same */
   metrics_count_end(metrics, 0, 0, REFUSED_TOO_SLOW);
   atomic_fetch_add(&metrics->request_bytes, 5000000000);
-  metrics_observe(metrics, CAM_STAGE_FORWARD, 5);      /* exactly a bound: le */
+  metrics_observe(metrics, CAM_STAGE_FORWARD, 5); /* exactly a bound: le */
   metrics_observe(metrics, CAM_STAGE_FORWARD, 5.001);
   metrics_observe(metrics, CAM_STAGE_FORWARD, 1e6);
   char *text = text_of(metrics, "m\"1\\\n");
   static const char *const lines[] = {
-    "camserve_requests_total{route=\"/cam\",status=\"200\"} 2", "camserve_requests_total{route=\"other\",status=\"404\"} 1",
-    "camserve_requests_total{route=\"other\",status=\"500\"} 1", "camserve_requests_total{route=\"/cam\",status=\"0\"} 1",
-    "camserve_requests_received_total 9", "camserve_requests_answered_total 3", "camserve_requests_open 4",
-    "camserve_refused_total{reason=\"too_slow\"} 1", "camserve_abandoned_total{reason=\"sending\"} 1",
-    "camserve_refused_total{reason=\"queue_full\"} 0", "camserve_abandoned_total{reason=\"queued\"} 0", "camserve_request_bytes_total 5000000000", "camserve_queue_jobs 5",
-    "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.0025\"} 0", "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.005\"} 1",
-    "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.01\"} 2", "camserve_stage_seconds_bucket{stage=\"forward\",le=\"60\"} 2",
-    "camserve_stage_seconds_bucket{stage=\"forward\",le=\"+Inf\"} 3", "camserve_stage_seconds_count{stage=\"forward\"} 3",
-    "camserve_stage_seconds_sum{stage=\"forward\"} 1000.010001000", "camserve_stage_seconds_count{stage=\"queue\"} 0",
-    "camserve_build_info{version=\"1.2\",commit=\"abc\",isa=\"portable\"} 1", "camserve_model_info{name=\"m\\\"1\\\\\\n\",sha256=\"00ff\"} 1",
-    "# TYPE camserve_stage_seconds histogram", "# TYPE camserve_requests_total counter",
+      "camserve_requests_total{route=\"/cam\",status=\"200\"} 2",
+      "camserve_requests_total{route=\"other\",status=\"404\"} 1",
+      "camserve_requests_total{route=\"other\",status=\"500\"} 1",
+      "camserve_requests_total{route=\"/cam\",status=\"0\"} 1",
+      "camserve_requests_received_total 9",
+      "camserve_requests_answered_total 3",
+      "camserve_requests_open 4",
+      "camserve_refused_total{reason=\"too_slow\"} 1",
+      "camserve_abandoned_total{reason=\"sending\"} 1",
+      "camserve_refused_total{reason=\"queue_full\"} 0",
+      "camserve_abandoned_total{reason=\"queued\"} 0",
+      "camserve_request_bytes_total 5000000000",
+      "camserve_queue_jobs 5",
+      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.0025\"} 0",
+      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.005\"} 1",
+      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.01\"} 2",
+      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"60\"} 2",
+      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"+Inf\"} 3",
+      "camserve_stage_seconds_count{stage=\"forward\"} 3",
+      "camserve_stage_seconds_sum{stage=\"forward\"} 1000.010001000",
+      "camserve_stage_seconds_count{stage=\"queue\"} 0",
+      "camserve_build_info{version=\"1.2\",commit=\"abc\",isa=\"portable\"} 1",
+      "camserve_model_info{name=\"m\\\"1\\\\\\n\",sha256=\"00ff\"} 1",
+      "# TYPE camserve_stage_seconds histogram",
+      "# TYPE camserve_requests_total counter",
   };
-  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) ck_assert_msg(has(text, lines[i]), "%s\nnot in\n%s", lines[i], text);
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    ck_assert_msg(has(text, lines[i]), "%s\nnot in\n%s", lines[i], text);
   ck_assert_ptr_null(strstr(text, "status=\"400\""));
   ck_assert_ptr_nonnull(strstr(text, "\nprocess_resident_memory_bytes "));
   ck_assert(!has(text, "process_resident_memory_bytes 0"));
@@ -61,17 +78,24 @@ END_TEST
 
 /* Which errors are refusals; none ends in nothing. */
 START_TEST(every_error_is_an_end) {
-  static const struct { cam_code code; metrics_end end; } refusals[] = {
-    {CAM_E_BUSY, REFUSED_QUEUE_FULL}, {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE}, {CAM_E_DEADLINE, REFUSED_DEADLINE}, {CAM_E_NOT_READY, REFUSED_NOT_READY},
-    {CAM_E_HEADERS, REFUSED_TOO_LARGE}, {CAM_E_REPLY, REFUSED_REPLY}, {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED}, {CAM_E_NO_MEMORY, REFUSED_NO_MEMORY},
+  static const struct {
+    cam_code code;
+    metrics_end end;
+  } refusals[] = {
+      {CAM_E_BUSY, REFUSED_QUEUE_FULL},           {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE},
+      {CAM_E_DEADLINE, REFUSED_DEADLINE},         {CAM_E_NOT_READY, REFUSED_NOT_READY},
+      {CAM_E_HEADERS, REFUSED_TOO_LARGE},         {CAM_E_REPLY, REFUSED_REPLY},
+      {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED}, {CAM_E_NO_MEMORY, REFUSED_NO_MEMORY},
   };
   for (int code = 0; code < CAM_CODES; code++) {
     metrics_end wanted = END_ANSWERED;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-      if ((int)refusals[i].code == code) wanted = refusals[i].end;
+      if ((int)refusals[i].code == code)
+        wanted = refusals[i].end;
     ck_assert_int_eq(metrics_end_of((cam_code)code, true), wanted);
   }
-  ck_assert_int_eq(metrics_end_of(CAM_E_NOT_READY, false), END_ANSWERED); /* a probe of /readyz got what it asked */
+  ck_assert_int_eq(metrics_end_of(CAM_E_NOT_READY, false),
+                   END_ANSWERED); /* a probe of /readyz got what it asked */
 }
 END_TEST
 

@@ -1,4 +1,5 @@
-/* test_overlay.c - every colour over every photo value, at many alphas, against exact arithmetic and against the formula in double. */
+/* test_overlay.c - every colour over every photo value, at many alphas, against exact arithmetic
+ * and against the formula in double. */
 #include "render/overlay.h"
 #include <check.h>
 #include <math.h>
@@ -10,17 +11,20 @@ enum { PAIRS = 256 * 256, WHOLE = 10000 };
 /* A "colormap" and a photo that bring every pair of values into each channel. */
 static void every_pair(colormap_table *colours, uint8_t *heat, uint8_t (*photo)[3]) {
   for (int i = 0; i < 256; i++)
-    for (int c = 0; c < 3; c++) (*colours)[i][c] = (uint8_t)(i + 85 * c);
+    for (int c = 0; c < 3; c++)
+      (*colours)[i][c] = (uint8_t)(i + 85 * c);
   for (int i = 0; i < PAIRS; i++) {
     heat[i] = (uint8_t)(i >> 8);
-    for (int c = 0; c < 3; c++) photo[i][c] = (uint8_t)(i + 31 * c);
+    for (int c = 0; c < 3; c++)
+      photo[i][c] = (uint8_t)(i + 31 * c);
   }
 }
 
 START_TEST(rounds_as_exact_arithmetic_does) {
   static colormap_table colours;
   static uint8_t heat[PAIRS], photo[PAIRS][3], out[PAIRS][3];
-  static const int odd[] = {1, 3, 1234, 3333, 6667, 8765, 9999}; /* ten-thousandths, beside every hundredth */
+  static const int odd[] = {1,    3,    1234, 3333,
+                            6667, 8765, 9999}; /* ten-thousandths, beside every hundredth */
   every_pair(&colours, heat, photo);
   for (int step = 0; step <= 100 + (int)(sizeof odd / sizeof *odd); step++) {
     const int a = step <= 100 ? step * 100 : odd[step - 101];
@@ -29,10 +33,13 @@ START_TEST(rounds_as_exact_arithmetic_does) {
     long wrong = 0;
     for (int i = 0; i < PAIRS; i++)
       for (int c = 0; c < 3; c++) {
-        const int colour = colours[heat[i]][c], pixel = photo[i][c], exact = (a * colour + (WHOLE - a) * pixel + WHOLE / 2) / WHOLE;
+        const int colour = colours[heat[i]][c], pixel = photo[i][c],
+                  exact = (a * colour + (WHOLE - a) * pixel + WHOLE / 2) / WHOLE;
         wrong += out[i][c] != exact;
-        const int tie = (a * colour + (WHOLE - a) * pixel) % WHOLE == WHOLE / 2; /* which double may round either way */
-        if (!tie) wrong += out[i][c] != (int)floor(alpha * colour + (1 - alpha) * pixel + 0.5);
+        const int tie = (a * colour + (WHOLE - a) * pixel) % WHOLE ==
+                        WHOLE / 2; /* which double may round either way */
+        if (!tie)
+          wrong += out[i][c] != (int)floor(alpha * colour + (1 - alpha) * pixel + 0.5);
       }
     ck_assert_msg(!wrong, "%ld wrong at alpha %g", wrong, alpha);
   }
@@ -48,7 +55,8 @@ START_TEST(ends_are_exact) {
   ck_assert_mem_eq(out, photo, sizeof out);
   overlay_blend(photo[0], heat, PAIRS, colours, 1, out[0]);
   int wrong = 0;
-  for (int i = 0; i < PAIRS; i++) wrong += memcmp(out[i], (*colours)[heat[i]], 3) != 0;
+  for (int i = 0; i < PAIRS; i++)
+    wrong += memcmp(out[i], (*colours)[heat[i]], 3) != 0;
   ck_assert_int_eq(wrong, 0);
 }
 END_TEST
@@ -59,7 +67,8 @@ START_TEST(in_place_and_in_pieces) {
   every_pair(&colours, heat, photo);
   overlay_blend(photo[0], heat, PAIRS, &colours, 0.37f, whole[0]);
   for (size_t at = 0, n = 1; at < PAIRS; at += n, n = n % 97 + 1) {
-    if (n > PAIRS - at) n = PAIRS - at;
+    if (n > PAIRS - at)
+      n = PAIRS - at;
     overlay_blend(photo[at], heat + at, n, &colours, 0.37f, pieces[at]);
   }
   ck_assert_mem_eq(pieces, whole, sizeof whole);

@@ -1,17 +1,30 @@
-/* test_params.c - the parameters of POST /cam: defaults, every way to write them right and wrong, each error naming its parameter. */
+/* test_params.c - the parameters of POST /cam: defaults, every way to write them right and wrong,
+ * each error naming its parameter. */
 #include "model/model.h"
 #include "wire/params.h"
 #include <check.h>
 #include <string.h>
 
-static const cam_class classes[] = {{"n01440764", "tench"}, {"n01443537", "goldfish"}, {"n02124075", "Egyptian cat"}, {"n4", "4"}, {"n5", "5"}, {"n6", "6"},
-                                    {"n7", "7"}, {"n8", "8"}, {"n9", "9"}, {"n10", "10"}, {"n11", "11"}, {"n12", "12"}};
+static const cam_class classes[] = {{"n01440764", "tench"},
+                                    {"n01443537", "goldfish"},
+                                    {"n02124075", "Egyptian cat"},
+                                    {"n4", "4"},
+                                    {"n5", "5"},
+                                    {"n6", "6"},
+                                    {"n7", "7"},
+                                    {"n8", "8"},
+                                    {"n9", "9"},
+                                    {"n10", "10"},
+                                    {"n11", "11"},
+                                    {"n12", "12"}};
 static const cam_model model = {.info = {.classes = 12, .class_list = classes}};
 static request_params params;
 static cam_error error;
 
 static void begin(void) { params_init(&params); }
-static cam_code set(const char *name, const char *value) { return params_set(&params, &model, name, value, &error); }
+static cam_code set(const char *name, const char *value) {
+  return params_set(&params, &model, name, value, &error);
+}
 
 START_TEST(defaults) {
   ck_assert_int_eq(params.cam.top_k, 3);
@@ -31,14 +44,19 @@ END_TEST
 START_TEST(defaults_in_the_table_are_those_of_the_engine) {
   const param_info *info = params_info(_i);
   ck_assert(*info->meaning != '\0');
-  if (!strcmp(info->name, "classes") || !strcmp(info->name, "resize")) return;
+  if (!strcmp(info->name, "classes") || !strcmp(info->name, "resize"))
+    return;
   ck_assert_int_eq(set(info->name, info->fallback), CAM_OK);
   ck_assert_mem_eq(&params.cam, &cam_default_params, sizeof cam_default_params);
 }
 END_TEST
 
 START_TEST(numbers) {
-  static const struct { const char *text; float value; } right[] = {{"0", 0}, {"1", 1}, {"0.25", 0.25f}, {".5", 0.5f}, {"1.", 1}, {"5e-1", 0.5f}, {"1E0", 1}, {"-0", 0}, {"1e-300", 0}};
+  static const struct {
+    const char *text;
+    float value;
+  } right[] = {{"0", 0},       {"1", 1},   {"0.25", 0.25f}, {".5", 0.5f}, {"1.", 1},
+               {"5e-1", 0.5f}, {"1E0", 1}, {"-0", 0},       {"1e-300", 0}};
   for (unsigned i = 0; i < sizeof right / sizeof *right; i++) {
     params_init(&params);
     ck_assert_msg(set("alpha", right[i].text) == CAM_OK, "%s", right[i].text);
@@ -53,7 +71,10 @@ START_TEST(numbers) {
 END_TEST
 
 START_TEST(words) {
-  static const char *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"}, *const sizes[] = {"fit", "input", "original"}, *const resizes[] = {"stretch", "aspect"}, *const pictures[] = {"png", "jpeg"};
+  static const char *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"},
+                           *const sizes[] = {"fit", "input", "original"},
+                           *const resizes[] = {"stretch", "aspect"},
+                           *const pictures[] = {"png", "jpeg"};
   for (unsigned i = 0; i < 5; i++) {
     params_init(&params);
     ck_assert_int_eq(set("colormap", names[i]), CAM_OK);
@@ -70,8 +91,12 @@ START_TEST(words) {
 END_TEST
 
 START_TEST(include) {
-  static const struct { const char *text; unsigned value; } right[] = {
-    {"none", 0}, {"overlay", 1}, {"heatmap", 2}, {"map", 4}, {"map,overlay", 5}, {"overlay,heatmap,map", 7}, {"map,map", 4}};
+  static const struct {
+    const char *text;
+    unsigned value;
+  } right[] = {{"none", 0},   {"overlay", 1},     {"heatmap", 2},
+               {"map", 4},    {"map,overlay", 5}, {"overlay,heatmap,map", 7},
+               {"map,map", 4}};
   for (unsigned i = 0; i < sizeof right / sizeof *right; i++) {
     params_init(&params);
     ck_assert_int_eq(set("include", right[i].text), CAM_OK);
@@ -96,43 +121,92 @@ START_TEST(classes_by_index_and_id) {
 }
 END_TEST
 
-static const struct { const char *name, *value, *said; } wrong[] = {
-  {"top_k", "0", "top_k: \"0\"; allowed are whole numbers from 1 to 10"},
-  {"top_k", "11", "top_k: \"11\"; allowed are whole numbers from 1 to 10"},
-  {"top_k", "", "top_k: \"\"; allowed are whole numbers from 1 to 10"},
-  {"top_k", "3.0", "top_k: \"3.0\"; allowed are whole numbers from 1 to 10"},
-  {"top_k", "-3", NULL}, {"top_k", "+3", NULL}, {"top_k", " 3", NULL}, {"top_k", "3 ", NULL}, {"top_k", "0x3", NULL}, {"top_k", "three", NULL},
-  {"top_k", "99999999999999999999", NULL}, {"top_k", "4294967297", NULL},
-  {"alpha", "1.01", "alpha: \"1.01\"; allowed are decimal numbers from 0 to 1"},
-  {"alpha", "-0.01", NULL}, {"alpha", "NaN", NULL}, {"alpha", "inf", NULL}, {"alpha", "1e999", NULL}, {"alpha", "", NULL}, {"alpha", ".", NULL}, {"alpha", "e1", NULL},
-  {"alpha", "0x1p-1", NULL}, {"alpha", "0,5", NULL}, {"alpha", "0.5 ", NULL}, {"alpha", " 0.5", NULL}, {"alpha", "0.5.5", NULL}, {"alpha", "+0.5", NULL},
-  {"threshold", "2", "threshold: \"2\"; allowed are decimal numbers from 0 to 1"},
-  {"colormap", "Jet", "colormap: \"Jet\"; allowed are jet, turbo, viridis, inferno and gray"},
-  {"colormap", "", NULL}, {"colormap", "je", NULL}, {"colormap", "jet,turbo", NULL},
-  {"size", "224", "size: \"224\"; allowed are fit, input and original"},
-  {"resize", "letterbox", "resize: \"letterbox\"; allowed are stretch and aspect"},
-  {"format", "jpg", "format: \"jpg\"; allowed are png and jpeg"}, {"format", "", NULL}, {"format", "PNG", NULL},
-  {"include", "overlay,none", "include: \"overlay,none\"; allowed are a comma list of overlay, heatmap and map, or none alone"},
-  {"include", "", NULL}, {"include", "map,", NULL}, {"include", ",map", NULL}, {"include", "none,", NULL}, {"include", "maps", NULL}, {"include", "map, overlay", NULL},
-  {"classes", "12", "classes: \"12\" is no class of this model; allowed are class indices (285) and WordNet ids (n02124075), comma separated"},
-  {"classes", "0,zebra", "classes: \"zebra\" is no class of this model; allowed are class indices (285) and WordNet ids (n02124075), comma separated"},
-  {"classes", "", NULL}, {"classes", "1,", NULL}, {"classes", "-1", NULL}, {"classes", "1,,2", NULL}, {"classes", "n0212407500000000000000000000000000000000000000", NULL},
-  {"classes", "0,1,2,3,4,5,6,7,8,9,10", "classes: more than 10; allowed are at most 10"},
-  {"topk", "3", "topk: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include, format and threshold"},
-  {"", "3", NULL}, {"top_k ", "3", NULL},
+static const struct {
+  const char *name, *value, *said;
+} wrong[] = {
+    {"top_k", "0", "top_k: \"0\"; allowed are whole numbers from 1 to 10"},
+    {"top_k", "11", "top_k: \"11\"; allowed are whole numbers from 1 to 10"},
+    {"top_k", "", "top_k: \"\"; allowed are whole numbers from 1 to 10"},
+    {"top_k", "3.0", "top_k: \"3.0\"; allowed are whole numbers from 1 to 10"},
+    {"top_k", "-3", NULL},
+    {"top_k", "+3", NULL},
+    {"top_k", " 3", NULL},
+    {"top_k", "3 ", NULL},
+    {"top_k", "0x3", NULL},
+    {"top_k", "three", NULL},
+    {"top_k", "99999999999999999999", NULL},
+    {"top_k", "4294967297", NULL},
+    {"alpha", "1.01", "alpha: \"1.01\"; allowed are decimal numbers from 0 to 1"},
+    {"alpha", "-0.01", NULL},
+    {"alpha", "NaN", NULL},
+    {"alpha", "inf", NULL},
+    {"alpha", "1e999", NULL},
+    {"alpha", "", NULL},
+    {"alpha", ".", NULL},
+    {"alpha", "e1", NULL},
+    {"alpha", "0x1p-1", NULL},
+    {"alpha", "0,5", NULL},
+    {"alpha", "0.5 ", NULL},
+    {"alpha", " 0.5", NULL},
+    {"alpha", "0.5.5", NULL},
+    {"alpha", "+0.5", NULL},
+    {"threshold", "2", "threshold: \"2\"; allowed are decimal numbers from 0 to 1"},
+    {"colormap", "Jet", "colormap: \"Jet\"; allowed are jet, turbo, viridis, inferno and gray"},
+    {"colormap", "", NULL},
+    {"colormap", "je", NULL},
+    {"colormap", "jet,turbo", NULL},
+    {"size", "224", "size: \"224\"; allowed are fit, input and original"},
+    {"resize", "letterbox", "resize: \"letterbox\"; allowed are stretch and aspect"},
+    {"format", "jpg", "format: \"jpg\"; allowed are png and jpeg"},
+    {"format", "", NULL},
+    {"format", "PNG", NULL},
+    {"include", "overlay,none",
+     "include: \"overlay,none\"; allowed are a comma list of overlay, heatmap and map, or none "
+     "alone"},
+    {"include", "", NULL},
+    {"include", "map,", NULL},
+    {"include", ",map", NULL},
+    {"include", "none,", NULL},
+    {"include", "maps", NULL},
+    {"include", "map, overlay", NULL},
+    {"classes", "12",
+     "classes: \"12\" is no class of this model; allowed are class indices (285) and WordNet ids "
+     "(n02124075), comma separated"},
+    {"classes", "0,zebra",
+     "classes: \"zebra\" is no class of this model; allowed are class indices (285) and WordNet "
+     "ids (n02124075), comma separated"},
+    {"classes", "", NULL},
+    {"classes", "1,", NULL},
+    {"classes", "-1", NULL},
+    {"classes", "1,,2", NULL},
+    {"classes", "n0212407500000000000000000000000000000000000000", NULL},
+    {"classes", "0,1,2,3,4,5,6,7,8,9,10", "classes: more than 10; allowed are at most 10"},
+    {"topk", "3",
+     "topk: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include, "
+     "format and threshold"},
+    {"", "3", NULL},
+    {"top_k ", "3", NULL},
 };
 START_TEST(refused) {
   char prefix[32];
-  ck_assert_msg(set(wrong[_i].name, wrong[_i].value) == CAM_E_PARAMETER, "%s=%s", wrong[_i].name, wrong[_i].value);
-  if (wrong[_i].said) ck_assert_str_eq(error.detail, wrong[_i].said);
+  ck_assert_msg(set(wrong[_i].name, wrong[_i].value) == CAM_E_PARAMETER, "%s=%s", wrong[_i].name,
+                wrong[_i].value);
+  if (wrong[_i].said)
+    ck_assert_str_eq(error.detail, wrong[_i].said);
   snprintf(prefix, sizeof prefix, "%s: ", wrong[_i].name);
   ck_assert_msg(!strncmp(error.detail, prefix, strlen(prefix)), "%s", error.detail);
 }
 END_TEST
 
 START_TEST(given_twice) {
-  ck_assert_int_eq(set(params_info(_i)->name, _i == 1 ? "0" : _i == 5 ? "aspect" : params_info(_i)->fallback), CAM_OK);
-  ck_assert_int_eq(set(params_info(_i)->name, _i == 1 ? "0" : _i == 5 ? "aspect" : params_info(_i)->fallback), CAM_E_PARAMETER);
+  ck_assert_int_eq(set(params_info(_i)->name, _i == 1   ? "0"
+                                              : _i == 5 ? "aspect"
+                                                        : params_info(_i)->fallback),
+                   CAM_OK);
+  ck_assert_int_eq(set(params_info(_i)->name, _i == 1   ? "0"
+                                              : _i == 5 ? "aspect"
+                                                        : params_info(_i)->fallback),
+                   CAM_E_PARAMETER);
   ck_assert_ptr_nonnull(strstr(error.detail, ": given twice"));
   ck_assert(!strncmp(error.detail, params_info(_i)->name, strlen(params_info(_i)->name)));
 }

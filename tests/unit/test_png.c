@@ -1,10 +1,11 @@
-/* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate (RFC 1951), Adler-32 (RFC 1950) and the
- * five filters (PNG, 9.2), so that neither stb nor ISA-L vouches for itself (nor huffman.c). Also: the same bytes on every thread and in dirty memory. */
+/* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate
+ * (RFC 1951), Adler-32 (RFC 1950) and the five filters (PNG, 9.2), so that neither stb nor ISA-L
+ * vouches for itself (nor huffman.c). Also: the same bytes on every thread and in dirty memory. */
 #include "cam_encoding.h"
 #include "codec/deflate.h"
 #include "codec/huffman.h"
-#include "render/picture.h"
 #include "codec/png.h"
+#include "render/picture.h"
 #include <check.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -12,10 +13,17 @@
 #include <string.h>
 
 /* ck_assert writes to Check's pipe each time, too slow for every bit. */
-#define NEED(condition) do { if (!(condition)) ck_abort_msg(#condition); } while (0)
+#define NEED(condition) \
+  do { \
+    if (!(condition)) \
+      ck_abort_msg(#condition); \
+  } while (0)
 
 /* ---- inflate, bit by bit, checked at every step ---- */
-typedef struct bits { const uint8_t *data; size_t n, at; } bits;
+typedef struct bits {
+  const uint8_t *data;
+  size_t n, at;
+} bits;
 
 static unsigned take(bits *in, int n) {
   unsigned value = 0;
@@ -26,23 +34,29 @@ static unsigned take(bits *in, int n) {
   return value;
 }
 
-typedef struct huffman { int count[16], symbols[288]; } huffman; /* canonical: how many of each length, symbols by length, then value */
+typedef struct huffman {
+  int count[16], symbols[288];
+} huffman; /* canonical: how many of each length, symbols by length, then value */
 
 static void make_code(huffman *code, const uint8_t *lengths, int n) {
   int next[16] = {0};
   memset(code, 0, sizeof *code);
-  for (int i = 0; i < n; i++) code->count[lengths[i]]++;
-  code->count[0] = 0;
-  for (int l = 1; l < 16; l++) next[l] = next[l - 1] + code->count[l - 1];
   for (int i = 0; i < n; i++)
-    if (lengths[i]) code->symbols[next[lengths[i]]++] = i;
+    code->count[lengths[i]]++;
+  code->count[0] = 0;
+  for (int l = 1; l < 16; l++)
+    next[l] = next[l - 1] + code->count[l - 1];
+  for (int i = 0; i < n; i++)
+    if (lengths[i])
+      code->symbols[next[lengths[i]]++] = i;
 }
 
 static int symbol(bits *in, const huffman *code) {
   int value = 0, first = 0, index = 0;
   for (int l = 1; l < 16; l++) {
     value |= (int)take(in, 1);
-    if (value - first < code->count[l]) return code->symbols[index + value - first];
+    if (value - first < code->count[l])
+      return code->symbols[index + value - first];
     index += code->count[l];
     first = (first + code->count[l]) << 1;
     value <<= 1;
@@ -52,14 +66,20 @@ static int symbol(bits *in, const huffman *code) {
 }
 
 static void read_codes(bits *in, huffman *literals, huffman *distances) {
-  static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
-  const int n_literals = (int)take(in, 5) + 257, n_distances = (int)take(in, 5) + 1, n_lengths = (int)take(in, 4) + 4;
+  static const uint8_t order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                    11, 4,  12, 3, 13, 2, 14, 1, 15};
+  const int n_literals = (int)take(in, 5) + 257, n_distances = (int)take(in, 5) + 1,
+            n_lengths = (int)take(in, 4) + 4;
   uint8_t lengths[320] = {0};
   huffman meta;
-  for (int i = 0; i < n_lengths; i++) lengths[order[i]] = (uint8_t)take(in, 3);
+  for (int i = 0; i < n_lengths; i++)
+    lengths[order[i]] = (uint8_t)take(in, 3);
   make_code(&meta, lengths, 19);
   for (int i = 0; i < n_literals + n_distances;) {
-    const int s = symbol(in, &meta), again = s < 16 ? 1 : s == 16 ? 3 + (int)take(in, 2) : s == 17 ? 3 + (int)take(in, 3) : 11 + (int)take(in, 7);
+    const int s = symbol(in, &meta), again = s < 16    ? 1
+                                             : s == 16 ? 3 + (int)take(in, 2)
+                                             : s == 17 ? 3 + (int)take(in, 3)
+                                                       : 11 + (int)take(in, 7);
     ck_assert_int_le(i + again, n_literals + n_distances);
     const uint8_t length = s < 16 ? (uint8_t)s : s == 16 ? lengths[i - 1] : 0;
     memset(lengths + i, length, (size_t)again);
@@ -71,7 +91,8 @@ static void read_codes(bits *in, huffman *literals, huffman *distances) {
 
 static void fixed_codes(huffman *literals, huffman *distances) {
   uint8_t lengths[288];
-  for (int i = 0; i < 288; i++) lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
+  for (int i = 0; i < 288; i++)
+    lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
   make_code(literals, lengths, 288);
   memset(lengths, 5, 30);
   make_code(distances, lengths, 30);
@@ -89,12 +110,15 @@ static void inflate(bits *in, uint8_t *out, size_t n) {
       const unsigned length = take(in, 16);
       ck_assert_uint_eq(take(in, 16), length ^ 0xffff);
       ck_assert(length <= n - at);
-      for (unsigned i = 0; i < length; i++) out[at++] = (uint8_t)take(in, 8);
+      for (unsigned i = 0; i < length; i++)
+        out[at++] = (uint8_t)take(in, 8);
       continue;
     }
     huffman literals, distances;
-    if (type == 2) read_codes(in, &literals, &distances);
-    else fixed_codes(&literals, &distances);
+    if (type == 2)
+      read_codes(in, &literals, &distances);
+    else
+      fixed_codes(&literals, &distances);
     for (int s; (s = symbol(in, &literals)) != 256;) {
       if (s < 256) {
         NEED(at < n);
@@ -103,11 +127,15 @@ static void inflate(bits *in, uint8_t *out, size_t n) {
       }
       s -= 257;
       const int extra = s < 8 || s == 28 ? 0 : s / 4 - 1;
-      const size_t length = s == 28 ? 258 : s < 8 ? (size_t)s + 3 : ((size_t)(4 + s % 4) << extra) + 3 + take(in, extra);
+      const size_t length = s == 28 ? 258
+                            : s < 8 ? (size_t)s + 3
+                                    : ((size_t)(4 + s % 4) << extra) + 3 + take(in, extra);
       const int d = symbol(in, &distances), more = d < 4 ? 0 : d / 2 - 1;
-      const size_t back = d < 4 ? (size_t)d + 1 : ((size_t)(2 + d % 2) << more) + 1 + take(in, more);
+      const size_t back = d < 4 ? (size_t)d + 1
+                                : ((size_t)(2 + d % 2) << more) + 1 + take(in, more);
       NEED(back <= at && length <= n - at);
-      for (size_t i = 0; i < length; i++, at++) out[at] = out[at - back];
+      for (size_t i = 0; i < length; i++, at++)
+        out[at] = out[at - back];
     }
   }
   ck_assert_uint_eq(at, n);
@@ -116,7 +144,8 @@ static void inflate(bits *in, uint8_t *out, size_t n) {
 
 static uint32_t adler32(const uint8_t *data, size_t n) {
   uint32_t a = 1, b = 0;
-  for (size_t i = 0; i < n; i++) a = (a + data[i]) % 65521, b = (b + a) % 65521;
+  for (size_t i = 0; i < n; i++)
+    a = (a + data[i]) % 65521, b = (b + a) % 65521;
   return b << 16 | a;
 }
 
@@ -124,12 +153,15 @@ static uint32_t crc32_by_bit(const uint8_t *data, size_t n) {
   uint32_t crc = ~0u;
   for (size_t i = 0; i < n; i++) {
     crc ^= data[i];
-    for (int k = 0; k < 8; k++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    for (int k = 0; k < 8; k++)
+      crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
   }
   return ~crc;
 }
 
-static uint32_t big_endian(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t big_endian(const uint8_t *p) {
+  return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 static void inflate_zlib(const uint8_t *zlib, size_t n_zlib, uint8_t *out, size_t n) {
   bits in = {zlib + 2, n_zlib - 2, 0};
@@ -161,7 +193,8 @@ static int paeth(int a, int b, int c) {
 }
 
 /* Asserts that the file holds exactly these pixels. */
-static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int height, int channels) {
+static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int height,
+                   int channels) {
   size_t at = 8, n;
   ck_assert_mem_eq(png->data, "\x89PNG\r\n\x1a\n", 8);
   const uint8_t *header = chunk(png, &at, "IHDR", &n);
@@ -178,8 +211,13 @@ static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int h
     const uint8_t *up = y ? line - row : NULL;
     const int filter = *line++;
     for (size_t x = 0; x < row; x++) {
-      const int a = x < c ? 0 : line[x - c], b = up ? up[x] : 0, corner = up && x >= c ? up[x - c] : 0;
-      line[x] = (uint8_t)(line[x] + (filter == 0 ? 0 : filter == 1 ? a : filter == 2 ? b : filter == 3 ? (a + b) / 2 : paeth(a, b, corner)));
+      const int a = x < c ? 0 : line[x - c], b = up ? up[x] : 0,
+                corner = up && x >= c ? up[x - c] : 0;
+      line[x] = (uint8_t)(line[x] + (filter == 0   ? 0
+                                     : filter == 1 ? a
+                                     : filter == 2 ? b
+                                     : filter == 3 ? (a + b) / 2
+                                                   : paeth(a, b, corner)));
     }
     NEED(filter <= 4 && !memcmp(line, pixels + y * row, row));
   }
@@ -197,20 +235,25 @@ static uint8_t *picture(int kind, int width, int height, int channels) {
   for (size_t i = 0; i < n; i++) {
     seed = seed * 1664525u + 1013904223u;
     const size_t pixel = i / (size_t)channels, x = pixel % (size_t)width, y = pixel / (size_t)width;
-    pixels[i] = (uint8_t)(kind == FLAT ? 77 : kind == SMOOTH ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30)
-      : kind == TEXT ? (y % 16 < 9 && (x * 7 + y / 16 * 13) % 11 < 5) * 255 : seed >> 24);
+    pixels[i] = (uint8_t)(kind == FLAT ? 77
+                          : kind == SMOOTH
+                              ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30)
+                          : kind == TEXT ? (y % 16 < 9 && (x * 7 + y / 16 * 13) % 11 < 5) * 255
+                                         : seed >> 24);
   }
   return pixels;
 }
 
 START_TEST(every_size_reads_back) {
-  static const int sizes[][2] = {{1, 1}, {1, 20000}, {20000, 1}, {3, 5}, {2, 2}, {512, 341}, {451, 300}};
+  static const int sizes[][2] = {{1, 1}, {1, 20000}, {20000, 1}, {3, 5},
+                                 {2, 2}, {512, 341}, {451, 300}};
   for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (int channels = 1; channels <= 3; channels += 2)
       for (int kind = 0; kind < KINDS; kind++) {
         uint8_t *pixels = picture(kind, sizes[s][0], sizes[s][1], channels);
         cam_bytes png;
-        ck_assert_int_eq(png_encode(pixels, sizes[s][0], sizes[s][1], channels, &png, NULL), CAM_OK);
+        ck_assert_int_eq(png_encode(pixels, sizes[s][0], sizes[s][1], channels, &png, NULL),
+                         CAM_OK);
         ck_png(&png, pixels, sizes[s][0], sizes[s][1], channels);
         free(png.data);
         free(pixels);
@@ -224,7 +267,8 @@ START_TEST(base64_is_the_file_in_quotes) {
     cam_bytes png, text;
     size_t n;
     ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, &png, NULL), CAM_OK);
-    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, pixels, width * 50, 20, 3, true, &text, NULL), CAM_OK);
+    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, pixels, width * 50, 20, 3, true, &text, NULL),
+                     CAM_OK);
     ck_assert_uint_eq(strlen((char *)text.data), text.size);
     ck_assert_uint_eq(text.size, (png.size + 2) / 3 * 4 + 2);
     ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"');
@@ -274,9 +318,12 @@ START_TEST(same_bytes_whatever_thread_and_history) {
   cam_bytes wanted;
   pthread_t threads[THREADS];
   ck_assert_int_eq(png_encode(pixels, WIDTH, HEIGHT, 3, &wanted, NULL), CAM_OK);
-  for (int i = 0; i < THREADS; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, encode_often, &wanted), 0);
-  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-  for (int fill = 1; fill < 256; fill += 127) { /* glibc fills what malloc returns with this byte, inverted */
+  for (int i = 0; i < THREADS; i++)
+    ck_assert_int_eq(pthread_create(&threads[i], NULL, encode_often, &wanted), 0);
+  for (int i = 0; i < THREADS; i++)
+    pthread_join(threads[i], NULL);
+  for (int fill = 1; fill < 256;
+       fill += 127) { /* glibc fills what malloc returns with this byte, inverted */
     mallopt(M_PERTURB, fill);
     encode_often(&wanted);
   }
@@ -292,7 +339,8 @@ START_TEST(deflate_any_bytes) {
     for (int kind = 0; kind < KINDS; kind++) {
       const size_t n = sizes[s];
       size_t size;
-      uint8_t *bytes = picture(kind, (int)n + 1, 1, 1), *back = malloc(n + 1), *zlib = deflate_zlib(bytes, n, &size);
+      uint8_t *bytes = picture(kind, (int)n + 1, 1, 1), *back = malloc(n + 1),
+              *zlib = deflate_zlib(bytes, n, &size);
       ck_assert_ptr_nonnull(zlib);
       ck_assert_uint_le(size, n + n / 1000 + 100); /* what does not shrink is stored */
       inflate_zlib(zlib, size, back, n);
@@ -304,7 +352,8 @@ START_TEST(deflate_any_bytes) {
 }
 END_TEST
 
-/* Blocks on and off their borders; counts like Fibonacci's numbers, whose code would be deeper than allowed; one and two symbols. */
+/* Blocks on and off their borders; counts like Fibonacci's numbers, whose code would be deeper than
+ * allowed; one and two symbols. */
 START_TEST(literals_alone) {
   static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 32767, 32768, 32769, 65536, 100001};
   static uint8_t bytes[100001], back[100001];
@@ -317,7 +366,11 @@ START_TEST(literals_alone) {
         const size_t next = i % 32768 ? a + b : 1;
         a = next == 1 ? 1 : b, b = next, left = next - 1, value = next == 1 ? 0 : value + 1;
       }
-      bytes[i] = (uint8_t)(kind == 0 ? value : kind == 1 ? 0 : kind == 2 ? seed >> 31 : kind == 3 ? seed >> 24 : (seed >> 28) * (seed >> 24 & 15));
+      bytes[i] = (uint8_t)(kind == 0   ? value
+                           : kind == 1 ? 0
+                           : kind == 2 ? seed >> 31
+                           : kind == 3 ? seed >> 24
+                                       : (seed >> 28) * (seed >> 24 & 15));
     }
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++) {
       uint8_t *out = malloc(huffman_bound(sizes[s])); /* exactly: a sanitizer sees a byte beyond */
@@ -326,7 +379,8 @@ START_TEST(literals_alone) {
       ck_assert_uint_eq(in.at / 8, in.n);
       ck_assert(!memcmp(back, bytes, sizes[s]));
       ck_assert_uint_le(in.n, sizes[s] + 5 * (sizes[s] / 32768 + 1) + 200);
-      if (kind == 1) ck_assert_uint_le(in.n, sizes[s] / 8 + 80 * (sizes[s] / 32768 + 1));
+      if (kind == 1)
+        ck_assert_uint_le(in.n, sizes[s] / 8 + 80 * (sizes[s] / 32768 + 1));
       free(out);
     }
   }
@@ -336,7 +390,8 @@ END_TEST
 START_TEST(matches_are_found_where_there_are_some) {
   size_t n;
   uint8_t *bytes = calloc(300, 1000);
-  for (int i = 0; i < 300000; i += 7) bytes[i] = (uint8_t)i;
+  for (int i = 0; i < 300000; i += 7)
+    bytes[i] = (uint8_t)i;
   free(deflate_zlib(bytes, 300000, &n));
   ck_assert_uint_le(n, 300000 / 50); /* literals alone take an eighth at least */
   free(bytes);
@@ -344,7 +399,8 @@ START_TEST(matches_are_found_where_there_are_some) {
 END_TEST
 
 START_TEST(crc_check_value) {
-  ck_assert_uint_eq(deflate_crc32((const uint8_t *)"123456789", 9), 0xcbf43926); /* Williams, "A painless guide to CRC error detection" */
+  ck_assert_uint_eq(deflate_crc32((const uint8_t *)"123456789", 9),
+                    0xcbf43926); /* Williams, "A painless guide to CRC error detection" */
   ck_assert_uint_eq(deflate_crc32((const uint8_t *)"", 0), 0);
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* test_queue.c - first in, first out; bounded; closing gives out what is inside; many threads lose and double nothing. */
+/* test_queue.c - first in, first out; bounded; closing gives out what is inside; many threads lose
+ * and double nothing. */
 #include "work/job.h"
 #include "work/queue.h"
 #include <check.h>
@@ -9,7 +10,8 @@
 START_TEST(first_in_first_out_and_bounded) {
   struct queue *queue = queue_create(3);
   struct job jobs[4] = {0};
-  for (int i = 0; i < 3; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
+  for (int i = 0; i < 3; i++)
+    ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
   ck_assert_int_eq(queue_put(queue, &jobs[3]), CAM_E_BUSY);
   ck_assert_int_eq(queue_length(queue), 3);
   ck_assert_int_eq(queue_surplus(queue), 3); /* nobody waits for one */
@@ -19,7 +21,8 @@ START_TEST(first_in_first_out_and_bounded) {
   ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
   ck_assert_ptr_eq(queue_take(queue), &jobs[1]);
   int busy = 1; /* alone: there is nobody to wait for */
-  for (int i = 2; i < 4; i++) ck_assert_ptr_eq(queue_take_together(queue, NULL, &busy), &jobs[i]);
+  for (int i = 2; i < 4; i++)
+    ck_assert_ptr_eq(queue_take_together(queue, NULL, &busy), &jobs[i]);
   ck_assert_ptr_null(queue_take_together(queue, NULL, &busy));
   ck_assert_int_eq(busy, 0);
   ck_assert_ptr_null(queue_take(queue));
@@ -36,7 +39,8 @@ static atomic_int taken;
 static void *put_many(void *argument) {
   struct job *jobs = argument;
   for (int i = 0; i < EACH; i++)
-    while (queue_put(shared, &jobs[i])) sched_yield();
+    while (queue_put(shared, &jobs[i]))
+      sched_yield();
   return NULL;
 }
 
@@ -53,13 +57,18 @@ START_TEST(many_threads) {
   pthread_t threads[PUTTERS + TAKERS];
   struct job *jobs = calloc(PUTTERS * EACH, sizeof *jobs);
   shared = queue_create(5);
-  for (int i = 0; i < PUTTERS; i++) pthread_create(&threads[i], NULL, put_many, jobs + i * EACH);
-  for (int i = 0; i < TAKERS; i++) pthread_create(&threads[PUTTERS + i], NULL, take_many, NULL);
-  for (int i = 0; i < PUTTERS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < PUTTERS; i++)
+    pthread_create(&threads[i], NULL, put_many, jobs + i * EACH);
+  for (int i = 0; i < TAKERS; i++)
+    pthread_create(&threads[PUTTERS + i], NULL, take_many, NULL);
+  for (int i = 0; i < PUTTERS; i++)
+    pthread_join(threads[i], NULL);
   queue_close(shared);
-  for (int i = 0; i < TAKERS; i++) pthread_join(threads[PUTTERS + i], NULL);
+  for (int i = 0; i < TAKERS; i++)
+    pthread_join(threads[PUTTERS + i], NULL);
   ck_assert_int_eq(atomic_load(&taken), PUTTERS * EACH);
-  for (int i = 0; i < PUTTERS * EACH; i++) ck_assert_int_eq(jobs[i].photos, 1);
+  for (int i = 0; i < PUTTERS * EACH; i++)
+    ck_assert_int_eq(jobs[i].photos, 1);
   queue_free(shared);
   free(jobs);
 }
@@ -68,10 +77,13 @@ END_TEST
 static char some, others; /* addresses are all that is looked at */
 START_TEST(of_one_generation) {
   struct queue *queue = queue_create(3);
-  struct job jobs[2] = {{.generation = (struct generation *)(void *)&some}, {.generation = (struct generation *)(void *)&others}};
+  struct job jobs[2] = {{.generation = (struct generation *)(void *)&some},
+                        {.generation = (struct generation *)(void *)&others}};
   int busy = 2; /* the other works; it is not waited for where the next job is not theirs */
-  for (int i = 0; i < 2; i++) ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
-  ck_assert_ptr_null(queue_take_together(queue, jobs[1].generation, &busy)); /* it is not its turn */
+  for (int i = 0; i < 2; i++)
+    ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
+  ck_assert_ptr_null(
+      queue_take_together(queue, jobs[1].generation, &busy)); /* it is not its turn */
   busy = 2;
   ck_assert_ptr_eq(queue_take_together(queue, jobs[0].generation, &busy), &jobs[0]);
   ck_assert_ptr_null(queue_take_together(queue, jobs[0].generation, &busy));
@@ -87,8 +99,10 @@ static void *take_together(void *argument) {
   for (struct job *job; (job = queue_take_together(shared, NULL, &together));) {
     job->photos++;
     atomic_fetch_add(&taken, 1);
-    if (job < jobs + EACH) /* each of the first half brings one of the second, while some wait and some work */
-      while (queue_put(shared, job + EACH)) sched_yield();
+    if (job < jobs + EACH) /* each of the first half brings one of the second, while some wait and
+                              some work */
+      while (queue_put(shared, job + EACH))
+        sched_yield();
   }
   return NULL;
 }
@@ -98,11 +112,15 @@ START_TEST(threads_that_take_together_leave_together) {
   struct job *jobs = calloc(2 * EACH, sizeof *jobs);
   shared = queue_create(2 * EACH);
   together = TAKERS;
-  for (int i = 0; i < EACH; i++) ck_assert_int_eq(queue_put(shared, &jobs[i]), CAM_OK);
-  for (int i = 0; i < TAKERS; i++) pthread_create(&threads[i], NULL, take_together, jobs);
-  for (int i = 0; i < TAKERS; i++) pthread_join(threads[i], NULL); /* the queue is not closed */
+  for (int i = 0; i < EACH; i++)
+    ck_assert_int_eq(queue_put(shared, &jobs[i]), CAM_OK);
+  for (int i = 0; i < TAKERS; i++)
+    pthread_create(&threads[i], NULL, take_together, jobs);
+  for (int i = 0; i < TAKERS; i++)
+    pthread_join(threads[i], NULL); /* the queue is not closed */
   ck_assert_int_eq(atomic_load(&taken), 2 * EACH);
-  for (int i = 0; i < 2 * EACH; i++) ck_assert_int_eq(jobs[i].photos, 1);
+  for (int i = 0; i < 2 * EACH; i++)
+    ck_assert_int_eq(jobs[i].photos, 1);
   ck_assert_int_eq(together, 0);
   queue_free(shared);
   free(jobs);

@@ -1,4 +1,5 @@
-/* test_reply.c - the JSON of POST /cam to the letter: order of members, digits, what is absent when not included; the list whole and in pieces. */
+/* test_reply.c - the JSON of POST /cam to the letter: order of members, digits, what is absent when
+ * not included; the list whole and in pieces. */
 #include "wire/reply.h"
 #include <check.h>
 #include <math.h>
@@ -7,24 +8,51 @@
 
 static const cam_class classes[] = {{"n0", "tench, Tinca tinca"}, {"n1", "a \"quoted\" label"}};
 static const cam_model_info model = {.name = "tiny", .classes = 2, .class_list = classes};
-static const reply_timing timing = {.queue_ms = 0.12345, .total_ms = 16.2, .stage_ms = {3.2, 0.6, 9.7004, 0, 2}};
+static const reply_timing timing = {
+    .queue_ms = 0.12345, .total_ms = 16.2, .stage_ms = {3.2, 0.6, 9.7004, 0, 2}};
 static float map[] = {0.1f, -1e-7f, 3, INFINITY};
 static char picture[] = "\"iVBORw==\"", heat[] = "\"iVBOheat\"";
 
-#define TIMING "\"timing_ms\":{\"queue\":0.123,\"decode\":3.200,\"resize\":0.600,\"forward\":9.700,\"cam\":0.000,\"render\":2.000,\"total\":16.200}"
-#define PHOTO "\"image\":{\"width\":500,\"height\":375,\"format\":\"jpeg\",\"orientation\":6},\"input\":{\"width\":288,\"height\":224,\"resize\":\"aspect\"},\"predictions\":["
-#define LABEL "{\"rank\":1,\"class_id\":1,\"wnid\":\"n1\",\"label\":\"a \\\"quoted\\\" label\",\"probability\":0.931213021,\"logit\":11.2731857," \
-              "\"box\":{\"x\":31,\"y\":12,\"width\":420,\"height\":350}"
-#define MAP ",\"bias\":0.0122999996,\"map\":{\"width\":2,\"height\":2,\"values\":[0.100000001,-1.00000001e-07,3,0]}"
-#define ERROR "{\"error\":{\"type\":\"about:blank\",\"title\":\"Unsupported Media Type\",\"status\":415,\"detail\":\"GIF\"," \
-              "\"code\":\"unsupported_format\",\"request_id\":\"r\",\"stage\":\"decode\"}}"
+#define TIMING \
+  "\"timing_ms\":{\"queue\":0.123,\"decode\":3.200,\"resize\":0.600,\"forward\":9.700,\"cam\":0." \
+  "000,\"render\":2.000,\"total\":16.200}"
+#define PHOTO \
+  "\"image\":{\"width\":500,\"height\":375,\"format\":\"jpeg\",\"orientation\":6},\"input\":{" \
+  "\"width\":288,\"height\":224,\"resize\":\"aspect\"},\"predictions\":["
+#define LABEL \
+  "{\"rank\":1,\"class_id\":1,\"wnid\":\"n1\",\"label\":\"a \\\"quoted\\\" " \
+  "label\",\"probability\":0.931213021,\"logit\":11.2731857," \
+  "\"box\":{\"x\":31,\"y\":12,\"width\":420,\"height\":350}"
+#define MAP \
+  ",\"bias\":0.0122999996,\"map\":{\"width\":2,\"height\":2,\"values\":[0.100000001,-1.00000001e-" \
+  "07,3,0]}"
+#define ERROR \
+  "{\"error\":{\"type\":\"about:blank\",\"title\":\"Unsupported Media " \
+  "Type\",\"status\":415,\"detail\":\"GIF\"," \
+  "\"code\":\"unsupported_format\",\"request_id\":\"r\",\"stage\":\"decode\"}}"
 
 static cam_task make_task(const cam_params *params) {
   cam_task task = {.params = params};
-  task.result = (cam_result){.width = 500, .height = 375, .format = CAM_JPEG, .orientation = 6, .input_width = 288, .input_height = 224,
-                             .resize = CAM_ASPECT, .map_width = 2, .map_height = 2, .count = 1, .maps = map};
-  task.result.predictions[0] = (cam_prediction){1, 1, 0.931213021f, 11.2731857f, 0.0123f, map, {31, 12, 420, 350},
-                                                {(uint8_t *)picture, strlen(picture)}, {(uint8_t *)heat, strlen(heat)}};
+  task.result = (cam_result){.width = 500,
+                             .height = 375,
+                             .format = CAM_JPEG,
+                             .orientation = 6,
+                             .input_width = 288,
+                             .input_height = 224,
+                             .resize = CAM_ASPECT,
+                             .map_width = 2,
+                             .map_height = 2,
+                             .count = 1,
+                             .maps = map};
+  task.result.predictions[0] = (cam_prediction){1,
+                                                1,
+                                                0.931213021f,
+                                                11.2731857f,
+                                                0.0123f,
+                                                map,
+                                                {31, 12, 420, 350},
+                                                {(uint8_t *)picture, strlen(picture)},
+                                                {(uint8_t *)heat, strlen(heat)}};
   return task;
 }
 
@@ -38,7 +66,9 @@ static void check_single_as(cam_picture form, unsigned include, const char *expe
   free(text);
 }
 
-static void check_single(unsigned include, const char *expected) { check_single_as(CAM_PICTURE_PNG, include, expected); }
+static void check_single(unsigned include, const char *expected) {
+  check_single_as(CAM_PICTURE_PNG, include, expected);
+}
 
 START_TEST(single) {
 #define SINGLE(more) "{\"request_id\":\"r\",\"model\":\"tiny\"," PHOTO LABEL more "}]," TIMING "}"
@@ -46,8 +76,10 @@ START_TEST(single) {
   check_single(CAM_INCLUDE_OVERLAY, SINGLE(",\"overlay_png\":\"iVBORw==\""));
   check_single(CAM_INCLUDE_HEATMAP, SINGLE(",\"heatmap_png\":\"iVBOheat\""));
   check_single(CAM_INCLUDE_MAP, SINGLE(MAP));
-  check_single(CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP | CAM_INCLUDE_MAP, SINGLE(",\"overlay_png\":\"iVBORw==\",\"heatmap_png\":\"iVBOheat\"" MAP));
-  check_single_as(CAM_PICTURE_JPEG, CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP, SINGLE(",\"overlay_jpeg\":\"iVBORw==\",\"heatmap_jpeg\":\"iVBOheat\""));
+  check_single(CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP | CAM_INCLUDE_MAP,
+               SINGLE(",\"overlay_png\":\"iVBORw==\",\"heatmap_png\":\"iVBOheat\"" MAP));
+  check_single_as(CAM_PICTURE_JPEG, CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP,
+                  SINGLE(",\"overlay_jpeg\":\"iVBORw==\",\"heatmap_jpeg\":\"iVBOheat\""));
 }
 END_TEST
 
@@ -57,13 +89,15 @@ START_TEST(list_whole_and_in_pieces) {
   cam_fail(&tasks[1].error, CAM_E_FORMAT, "GIF");
   tasks[1].error.stage = "decode";
   char *whole = reply_text(&model, "r", tasks, 2, true, &timing, true, NULL);
-  ck_assert_str_eq(whole, "{\"request_id\":\"r\",\"model\":\"tiny\",\"results\":[{" PHOTO LABEL ",\"overlay_png\":\"iVBORw==\"}]}," ERROR "]," TIMING "}");
+  ck_assert_str_eq(whole, "{\"request_id\":\"r\",\"model\":\"tiny\",\"results\":[{" PHOTO LABEL
+                          ",\"overlay_png\":\"iVBORw==\"}]}," ERROR "]," TIMING "}");
 
   char *pieces = NULL;
   size_t n = 0;
   FILE *out = open_memstream(&pieces, &n);
   ck_assert(reply_list_head(out, &model, "r"));
-  for (int i = 0; i < 2; i++) ck_assert(reply_list_item(out, &model, "r", &tasks[i], i == 0));
+  for (int i = 0; i < 2; i++)
+    ck_assert(reply_list_item(out, &model, "r", &tasks[i], i == 0));
   ck_assert(reply_list_tail(out, &timing));
   fclose(out);
   ck_assert_str_eq(pieces, whole);

@@ -1,4 +1,5 @@
-/* test_request.c - bodies: the three forms, every way a multipart body or a JSON body can be wrong, and what Accept chooses. */
+/* test_request.c - bodies: the three forms, every way a multipart body or a JSON body can be wrong,
+ * and what Accept chooses. */
 #include "wire/accept.h"
 #include "wire/multipart.h"
 #include "wire/request.h"
@@ -21,15 +22,26 @@ static cam_code read_bytes(const char *type, const void *body, size_t n) {
   memcpy(copy, body, n);
   return request_read(type, copy, n, NULL, &params, &photos, &error);
 }
-static cam_code read_text(const char *type, const char *body) { return read_bytes(type, body, strlen(body)); }
+static cam_code read_text(const char *type, const char *body) {
+  return read_bytes(type, body, strlen(body));
+}
 
 #define PART(header, value) "--B\r\n" header "\r\n\r\n" value "\r\n"
-#define IMAGE(value) PART("Content-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\nContent-Type: image/png", value)
+#define IMAGE(value) \
+  PART("Content-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\nContent-Type: " \
+       "image/png", \
+       value)
 #define FIELD(name, value) PART("Content-Disposition: form-data; name=\"" name "\"", value)
 static const char form[] = "multipart/form-data; boundary=B";
 
 START_TEST(any_other_type_is_the_photo) {
-  const char *types[] = {NULL, "", "image/jpeg", "application/x-www-form-urlencoded", "text/plain; boundary=B", "multipart/form-data-not", "application/jsonl"};
+  const char *types[] = {NULL,
+                         "",
+                         "image/jpeg",
+                         "application/x-www-form-urlencoded",
+                         "text/plain; boundary=B",
+                         "multipart/form-data-not",
+                         "application/jsonl"};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     ck_assert_int_eq(read_text(types[i], "top_k=1&x"), CAM_OK);
     ck_assert_int_eq(photos.n, 1);
@@ -43,7 +55,9 @@ START_TEST(any_other_type_is_the_photo) {
 END_TEST
 
 START_TEST(multipart_photos_and_parameters) {
-  ck_assert_int_eq(read_text(form, "preamble\r\n" FIELD("top_k", "7") IMAGE("\r\n--A\r\n-") IMAGE("second") FIELD("colormap", "gray") "--B--\r\nepilogue"), CAM_OK);
+  ck_assert_int_eq(read_text(form, "preamble\r\n" FIELD("top_k", "7") IMAGE("\r\n--A\r\n-") IMAGE(
+                                       "second") FIELD("colormap", "gray") "--B--\r\nepilogue"),
+                   CAM_OK);
   ck_assert_int_eq(photos.n, 2);
   ck_assert_uint_eq(photos.photos[0].n, 8);
   ck_assert_mem_eq(photos.photos[0].bytes, "\r\n--A\r\n-", 8);
@@ -54,39 +68,62 @@ START_TEST(multipart_photos_and_parameters) {
 END_TEST
 
 START_TEST(multipart_boundaries) {
-  const char *good[] = {"multipart/form-data; boundary=B", "multipart/form-data; boundary=\"B\"", "Multipart/Form-Data;Boundary=B", "multipart/form-data; boundary=B; charset=x",
+  const char *good[] = {"multipart/form-data; boundary=B", "multipart/form-data; boundary=\"B\"",
+                        "Multipart/Form-Data;Boundary=B",
+                        "multipart/form-data; boundary=B; charset=x",
                         "multipart/form-data; charset=\"; boundary=C\"; boundary=B "};
-  const char *bad[] = {"multipart/form-data", "multipart/form-data; boundary", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"\"",
-                       "multipart/form-data; boundary=\"B", "multipart/form-data; boundary=C",
-                       "multipart/form-data; boundary=0123456789012345678901234567890123456789012345678901234567890123456789x"};
-  for (size_t i = 0; i < sizeof good / sizeof *good; i++) ck_assert_msg(!read_text(good[i], IMAGE("x") "--B--"), "%s: %s", good[i], error.detail);
-  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(read_text(bad[i], IMAGE("x") "--B--") == CAM_E_BODY, "%s", bad[i]);
+  const char *bad[] = {
+      "multipart/form-data",
+      "multipart/form-data; boundary",
+      "multipart/form-data; boundary=",
+      "multipart/form-data; boundary=\"\"",
+      "multipart/form-data; boundary=\"B",
+      "multipart/form-data; boundary=C",
+      "multipart/form-data; "
+      "boundary=0123456789012345678901234567890123456789012345678901234567890123456789x"};
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    ck_assert_msg(!read_text(good[i], IMAGE("x") "--B--"), "%s: %s", good[i], error.detail);
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    ck_assert_msg(read_text(bad[i], IMAGE("x") "--B--") == CAM_E_BODY, "%s", bad[i]);
 }
 END_TEST
 
 START_TEST(multipart_wrong) {
-  static const struct { const char *body, *says; cam_code code; } cases[] = {
-    {"--B--\r\n", "image: 0 parts; allowed are 1 to 8", CAM_E_BODY},
-    {FIELD("top_k", "3") "--B--", "image: 0 parts", CAM_E_BODY},
-    {IMAGE("") "--B--", "image: part 1 is empty", CAM_E_BODY},
-    {"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n--B--", "image: part 1 is empty", CAM_E_BODY},
-    {IMAGE("x") IMAGE("") "--B--", "image: part 2 is empty", CAM_E_BODY},
-    {FIELD("images", "x") "--B--", "images: there is no such field", CAM_E_PARAMETER},
-    {IMAGE("x") FIELD("top_k", "11") "--B--", "top_k", CAM_E_PARAMETER},
-    {IMAGE("x") FIELD("top_k", "1") FIELD("top_k", "1") "--B--", "top_k: given twice", CAM_E_PARAMETER},
-    {IMAGE("x") "--B", "no line break", CAM_E_BODY},
-    {"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nx", "ends within part 1", CAM_E_BODY},
-    {"--B\r\nContent-Disposition: form-data; name=\"image\"", "headers of part 1", CAM_E_BODY},
-    {PART("Content-Disposition: form-data", "x") "--B--", "part 1 has no name", CAM_E_BODY},
-    {PART("Content-Type: image/png", "x") "--B--", "part 1 has no name", CAM_E_BODY},
-    {"--B\r\n\r\nx\r\n--B--", "part 1 has no name", CAM_E_BODY},
-    {PART("Content-Disposition: form-data; name=\"\"", "x") "--B--", "name of part 1", CAM_E_BODY},
-    {PART("Content-Disposition: form-data; name=\"image", "x") "--B--", "name of part 1", CAM_E_BODY},
-    {PART("Content-Disposition: form-data; name=\"image\"\r\nContent-Disposition: form-data; name=\"image\"", "x") "--B--", "two names", CAM_E_BODY},
-    {PART("Content-Disposition: form-data; name=\"image\"\r\nContent-Transfer-Encoding: base64", "eA==") "--B--", "Content-Transfer-Encoding", CAM_E_BODY},
-    {"no boundary at all", "does not occur", CAM_E_BODY},
-    {"--Bx\r\n", "no line break", CAM_E_BODY},
-    {"-", "does not occur", CAM_E_BODY},
+  static const struct {
+    const char *body, *says;
+    cam_code code;
+  } cases[] = {
+      {"--B--\r\n", "image: 0 parts; allowed are 1 to 8", CAM_E_BODY},
+      {FIELD("top_k", "3") "--B--", "image: 0 parts", CAM_E_BODY},
+      {IMAGE("") "--B--", "image: part 1 is empty", CAM_E_BODY},
+      {"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n--B--",
+       "image: part 1 is empty", CAM_E_BODY},
+      {IMAGE("x") IMAGE("") "--B--", "image: part 2 is empty", CAM_E_BODY},
+      {FIELD("images", "x") "--B--", "images: there is no such field", CAM_E_PARAMETER},
+      {IMAGE("x") FIELD("top_k", "11") "--B--", "top_k", CAM_E_PARAMETER},
+      {IMAGE("x") FIELD("top_k", "1") FIELD("top_k", "1") "--B--", "top_k: given twice",
+       CAM_E_PARAMETER},
+      {IMAGE("x") "--B", "no line break", CAM_E_BODY},
+      {"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nx", "ends within part 1",
+       CAM_E_BODY},
+      {"--B\r\nContent-Disposition: form-data; name=\"image\"", "headers of part 1", CAM_E_BODY},
+      {PART("Content-Disposition: form-data", "x") "--B--", "part 1 has no name", CAM_E_BODY},
+      {PART("Content-Type: image/png", "x") "--B--", "part 1 has no name", CAM_E_BODY},
+      {"--B\r\n\r\nx\r\n--B--", "part 1 has no name", CAM_E_BODY},
+      {PART("Content-Disposition: form-data; name=\"\"", "x") "--B--", "name of part 1",
+       CAM_E_BODY},
+      {PART("Content-Disposition: form-data; name=\"image", "x") "--B--", "name of part 1",
+       CAM_E_BODY},
+      {PART("Content-Disposition: form-data; name=\"image\"\r\nContent-Disposition: form-data; "
+            "name=\"image\"",
+            "x") "--B--",
+       "two names", CAM_E_BODY},
+      {PART("Content-Disposition: form-data; name=\"image\"\r\nContent-Transfer-Encoding: base64",
+            "eA==") "--B--",
+       "Content-Transfer-Encoding", CAM_E_BODY},
+      {"no boundary at all", "does not occur", CAM_E_BODY},
+      {"--Bx\r\n", "no line break", CAM_E_BODY},
+      {"-", "does not occur", CAM_E_BODY},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ck_assert_msg(read_text(form, cases[i].body) == cases[i].code, "case %zu: %s", i, error.detail);
@@ -96,7 +133,9 @@ START_TEST(multipart_wrong) {
 END_TEST
 
 START_TEST(multipart_names) {
-  static const char *good[] = {"form-data; name=image", "form-data;name=\"image\"", "form-data; filename=\"name=x\"; name=\"image\"", "form-data; NAME=image; filename=x",
+  static const char *good[] = {"form-data; name=image", "form-data;name=\"image\"",
+                               "form-data; filename=\"name=x\"; name=\"image\"",
+                               "form-data; NAME=image; filename=x",
                                "form-data; filename=\"a\\\"; name=\\\"top_k\"; name=\"im\\\"age\""};
   char body[512];
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -111,7 +150,8 @@ START_TEST(multipart_too_many) {
   static const char part[] = IMAGE("x");
   for (int n = 8; n <= 2000; n = n == 8 ? 9 : n == 9 ? 2000 : n + 1) {
     char *body = malloc((sizeof part - 1) * (size_t)n + 6), says[64];
-    for (int i = 0; i < n; i++) memcpy(body + (size_t)i * (sizeof part - 1), part, sizeof part - 1);
+    for (int i = 0; i < n; i++)
+      memcpy(body + (size_t)i * (sizeof part - 1), part, sizeof part - 1);
     memcpy(body + (sizeof part - 1) * (size_t)n, "--B--", 6);
     snprintf(says, sizeof says, "image: %d parts; allowed are 1 to 8", n);
     ck_assert_int_eq(read_text(form, body), n == 8 ? CAM_OK : CAM_E_BODY);
@@ -122,10 +162,13 @@ START_TEST(multipart_too_many) {
 }
 END_TEST
 
-/* Every prefix of a good body is refused or, from the closing boundary on, read: no prefix is read beyond its end (ASan). */
+/* Every prefix of a good body is refused or, from the closing boundary on, read: no prefix is read
+ * beyond its end (ASan). */
 START_TEST(multipart_every_prefix) {
   static const char body[] = FIELD("alpha", "0.25") IMAGE("photo") "--B--";
-  for (size_t n = 1; n < sizeof body; n++) ck_assert_msg((read_bytes(form, body, n) == CAM_OK) == (n == sizeof body - 1), "prefix %zu: %s", n, error.detail);
+  for (size_t n = 1; n < sizeof body; n++)
+    ck_assert_msg((read_bytes(form, body, n) == CAM_OK) == (n == sizeof body - 1), "prefix %zu: %s",
+                  n, error.detail);
 }
 END_TEST
 
@@ -141,7 +184,8 @@ START_TEST(multipart_long_headers_and_values) {
   n += sprintf(body + n, "\r\n--B--");
   ck_assert_int_eq(read_bytes(form, body, (size_t)n), CAM_E_PARAMETER);
   ck_assert_str_eq(error.detail, "top_k: 2000 characters; allowed are 1024");
-  static const char with_nul[] = "--B\r\nContent-Disposition: form-data; name=top_k\r\n\r\n3\0" "3\r\n--B--";
+  static const char with_nul[] = "--B\r\nContent-Disposition: form-data; name=top_k\r\n\r\n3\0"
+                                 "3\r\n--B--";
   ck_assert_int_eq(read_bytes(form, with_nul, sizeof with_nul - 1), CAM_E_PARAMETER);
   ck_assert_ptr_nonnull(strstr(error.detail, "NUL"));
   free(body);
@@ -149,36 +193,55 @@ START_TEST(multipart_long_headers_and_values) {
 END_TEST
 
 START_TEST(json_bodies) {
-  const char *good[] = {"{\"image\":\"aGVsbG8=\"}", "{\"image\":\"data:image/png;base64,aGVsbG8=\",\"top_k\":2}", "{\"top_k\":\"2\",\"image\":\"aGVs\\nbG8=\",\"alpha\":0.125}",
+  const char *good[] = {"{\"image\":\"aGVsbG8=\"}",
+                        "{\"image\":\"data:image/png;base64,aGVsbG8=\",\"top_k\":2}",
+                        "{\"top_k\":\"2\",\"image\":\"aGVs\\nbG8=\",\"alpha\":0.125}",
                         "{\"image\":\"DATA:;base64,aGVsbG8=\",\"include\":[\"map\",\"heatmap\"]}"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-    ck_assert_msg(!read_text("application/json; charset=utf-8", good[i]), "%s: %s", good[i], error.detail);
+    ck_assert_msg(!read_text("application/json; charset=utf-8", good[i]), "%s: %s", good[i],
+                  error.detail);
     ck_assert_int_eq(photos.n, 1);
     ck_assert_uint_eq(photos.photos[0].n, 5);
     ck_assert_mem_eq(photos.photos[0].bytes, "hello", 5);
     ck_assert_int_eq(params.cam.top_k, i == 1 || i == 2 ? 2 : 3);
-    ck_assert_uint_eq(params.cam.include, i == 3 ? CAM_INCLUDE_MAP | CAM_INCLUDE_HEATMAP : CAM_INCLUDE_OVERLAY);
+    ck_assert_uint_eq(params.cam.include,
+                      i == 3 ? CAM_INCLUDE_MAP | CAM_INCLUDE_HEATMAP : CAM_INCLUDE_OVERLAY);
     request_photos_free(&photos);
   }
 }
 END_TEST
 
 START_TEST(json_wrong) {
-  static const struct { const char *body, *says; cam_code code; } cases[] = {
-    {"[]", "not an object", CAM_E_BODY}, {"{", "JSON", CAM_E_BODY}, {"{}", "image: missing", CAM_E_BODY}, {"{\"image\":7}", "image: not a string", CAM_E_BODY},
-    {"{\"image\":\"\"}", "image: empty", CAM_E_BODY}, {"{\"image\":\"data:image/png,xx\"}", "base64", CAM_E_BODY}, {"{\"image\":\"data:\"}", "base64", CAM_E_BODY},
-    {"{\"image\":\"data:;base64,\"}", "image: empty", CAM_E_BODY}, {"{\"image\":\"a\"}", "not base64", CAM_E_BODY}, {"{\"image\":\"====\"}", "not base64", CAM_E_BODY},
-    {"{\"image\":\"http://example.org/x.png\"}", "not base64", CAM_E_BODY},
-    {"{\"image\":\"aGVsbG8=\",\"images\":1}", "images", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"top_k\":3.5}", "top_k", CAM_E_PARAMETER},
-    {"{\"image\":\"aGVsbG8=\",\"top_k\":true}", "top_k", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"alpha\":1e999}", "", CAM_E_PARAMETER},
-    {"{\"image\":\"aGVsbG8=\",\"top_k\":[3]}", "top_k", CAM_E_PARAMETER},
-    {"{\"image\":\"aGVsbG8=\",\"classes\":[[1]]}", "classes", CAM_E_PARAMETER}, {"{\"image\":\"aGVsbG8=\",\"include\":[]}", "include", CAM_E_PARAMETER},
-    {"{\"image\":\"aGVsbG8=\",\"image\":\"aGVsbG8=\"}", "twice", CAM_E_BODY},
+  static const struct {
+    const char *body, *says;
+    cam_code code;
+  } cases[] = {
+      {"[]", "not an object", CAM_E_BODY},
+      {"{", "JSON", CAM_E_BODY},
+      {"{}", "image: missing", CAM_E_BODY},
+      {"{\"image\":7}", "image: not a string", CAM_E_BODY},
+      {"{\"image\":\"\"}", "image: empty", CAM_E_BODY},
+      {"{\"image\":\"data:image/png,xx\"}", "base64", CAM_E_BODY},
+      {"{\"image\":\"data:\"}", "base64", CAM_E_BODY},
+      {"{\"image\":\"data:;base64,\"}", "image: empty", CAM_E_BODY},
+      {"{\"image\":\"a\"}", "not base64", CAM_E_BODY},
+      {"{\"image\":\"====\"}", "not base64", CAM_E_BODY},
+      {"{\"image\":\"http://example.org/x.png\"}", "not base64", CAM_E_BODY},
+      {"{\"image\":\"aGVsbG8=\",\"images\":1}", "images", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"top_k\":3.5}", "top_k", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"top_k\":true}", "top_k", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"alpha\":1e999}", "", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"top_k\":[3]}", "top_k", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"classes\":[[1]]}", "classes", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"include\":[]}", "include", CAM_E_PARAMETER},
+      {"{\"image\":\"aGVsbG8=\",\"image\":\"aGVsbG8=\"}", "twice", CAM_E_BODY},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     cam_code code = read_text("application/json", cases[i].body);
-    ck_assert_msg(code == cases[i].code || (!*cases[i].says && code), "%s: %s", cases[i].body, error.detail);
-    ck_assert_msg(strstr(error.detail, cases[i].says) != NULL, "%s: %s", cases[i].body, error.detail);
+    ck_assert_msg(code == cases[i].code || (!*cases[i].says && code), "%s: %s", cases[i].body,
+                  error.detail);
+    ck_assert_msg(strstr(error.detail, cases[i].says) != NULL, "%s: %s", cases[i].body,
+                  error.detail);
     request_photos_free(&photos);
   }
 }
@@ -186,25 +249,67 @@ END_TEST
 
 START_TEST(accept_chooses) {
   enum { PNG = 1 << CAM_PICTURE_PNG, JPEG = 1 << CAM_PICTURE_JPEG };
-  static const struct { const char *value; accept_form form; } cases[] = {
-    {NULL, ACCEPT_JSON}, {"", ACCEPT_JSON}, {" , ", ACCEPT_JSON}, {"*/*", ACCEPT_JSON}, {"image/png", ACCEPT_PICTURE}, {"IMAGE/PNG", ACCEPT_PICTURE}, {"application/json", ACCEPT_JSON},
-    {"image/*", ACCEPT_PICTURE}, {"application/*", ACCEPT_JSON}, {"text/html", ACCEPT_NEITHER}, {"image/gif, text/*", ACCEPT_NEITHER}, {"application/problem+json", ACCEPT_NEITHER},
-    {"image/png, */*", ACCEPT_PICTURE}, {"application/json, text/plain, */*", ACCEPT_JSON}, {"image/png, application/json", ACCEPT_JSON},
-    {"image/png;q=0.5, application/json;q=0.4", ACCEPT_PICTURE}, {"image/png;q=0.4,application/json ; q=0.5", ACCEPT_JSON}, {"image/png;q=0, */*", ACCEPT_JSON},
-    {"image/png;q=0", ACCEPT_NEITHER}, {"application/json;q=0, */*;q=0.1", ACCEPT_PICTURE}, {"*/*;q=0", ACCEPT_NEITHER}, {"image/png;q=abc", ACCEPT_NEITHER},
-    {"image/png;a=b;Q=0.1, application/json;q=0.05", ACCEPT_PICTURE}, {"image/*;q=0.9, application/json;q=0.2", ACCEPT_PICTURE}, {"*/png", ACCEPT_NEITHER}, {"image/pngx", ACCEPT_NEITHER},
-    {"image/avif,image/webp,image/apng,*/*;q=0.8", ACCEPT_JSON}, {";;;,/,*", ACCEPT_NEITHER}, {"image/jpeg", ACCEPT_PICTURE}, {"image/jpg", ACCEPT_NEITHER},
-    {"image/jpeg, application/json", ACCEPT_JSON}, {"image/jpeg;q=0.2, application/json;q=0.1", ACCEPT_PICTURE},
+  static const struct {
+    const char *value;
+    accept_form form;
+  } cases[] = {
+      {NULL, ACCEPT_JSON},
+      {"", ACCEPT_JSON},
+      {" , ", ACCEPT_JSON},
+      {"*/*", ACCEPT_JSON},
+      {"image/png", ACCEPT_PICTURE},
+      {"IMAGE/PNG", ACCEPT_PICTURE},
+      {"application/json", ACCEPT_JSON},
+      {"image/*", ACCEPT_PICTURE},
+      {"application/*", ACCEPT_JSON},
+      {"text/html", ACCEPT_NEITHER},
+      {"image/gif, text/*", ACCEPT_NEITHER},
+      {"application/problem+json", ACCEPT_NEITHER},
+      {"image/png, */*", ACCEPT_PICTURE},
+      {"application/json, text/plain, */*", ACCEPT_JSON},
+      {"image/png, application/json", ACCEPT_JSON},
+      {"image/png;q=0.5, application/json;q=0.4", ACCEPT_PICTURE},
+      {"image/png;q=0.4,application/json ; q=0.5", ACCEPT_JSON},
+      {"image/png;q=0, */*", ACCEPT_JSON},
+      {"image/png;q=0", ACCEPT_NEITHER},
+      {"application/json;q=0, */*;q=0.1", ACCEPT_PICTURE},
+      {"*/*;q=0", ACCEPT_NEITHER},
+      {"image/png;q=abc", ACCEPT_NEITHER},
+      {"image/png;a=b;Q=0.1, application/json;q=0.05", ACCEPT_PICTURE},
+      {"image/*;q=0.9, application/json;q=0.2", ACCEPT_PICTURE},
+      {"*/png", ACCEPT_NEITHER},
+      {"image/pngx", ACCEPT_NEITHER},
+      {"image/avif,image/webp,image/apng,*/*;q=0.8", ACCEPT_JSON},
+      {";;;,/,*", ACCEPT_NEITHER},
+      {"image/jpeg", ACCEPT_PICTURE},
+      {"image/jpg", ACCEPT_NEITHER},
+      {"image/jpeg, application/json", ACCEPT_JSON},
+      {"image/jpeg;q=0.2, application/json;q=0.1", ACCEPT_PICTURE},
   };
-  static const struct { const char *value; cam_picture picture; unsigned pictures; } pictures[] = {
-    {"image/png", CAM_PICTURE_PNG, PNG}, {"image/jpeg", CAM_PICTURE_JPEG, JPEG}, {"image/*", CAM_PICTURE_PNG, PNG | JPEG}, {"image/png, image/jpeg", CAM_PICTURE_PNG, PNG | JPEG},
-    {"image/jpeg, image/png", CAM_PICTURE_PNG, PNG | JPEG}, {"image/png;q=0.3, image/jpeg;q=0.5", CAM_PICTURE_JPEG, PNG | JPEG}, {"image/jpeg, image/*", CAM_PICTURE_JPEG, PNG | JPEG},
-    {"image/png;q=0, image/*", CAM_PICTURE_JPEG, JPEG}, {"image/jpeg, */*;q=0.1", CAM_PICTURE_JPEG, PNG | JPEG}, {"image/jpeg;q=0, image/*;q=0.1", CAM_PICTURE_PNG, PNG},
+  static const struct {
+    const char *value;
+    cam_picture picture;
+    unsigned pictures;
+  } pictures[] = {
+      {"image/png", CAM_PICTURE_PNG, PNG},
+      {"image/jpeg", CAM_PICTURE_JPEG, JPEG},
+      {"image/*", CAM_PICTURE_PNG, PNG | JPEG},
+      {"image/png, image/jpeg", CAM_PICTURE_PNG, PNG | JPEG},
+      {"image/jpeg, image/png", CAM_PICTURE_PNG, PNG | JPEG},
+      {"image/png;q=0.3, image/jpeg;q=0.5", CAM_PICTURE_JPEG, PNG | JPEG},
+      {"image/jpeg, image/*", CAM_PICTURE_JPEG, PNG | JPEG},
+      {"image/png;q=0, image/*", CAM_PICTURE_JPEG, JPEG},
+      {"image/jpeg, */*;q=0.1", CAM_PICTURE_JPEG, PNG | JPEG},
+      {"image/jpeg;q=0, image/*;q=0.1", CAM_PICTURE_PNG, PNG},
   };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) ck_assert_msg(accept_choose(cases[i].value).form == cases[i].form, "Accept: %s", cases[i].value);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    ck_assert_msg(accept_choose(cases[i].value).form == cases[i].form, "Accept: %s",
+                  cases[i].value);
   for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++) {
     accepted got = accept_choose(pictures[i].value);
-    ck_assert_msg(got.form == ACCEPT_PICTURE && got.picture == pictures[i].picture && got.pictures == pictures[i].pictures, "Accept: %s", pictures[i].value);
+    ck_assert_msg(got.form == ACCEPT_PICTURE && got.picture == pictures[i].picture &&
+                      got.pictures == pictures[i].pictures,
+                  "Accept: %s", pictures[i].value);
   }
 }
 END_TEST

@@ -1,11 +1,13 @@
-/* test_resize.c - scaled pictures are Pillow's to the bit: every odd shape, enlarged, shrunk, one side kept, far beyond any photo. */
+/* test_resize.c - scaled pictures are Pillow's to the bit: every odd shape, enlarged, shrunk, one
+ * side kept, far beyond any photo. */
 #include "photo/resize.h"
 #include "resize_fixtures.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Noise, half of it black or white so that sums leave 0..255; the generator is in make_photo_fixtures.py too. */
+/* Noise, half of it black or white so that sums leave 0..255; the generator is in
+ * make_photo_fixtures.py too. */
 static void make(uint8_t *bytes, size_t n) {
   uint32_t x = 2463534242u;
   for (size_t i = 0; i < n; i++) {
@@ -18,7 +20,8 @@ static void make(uint8_t *bytes, size_t n) {
 
 static uint64_t fnv1a(const uint8_t *bytes, size_t n) {
   uint64_t h = 0xcbf29ce484222325;
-  for (size_t i = 0; i < n; i++) h = (h ^ bytes[i]) * 0x100000001b3;
+  for (size_t i = 0; i < n; i++)
+    h = (h ^ bytes[i]) * 0x100000001b3;
   return h;
 }
 
@@ -27,10 +30,13 @@ START_TEST(is_pillows) {
   cam_error error;
   ck_assert(image_alloc(&in, resize_fixtures[_i].width, resize_fixtures[_i].height));
   make(in.rgb, (size_t)in.width * in.height * 3);
-  ck_assert_int_eq(resize_bicubic(&in, resize_fixtures[_i].to_width, resize_fixtures[_i].to_height, &out, &error), CAM_OK);
+  ck_assert_int_eq(resize_bicubic(&in, resize_fixtures[_i].to_width, resize_fixtures[_i].to_height,
+                                  &out, &error),
+                   CAM_OK);
   ck_assert_int_eq(out.width, resize_fixtures[_i].to_width);
   ck_assert_int_eq(out.height, resize_fixtures[_i].to_height);
-  ck_assert_msg(fnv1a(out.rgb, (size_t)out.width * out.height * 3) == resize_fixtures[_i].hash, "%d x %d to %d x %d", in.width, in.height, out.width, out.height);
+  ck_assert_msg(fnv1a(out.rgb, (size_t)out.width * out.height * 3) == resize_fixtures[_i].hash,
+                "%d x %d to %d x %d", in.width, in.height, out.width, out.height);
   image_free(&in);
   image_free(&out);
 }

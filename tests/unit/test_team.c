@@ -1,6 +1,7 @@
-/* test_team.c - every index once, on every size of team, many loops in a row, sleeping threads woken. */
-#include "cam_engine.h"
+/* test_team.c - every index once, on every size of team, many loops in a row, sleeping threads
+ * woken. */
 #include "base/team.h"
+#include "cam_engine.h"
 #include <check.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,11 +20,14 @@ START_TEST(each_index_once) {
   int(*counts)[2] = calloc(MOST, sizeof *counts);
   for (int loop = 0; loop < 3000; loop++) {
     int n = loop % 40 == 39 ? MOST : loop % 13;
-    if (loop % 1000 == 500) usleep(3000); /* long enough for the others to sleep */
-    for (int i = 0; i < n; i++) counts[i][0] = 0;
+    if (loop % 1000 == 500)
+      usleep(3000); /* long enough for the others to sleep */
+    for (int i = 0; i < n; i++)
+      counts[i][0] = 0;
     team_for(team, n, count_index, counts);
     int wrong = 0; /* each ck_assert writes to a file: 200,000 of them took most of the time */
-    for (int i = 0; i < n; i++) wrong += counts[i][0] != 1 || counts[i][1] < 0 || counts[i][1] >= _i;
+    for (int i = 0; i < n; i++)
+      wrong += counts[i][0] != 1 || counts[i][1] < 0 || counts[i][1] >= _i;
     ck_assert_int_eq(wrong, 0);
   }
   free(counts);

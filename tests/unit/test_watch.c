@@ -1,6 +1,7 @@
-/* test_watch.c - deadlines shut a socket down, a lingering socket is read on until its client ends, all of it while threads come and go. */
-#include "work/job.h"
+/* test_watch.c - deadlines shut a socket down, a lingering socket is read on until its client ends,
+ * all of it while threads come and go. */
 #include "http/watch.h"
+#include "work/job.h"
 #include <check.h>
 #include <errno.h>
 #include <math.h>
@@ -9,7 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void pair(int sockets[2]) { ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0); }
+static void pair(int sockets[2]) {
+  ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+}
 
 START_TEST(deadline_shuts_down) {
   struct watch *watch = watch_start();
@@ -32,7 +35,8 @@ START_TEST(deadline_shuts_down) {
   watch_close(watch, NULL);
   ck_assert_int_eq(write(b[0], "x", 1), 1);
   watch_stop(watch);
-  for (int i = 0; i < 2; i++) close(a[i]), close(b[i]);
+  for (int i = 0; i < 2; i++)
+    close(a[i]), close(b[i]);
 }
 END_TEST
 
@@ -41,7 +45,8 @@ static void tcp_pair(int sockets[2]) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t n = sizeof address;
   int listening = socket(AF_INET, SOCK_STREAM, 0);
-  ck_assert(!bind(listening, (struct sockaddr *)&address, n) && !listen(listening, 1) && !getsockname(listening, (struct sockaddr *)&address, &n));
+  ck_assert(!bind(listening, (struct sockaddr *)&address, n) && !listen(listening, 1) &&
+            !getsockname(listening, (struct sockaddr *)&address, &n));
   sockets[1] = socket(AF_INET, SOCK_STREAM, 0);
   ck_assert(!connect(sockets[1], (struct sockaddr *)&address, n));
   sockets[0] = accept(listening, NULL, NULL);
@@ -54,7 +59,8 @@ static void send_and_wait(int sockets[2], const char *bytes, ssize_t n) {
   ck_assert_int_eq(recv(sockets[0], there, (size_t)n, MSG_WAITALL), n);
 }
 
-/* What came before the mark, the end of the stream, and what comes after the last mark do not count. */
+/* What came before the mark, the end of the stream, and what comes after the last mark do not
+ * count. */
 START_TEST(sees_what_came_after_the_mark) {
   struct watch *watch = watch_start();
   int tcp[2];
@@ -93,7 +99,9 @@ static double seconds_to_end(struct watch *watch) {
   char bytes[65536] = {0};
   pair(a);
   watch_linger(watch, a[0]);
-  for (int i = 0; i < 50; i++) ck_assert_int_eq(send(a[1], bytes, sizeof bytes, MSG_NOSIGNAL), (int)sizeof bytes); /* someone reads it */
+  for (int i = 0; i < 50; i++)
+    ck_assert_int_eq(send(a[1], bytes, sizeof bytes, MSG_NOSIGNAL),
+                     (int)sizeof bytes); /* someone reads it */
   double begun = clock_seconds();
   shutdown(a[1], SHUT_WR);
   ck_assert_int_eq(read(a[1], bytes, 1), 0);
@@ -104,7 +112,9 @@ static double seconds_to_end(struct watch *watch) {
 START_TEST(lingers_until_the_client_ends) {
   struct watch *watch = watch_start();
   int late = 0;
-  while (seconds_to_end(watch) > 1) ck_assert_int_lt(++late, 20); /* not after the two seconds, but for what a busy machine does now and then */
+  while (seconds_to_end(watch) > 1)
+    ck_assert_int_lt(
+        ++late, 20); /* not after the two seconds, but for what a busy machine does now and then */
   watch_stop(watch);
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* test_weights.c - files of weights, NumPy's and PyTorch's, made in memory: what they give, and how broken and hostile ones are refused. */
+/* test_weights.c - files of weights, NumPy's and PyTorch's, made in memory: what they give, and how
+ * broken and hostile ones are refused. */
 #include "convert/unpickle.h"
 #include "convert/weights.h"
 #include <check.h>
@@ -17,7 +18,8 @@ static uint8_t file[1 << 17];
 static size_t n_file;
 
 static void begin(void) {
-  in_memory = memfd_create("weights", MFD_CLOEXEC); /* thousands of files are written: none of them to a disk */
+  in_memory = memfd_create(
+      "weights", MFD_CLOEXEC); /* thousands of files are written: none of them to a disk */
   ck_assert_int_ge(in_memory, 0);
   snprintf(path, sizeof path, "/proc/self/fd/%d", in_memory);
   n_file = 0;
@@ -46,7 +48,8 @@ static void good(void) {
 static void bad(const char *expected) {
   ck_assert_int_eq(read_again(), CAM_E_WEIGHTS);
   ck_assert_ptr_null(all);
-  ck_assert_msg(strstr(error.detail, expected) != NULL, "'%s' is not in '%s'", expected, error.detail);
+  ck_assert_msg(strstr(error.detail, expected) != NULL, "'%s' is not in '%s'", expected,
+                error.detail);
 }
 
 /* A whole fixture into `file`. */
@@ -62,17 +65,32 @@ static void load(const char *name) {
 /* ---- numbers ---- */
 
 START_TEST(ten_kinds_of_numbers) {
-  static const struct { number_type type; const char *little; double value; } cases[] = {
-    {NUMBER_F64, "\x00\x00\x00\x00\x00\x00\x04\xc0", -2.5}, {NUMBER_F32, "\x00\x00\x20\xc0", -2.5}, {NUMBER_F16, "\x00\xc1", -2.5}, {NUMBER_F16, "\x01\x00", 0x1p-24},
-    {NUMBER_F16, "\xff\x7b", 65504}, {NUMBER_BF16, "\x20\xc0", -2.5}, {NUMBER_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff", -2}, {NUMBER_I32, "\xfe\xff\xff\xff", -2},
-    {NUMBER_I16, "\xfe\xff", -2}, {NUMBER_I8, "\xfe", -2}, {NUMBER_U8, "\xfe", 254}, {NUMBER_BOOL, "\x02", 1},
+  static const struct {
+    number_type type;
+    const char *little;
+    double value;
+  } cases[] = {
+      {NUMBER_F64, "\x00\x00\x00\x00\x00\x00\x04\xc0", -2.5},
+      {NUMBER_F32, "\x00\x00\x20\xc0", -2.5},
+      {NUMBER_F16, "\x00\xc1", -2.5},
+      {NUMBER_F16, "\x01\x00", 0x1p-24},
+      {NUMBER_F16, "\xff\x7b", 65504},
+      {NUMBER_BF16, "\x20\xc0", -2.5},
+      {NUMBER_I64, "\xfe\xff\xff\xff\xff\xff\xff\xff", -2},
+      {NUMBER_I32, "\xfe\xff\xff\xff", -2},
+      {NUMBER_I16, "\xfe\xff", -2},
+      {NUMBER_I8, "\xfe", -2},
+      {NUMBER_U8, "\xfe", 254},
+      {NUMBER_BOOL, "\x02", 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     uint8_t big[8];
     size_t n = number_bytes(cases[i].type);
-    for (size_t k = 0; k < n; k++) big[k] = (uint8_t)cases[i].little[n - 1 - k];
+    for (size_t k = 0; k < n; k++)
+      big[k] = (uint8_t)cases[i].little[n - 1 - k];
     double value;
-    number_read(&(number_view){.data = (const uint8_t *)cases[i].little, .type = cases[i].type}, &value);
+    number_read(&(number_view){.data = (const uint8_t *)cases[i].little, .type = cases[i].type},
+                &value);
     ck_assert_double_eq(value, cases[i].value);
     number_read(&(number_view){.data = big, .type = cases[i].type, .big_endian = true}, &value);
     ck_assert_double_eq(value, cases[i].value);
@@ -97,16 +115,22 @@ START_TEST(strides_and_bounds) {
   number_read(&view, out);
   ck_assert_mem_eq(out, fortran, sizeof out);
   ck_assert(number_fits(&view, 6) && !number_fits(&view, 5));
-  view.stride[0] = 0, view.stride[1] = 0; /* six numbers from one: not with fewer than six behind them */
+  view.stride[0] = 0,
+  view.stride[1] = 0; /* six numbers from one: not with fewer than six behind them */
   ck_assert(number_fits(&view, 6) && !number_fits(&view, 1));
   view.stride[1] = INT64_MAX;
   ck_assert(!number_fits(&view, 1000));
   view.stride[1] = -1;
   ck_assert(!number_fits(&view, 1000));
-  view = (number_view){.data = bytes, .type = NUMBER_U8, .rank = 2, .shape = {1, 1}, .stride = {INT64_MAX, INT64_MAX}}; /* the stride of one row says nothing */
+  view = (number_view){.data = bytes,
+                       .type = NUMBER_U8,
+                       .rank = 2,
+                       .shape = {1, 1},
+                       .stride = {INT64_MAX, INT64_MAX}}; /* the stride of one row says nothing */
   ck_assert(number_fits(&view, 1));
   number_read(&view, out);
-  view = (number_view){.data = bytes, .type = NUMBER_U8, .rank = 3, .shape = {0, INT64_MAX, INT64_MAX}};
+  view = (number_view){
+      .data = bytes, .type = NUMBER_U8, .rank = 3, .shape = {0, INT64_MAX, INT64_MAX}};
   number_set_strides(&view, false);
   ck_assert(number_fits(&view, 0));
   ck_assert_int_eq(number_count(&view), 0);
@@ -128,7 +152,12 @@ static void npy(int version, const char *header, const void *pickled, size_t n) 
 }
 #define HEADER "{'descr': '|O', 'fortran_order': False, 'shape': (), }\n"
 #define NPY(literal) npy(1, HEADER, literal, sizeof(literal) - 1)
-#define ARRAY "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01" "b\x87R(K\x01K\x02\x85" "cnumpy\ndtype\nU\x02" "f4K\x00K\x01\x87R(K\x03U\x01<NNNNNK\x00tb\x89U\x08" "aaaabbbbtb"
+#define ARRAY \
+  "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01" \
+  "b\x87R(K\x01K\x02\x85" \
+  "cnumpy\ndtype\nU\x02" \
+  "f4K\x00K\x01\x87R(K\x03U\x01<NNNNNK\x00tb\x89U\x08" \
+  "aaaabbbbtb"
 
 START_TEST(numpy_files) {
   for (int version = 1; version <= 3; version++) {
@@ -138,7 +167,8 @@ START_TEST(numpy_files) {
     ck_assert_ptr_nonnull(weights_find(all, "w"));
     ck_assert_ptr_null(weights_find(all, "v"));
   }
-  NPY("\x80\x02}(U\x01w}U\x01x}U\x01y}U\x01z" ARRAY "sssX\x01\x00\x00\x00" "a" ARRAY "u.");
+  NPY("\x80\x02}(U\x01w}U\x01x}U\x01y}U\x01z" ARRAY "sssX\x01\x00\x00\x00"
+      "a" ARRAY "u.");
   good();
   ck_assert_int_eq(all->n, 2);
   ck_assert_ptr_nonnull(weights_find(all, "w/x/y/z"));
@@ -153,13 +183,16 @@ START_TEST(broken_numpy_files) {
   bad("tensor w: the file holds it twice");
   NPY("\x80\x02}q\x00U\x01wh\x00s."); /* a dict in itself */
   bad("more than 4 dicts inside each other");
-  NPY("\x80\x02]K\x01" "a.");
+  NPY("\x80\x02]K\x01"
+      "a.");
   bad("holds a list; expected is one dict");
   NPY("\x80\x02}K\x01" ARRAY "s.");
   bad("a key is not a text");
   NPY("\x80\x02}U\x01wK\x01s.");
   bad("w: an int; expected is an array or a dict");
-  NPY("\x80\x02}U\x01w" "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01" "b\x87Rs.");
+  NPY("\x80\x02}U\x01w"
+      "cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01"
+      "b\x87Rs.");
   bad("tensor w: the array has no state");
   npy(1, "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }\n", "aaaabbbbcccc", 12);
   bad("dtype 'f4'; expected is an array of objects");
@@ -177,22 +210,37 @@ END_TEST
 
 /* ---- PyTorch, legacy ---- */
 
-typedef struct legacy { int32_t count, offset; const char *sizes, *strides, *class; int64_t written; const char *numbers, *keys; } legacy;
+typedef struct legacy {
+  int32_t count, offset;
+  const char *sizes, *strides, *class;
+  int64_t written;
+  const char *numbers, *keys;
+} legacy;
 
-/* One tensor "t" over one storage "k". sizes, strides: as pickled, without a NUL. What is 0 is as in a good file: 2 x 2 of 6 numbers, columns first. */
+/* One tensor "t" over one storage "k". sizes, strides: as pickled, without a NUL. What is 0 is as
+ * in a good file: 2 x 2 of 6 numbers, columns first. */
 static void write_legacy(legacy l) {
-  if (!l.count) l.count = 6;
-  if (!l.written) l.written = 6;
-  if (!l.sizes) l.sizes = "K\x02K\x02\x86";
-  if (!l.strides) l.strides = "K\x01K\x02\x86";
-  if (!l.class) l.class = "FloatStorage";
-  if (!l.numbers) l.numbers = "aaaabbbbccccddddeeeeffff";
-  if (!l.keys) l.keys = "U\x01k";
+  if (!l.count)
+    l.count = 6;
+  if (!l.written)
+    l.written = 6;
+  if (!l.sizes)
+    l.sizes = "K\x02K\x02\x86";
+  if (!l.strides)
+    l.strides = "K\x01K\x02\x86";
+  if (!l.class)
+    l.class = "FloatStorage";
+  if (!l.numbers)
+    l.numbers = "aaaabbbbccccddddeeeeffff";
+  if (!l.keys)
+    l.keys = "U\x01k";
   n_file = 0;
   ADD("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.");
-  ADD("\x80\x02}U\x01t" "ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\n");
+  ADD("\x80\x02}U\x01t"
+      "ctorch._utils\n_rebuild_tensor_v2\n((U\x07storagectorch\n");
   add(l.class, strlen(l.class));
-  ADD("\nU\x01kU\x03" "cpuJ");
+  ADD("\nU\x01kU\x03"
+      "cpuJ");
   add(&l.count, 4);
   ADD("NtQJ");
   add(&l.offset, 4);
@@ -236,7 +284,9 @@ START_TEST(broken_legacy_files) {
   bad("reach beyond");
   LEGACY(.strides = "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7fK\x01\x86");
   bad("reach beyond");
-  LEGACY(.sizes = "K\x02K\x02K\x02\x87", .strides = "J\x01\x01\x01\x01J\x01\x01\x01\x01K\x01\x87"); /* more numbers than the storage has */
+  LEGACY(.sizes = "K\x02K\x02K\x02\x87",
+         .strides =
+             "J\x01\x01\x01\x01J\x01\x01\x01\x01K\x01\x87"); /* more numbers than the storage has */
   bad("reach beyond");
   LEGACY(.written = 5);
   bad("storage 1 of 1: it has 5 numbers, its tensors expect 6");
@@ -283,22 +333,27 @@ START_TEST(broken_zip_files) {
     load(i ? "deflated.pth" : "stored.pth");
     uint8_t *found = memmem(file, n_file, i ? "PK\x01\x02" : "data/0", i ? 4 : 6);
     ck_assert_ptr_nonnull(found);
-    if (i) memset(found + 24, 0xff, 3); /* data.pkl claims 16 MB */
-    else found[8] ^= 1;                 /* a bit of a stored number: the checksum tells */
+    if (i)
+      memset(found + 24, 0xff, 3); /* data.pkl claims 16 MB */
+    else
+      found[8] ^= 1; /* a bit of a stored number: the checksum tells */
     bad("zip: entry");
   }
   load("stored.pth");
-  for (uint8_t *at; (at = memmem(file, n_file, "data.pkl", 8));) at[0] = 'x';
+  for (uint8_t *at; (at = memmem(file, n_file, "data.pkl", 8));)
+    at[0] = 'x';
   bad("no entry is named data.pkl");
   load("stored.pth");
-  for (uint8_t *at; (at = memmem(file, n_file, "data/3", 6));) at[5] = 'x';
+  for (uint8_t *at; (at = memmem(file, n_file, "data/3", 6));)
+    at[5] = 'x';
   bad("zip: no entry 'archive/data/3'");
 }
 END_TEST
 
 /* Any byte changed: an answer or an error, never a crash, a leak or a tensor outside the file. */
 START_TEST(changed_at_every_byte) {
-  static const char *const names[] = {"python2.npy", "legacy.pth", "deflated.pth", "python3-protocol5.npy"};
+  static const char *const names[] = {"python2.npy", "legacy.pth", "deflated.pth",
+                                      "python3-protocol5.npy"};
   static uint8_t whole[sizeof file];
   load(names[_i]);
   size_t n = n_file;
@@ -309,10 +364,12 @@ START_TEST(changed_at_every_byte) {
     noise = noise * 1664525 + 1013904223;
     file[i] = i % 3 ? (uint8_t)(noise >> 24) : (uint8_t)(file[i] ^ 1u << (noise >> 29));
     cam_code code = read_again();
-    if (code && code != CAM_E_WEIGHTS) ck_abort_msg("byte %zu: code %d", i, code); /* a ck_assert that holds writes to a file, too */
-    for (int t = 0; !code && t < all->n; t++) { /* every number may be read */
+    if (code && code != CAM_E_WEIGHTS)
+      ck_abort_msg("byte %zu: code %d", i, code); /* a ck_assert that holds writes to a file, too */
+    for (int t = 0; !code && t < all->n; t++) {   /* every number may be read */
       int64_t count = number_count(&all->list[t].view);
-      if (count > (int64_t)sizeof file) ck_abort_msg("byte %zu: %lld numbers", i, (long long)count);
+      if (count > (int64_t)sizeof file)
+        ck_abort_msg("byte %zu: %lld numbers", i, (long long)count);
       double *values = malloc((size_t)(count + 1) * sizeof *values);
       number_read(&all->list[t].view, values);
       free(values);
