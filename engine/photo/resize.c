@@ -1,15 +1,10 @@
 /* resize.c - antialiased bicubic scaling, to the bit what Pillow gives. Flow: decode -> [resize] ->
  * forward; photo -> overlay. Filter: Keys, "Cubic Convolution Interpolation for Digital Image
- * Processing", IEEE ASSP 1981, a = -0.5; its support grows with the scale when shrinking. Weights:
- * 22-bit fixed point, each output's normalised to a sum of 1. Order: horizontal, rounded to 8 bits,
- * vertical.
- *
- * How it is fast: SSE2 and NEON have a 16-bit "multiply pairs and add", so a weight k is split
- * exactly into k = hi * 2^15 + lo, and sum(p*k) = (sum(p*hi) << 15) + sum(p*lo) modulo 2^32. The
- * true sum fits 32 bits, so the wrapped one is it, and answers do not depend on the instruction
- * set. Rows that the vertical pass still needs live in a ring, so memory does not grow with the
- * photo's height. */
+ * Processing", IEEE ASSP 1981, a = -0.5; its support grows with the scale when shrinking. Order:
+ * horizontal, rounded to 8 bits, vertical. Rows that the vertical pass still needs live in a ring,
+ * so memory does not grow with the photo's height. */
 #include "resize.h"
+#include "base/minmax.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +15,10 @@
 #endif
 
 enum {
-  PRECISION =
-      32 - 8 -
-      2, /* bits of a weight's fraction: 8 for the pixel, 2 for negative lobes and sums above 1 */
-  SPLIT = 15, /* bits of a weight's low half, so that it is a positive 16-bit number */
-  BAND = 4,   /* rows of the horizontal pass that share each weight */
-  BLOCK = 16, /* bytes of the vertical pass that share each weight */
+  PRECISION = 22, /* bits of a weight's fraction: see Weights */
+  SPLIT = 15,     /* bits of a weight's low half, so that it is a positive 16-bit number */
+  BAND = 4,       /* rows of the horizontal pass that share each weight */
+  BLOCK = 16,     /* bytes of the vertical pass that share each weight */
 };
 
 /* ---- Vectors: one 128-bit register of any machine ---- */
@@ -91,10 +84,30 @@ static inline v16u8 narrow(v4i32 a, v4i32 b, v4i32 c, v4i32 d) {
 #endif
 }
 
-/* ---- Weights ---- */
+/* ---- Weights ----
+ *
+ * Idea. Pillow's weights are whole numbers: k = round(w * 2^22), where the w of one output sum
+ * to 1. An output is (sum(p * k) + 2^21) >> 22, clamped to 0..255. Of 32 bits the pixel p takes 8
+ * and the weight 22; 2 are left for the sign and for sums above 1, because a bicubic filter has
+ * negative lobes. SSE2 and NEON have no fast product of 32 bits, but "multiply pairs of 16 bits and
+ * add". So each weight is cut in two, exactly: k = hi * 2^15 + lo with 0 <= lo < 2^15; hi keeps the
+ * sign. Both halves and every pixel are 16-bit numbers, and
+ *
+ *   sum(p * k) = sum(p * hi) * 2^15 + sum(p * lo).
+ *
+ * Layout. An output reads neighbouring inputs, two at a time: a `pair` has the halves of the
+ * weights of inputs 2i and 2i + 1, the first in the low 16 bits, as multiply_pairs wants them
+ * beside the two pixels. The reading begins at an even input (`first`), so that inputs are paired
+ * once for all outputs; inputs that an output does not use have weight 0 in its pairs.
+ *
+ * Invariant. Lanes count modulo 2^32. The two sums and the shift may wrap; the true sum fits 32
+ * bits with its sign, so what is left after wrapping is the true sum. It does not depend on the
+ * order of additions nor on the instruction set: every machine gives the same pixels, and they are
+ * Pillow's.
+ */
 typedef struct pair {
   uint32_t hi, lo;
-} pair; /* halves of the weights of two neighbours, the first in the low 16 bits */
+} pair;
 typedef struct taps {
   int most;    /* pairs that an output reads at most */
   int *first;  /* [outputs] even index of the first input read; never falls */
@@ -118,39 +131,61 @@ static void taps_free(taps *t) {
   free(t->pairs);
 }
 
+/* The inputs of one output, [least, end), and their weights, which sum to 1. */
+typedef struct window {
+  int least, end;
+  double *weights; /* [end - least] */
+} window;
+
 /* Weights to the last bit of the double need each product rounded by itself: the Makefile turns
  * fused multiply-adds off in this file. */
+static void weigh(window *w, int output, double scale, double filter_scale, int inputs) {
+  const double center = (output + 0.5) * scale, support = 2.0 * filter_scale,
+               step = 1.0 / filter_scale;
+  w->least = max_int((int)(center - support + 0.5), 0);
+  w->end = min_int((int)(center + support + 0.5), inputs);
+  double sum = 0;
+  for (int i = w->least; i < w->end; i++) {
+    const double weight = bicubic((i - center + 0.5) * step);
+    w->weights[i - w->least] = weight;
+    sum += weight;
+  }
+  for (int i = w->least; sum != 0 && i < w->end; i++)
+    w->weights[i - w->least] /= sum;
+}
+
+/* To the nearest whole number of 2^-22; halves away from 0. */
+static int to_fixed(double weight) {
+  const double half = weight < 0 ? -0.5 : 0.5;
+  return (int)(half + weight * (1 << PRECISION));
+}
+
+static void put_weights(taps *t, int output, const window *w) {
+  const int first = w->least & ~1;
+  t->first[output] = first;
+  t->count[output] = (w->end - first + 1) / 2;
+  pair *pairs = t->pairs + (size_t)output * t->most;
+  for (int i = w->least; i < w->end; i++) {
+    const int fixed = to_fixed(w->weights[i - w->least]), at = i - first, shift = 16 * (at % 2);
+    pairs[at / 2].hi |= (uint32_t)(uint16_t)(fixed >> SPLIT) << shift;
+    pairs[at / 2].lo |= (uint32_t)(fixed & ((1 << SPLIT) - 1)) << shift;
+  }
+}
+
 static bool taps_make(taps *t, int inputs, int outputs) {
-  double scale = (double)inputs / outputs, filter_scale = scale < 1.0 ? 1.0 : scale,
-         support = 2.0 * filter_scale, step = 1.0 / filter_scale;
-  int room = (int)ceil(support) * 2 + 1;
+  const double scale = (double)inputs / outputs, filter_scale = fmax(scale, 1.0);
+  const int room = (int)ceil(2.0 * filter_scale) * 2 + 1;
   t->most = room / 2 + 1;
   t->first = malloc(outputs * sizeof *t->first);
   t->count = malloc(outputs * sizeof *t->count);
   t->pairs = calloc((size_t)outputs * t->most, sizeof *t->pairs);
-  double *weights = malloc(room * sizeof *weights);
-  bool ok = t->first && t->count && t->pairs && weights;
+  window w = {.weights = malloc(room * sizeof *w.weights)};
+  const bool ok = t->first && t->count && t->pairs && w.weights;
   for (int o = 0; ok && o < outputs; o++) {
-    double center = (o + 0.5) * scale, sum = 0;
-    int least = (int)(center - support + 0.5), end = (int)(center + support + 0.5);
-    if (least < 0)
-      least = 0;
-    if (end > inputs)
-      end = inputs;
-    for (int i = least; i < end; i++)
-      sum += weights[i - least] = bicubic((i - center + 0.5) * step);
-    t->first[o] = least & ~1;
-    t->count[o] = (end - t->first[o] + 1) / 2;
-    pair *pairs = t->pairs + (size_t)o * t->most;
-    for (int i = least; i < end; i++) {
-      double weight = sum != 0 ? weights[i - least] / sum : weights[i - least];
-      int fixed = (int)((weight < 0 ? -0.5 : 0.5) + weight * (1 << PRECISION)),
-          at = i - t->first[o];
-      pairs[at / 2].hi |= (uint32_t)(uint16_t)(fixed >> SPLIT) << 16 * (at % 2);
-      pairs[at / 2].lo |= (uint32_t)(fixed & ((1 << SPLIT) - 1)) << 16 * (at % 2);
-    }
+    weigh(&w, o, scale, filter_scale, inputs);
+    put_weights(t, o, &w);
   }
-  free(weights);
+  free(w.weights);
   return ok;
 }
 
@@ -159,12 +194,13 @@ static bool taps_make(taps *t, int inputs, int outputs) {
 /* A row as 16-bit numbers R0 R1 G0 G1 B0 B1 x x for each pair of neighbouring pixels (x: anything;
  * past the end: 0). */
 static void spread(const uint8_t *row, int width, v8i16 *pairs) {
-  int n = width / 2, i = 0;
+  const int n = width / 2;
+  int i = 0;
   for (; i + 1 < n; i++)
     pairs[i] = widen_low(interleave_low(load8(row + 6 * i), load8(row + 6 * i + 3)));
   for (; i < (width + 1) / 2; i++) {
     uint8_t last[16] = {0};
-    memcpy(last, row + 6 * i, width - 2 * i > 1 ? 6 : 3);
+    memcpy(last, row + 6 * i, 3 * min_int(width - 2 * i, 2));
     pairs[i] = widen_low(interleave_low(load8(last), load8(last + 3)));
   }
 }
@@ -223,13 +259,11 @@ typedef struct scaler {
   v8i16 *spread[BAND];
 } scaler;
 
-static inline int at_most(int value, int limit) { return value < limit ? value : limit; }
-
 static void make_band(scaler *s, int width) {
   const cam_image *in = s->in;
   uint8_t *out = s->ring + (size_t)(s->made % s->ring_rows) * s->stride;
   for (int r = 0; r < BAND; r++) {
-    const uint8_t *row = in->rgb + (size_t)at_most(s->made + r, in->height - 1) * in->width * 3;
+    const uint8_t *row = in->rgb + (size_t)min_int(s->made + r, in->height - 1) * in->width * 3;
     if (s->across.most)
       spread(row, in->width, s->spread[r]);
     else
@@ -241,7 +275,7 @@ static void make_band(scaler *s, int width) {
 }
 
 static const uint8_t *need_row(scaler *s, int y, int width) {
-  y = at_most(y, s->in->height - 1);
+  y = min_int(y, s->in->height - 1);
   while (s->made <= y)
     make_band(s, width);
   return s->ring + (size_t)(y % s->ring_rows) * s->stride;
@@ -254,13 +288,16 @@ static bool scaler_make(scaler *s, const cam_image *in, int width, int height) {
   if (height != in->height && !taps_make(&s->down, in->height, height))
     return false;
   s->stride = ((size_t)width * 3 + 1 + BLOCK - 1) / BLOCK * BLOCK;
-  s->ring_rows = (at_most(2 * s->down.most + BAND, in->height) + BAND - 1) / BAND * BAND;
+  s->ring_rows = (min_int(2 * s->down.most + BAND, in->height) + BAND - 1) / BAND * BAND;
   s->ring = calloc(s->ring_rows, s->stride);
   s->row = malloc(s->stride);
   s->rows = malloc((2 * s->down.most + 1) * sizeof *s->rows);
-  for (int r = 0; r < BAND; r++)
-    if (!(s->spread[r] = aligned_alloc(sizeof(v8i16), ((size_t)in->width + 1) / 2 * sizeof(v8i16))))
+  const size_t spread_bytes = ((size_t)in->width + 1) / 2 * sizeof(v8i16);
+  for (int r = 0; r < BAND; r++) {
+    s->spread[r] = aligned_alloc(sizeof(v8i16), spread_bytes);
+    if (!s->spread[r])
       return false;
+  }
   return s->ring && s->row && s->rows;
 }
 
