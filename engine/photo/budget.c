@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-  MOST_BLOCKS = 64 /* at a time: stb_image has at most ten, libwebp some thirty */,
-  RESERVE = 8
+  MOST_BLOCKS = 64, /* at a time: stb_image has at most ten, libwebp some thirty */
+  RESERVE = 8,
 };
 
 static _Thread_local struct {
@@ -34,8 +34,8 @@ static void **place_of(const void *block) {
 static bool may_take(size_t size) {
   if (size <= budget.limit && budget.used <= budget.limit - size)
     return true;
-  if (!budget.wanted)
-    budget.wanted = size > SIZE_MAX / 2 ? SIZE_MAX : budget.used + size;
+  if (!budget.wanted && __builtin_add_overflow(budget.used, size, &budget.wanted))
+    budget.wanted = SIZE_MAX;
   return false;
 }
 
@@ -49,8 +49,12 @@ static void *take(void *block) {
 
 static void *give(size_t size) {
   void **place = place_of(NULL);
-  budget.out_of_memory |= !place;
-  return place ? *place = take(calloc(1, size + BUDGET_SLACK)) : NULL;
+  if (!place || size > SIZE_MAX - BUDGET_SLACK) {
+    budget.out_of_memory = true;
+    return NULL;
+  }
+  *place = take(calloc(1, size + BUDGET_SLACK));
+  return *place;
 }
 
 void budget_begin(size_t limit) {
@@ -58,7 +62,11 @@ void budget_begin(size_t limit) {
   budget.limit = limit;
 }
 
-void *budget_malloc(size_t size) { return may_take(size) ? give(size) : NULL; }
+void *budget_malloc(size_t size) {
+  if (!may_take(size))
+    return NULL;
+  return give(size);
+}
 
 void *budget_malloc_small(size_t size) {
   if (size > BUDGET_SMALL)
@@ -103,7 +111,8 @@ void *budget_realloc(void *block, size_t size) {
     memset((uint8_t *)moved + old, 0,
            size + BUDGET_SLACK -
                old); /* stb_image copies a PNG's bytes from distance 0, which are not yet there */
-  return *place = moved;
+  *place = moved;
+  return moved;
 }
 
 int budget_count(void) { return budget.count; }

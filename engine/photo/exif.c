@@ -17,8 +17,10 @@ enum {
 
 static uint32_t number(const uint8_t *p, int bytes, bool big) {
   uint32_t value = 0;
-  for (int i = 0; i < bytes; i++)
-    value |= (uint32_t)p[i] << 8 * (big ? bytes - 1 - i : i);
+  for (int i = 0; i < bytes; i++) {
+    const int place = big ? bytes - 1 - i : i;
+    value |= (uint32_t)p[i] << 8 * place;
+  }
   return value;
 }
 
@@ -27,7 +29,7 @@ static int tiff_orientation(const uint8_t *tiff, size_t n) {
   if (n < 8)
     return 0;
   bool big = tiff[0] == 'M';
-  if (memcmp(tiff, big ? "MM\0*" : "II*\0", 4))
+  if (memcmp(tiff, "MM\0*", 4) && memcmp(tiff, "II*\0", 4))
     return 0;
   size_t at = number(tiff + 4, 4, big);
   if (at > n || n - at < 2)
@@ -40,15 +42,22 @@ static int tiff_orientation(const uint8_t *tiff, size_t n) {
     uint32_t value = number(entry + 8, 2, big);
     bool fits = number(entry + 2, 2, big) == TYPE_SHORT && number(entry + 4, 4, big) == 1 &&
                 value >= 1 && value <= 8;
-    return fits ? (int)value : 0;
+    if (fits)
+      return (int)value;
+    break;
   }
   return 0;
 }
 
 int exif_of_tiff(const uint8_t *tiff, size_t n) {
-  const size_t name = n >= 6 && !memcmp(tiff, "Exif\0", 6) ? 6 : 0;
-  int orientation = tiff_orientation(tiff + name, n - name);
-  return orientation ? orientation : 1;
+  if (n >= 6 && !memcmp(tiff, "Exif\0", 6)) {
+    tiff += 6;
+    n -= 6;
+  }
+  const int orientation = tiff_orientation(tiff, n);
+  if (!orientation)
+    return 1;
+  return orientation;
 }
 
 int exif_orientation(const uint8_t *jpeg, size_t n) {
