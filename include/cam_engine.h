@@ -23,8 +23,8 @@
   X(CAM_STRETCH, "stretch") X(CAM_ASPECT, "aspect")
 #define CAM_PICTURES(X) /* how overlay and heat map are written */ \
   X(CAM_PICTURE_PNG, "png") X(CAM_PICTURE_JPEG, "jpeg")
-#define CAM_FORMATS(X) /* of photos */ \
-  X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_BMP, "bmp") X(CAM_WEBP, "webp")
+#define CAM_FORMATS(X) /* of photos; the rest of each one's row: engine/photo/formats.c */ \
+  X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_WEBP, "webp") X(CAM_BMP, "bmp")
 #define X(id, name) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;

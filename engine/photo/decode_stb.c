@@ -10,6 +10,7 @@
  *  - assertions are off: they are about the input, and would end the process. */
 #include "decode_stb.h"
 #include "budget.h"
+#include "flatten.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -30,21 +31,67 @@
     "-Wunused-function" /* it declares readers of formats that are not compiled in */
 #include <stb/stb_image.h>
 
-cam_code stb_decode(cam_format format, const uint8_t *bytes, size_t n, int channels, size_t limit,
-                    uint8_t **pixels, int *width, int *height, cam_error *error) {
+/* bytes[0..n) with all patches -> `channels` bytes a pixel, from malloc. */
+static cam_code load(const char *kind, const uint8_t *bytes, size_t n, const photo_plan *plan,
+                     size_t budget, uint8_t **pixels, cam_error *error) {
   *pixels = NULL;
   if (n > INT_MAX)
     return cam_fail(error, CAM_E_BUDGET, "%zu bytes of photo; allowed are %d", n, INT_MAX);
-  budget_begin(limit);
+  budget_begin(budget);
   stbi__context source = {0};
   stbi__start_mem(&source, bytes, (int)n);
-  int stored;
-  *pixels = stbi__load_and_postprocess_8bit(&source, width, height, &stored, channels);
+  int width, height, stored;
+  *pixels = stbi__load_and_postprocess_8bit(&source, &width, &height, &stored, plan->channels);
   const char *reason = stbi_failure_reason();
-  cam_code code = budget_end(*pixels, *pixels ? NULL : error);
-  if (*pixels)
+  if (!*pixels) {
+    cam_code code = budget_end(NULL, error);
+    if (code)
+      return code;
+    if (!reason)
+      reason = "unknown";
+    return cam_fail(error, CAM_E_PHOTO, "broken %s: %s", kind, reason);
+  }
+  budget_end(*pixels, NULL);
+  if (width == plan->width && height == plan->height)
     return CAM_OK;
-  return code ? code
-              : cam_fail(error, CAM_E_PHOTO, "broken %s: %s", format == CAM_PNG ? "PNG" : "BMP",
-                         reason ? reason : "unknown");
+  free(*pixels);
+  return cam_fail(error, CAM_E_PHOTO, "%d x %d pixels were decoded, its header says %d x %d", width,
+                  height, plan->width, plan->height);
+}
+
+static cam_code decode(const char *kind, const uint8_t *bytes, size_t n, const photo_plan *plan,
+                       cam_image *image, cam_error *error) {
+  uint8_t *copy = NULL;
+  size_t budget = plan->budget;
+  if (plan->patch_count) {
+    if (budget <= n + plan->patch_size)
+      return cam_fail(error, CAM_E_BUDGET,
+                      "a copy of the photo takes %zu bytes; allowed are %zu to decode it", n,
+                      budget);
+    budget -= n + plan->patch_size;
+    copy = plan_patched(plan, bytes, &n);
+    if (!copy)
+      return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
+    bytes = copy;
+  }
+  uint8_t *pixels;
+  cam_code code = load(kind, bytes, n, plan, budget, &pixels, error);
+  free(copy);
+  if (code)
+    return code;
+  if (plan->channels == 4)
+    flatten(pixels, plan->width, plan->height, image);
+  else
+    *image = (cam_image){plan->width, plan->height, pixels};
+  return CAM_OK;
+}
+
+cam_code decode_png(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
+                    cam_error *error) {
+  return decode("PNG", bytes, n, plan, image, error);
+}
+
+cam_code decode_bmp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
+                    cam_error *error) {
+  return decode("BMP", bytes, n, plan, image, error);
 }

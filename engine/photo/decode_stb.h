@@ -2,13 +2,14 @@
  * -> [decode_stb] -> decode. Thread: any; memory is counted per thread. */
 #ifndef DECODE_STB_H
 #define DECODE_STB_H
-#include "cam_engine.h"
+#include "base/image.h"
+#include "probe.h"
 
-/* Decodes bytes[0..n) of a probed photo to `channels` (3 or 4) bytes a pixel; holds at most
- * `budget` bytes at any moment, the result included. CAM_OK: *pixels is the caller's, for free(),
- * with 4 readable bytes after the last pixel. Else *pixels is NULL and: CAM_E_PHOTO, CAM_E_BUDGET,
- * CAM_E_NO_MEMORY. */
-cam_code stb_decode(cam_format format, const uint8_t *bytes, size_t n, int channels, size_t budget,
-                    uint8_t **pixels, int *width, int *height, cam_error *error);
+/* Each: see photo_format; plan->budget is kept, the result and a copy with the plan's patches
+ * included. */
+cam_code decode_png(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
+                    cam_error *error);
+cam_code decode_bmp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
+                    cam_error *error);
 
 #endif

@@ -16,6 +16,7 @@
  * leaves the deblocking filter out. */
 #include "decode_webp.h"
 #include "budget.h"
+#include "flatten.h"
 #include <stdlib.h>
 #include <webp/decode.h>
 
@@ -27,7 +28,9 @@ LIBRARY void WebPSafeFree(void *block);
 
 void *WebPSafeMalloc(uint64_t count, size_t size) {
   size_t bytes;
-  return __builtin_mul_overflow(count, size, &bytes) ? NULL : budget_malloc_small(bytes);
+  if (__builtin_mul_overflow(count, size, &bytes))
+    return NULL;
+  return budget_malloc_small(bytes);
 }
 void *WebPSafeCalloc(uint64_t count, size_t size) {
   return WebPSafeMalloc(count, size);
@@ -48,28 +51,36 @@ static const char *reason_of(VP8StatusCode status) {
   }
 }
 
-cam_code webp_decode(const uint8_t *bytes, size_t n, int width, int height, int channels,
-                     size_t limit, uint8_t **pixels, cam_error *error) {
-  *pixels = NULL;
+cam_code decode_webp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
+                     cam_error *error) {
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config))
     return cam_fail(error, CAM_E_INTERNAL, "libwebp is of another kind than its header");
-  budget_begin(limit);
-  const size_t row = (size_t)channels * (size_t)width, size = row * (size_t)height;
-  uint8_t *out = budget_malloc(size);
-  config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
-  config.output.is_external_memory = 1;
-  config.output.u.RGBA = (WebPRGBABuffer){out, (int)row, size};
-  VP8StatusCode status = out ? WebPDecode(bytes, n, &config) : VP8_STATUS_OUT_OF_MEMORY;
-  const int count = budget_count();
-  const bool ok = status == VP8_STATUS_OK && config.output.width == width &&
-                  config.output.height == height && count > 1;
-  cam_code code = budget_end(ok ? out : NULL, ok ? NULL : error);
-  if (ok)
-    *pixels = out;
-  if (ok || code)
-    return ok ? CAM_OK : code;
-  if (status == VP8_STATUS_OK && count == 1)
-    return cam_fail(error, CAM_E_INTERNAL, "libwebp takes memory that is not counted");
-  return cam_fail(error, CAM_E_PHOTO, "broken WebP: %s", reason_of(status));
+  budget_begin(plan->budget);
+  const size_t row = (size_t)plan->channels * (size_t)plan->width,
+               size = row * (size_t)plan->height;
+  uint8_t *pixels = budget_malloc(size);
+  VP8StatusCode status = VP8_STATUS_OUT_OF_MEMORY;
+  if (pixels) {
+    config.output.colorspace = plan->channels == 4 ? MODE_RGBA : MODE_RGB;
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA = (WebPRGBABuffer){pixels, (int)row, size};
+    status = WebPDecode(bytes, n, &config);
+  }
+  const bool counts = budget_count() > 1;
+  if (status != VP8_STATUS_OK || !counts || config.output.width != plan->width ||
+      config.output.height != plan->height) {
+    cam_code code = budget_end(NULL, error);
+    if (code)
+      return code;
+    if (status == VP8_STATUS_OK && !counts)
+      return cam_fail(error, CAM_E_INTERNAL, "libwebp takes memory that is not counted");
+    return cam_fail(error, CAM_E_PHOTO, "broken WebP: %s", reason_of(status));
+  }
+  budget_end(pixels, NULL);
+  if (plan->channels == 4)
+    flatten(pixels, plan->width, plan->height, image);
+  else
+    *image = (cam_image){plan->width, plan->height, pixels};
+  return CAM_OK;
 }

@@ -1,32 +1,43 @@
-/* formats.c - which kind of file it is, by magic bytes alone. Flow: [formats] -> probe -> decode.
- * Thread: any. Unsupported kinds are known by name, so that the caller learns what to convert. */
-#include "probe.h"
+/* formats.c - which kind of file it is, by magic bytes alone, and who reads it. Flow: [formats] ->
+ * probe -> decode. Thread: any. Unsupported kinds are known by name, so that the caller learns what
+ * to convert. */
+#include "formats.h"
+#include "base/minmax.h"
+#include "decode_jpeg.h"
+#include "decode_stb.h"
+#include "decode_webp.h"
 #include <string.h>
 #include <strings.h>
 
+static const photo_format formats[CAM_FORMAT_COUNT] = {
+    [CAM_JPEG] = {"JPEG", "\xff\xd8", NULL, probe_jpeg, decode_jpeg},
+    [CAM_PNG] = {"PNG", "\x89PNG", NULL, probe_png, decode_png},
+    [CAM_WEBP] = {"WebP", "RIFF", "WEBP", probe_webp, decode_webp},
+    [CAM_BMP] = {"BMP", "BM", NULL, probe_bmp, decode_bmp},
+};
+
+const photo_format *photo_format_of(cam_format format) { return &formats[format]; }
+
+/* ---- Kinds that are not read ---- */
+
 typedef struct magic {
   const char *name;
-  int format;    /* cam_format, or UNSUPPORTED */
   uint8_t at, n; /* where the bytes stand, how many they are */
   const char *bytes;
   const char *brand; /* NULL, or the four bytes that say what is in the container: see has_brand */
 } magic;
-enum { UNSUPPORTED = -1 };
 
 #define M(name, at, bytes) \
-  { name, UNSUPPORTED, at, sizeof bytes - 1, bytes, NULL }
+  { name, at, sizeof bytes - 1, bytes, NULL }
 #define RIFF(name, brand) \
-  { name, UNSUPPORTED, 0, 4, "RIFF", brand }
+  { name, 0, 4, "RIFF", brand }
 #define FTYP(name, brand) \
   { \
-    name, UNSUPPORTED, 4, 4, "ftyp", brand \
-  } /* ISO base media: ISO/IEC 14496-12 4.3; HEIF's brands: 23008-12 */
+    name, 4, 4, "ftyp", brand \
+  } /* ISO base media: ISO/IEC 14496-12 4.3; HEIF's brands: 23008-12 \
+     */
 static const magic magics[] = {
     /* the first that fits: longer ones before shorter ones */
-    {"JPEG", CAM_JPEG, 0, 2, "\xff\xd8", NULL},
-    {"PNG", CAM_PNG, 0, 4, "\x89PNG", NULL},
-    {"WebP", CAM_WEBP, 0, 4, "RIFF", "WEBP"},
-    {"BMP", CAM_BMP, 0, 2, "BM", NULL},
     M("GIF", 0, "GIF8"),
     RIFF("AVI video", "AVI "),
     RIFF("WAVE audio", "WAVE"),
@@ -117,11 +128,11 @@ static bool has_brand(const magic *m, const uint8_t *bytes, size_t n) {
     return false;
   if (!memcmp(bytes + 8, m->brand, 4))
     return true;
-  size_t end = m->at ? be32(bytes)
-                     : 0; /* of the box that lists them; the minor version is before them */
-  if (end > n)
-    end = n;
-  for (size_t at = 16; at + 4 <= end && at < TEXT_LOOK; at += 4)
+  if (!m->at)
+    return false;
+  size_t end = be32(bytes); /* of the box that lists them; the minor version is before them */
+  end = min_size(end, min_size(n, TEXT_LOOK));
+  for (size_t at = 16; at + 4 <= end; at += 4)
     if (!memcmp(bytes + at, m->brand, 4))
       return true;
   return false;
@@ -137,7 +148,9 @@ static bool starts(const uint8_t *p, const uint8_t *end, const char *word) {
 
 static const uint8_t *after(const uint8_t *p, const uint8_t *end, const char *word) {
   const uint8_t *found = memmem(p, end - p, word, strlen(word));
-  return found ? found + strlen(word) : end;
+  if (!found)
+    return end;
+  return found + strlen(word);
 }
 
 static const char *text_kind(const uint8_t *p, size_t n) {
@@ -157,7 +170,7 @@ static const char *text_kind(const uint8_t *p, size_t n) {
       {"{", NULL, "JSON"},
       {"data:", NULL, "a data: URI"},
   };
-  const uint8_t *end = p + (n < TEXT_LOOK ? n : TEXT_LOOK);
+  const uint8_t *end = p + min_size(n, TEXT_LOOK);
   if (starts(p, end, "\xef\xbb\xbf"))
     p += 3;
   const char *kind = NULL;
@@ -187,31 +200,67 @@ static bool is_text(const uint8_t *p, size_t n) {
 /* The kind of what has no magic bytes at a known place; NULL if unknown. */
 static const char *other_kind(const uint8_t *p, size_t n) {
   const char *kind = text_kind(p, n);
-  if (!kind && memmem(p, n < PDF_LOOK ? n : PDF_LOOK, "%PDF-", 5))
-    kind = "PDF";
-  return kind || !is_text(p, n) ? kind : "text";
+  if (kind)
+    return kind;
+  if (memmem(p, min_size(n, PDF_LOOK), "%PDF-", 5))
+    return "PDF";
+  return is_text(p, n) ? "text" : NULL;
+}
+
+/* The name of what nothing here reads, or NULL. */
+static const char *unsupported_kind(const uint8_t *bytes, size_t n) {
+  for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+    const magic *m = &magics[i];
+    if (n < (size_t)m->at + m->n || memcmp(bytes + m->at, m->bytes, m->n))
+      continue;
+    if (!m->brand || has_brand(m, bytes, n))
+      return m->name;
+  }
+  return other_kind(bytes, n);
+}
+
+/* ---- Which it is ---- */
+
+static bool is_of(const photo_format *format, const uint8_t *bytes, size_t n) {
+  const size_t magic_bytes = strlen(format->magic);
+  if (n < magic_bytes || memcmp(bytes, format->magic, magic_bytes))
+    return false;
+  return !format->brand || (n >= 12 && !memcmp(bytes + 8, format->brand, 4));
+}
+
+/* "JPEG, PNG, WebP and BMP" */
+static void list_formats(char *text, size_t room) {
+  size_t at = 0;
+  for (int i = 0; i < CAM_FORMAT_COUNT && at < room; i++) {
+    const char *joint = ", ";
+    if (i == 0)
+      joint = "";
+    else if (i == CAM_FORMAT_COUNT - 1)
+      joint = " and ";
+    at += (size_t)snprintf(text + at, room - at, "%s%s", joint, formats[i].name);
+  }
+}
+
+static cam_code unsupported(cam_error *error, const char *kind) {
+  char supported[64];
+  list_formats(supported, sizeof supported);
+  return cam_fail(error, CAM_E_FORMAT, "%s; supported are %s", kind, supported);
 }
 
 cam_code photo_identify(const uint8_t *bytes, size_t n, cam_format *format, cam_error *error) {
   if (!n)
-    return cam_fail(error, CAM_E_FORMAT, "empty: 0 bytes; " PHOTO_SUPPORTED);
-  const char *name = NULL;
-  for (size_t i = 0; !name && i < sizeof magics / sizeof *magics; i++) {
-    const magic *m = &magics[i];
-    if (n < (size_t)m->at + m->n || memcmp(bytes + m->at, m->bytes, m->n) ||
-        (m->brand && !has_brand(m, bytes, n)))
-      continue;
-    name = m->name;
-    if (m->format != UNSUPPORTED)
-      return *format = (cam_format)m->format, CAM_OK;
-  }
-  if (!name)
-    name = other_kind(bytes, n);
-  if (name)
-    return cam_fail(error, CAM_E_FORMAT, "%s; " PHOTO_SUPPORTED, name);
-  char hex[3 * 8 + 1] = "";
+    return unsupported(error, "empty: 0 bytes");
+  for (int i = 0; i < CAM_FORMAT_COUNT; i++)
+    if (is_of(&formats[i], bytes, n)) {
+      *format = (cam_format)i;
+      return CAM_OK;
+    }
+  const char *kind = unsupported_kind(bytes, n);
+  if (kind)
+    return unsupported(error, kind);
+  char unknown[80];
+  int at = snprintf(unknown, sizeof unknown, "unknown kind of file, its first bytes are");
   for (size_t i = 0; i < n && i < 8; i++)
-    snprintf(hex + 3 * i, 4, " %02x", bytes[i]);
-  return cam_fail(error, CAM_E_FORMAT,
-                  "unknown kind of file, its first bytes are%s; " PHOTO_SUPPORTED, hex);
+    at += snprintf(unknown + at, sizeof unknown - (size_t)at, " %02x", bytes[i]);
+  return unsupported(error, unknown);
 }

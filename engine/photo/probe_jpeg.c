@@ -101,7 +101,9 @@ static size_t skip_data(const uint8_t *bytes, size_t at, size_t n) {
 }
 
 static cam_code cut_short(jpeg *j) {
-  return j->scans ? BROKEN("cut short, no end-of-image marker") : BROKEN("no scan data");
+  if (!j->scans)
+    return BROKEN("no scan data");
+  return BROKEN("cut short, no end-of-image marker");
 }
 
 static cam_code walk(jpeg *j, const uint8_t *bytes, size_t n) {
@@ -120,7 +122,7 @@ static cam_code walk(jpeg *j, const uint8_t *bytes, size_t n) {
       return cut_short(j);
     int marker = bytes[at++];
     if (marker == EOI)
-      return j->scans ? CAM_OK : BROKEN("no scan data");
+      return j->scans > 0 ? CAM_OK : BROKEN("no scan data");
     if (marker == SOI || marker < SOF0 || (marker >= RST0 && marker <= RST7))
       return BROKEN("marker %02x at byte %zu", marker, at - 1);
     if (n - at < 2 || be16(bytes + at) < 2 || be16(bytes + at) > n - at)

@@ -4,6 +4,7 @@
  * refused where the chunk changes pixels, as libpng and the browsers do for critical ones
  * (stb_image looks at none, and a damaged picture would pass for a whole one); where it says which
  * way up the picture is, that is not believed. */
+#include "base/minmax.h"
 #include "codec/deflate.h"
 #include "exif.h"
 #include "probe.h"
@@ -11,7 +12,7 @@
 
 enum {
   SIGNATURE = 8,
-  CHUNK = 12 /* length, name, CRC */,
+  CHUNK = 12, /* length, name, CRC */
   GREY = 0,
   RGB = 2,
   PALETTE = 3,
@@ -69,7 +70,9 @@ static cam_code read_palette(png *p, size_t at, const uint8_t *content, size_t n
   if (!n || n % 3 || n > 3 * 256 || p->palette)
     return BROKEN("bad palette of %zu bytes", n);
   p->palette = (int)n / 3;
-  size_t whole = p->colour == PALETTE ? 3u << p->depth : n;
+  if (p->colour != PALETTE)
+    return CAM_OK;
+  const size_t whole = 3u << p->depth;
   if (n >= whole)
     return CAM_OK;
   uint8_t *chunk = plan_patch(p->plan, at, CHUNK + n,
@@ -83,13 +86,17 @@ static cam_code read_palette(png *p, size_t at, const uint8_t *content, size_t n
 }
 
 static cam_code read_transparency(png *p, size_t at, const uint8_t *content, size_t n) {
-  (void)at, (void)content, (void)n;
+  (void)at;
+  (void)content;
+  (void)n;
   p->plan->channels = 4;
   return CAM_OK;
 }
 
 static cam_code read_data(png *p, size_t at, const uint8_t *content, size_t n) {
-  (void)at, (void)content, (void)n;
+  (void)at;
+  (void)content;
+  (void)n;
   if (p->colour == PALETTE && !p->palette)
     return BROKEN("no palette");
   p->data = true;
@@ -97,14 +104,19 @@ static cam_code read_data(png *p, size_t at, const uint8_t *content, size_t n) {
 }
 
 static cam_code read_end(png *p, size_t at, const uint8_t *content, size_t n) {
-  (void)at, (void)content, (void)n;
+  (void)at;
+  (void)content;
+  (void)n;
   p->ended = true;
   return CAM_OK;
 }
 
 static cam_code refuse_apple(png *p, size_t at, const uint8_t *content, size_t n) {
-  (void)at, (void)content, (void)n;
-  return cam_fail(p->error, CAM_E_FORMAT, "PNG in Apple's own variant (CgBI); " PHOTO_SUPPORTED);
+  (void)at;
+  (void)content;
+  (void)n;
+  return cam_fail(p->error, CAM_E_FORMAT,
+                  "PNG in Apple's own variant (CgBI), which is not supported");
 }
 
 static cam_code read_exif(png *p, size_t at, const uint8_t *content, size_t n) {
@@ -135,7 +147,9 @@ static cam_code read_chunk(png *p, size_t at, const uint8_t *name, size_t n) {
       return BROKEN("no IHDR at its start");
     if (is_intact(name, n))
       return chunks[i].read(p, at, name + 4, n);
-    return chunks[i].read == read_exif ? CAM_OK : BROKEN("wrong checksum of %s", chunks[i].name);
+    if (chunks[i].read == read_exif)
+      return CAM_OK;
+    return BROKEN("wrong checksum of %s", chunks[i].name);
   }
   if (!p->headed)
     return BROKEN("no IHDR at its start");
@@ -168,6 +182,6 @@ cam_code probe_png(const uint8_t *bytes, size_t n, const cam_limits *limits, pho
   /* What the data inflates to is said nowhere. An honest picture needs, at once, the file twice
    * (buffers double) and at most 32 bytes a pixel. */
   uint64_t honest = (1u << 20) + 4 * (uint64_t)n + 32 * (uint64_t)plan->width * plan->height;
-  plan->budget = honest < limits->decode_bytes ? (size_t)honest : limits->decode_bytes;
+  plan->budget = min_size(honest, limits->decode_bytes);
   return CAM_OK;
 }

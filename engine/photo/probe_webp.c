@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-  HEADER = 12 /* RIFF, size, WEBP */,
-  CHUNK = 8 /* name, size */,
+  HEADER = 12, /* RIFF, size, WEBP */
+  CHUNK = 8,   /* name, size */
   ANIMATION = 0x02,
   EXIF = 0x08
 };
@@ -35,7 +35,7 @@ static cam_code read_extended(webp *w, const uint8_t *content, size_t n) {
   w->extended = true;
   w->flags = content[0];
   if (w->flags & ANIMATION)
-    return cam_fail(w->error, CAM_E_FORMAT, "animated WebP; " PHOTO_SUPPORTED);
+    return cam_fail(w->error, CAM_E_FORMAT, "animated WebP, which is not supported");
   return plan_size(w->plan, 1 + (int64_t)le24(content + 4), 1 + (int64_t)le24(content + 7),
                    w->limits, w->error);
 }
@@ -68,13 +68,14 @@ static cam_code read_lossless(webp *w, const uint8_t *content, size_t n) {
   const uint32_t bits = le32(content + 1);
   if (content[0] != 0x2f || bits >> 29)
     return BROKEN("no VP8L signature of version 0");
-  w->plan->channels = bits >> 28 & 1 ? 4 : 3;
+  w->plan->channels = 3 + (int)(bits >> 28 & 1);
   return read_size(w, (bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1);
 }
 
 static cam_code read_alpha(webp *w, const uint8_t *content,
                            size_t n) { /* of the lossy picture that follows */
-  (void)content, (void)n;
+  (void)content;
+  (void)n;
   if (w->extended && !w->image)
     w->plan->channels = 4;
   return CAM_OK;
@@ -103,11 +104,13 @@ static cam_code read_chunk(webp *w, bool first, const uint8_t *name, const uint8
       continue;
     if (first && !chunks[i].opens)
       break;
-    return chunks[i].image && w->image
-               ? CAM_OK
-               : chunks[i].read(w, content, n); /* of two pictures the first is it */
+    if (chunks[i].image && w->image)
+      return CAM_OK; /* of two pictures the first is it */
+    return chunks[i].read(w, content, n);
   }
-  return first ? BROKEN("it begins with none of VP8, VP8L and VP8X") : CAM_OK;
+  if (first)
+    return BROKEN("it begins with none of VP8, VP8L and VP8X");
+  return CAM_OK;
 }
 
 cam_code probe_webp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan,
@@ -132,5 +135,7 @@ cam_code probe_webp(const uint8_t *bytes, size_t n, const cam_limits *limits, ph
       return code;
     at += CHUNK + length + (length & 1);
   }
-  return w->image ? CAM_OK : BROKEN("no picture in it");
+  if (!w->image)
+    return BROKEN("no picture in it");
+  return CAM_OK;
 }

@@ -1,0 +1,26 @@
+/* flatten.c - transparent pixels over white. Flow: decode_png | decode_webp -> [flatten] -> decode.
+ * Thread: any. */
+#include "flatten.h"
+#include <stdlib.h>
+
+/* Four channels over white -> three, in place. */
+static void compose(uint8_t *pixels, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *from = pixels + 4 * i;
+    uint32_t alpha = from[3];
+    for (int c = 0; c < 3; c++) {
+      uint32_t sum = from[c] * alpha + 255 * (255 - alpha) + 128;
+      pixels[3 * i + c] = (uint8_t)((sum + (sum >> 8)) >>
+                                    8); /* sum / 255, rounded (Blinn, IEEE CG&A 1995) */
+    }
+  }
+}
+
+void flatten(uint8_t *pixels, int width, int height, cam_image *image) {
+  const size_t count = (size_t)width * (size_t)height;
+  compose(pixels, count);
+  uint8_t *smaller = realloc(pixels, 3 * count + 4); /* see cam_image */
+  if (smaller)
+    pixels = smaller;
+  *image = (cam_image){width, height, pixels};
+}
