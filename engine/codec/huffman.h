@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-size_t huffman_bound(
-    size_t n); /* bytes that n bytes take at most, with what the writer may scribble beyond */
-/* Writes bytes[0..n) as blocks, the last one marked, to out; returns the bytes taken. */
+/* Bytes that n bytes take at most, with what the writer may scribble beyond its end. */
+size_t huffman_bound(size_t n);
+/* Writes bytes[0..n) as blocks, the last one marked, to out, which has room for huffman_bound(n)
+ * bytes; returns the bytes taken. n may be 0. */
 size_t huffman_deflate(const uint8_t *bytes, size_t n, uint8_t *out);
 
 #endif

@@ -1,6 +1,6 @@
 /* png.c - png.h over stb_image_write, the one file that names it.   Flow: overlay -> [png] ->
- * picture.   Thread: any. stb's own deflate and CRC are replaced through its two hooks: 25 ms an
- * overlay become less than 1. */
+ * picture.   Thread: any. stb's own deflate and CRC, slow ones, are replaced through its two hooks.
+ */
 #include "png.h"
 #include "deflate.h"
 #include <limits.h>
@@ -30,9 +30,9 @@ static unsigned char *compress(unsigned char *bytes, int n, int *n_out) {
 #pragma GCC diagnostic ignored "-Wunused-function" /* its writers of other formats */
 #include <stb/stb_image_write.h>
 
-/* One filter for every row, written before main and only read after. On overlays "average" gives 4
- * % fewer bytes than "sub" or "up" in the same time, and 1 % fewer than "paeth", which takes ten
- * times as long; stb's choice by row (-1) runs all of them. */
+/* One filter for every row, written before main and only read after. On overlays "average" gives
+ * fewer bytes than "sub" or "up" in the same time, and than "paeth", which takes far longer; stb's
+ * choice by row (-1) runs all of them. */
 enum { FILTER_AVERAGE = 3 };
 __attribute__((constructor)) static void choose_filter(void) {
   stbi_write_force_png_filter = FILTER_AVERAGE;
