@@ -1,20 +1,36 @@
 /* cpu.c - how many processors this process may use: its affinity and its cgroup's quota, not what
  * the machine has. Any thread. */
+#include "base/minmax.h"
 #include "cam_engine.h"
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
-/* ceil(quota / period) of a cgroup file, or 0 where there is no limit. v2: cpu.max says "QUOTA
- * PERIOD" or "max PERIOD". */
+/* ceil(quota / period); 0, no limit, where one of them says none. */
+static int processors(long long quota, long long period) {
+  if (quota <= 0 || period <= 0)
+    return 0;
+  return (int)((quota + period - 1) / period);
+}
+
+/* The tighter of two limits, of which 0 is none. */
+static int tighter(int a, int b) {
+  if (!a || !b)
+    return max_int(a, b);
+  return min_int(a, b);
+}
+
+/* The limit in a cpu.max, "QUOTA PERIOD" or "max PERIOD". */
 static int quota_v2(const char *path) {
   FILE *file = fopen(path, "re");
   long long quota = 0, period = 0;
   if (!file)
     return 0;
-  int read = fscanf(file, "%lld %lld", &quota, &period);
+  const int read = fscanf(file, "%lld %lld", &quota, &period);
   fclose(file);
-  return read == 2 && quota > 0 && period > 0 ? (int)((quota + period - 1) / period) : 0;
+  if (read != 2)
+    return 0;
+  return processors(quota, period);
 }
 
 static long long number_in(const char *path) {
@@ -28,8 +44,8 @@ static long long number_in(const char *path) {
   return number;
 }
 
-/* The tightest limit from this process's cgroup (v2) up to the root. In a container its own cgroup
- * is the root of what it sees. */
+/* The tightest limit from this process's cgroup up to the root; 0: none. In a container its own
+ * cgroup is the root of what it sees. */
 static int cgroup_limit(void) {
   char path[600] = "", line[512];
   int tightest = 0;
@@ -42,24 +58,18 @@ static int cgroup_limit(void) {
   while (strlen(path) >= strlen("/sys/fs/cgroup")) {
     char quota[620];
     snprintf(quota, sizeof quota, "%s/cpu.max", path);
-    int limit = quota_v2(quota);
-    if (limit && (!tightest || limit < tightest))
-      tightest = limit;
+    tightest = tighter(tightest, quota_v2(quota));
     *strrchr(path, '/') = 0;
   }
-  long long v1 = number_in("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-            period = number_in("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (v1 > 0 && period > 0 && (!tightest || (v1 + period - 1) / period < tightest))
-    tightest = (int)((v1 + period - 1) / period);
-  return tightest;
+  const int v1 = processors(number_in("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+                            number_in("/sys/fs/cgroup/cpu/cpu.cfs_period_us"));
+  return tighter(tightest, v1);
 }
 
 int cam_cpu_count(void) {
   cpu_set_t set;
-  int count = sched_getaffinity(0, sizeof set, &set) ? (int)sysconf(_SC_NPROCESSORS_ONLN)
-                                                     : CPU_COUNT(&set),
-      limit = cgroup_limit();
-  if (limit && limit < count)
-    count = limit;
-  return count > 0 ? count : 1;
+  int count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  if (!sched_getaffinity(0, sizeof set, &set))
+    count = CPU_COUNT(&set);
+  return max_int(tighter(count, cgroup_limit()), 1);
 }

@@ -2,13 +2,21 @@
 #include "cam_engine.h"
 #include <stdarg.h>
 
+/* words[index], or `otherwise` outside the list. */
+static const char *word_at(const char *const *words, unsigned n, unsigned index,
+                           const char *otherwise) {
+  if (index >= n)
+    return otherwise;
+  return words[index];
+}
+
 const char *cam_code_name(cam_code code) {
   static const char *const names[] = {
 #define X(id, name, text) name,
       CAM_ERRORS(X)
 #undef X
   };
-  return (unsigned)code < CAM_CODES ? names[code] : "unknown";
+  return word_at(names, CAM_CODES, code, "unknown");
 }
 
 const char *cam_code_text(cam_code code) {
@@ -17,15 +25,15 @@ const char *cam_code_text(cam_code code) {
       CAM_ERRORS(X)
 #undef X
   };
-  return (unsigned)code < CAM_CODES ? texts[code] : "unknown";
+  return word_at(texts, CAM_CODES, code, "unknown");
 }
 
 /* One function "name of an enumerator" per list of words. */
-#define X(id, name) name,
+#define X(id, name, ...) name,
 #define NAMES(function, type, list, count) \
   const char *function(type value) { \
     static const char *const names[] = {list(X)}; \
-    return (unsigned)value < (count) ? names[value] : ""; \
+    return word_at(names, count, value, ""); \
   }
 NAMES(cam_stage_name, cam_stage, CAM_STAGES, CAM_STAGE_COUNT)
 NAMES(cam_colormap_name, cam_colormap, CAM_COLORMAPS, CAM_COLORMAP_COUNT)

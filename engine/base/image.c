@@ -1,10 +1,12 @@
 /* image.c - room for an 8-bit picture, and turning it. Leaf. Any thread. */
 #include "image.h"
+#include "base/minmax.h"
 #include <stdlib.h>
 
-enum {
-  SLACK = 4
-}; /* readable bytes after the last pixel: four-byte loads of three-byte pixels stay inside */
+/* SLACK: readable bytes after the last pixel, so that four-byte loads of three-byte pixels stay
+ * inside. TILE: pixels a side of what image_turn does at a time, so that both pictures' parts stay
+ * in the first cache while one is read across the rows of the other. */
+enum { SLACK = 4, TILE = 32 };
 
 bool image_alloc(cam_image *image, int width, int height) {
   *image = (cam_image){0};
@@ -29,36 +31,51 @@ static const struct {
     [1] = {0, 0, 0}, [2] = {0, 1, 0}, [3] = {0, 1, 1}, [4] = {0, 0, 1},
     [5] = {1, 0, 0}, [6] = {1, 0, 1}, [7] = {1, 1, 1}, [8] = {1, 1, 0},
 };
-enum {
-  TILE = 32
-}; /* pixels a side: both pictures' parts stay in the first cache while one is read across the rows
-      of the other */
-
-static inline int least(int a, int b) { return a < b ? a : b; }
+/* out(x, y) = the three bytes at origin + x * x_step + y * y_step, tile by tile. */
+static void turn_tiles(const uint8_t *origin, ptrdiff_t x_step, ptrdiff_t y_step, cam_image *out) {
+  for (int top = 0; top < out->height; top += TILE)
+    for (int left = 0; left < out->width; left += TILE) {
+      const int bottom = min_int(top + TILE, out->height), right = min_int(left + TILE, out->width);
+      for (int y = top; y < bottom; y++) {
+        const uint8_t *from = origin + y * y_step + left * x_step;
+        uint8_t *to = out->rgb + ((size_t)y * (size_t)out->width + (size_t)left) * 3;
+        for (int x = left; x < right; x++) {
+          to[0] = from[0];
+          to[1] = from[1];
+          to[2] = from[2];
+          from += x_step;
+          to += 3;
+        }
+      }
+    }
+}
 
 bool image_turn(cam_image *image, int orientation) {
   if (orientation <= 1 || orientation > 8)
     return true;
-  bool swapped = turns[orientation].swapped;
+  const bool swapped = turns[orientation].swapped;
+  int width = image->width, height = image->height;
+  if (swapped) {
+    width = image->height;
+    height = image->width;
+  }
   cam_image out;
-  if (!image_alloc(&out, swapped ? image->height : image->width,
-                   swapped ? image->width : image->height))
+  if (!image_alloc(&out, width, height))
     return false;
   ptrdiff_t across = 3, down = 3 * (ptrdiff_t)image->width; /* bytes to the stored neighbour */
   const uint8_t *origin = image->rgb;
-  if (turns[orientation].from_right)
-    origin += (image->width - 1) * across, across = -across;
-  if (turns[orientation].from_bottom)
-    origin += (image->height - 1) * down, down = -down;
-  ptrdiff_t x_step = swapped ? down : across, y_step = swapped ? across : down;
-  for (int top = 0; top < out.height; top += TILE)
-    for (int left = 0; left < out.width; left += TILE)
-      for (int y = top; y < least(top + TILE, out.height); y++) {
-        const uint8_t *from = origin + y * y_step + left * x_step;
-        uint8_t *to = out.rgb + ((size_t)y * out.width + left) * 3;
-        for (int x = left; x < least(left + TILE, out.width); x++, from += x_step, to += 3)
-          to[0] = from[0], to[1] = from[1], to[2] = from[2];
-      }
+  if (turns[orientation].from_right) {
+    origin += (image->width - 1) * across;
+    across = -across;
+  }
+  if (turns[orientation].from_bottom) {
+    origin += (image->height - 1) * down;
+    down = -down;
+  }
+  if (swapped)
+    turn_tiles(origin, down, across, &out);
+  else
+    turn_tiles(origin, across, down, &out);
   image_free(image);
   *image = out;
   return true;

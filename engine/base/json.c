@@ -1,5 +1,6 @@
 /* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under
  * another name. */
+#include "base/minmax.h"
 #include "cam_json.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -26,10 +27,13 @@ static size_t utf8_length(const char *text, size_t n) {
   const unsigned char *c = (const unsigned char *)text;
   if (c[0] < 0x80)
     return 1;
-  const size_t length = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
-                        : c[0] >= 0xe0 && c[0] < 0xf0 ? 3
-                        : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
-                                                      : 0;
+  size_t length = 0;
+  if (c[0] >= 0xc2 && c[0] < 0xe0)
+    length = 2;
+  else if (c[0] >= 0xe0 && c[0] < 0xf0)
+    length = 3;
+  else if (c[0] >= 0xf0 && c[0] < 0xf5)
+    length = 4;
   if (!length || length > n)
     return 0;
   for (size_t i = 1; i < length; i++)
@@ -100,8 +104,10 @@ static const char *duplicate_member(const cJSON *item, bool *broken) {
   if (found || n < 2 || !cJSON_IsObject(item))
     return found;
   char **names = malloc((size_t)n * sizeof *names);
-  if (!names)
-    return *broken = true, NULL;
+  if (!names) {
+    *broken = true;
+    return NULL;
+  }
   n = 0;
   for (const cJSON *child = item->child; child; child = child->next)
     names[n++] = child->string;
@@ -149,17 +155,23 @@ void json_free(json *tree) { cJSON_Delete(ITEM(tree)); }
 
 json_type json_type_of(const json *value) {
   const cJSON *item = ITEM(value);
-  return cJSON_IsBool(item)     ? JSON_BOOL
-         : cJSON_IsNumber(item) ? JSON_NUMBER
-         : cJSON_IsString(item) ? JSON_STRING
-         : cJSON_IsArray(item)  ? JSON_ARRAY
-         : cJSON_IsObject(item) ? JSON_OBJECT
-                                : JSON_NULL;
+  if (cJSON_IsBool(item))
+    return JSON_BOOL;
+  if (cJSON_IsNumber(item))
+    return JSON_NUMBER;
+  if (cJSON_IsString(item))
+    return JSON_STRING;
+  if (cJSON_IsArray(item))
+    return JSON_ARRAY;
+  if (cJSON_IsObject(item))
+    return JSON_OBJECT;
+  return JSON_NULL;
 }
 
 const json *json_member(const json *object, const char *name) {
-  return cJSON_IsObject(ITEM(object)) ? JSON(cJSON_GetObjectItemCaseSensitive(ITEM(object), name))
-                                      : NULL;
+  if (!cJSON_IsObject(ITEM(object)))
+    return NULL;
+  return JSON(cJSON_GetObjectItemCaseSensitive(ITEM(object), name));
 }
 const json *json_first(const json *container) {
   return container ? JSON(ITEM(container)->child) : NULL;
@@ -168,11 +180,7 @@ const json *json_next(const json *value) { return value ? JSON(ITEM(value)->next
 const char *json_name(const json *member) {
   return member && ITEM(member)->string ? ITEM(member)->string : "";
 }
-int json_count(const json *container) {
-  return cJSON_IsArray(ITEM(container)) || cJSON_IsObject(ITEM(container))
-             ? cJSON_GetArraySize(ITEM(container))
-             : 0;
-}
+int json_count(const json *container) { return cJSON_GetArraySize(ITEM(container)); }
 const char *json_text(const json *value) {
   return cJSON_IsString(ITEM(value)) ? ITEM(value)->valuestring : "";
 }
@@ -234,7 +242,12 @@ json *json_new_array(void) { return JSON(cJSON_CreateArray()); }
  * what is printed from it is NULL. */
 static json *add(json *parent, const char *name, cJSON *item) {
   cJSON *to = ITEM(parent);
-  if (to && item && (name ? cJSON_AddItemToObject(to, name, item) : cJSON_AddItemToArray(to, item)))
+  bool added = false;
+  if (to && item && name)
+    added = cJSON_AddItemToObject(to, name, item);
+  else if (to && item)
+    added = cJSON_AddItemToArray(to, item);
+  if (added)
     return JSON(item);
   cJSON_Delete(item);
   if (to)
@@ -252,10 +265,14 @@ static bool is_broken(const cJSON *item) {
 }
 
 json *json_add_object(json *parent, const char *name) {
-  return parent ? add(parent, name, cJSON_CreateObject()) : NULL;
+  if (!parent)
+    return NULL;
+  return add(parent, name, cJSON_CreateObject());
 }
 json *json_add_array(json *parent, const char *name) {
-  return parent ? add(parent, name, cJSON_CreateArray()) : NULL;
+  if (!parent)
+    return NULL;
+  return add(parent, name, cJSON_CreateArray());
 }
 void json_add_text(json *parent, const char *name, const char *text) {
   if (parent)
@@ -277,7 +294,9 @@ static void add_formatted(json *parent, const char *name, const char *format, in
   char text[400];
   if (!parent)
     return;
-  snprintf(text, sizeof text, format, precision, isfinite(value) ? value : 0);
+  if (!isfinite(value))
+    value = 0;
+  snprintf(text, sizeof text, format, precision, value);
   add(parent, name, cJSON_CreateRaw(text));
 }
 void json_add_number(json *parent, const char *name, double value) {
@@ -286,12 +305,12 @@ void json_add_number(json *parent, const char *name, double value) {
 void json_add_fixed(json *parent, const char *name, double value, int decimals) {
   add_formatted(parent, name, "%.*f", decimals, value);
 }
+/* Not as cJSON's double, whose last exact whole number is 2^53. */
 void json_add_int(json *parent, const char *name, int64_t value) {
   char text[24];
   snprintf(text, sizeof text, "%" PRId64, value);
   if (parent)
-    add(parent, name,
-        cJSON_CreateRaw(text)); /* not as cJSON's double: 2^53 is its last exact one */
+    add(parent, name, cJSON_CreateRaw(text));
 }
 
 void json_add_quoted(json *parent, const char *name, const char *quoted) {
@@ -307,22 +326,31 @@ void json_add_quoted(json *parent, const char *name, const char *quoted) {
 static size_t quoted_length(const cJSON *tree) {
   size_t sum = 0;
   for (const cJSON *item = tree->child; item; item = item->next)
-    sum += item->type & cJSON_Raw ? strlen(item->valuestring) : quoted_length(item);
+    if (item->type & cJSON_Raw)
+      sum += strlen(item->valuestring);
+    else
+      sum += quoted_length(item);
   return sum;
+}
+
+/* Room that a tree's text is likely to fit: each time cJSON finds too little it copies all that is
+ * there. */
+static int likely_room(const cJSON *tree) {
+  const size_t quoted = quoted_length(tree);
+  size_t room = 1024 + quoted + quoted / 64;
+  for (const cJSON *item = tree->child; item; item = item->next)
+    room += 64;
+  return (int)min_size(room, INT_MAX);
 }
 
 char *json_print(const json *tree, bool compact, size_t *n) {
   if (!tree || is_broken(ITEM(tree)))
     return NULL;
-  size_t room =
-      1024; /* enough at first: each time cJSON finds too little it copies all that is there */
-  for (const cJSON *item = ITEM(tree)->child; item; item = item->next)
-    room += 64;
-  const size_t quoted = quoted_length(ITEM(tree));
-  room += quoted + quoted / 64;
-  char *text = compact
-                   ? cJSON_PrintBuffered(ITEM(tree), room < INT_MAX ? (int)room : INT_MAX, false)
-                   : cJSON_Print(ITEM(tree));
+  char *text;
+  if (compact)
+    text = cJSON_PrintBuffered(ITEM(tree), likely_room(ITEM(tree)), false);
+  else
+    text = cJSON_Print(ITEM(tree));
   if (text && n)
     *n = strlen(text);
   return text;

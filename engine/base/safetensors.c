@@ -49,7 +49,72 @@ static int element_bits(const char *dtype) {
   return 0;
 }
 
-/* The tensor that one member of the header describes. */
+/* ---- one member of the header ---- */
+
+static bool is_whole(double value, int64_t most) {
+  return value >= 0 && value <= (double)most && value == (double)(int64_t)value;
+}
+
+/* Rank, shape and number of elements. */
+static cam_code read_shape(const json *member, const char *where, cam_tensor *tensor,
+                           cam_error *error) {
+  const json *shape = json_member(member, "shape");
+  if (json_type_of(shape) != JSON_ARRAY || json_count(shape) > TENSOR_MAX_RANK)
+    return cam_fail(error, CAM_E_MODEL, "%s: shape must be an array of at most %d sizes", where,
+                    TENSOR_MAX_RANK);
+  int64_t count = 1;
+  for (const json *size = json_first(shape); size; size = json_next(size)) {
+    const double value = json_number(size);
+    if (json_type_of(size) != JSON_NUMBER || !is_whole(value, MAX_FILE))
+      return cam_fail(error, CAM_E_MODEL,
+                      "%s: size %d of its shape is not a whole number from 0 to %" PRId64, where,
+                      tensor->rank, MAX_FILE);
+    tensor->shape[tensor->rank++] = (int64_t)value;
+    if (__builtin_mul_overflow(count, (int64_t)value, &count) || count > MAX_FILE)
+      return cam_fail(error, CAM_E_MODEL, "%s: more than %" PRId64 " elements", where, MAX_FILE);
+  }
+  tensor->count = (size_t)count;
+  return CAM_OK;
+}
+
+/* Where its data lies: inside the file, as many bytes as shape and dtype take. */
+static cam_code read_offsets(const json *member, const char *where, int64_t data_bytes,
+                             struct entry *entry, cam_error *error) {
+  const json *offsets = json_member(member, "data_offsets");
+  double begin = -1, end = -1;
+  if (json_count(offsets) == 2) {
+    begin = json_number(json_first(offsets));
+    end = json_number(json_next(json_first(offsets)));
+  }
+  if (!is_whole(end, data_bytes) || !is_whole(begin, (int64_t)end))
+    return cam_fail(error, CAM_E_MODEL,
+                    "%s: data_offsets %.0f to %.0f; the file has %" PRId64 " bytes of data", where,
+                    begin, end, data_bytes);
+  entry->begin = (int64_t)begin;
+  entry->end = (int64_t)end;
+  const int64_t bytes = (int64_t)entry->tensor.count * element_bits(entry->tensor.dtype) / 8;
+  if (entry->end - entry->begin != bytes)
+    return cam_fail(error, CAM_E_MODEL,
+                    "%s: %" PRId64 " bytes of data; its shape and dtype take %" PRId64, where,
+                    entry->end - entry->begin, bytes);
+  return CAM_OK;
+}
+
+/* Floats as they lie in the file, or a copy of them where they do not lie as floats must. */
+static cam_code point_at_floats(const uint8_t *data, const char *where, struct entry *entry,
+                                cam_error *error) {
+  const uint8_t *from = data + entry->begin;
+  const size_t bytes = (size_t)(entry->end - entry->begin);
+  entry->tensor.data = (const float *)(const void *)from;
+  if ((uintptr_t)from % sizeof(float) == 0 || !bytes)
+    return CAM_OK;
+  entry->copy = malloc(bytes);
+  if (!entry->copy)
+    return cam_fail(error, CAM_E_NO_MEMORY, "%s: no memory for %zu bytes", where, bytes);
+  entry->tensor.data = memcpy(entry->copy, from, bytes);
+  return CAM_OK;
+}
+
 static cam_code read_entry(const json *member, struct safetensors *file, struct entry *entry,
                            cam_error *error) {
   cam_tensor *tensor = &entry->tensor;
@@ -59,61 +124,27 @@ static cam_code read_entry(const json *member, struct safetensors *file, struct 
   cam_code code = json_get_text(member, "dtype", &tensor->dtype, CAM_E_MODEL, where, error);
   if (code)
     return code;
-  int bits = element_bits(tensor->dtype);
-  if (!bits)
+  if (!element_bits(tensor->dtype))
     return cam_fail(error, CAM_E_MODEL, "%s: dtype \"%.20s\" is unknown", where, tensor->dtype);
-
-  const json *shape = json_member(member, "shape"), *offsets = json_member(member, "data_offsets");
-  if (json_type_of(shape) != JSON_ARRAY || json_count(shape) > TENSOR_MAX_RANK)
-    return cam_fail(error, CAM_E_MODEL, "%s: shape must be an array of at most %d sizes", where,
-                    TENSOR_MAX_RANK);
-  int64_t count = 1;
-  for (const json *size = json_first(shape); size; size = json_next(size)) {
-    double value = json_number(size);
-    if (json_type_of(size) != JSON_NUMBER || !(value >= 0 && value <= (double)MAX_FILE) ||
-        value != (double)(int64_t)value)
-      return cam_fail(error, CAM_E_MODEL,
-                      "%s: size %d of its shape is not a whole number from 0 to %" PRId64, where,
-                      tensor->rank, MAX_FILE);
-    tensor->shape[tensor->rank++] = (int64_t)value;
-    if (__builtin_mul_overflow(count, (int64_t)value, &count) || count > MAX_FILE)
-      return cam_fail(error, CAM_E_MODEL, "%s: more than %" PRId64 " elements", where, MAX_FILE);
-  }
-  tensor->count = (size_t)count;
-
-  double at[2] = {-1, -1};
-  if (json_count(offsets) == 2) {
-    at[0] = json_number(json_first(offsets));
-    at[1] = json_number(json_next(json_first(offsets)));
-  }
-  if (!(at[0] >= 0 && at[0] <= at[1] && at[1] <= (double)file->data_bytes) ||
-      at[0] != (double)(int64_t)at[0] || at[1] != (double)(int64_t)at[1])
-    return cam_fail(error, CAM_E_MODEL,
-                    "%s: data_offsets %.0f to %.0f; the file has %" PRId64 " bytes of data", where,
-                    at[0], at[1], file->data_bytes);
-  entry->begin = (int64_t)at[0];
-  entry->end = (int64_t)at[1];
-  int64_t bytes = count * bits / 8;
-  if (entry->end - entry->begin != bytes)
-    return cam_fail(error, CAM_E_MODEL,
-                    "%s: %" PRId64 " bytes of data; its shape and dtype take %" PRId64, where,
-                    entry->end - entry->begin, bytes);
-  if (strcmp(tensor->dtype, "F32"))
-    return CAM_OK;
-  tensor->data = (const float *)(const void *)(file->data + entry->begin);
-  if ((uintptr_t)tensor->data % sizeof(float) && count) {
-    entry->copy = malloc((size_t)bytes);
-    if (!entry->copy)
-      return cam_fail(error, CAM_E_NO_MEMORY, "%s: no memory for %" PRId64 " bytes", where, bytes);
-    tensor->data = memcpy(entry->copy, file->data + entry->begin, (size_t)bytes);
-  }
-  return CAM_OK;
+  code = read_shape(member, where, tensor, error);
+  if (!code)
+    code = read_offsets(member, where, file->data_bytes, entry, error);
+  if (!code && !strcmp(tensor->dtype, "F32"))
+    code = point_at_floats(file->data, where, entry, error);
+  return code;
 }
+
+/* ---- the header ---- */
+
+/* Is a before b, after it, or neither: -1, 1, 0. */
+static int order(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
 static int compare_begin(const void *a, const void *b) {
   const struct entry *x = a, *y = b;
-  return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin)
-                              : (x->end > y->end) - (x->end < y->end);
+  const int by_begin = order(x->begin, y->begin);
+  if (by_begin)
+    return by_begin;
+  return order(x->end, y->end);
 }
 static int compare_name(const void *a, const void *b) {
   return strcmp((*(const struct entry *const *)a)->tensor.name,
@@ -123,7 +154,31 @@ static int compare_key(const void *key, const void *b) {
   return strcmp(key, (*(const struct entry *const *)b)->tensor.name);
 }
 
-/* All tensors of the header; they must cover the data from first byte to last, each byte once. */
+/* The tensors, sorted, must cover the data from first byte to last, each byte once. */
+static cam_code check_cover(const safetensors *file, cam_error *error) {
+  int64_t end = 0;
+  for (int i = 0; i < file->count; i++) {
+    const struct entry *entry = &file->entries[i];
+    const char *fault = NULL;
+    if (entry->begin < end)
+      fault = "overlaps";
+    else if (entry->begin > end)
+      fault = "leaves a gap";
+    if (fault)
+      return cam_fail(error, CAM_E_MODEL,
+                      "tensor \"%.60s\": its data %s, beginning at byte %" PRId64
+                      "; the tensor before ends at %" PRId64,
+                      entry->tensor.name, fault, entry->begin, end);
+    end = entry->end;
+  }
+  if (end != file->data_bytes)
+    return cam_fail(error, CAM_E_MODEL,
+                    "%" PRId64 " bytes of data, but the tensors end at byte %" PRId64,
+                    file->data_bytes, end);
+  return CAM_OK;
+}
+
+/* All tensors of the header. */
 static cam_code read_entries(safetensors *file, cam_error *error) {
   int members = json_count(file->header);
   file->entries = calloc((size_t)members + 1, sizeof *file->entries);
@@ -137,29 +192,25 @@ static cam_code read_entries(safetensors *file, cam_error *error) {
     if (code)
       return code;
   }
-  if (file->count)
-    qsort(file->entries, (size_t)file->count, sizeof *file->entries, compare_begin);
-  int64_t end = 0;
-  for (int i = 0; i < file->count; i++) {
-    const struct entry *entry = &file->entries[i];
-    if (entry->begin != end)
-      return cam_fail(error, CAM_E_MODEL,
-                      "tensor \"%.60s\": its data %s at byte %" PRId64
-                      "; the tensor before ends at %" PRId64,
-                      entry->tensor.name,
-                      entry->begin < end ? "overlaps, beginning" : "leaves a gap, beginning",
-                      entry->begin, end);
-    end = entry->end;
-    file->by_name[i] = entry;
-  }
-  if (end != file->data_bytes)
-    return cam_fail(error, CAM_E_MODEL,
-                    "%" PRId64 " bytes of data, but the tensors end at byte %" PRId64,
-                    file->data_bytes, end);
-  if (file->count)
-    qsort(file->by_name, (size_t)file->count, sizeof *file->by_name, compare_name);
-  return CAM_OK;
+  qsort(file->entries, (size_t)file->count, sizeof *file->entries, compare_begin);
+  for (int i = 0; i < file->count; i++)
+    file->by_name[i] = &file->entries[i];
+  qsort(file->by_name, (size_t)file->count, sizeof *file->by_name, compare_name);
+  return check_cover(file, error);
 }
+
+static cam_code read_header(safetensors *file, const char *path, const char *text, size_t n,
+                            cam_error *error) {
+  cam_error parse = {0};
+  file->header = json_parse(text, n, CAM_E_MODEL, &parse);
+  if (!file->header)
+    return cam_fail(error, parse.code, "%s", parse.detail);
+  if (json_type_of(file->header) != JSON_OBJECT)
+    return cam_fail(error, CAM_E_MODEL, "%.80s: the header is not a JSON object", path);
+  return read_entries(file, error);
+}
+
+/* ---- the file ---- */
 
 static cam_code read_fully(int fd, uint8_t *to, size_t n, const char *path, cam_error *error) {
   while (n) {
@@ -176,67 +227,72 @@ static cam_code read_fully(int fd, uint8_t *to, size_t n, const char *path, cam_
   return CAM_OK;
 }
 
-cam_code safetensors_read(const char *path, safetensors **out, cam_error *error) {
-  *out = NULL;
-  cam_code code = CAM_OK;
-  safetensors *file = calloc(1, sizeof *file);
-  int fd = open(
-      path, O_RDONLY | O_CLOEXEC |
-                O_NONBLOCK); /* which a file ignores, and a FIFO does not wait for its other end */
-  struct stat status, after;
-  uint64_t header = 0;
-  if (!file) {
-    code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
-    goto out;
-  }
-  if (fd < 0 || fstat(fd, &status)) {
-    code = cam_fail(error, CAM_E_IO, "%.80s: %s", path, strerror(errno));
-    goto out;
-  }
-  if (!S_ISREG(status.st_mode) || status.st_size < LENGTH_BYTES || status.st_size > MAX_FILE) {
-    code = cam_fail(error, CAM_E_MODEL,
+/* Opens a regular file of a possible size. O_NONBLOCK: a file ignores it, and of a FIFO it does not
+ * wait for the other end. */
+static cam_code open_file(const char *path, int *fd, struct stat *status, cam_error *error) {
+  *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (*fd < 0 || fstat(*fd, status))
+    return cam_fail(error, CAM_E_IO, "%.80s: %s", path, strerror(errno));
+  if (!S_ISREG(status->st_mode) || status->st_size < LENGTH_BYTES || status->st_size > MAX_FILE)
+    return cam_fail(error, CAM_E_MODEL,
                     "%.80s: not a safetensors file (a regular file of %d to %" PRId64 " bytes)",
                     path, LENGTH_BYTES, MAX_FILE);
-    goto out;
-  }
-  int64_t size = status.st_size;
-  if ((code = read_fully(fd, (uint8_t *)&header, LENGTH_BYTES, path, error)))
-    goto out;
-  if (header < 2 || header > (uint64_t)MAX_HEADER || (int64_t)header > size - LENGTH_BYTES) {
-    code = cam_fail(error, CAM_E_MODEL,
+  return CAM_OK;
+}
+
+/* Half of a file from before a change and half from after it would be neither: whoever replaces a
+ * model renames a whole file. */
+static cam_code check_unchanged(int fd, const struct stat *before, const char *path,
+                                cam_error *error) {
+  struct stat now;
+  if (fstat(fd, &now) || now.st_size != before->st_size ||
+      now.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+      now.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+    return cam_fail(error, CAM_E_MODEL, "%.80s: was written to while it was read", path);
+  return CAM_OK;
+}
+
+/* The whole file into memory, and what its header says of it. */
+static cam_code read_file(safetensors *file, int fd, const struct stat *status, const char *path,
+                          cam_error *error) {
+  const int64_t size = status->st_size;
+  uint64_t header = 0;
+  cam_code code = read_fully(fd, (uint8_t *)&header, LENGTH_BYTES, path, error);
+  if (code)
+    return code;
+  if (header < 2 || header > (uint64_t)MAX_HEADER || (int64_t)header > size - LENGTH_BYTES)
+    return cam_fail(error, CAM_E_MODEL,
                     "%.80s: not a safetensors file: header of %" PRIu64
                     " bytes in a file of %" PRId64 " (at most %" PRId64 ")",
                     path, header, size, MAX_HEADER);
-    goto out;
-  }
-  size_t lead = (ALIGNMENT - (LENGTH_BYTES + header) % ALIGNMENT) % ALIGNMENT;
+  const size_t lead = (ALIGNMENT - (LENGTH_BYTES + header) % ALIGNMENT) % ALIGNMENT;
   file->memory = aligned_alloc(ALIGNMENT,
                                (lead + (size_t)size + ALIGNMENT) / ALIGNMENT * ALIGNMENT);
-  if (!file->memory) {
-    code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory for %" PRId64 " bytes", path, size);
-    goto out;
-  }
+  if (!file->memory)
+    return cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory for %" PRId64 " bytes", path, size);
   uint8_t *start = file->memory + lead;
   memcpy(start, &header, LENGTH_BYTES);
-  if ((code = read_fully(fd, start + LENGTH_BYTES, (size_t)size - LENGTH_BYTES, path, error)))
-    goto out;
-  if (fstat(fd, &after) || after.st_size != size || after.st_mtim.tv_sec != status.st_mtim.tv_sec ||
-      after.st_mtim.tv_nsec != status.st_mtim.tv_nsec) {
-    code = cam_fail(error, CAM_E_MODEL, "%.80s: was written to while it was read",
-                    path); /* half of this, half of that: rename a whole file instead */
-    goto out;
-  }
+  code = read_fully(fd, start + LENGTH_BYTES, (size_t)size - LENGTH_BYTES, path, error);
+  if (!code)
+    code = check_unchanged(fd, status, path, error);
+  if (code)
+    return code;
   cam_sha256_hex(start, (size_t)size, file->sha256);
   file->data = start + LENGTH_BYTES + header;
   file->data_bytes = size - LENGTH_BYTES - (int64_t)header;
-  file->header = json_parse((const char *)start + LENGTH_BYTES, (size_t)header, CAM_E_MODEL, error);
-  if (!file->header)
-    code = error ? error->code : CAM_E_MODEL;
-  else if (json_type_of(file->header) != JSON_OBJECT)
-    code = cam_fail(error, CAM_E_MODEL, "%.80s: the header is not a JSON object", path);
-  else
-    code = read_entries(file, error);
-out:
+  return read_header(file, path, (const char *)start + LENGTH_BYTES, (size_t)header, error);
+}
+
+cam_code safetensors_read(const char *path, safetensors **out, cam_error *error) {
+  *out = NULL;
+  int fd = -1;
+  struct stat status;
+  safetensors *file = calloc(1, sizeof *file);
+  if (!file)
+    return cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
+  cam_code code = open_file(path, &fd, &status, error);
+  if (!code)
+    code = read_file(file, fd, &status, path, error);
   if (fd >= 0)
     close(fd);
   if (code)
@@ -263,8 +319,11 @@ const cam_tensor *safetensors_find(const safetensors *file, const char *name) {
     return NULL;
   const struct entry *const *found = bsearch(name, file->by_name, (size_t)file->count,
                                              sizeof *file->by_name, compare_key);
-  return found ? &(*found)->tensor : NULL;
+  if (!found)
+    return NULL;
+  return &(*found)->tensor;
 }
+
 int safetensors_count(const safetensors *file) { return file->count; }
 const cam_tensor *safetensors_at(const safetensors *file, int index) {
   return &file->entries[index].tensor;
@@ -272,7 +331,8 @@ const cam_tensor *safetensors_at(const safetensors *file, int index) {
 
 void safetensors_drop(safetensors *file, const cam_tensor *tensor) {
   struct entry *entry = &file->entries[(const struct entry *)(const void *)tensor - file->entries];
-  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)(file->data + entry->begin),
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t begin = (uintptr_t)(file->data + entry->begin),
             end = (uintptr_t)(file->data + entry->end);
   begin = (begin + page - 1) / page * page;
   end = end / page * page;
@@ -286,7 +346,9 @@ void safetensors_drop(safetensors *file, const cam_tensor *tensor) {
 const char *safetensors_sha256(const safetensors *file) { return file->sha256; }
 const char *safetensors_metadata(const safetensors *file, const char *key) {
   const json *text = json_member(json_member(file->header, "__metadata__"), key);
-  return json_type_of(text) == JSON_STRING ? json_text(text) : NULL;
+  if (json_type_of(text) != JSON_STRING)
+    return NULL;
+  return json_text(text);
 }
 
 cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const char *metadata_key,
@@ -309,7 +371,8 @@ cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const ch
   json_free(header);
   if (!text)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a header of %d tensors", n);
-  uint64_t padded = (LENGTH_BYTES + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT - LENGTH_BYTES;
+  const uint64_t padded = (LENGTH_BYTES + length + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT -
+                          LENGTH_BYTES;
   bool written = fwrite(&padded, LENGTH_BYTES, 1, out) == 1 &&
                  fprintf(out, "%s%*s", text, (int)(padded - length), "") == (int)padded;
   free(text);

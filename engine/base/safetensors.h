@@ -1,7 +1,7 @@
 /* safetensors.h - the container format: 8-byte little-endian header length (at most 100 MB), JSON
- * header, raw little-endian tensors without gaps.
- * https://github.com/huggingface/safetensors#format. Reading copies the file into memory, so that a
- * file that changes later does no harm. */
+ * header, raw little-endian tensors without gaps
+ * (https://github.com/huggingface/safetensors#format). Reading copies the file into memory, so that
+ * a file that changes later does no harm. */
 #ifndef SAFETENSORS_H
 #define SAFETENSORS_H
 #include "cam_error.h"
@@ -26,10 +26,9 @@ cam_code safetensors_read(const char *path, safetensors **out, cam_error *error)
 void safetensors_free(safetensors *file);                                      /* NULL is allowed */
 const cam_tensor *safetensors_find(const safetensors *file, const char *name); /* NULL if absent */
 int safetensors_count(const safetensors *file);
-const cam_tensor *safetensors_at(const safetensors *file,
-                                 int index); /* in the order of their data */
-/* The data of a tensor that was copied elsewhere is not needed any more: data becomes NULL, its
- * pages go back to the system. */
+const cam_tensor *safetensors_at(const safetensors *file, int index); /* in their data's order */
+/* For a tensor whose data was copied elsewhere: data becomes NULL, its pages go back to the system.
+ */
 void safetensors_drop(safetensors *file, const cam_tensor *tensor);
 const char *safetensors_metadata(const safetensors *file, const char *key); /* NULL if absent */
 const char *safetensors_sha256(const safetensors *file); /* of the whole file, hexadecimal */

@@ -33,21 +33,26 @@ static inline void pause_briefly(void) {
 #if defined __x86_64__
   __builtin_ia32_pause();
 #elif defined __aarch64__
-  __asm__ volatile("isb"); /* as long as a pause of x86; yield takes no time on most cores
-                              (github.com/rust-lang/rust/pull/84725) */
+  /* As long as a pause of x86; yield takes no time on most cores (rust-lang/rust, #84725). */
+  __asm__ volatile("isb");
 #endif
 }
 
 static void take_indices(cam_team *team, int thread) {
-  for (int i; (i = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed)) < team->n;)
+  for (;;) {
+    const int i = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+    if (i >= team->n)
+      return;
     team->work(team->closure, i, thread);
+  }
 }
 
 static bool has_begun(cam_team *team, unsigned seen) {
   return atomic_load(&team->loops) != seen || atomic_load(&team->quit);
 }
 static bool has_ended(cam_team *team, unsigned unused) {
-  return (void)unused, !atomic_load(&team->running);
+  (void)unused;
+  return !atomic_load(&team->running);
 }
 
 /* Returns when done(team, seen); whoever makes it true calls wake() afterwards. */
