@@ -6,14 +6,13 @@
 #include "cam_error.h"
 
 typedef struct cam_convert_options {
-  const char *weights; /* .npy (pickled dict of vgg16CAM.npy) or PyTorch state dict (legacy or zip):
-                          told apart by their first bytes */
+  const char *weights;      /* a file of one of the kinds in engine/convert/weights.c */
   const char *architecture; /* config/models/NAME.json */
   const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
   int threads;        /* for the reference forward pass of the self-test; 0: cam_cpu_count() */
-  void (*progress)(void *closure,
-                   const char *line); /* one line for people, without newline; NULL: silent */
-  void *closure;
+  /* Gets a line for people, without newline; NULL: silent. */
+  void (*progress)(void *closure, const char *line);
+  void *closure; /* of progress */
 } cam_convert_options;
 
 /* CAM_OK: options->output is a model file that cam_model_load accepts. Errors name the file's

@@ -13,28 +13,54 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ---- Words that callers use: X(enumerator, name) ---- */
-#define CAM_COLORMAPS(X) \
-  X(CAM_JET, "jet") \
-  X(CAM_TURBO, "turbo") X(CAM_VIRIDIS, "viridis") X(CAM_INFERNO, "inferno") X(CAM_GRAY, "gray")
-#define CAM_SIZES(X) /* of overlay and heat map */ \
-  X(CAM_SIZE_FIT, "fit") X(CAM_SIZE_INPUT, "input") X(CAM_SIZE_ORIGINAL, "original")
-#define CAM_RESIZES(X) /* how a photo becomes the network's input */ \
-  X(CAM_STRETCH, "stretch") X(CAM_ASPECT, "aspect")
-#define CAM_PICTURES(X) /* how overlay and heat map are written */ \
-  X(CAM_PICTURE_PNG, "png") X(CAM_PICTURE_JPEG, "jpeg")
-#define CAM_FORMATS(X) /* of photos; the rest of each one's row: engine/photo/formats.c */ \
-  X(CAM_JPEG, "jpeg") X(CAM_PNG, "png") X(CAM_WEBP, "webp") X(CAM_BMP, "bmp")
-#define X(id, name) id,
+/* clang-format off */
+/* ---- Words that callers use: X(enumerator, name), a row for each. What else a row needs the
+ * compiler or tests/http/test_words.py asks for. ---- */
+
+/* 256 colours for the levels of a heat map: render/colormap_tables.h. */
+#define CAM_COLORMAPS(X)      \
+  X(CAM_JET,     "jet")       \
+  X(CAM_TURBO,   "turbo")     \
+  X(CAM_VIRIDIS, "viridis")   \
+  X(CAM_INFERNO, "inferno")   \
+  X(CAM_GRAY,    "gray")
+
+/* Of overlay and heat map. */
+#define CAM_SIZES(X)                 \
+  X(CAM_SIZE_FIT,      "fit")        \
+  X(CAM_SIZE_INPUT,    "input")      \
+  X(CAM_SIZE_ORIGINAL, "original")
+
+/* How a photo becomes the network's input. */
+#define CAM_RESIZES(X)        \
+  X(CAM_STRETCH, "stretch")   \
+  X(CAM_ASPECT,  "aspect")
+
+/* How overlay and heat map are written. */
+#define CAM_PICTURES(X)         \
+  X(CAM_PICTURE_PNG,  "png")    \
+  X(CAM_PICTURE_JPEG, "jpeg")
+
+/* Of photos; the rest of each one's row: engine/photo/formats.c. */
+#define CAM_FORMATS(X)  \
+  X(CAM_JPEG, "jpeg")   \
+  X(CAM_PNG,  "png")    \
+  X(CAM_WEBP, "webp")   \
+  X(CAM_BMP,  "bmp")
+
+#define X(id, ...) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
 typedef enum cam_resize {
-  CAM_RESIZES(X) CAM_RESIZE_COUNT,
+  CAM_RESIZES(X)
+  CAM_RESIZE_COUNT,
   CAM_RESIZE_OF_MODEL = CAM_RESIZE_COUNT
 } cam_resize;
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 #undef X
+/* clang-format on */
+
 /* Names of the above ("jet"); static storage; "" outside the range. */
 const char *cam_colormap_name(cam_colormap colormap);
 const char *cam_size_name(cam_size size);
@@ -45,13 +71,13 @@ const char *cam_format_name(cam_format format);
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
 typedef struct cam_class {
-  const char *wnid, *label;
-} cam_class; /* "n02124075", "Egyptian cat" */
+  const char *wnid;  /* "n02124075" */
+  const char *label; /* "Egyptian cat" */
+} cam_class;
 typedef struct cam_model_info {
-  const char *name; /* "efficientnet-lite0" */
-  char sha256[65];  /* of the whole file */
-  const char *isa; /* instruction set of the kernels in use: "portable" (SSE2 or NEON), "x86-64-v3",
-                      "x86-64-v4" */
+  const char *name;  /* "efficientnet-lite0" */
+  char sha256[65];   /* of the whole file */
+  const char *isa;   /* of the kernels in use: "portable" (SSE2, NEON), "x86-64-v3", "x86-64-v4" */
   int height, width; /* pixels of the input under CAM_STRETCH */
   cam_resize resize; /* its own policy */
   int classes;
@@ -81,7 +107,12 @@ typedef struct cam_limits { /* bounds on what one photo may cost, checked before
   int decode_ms;            /* time in which a JPEG must be decoded; 0: any */
 } cam_limits;
 extern const cam_limits cam_default_limits;
-enum { CAM_MAX_TOP_K = 10, CAM_MAX_CLASSES = 10, CAM_MAX_TASKS = 8, CAM_MAX_TEAM = 64 };
+enum {
+  CAM_MAX_TOP_K = 10,
+  CAM_MAX_CLASSES = 10, /* asked for by name, beside the top-k */
+  CAM_MAX_TASKS = 8,    /* photos of one call */
+  CAM_MAX_TEAM = 64     /* threads */
+};
 
 typedef struct cam_context cam_context;
 /* A context with a team of `threads` threads (1 to CAM_MAX_TEAM; the calling thread is one of them)
@@ -90,9 +121,10 @@ cam_code cam_context_create(const cam_model *model, int threads, const cam_limit
                             cam_context **out, cam_error *error);
 void cam_context_free(cam_context *context); /* NULL is allowed */
 
-/* work(closure, i, own) for each i of 0..n-1, on the threads of the context's team side by side;
- * own is a context of that thread alone, for cam_explain. Pays from cam_spread_least() things of
- * about the same size on: then threads that do not wait for each other beat threads that share. */
+/* Calls work(closure, i, own) for each i of 0..n-1, on the threads of the context's team side by
+ * side; own is a context of that thread alone, for cam_explain. Pays from cam_spread_least() things
+ * of about the same size on: then threads that do not wait for each other beat threads that share.
+ */
 typedef void cam_spread_work(void *closure, int index, cam_context *own);
 void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure);
 int cam_spread_least(const cam_context *context);
@@ -118,19 +150,20 @@ typedef struct cam_params {     /* as in the HTTP contract; cam_default_params h
   cam_resize resize; /* CAM_RESIZE_OF_MODEL: the model's own */
   unsigned include;  /* CAM_INCLUDE_... */
   cam_picture picture;
-  bool base64; /* pictures as base64 text in double quotes and with a NUL (a JSON string), instead
-                  of as the file's bytes */
+  bool base64; /* pictures are not the file's bytes but a JSON string of them: base64 in double
+                  quotes, with a NUL */
 } cam_params;
-extern const cam_params
-    cam_default_params; /* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
+/* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
+extern const cam_params cam_default_params;
 
 typedef struct cam_bytes {
-  uint8_t *data;
-  size_t size;
-} cam_bytes; /* data from malloc; size without the NUL that base64 text has */
+  uint8_t *data; /* from malloc */
+  size_t size;   /* without the NUL that base64 text has */
+} cam_bytes;
+/* Pixels of the upright photo. */
 typedef struct cam_box {
   int x, y, width, height;
-} cam_box; /* pixels of the upright photo */
+} cam_box;
 
 typedef struct cam_prediction {
   int rank; /* 1 is the most probable of all classes */
@@ -151,9 +184,9 @@ typedef struct cam_result { /* all finite */
   cam_resize resize;
   int map_width, map_height; /* cells */
   int count;
-  cam_prediction predictions[CAM_MAX_TOP_K + CAM_MAX_CLASSES]; /* the top-k by rank, then those
-                                                                  asked for by class */
-  float *maps;                                                 /* storage behind the maps */
+  /* [count] the top-k by rank, then those asked for by class */
+  cam_prediction predictions[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
+  float *maps; /* storage behind the maps */
 } cam_result;
 
 /* One photo to explain. The caller owns it all; result needs cam_result_free whatever the code. */
@@ -166,7 +199,7 @@ typedef struct cam_task {
 } cam_task;
 
 /* Explains 1 to CAM_MAX_TASKS photos; each succeeds or fails for itself. deadline: seconds of
- * CLOCK_MONOTONIC after which the stages not yet begun are not (CAM_E_DEADLINE); 0: none.
+ * CLOCK_MONOTONIC after which no further stage begins (CAM_E_DEADLINE); 0: none.
  * stage_ms[CAM_STAGE_COUNT] (NULL allowed) gets wall-clock milliseconds of each stage, summed over
  * the photos. One photo is shared by the threads of the team; of many, each thread explains its
  * own. One caller at a time per context. A result depends on the photo and the parameters alone:
@@ -174,9 +207,9 @@ typedef struct cam_task {
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline,
                  double *stage_ms);
 /* Bytes that the pictures of these tasks have at most (a PNG: a little more than its pixels; a
- * JPEG: what noise takes), base64 included. Cheap and nothing is decoded. probe: the photos' sizes
- * are read where they matter; else as large as the size asked for ever is, but for size=original,
- * which is always read. A photo that cannot be probed has none. */
+ * JPEG: what noise takes), base64 included. Cheap; decodes nothing. probe: reads the photos' sizes
+ * where they matter; without it a picture counts as the largest of its `size`, but for `original`,
+ * which is always read. A photo that cannot be probed has no pictures. */
 uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
                            bool probe);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
@@ -195,8 +228,9 @@ cam_code cam_bench_reference(cam_context *context, double *logits, double *diffe
 /* What this host can do with the context's team and kernels: fused multiply-adds in registers (2
  * operations each), and reading memory far larger than any cache. */
 typedef struct cam_host {
-  double gflops, gbytes;
-} cam_host; /* 1e9 operations, 1e9 bytes a second */
+  double gflops; /* 1e9 operations a second */
+  double gbytes; /* 1e9 bytes a second */
+} cam_host;
 cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error);
 
 /* One layer: what it is, what it costs at least, what it takes. */

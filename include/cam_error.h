@@ -40,11 +40,15 @@ typedef enum cam_code {
       CAM_CODES /* how many there are */
 } cam_code;
 
+/* clang-format off */
 /* The stages of one explanation, in order; names as in "timing_ms" and in the metrics. */
-#define CAM_STAGES(X) \
-  X(CAM_STAGE_DECODE, "decode") \
-  X(CAM_STAGE_RESIZE, "resize") \
-  X(CAM_STAGE_FORWARD, "forward") X(CAM_STAGE_CAM, "cam") X(CAM_STAGE_RENDER, "render")
+#define CAM_STAGES(X)               \
+  X(CAM_STAGE_DECODE,  "decode")    \
+  X(CAM_STAGE_RESIZE,  "resize")    \
+  X(CAM_STAGE_FORWARD, "forward")   \
+  X(CAM_STAGE_CAM,     "cam")       \
+  X(CAM_STAGE_RENDER,  "render")
+/* clang-format on */
 typedef enum cam_stage {
 #define X(id, name) id,
   CAM_STAGES(X)
@@ -54,8 +58,7 @@ typedef enum cam_stage {
 
 typedef struct cam_error {
   cam_code code;
-  char detail[160];  /* what exactly: names the value and the limit; UTF-8, never a photo's bytes,
-                        always terminated */
+  char detail[160];  /* what exactly: names the value and the limit; ASCII, terminated */
   const char *stage; /* one of the stage names, or NULL where no stage had begun; static storage */
 } cam_error;
 

@@ -57,20 +57,22 @@ cam_code json_get_number(const json *object, const char *name, double least, dou
  * parent owns what is added. */
 json *json_new_object(void);
 json *json_new_array(void);
-json *json_add_object(json *parent,
-                      const char *name); /* name NULL: parent is an array. Returns the new child */
+
+/* A new child of parent; name NULL: parent is an array. */
+json *json_add_object(json *parent, const char *name);
 json *json_add_array(json *parent, const char *name);
-void json_add_text(json *parent, const char *name, const char *text); /* escaped; copied */
+/* Escaped; copied. */
+void json_add_text(json *parent, const char *name, const char *text);
 void json_add_int(json *parent, const char *name, int64_t value);
 void json_add_bool(json *parent, const char *name, bool value);
-void json_add_number(json *parent, const char *name,
-                     double value); /* %.9g; a value that is not finite is written as 0 */
-void json_add_fixed(json *parent, const char *name, double value,
-                    int decimals); /* "%.*f": milliseconds and the like */
-void json_add_quoted(json *parent, const char *name,
-                     const char *quoted); /* BORROWED, not copied: a whole JSON string with its
-                                            quotes (base64 text) that outlives json_print */
-void json_add_tree(json *parent, const char *name, json *child); /* takes child over */
+/* %.9g; a value that is not finite is written as 0. */
+void json_add_number(json *parent, const char *name, double value);
+/* %.*f: milliseconds and the like. */
+void json_add_fixed(json *parent, const char *name, double value, int decimals);
+/* A whole JSON string with its quotes (base64 text). BORROWED: it outlives json_print. */
+void json_add_quoted(json *parent, const char *name, const char *quoted);
+/* Takes child over. */
+void json_add_tree(json *parent, const char *name, json *child);
 
 /* One allocation of the text, without white space (compact) or indented, NUL-terminated, for
  * free(); *n (NULL allowed) is its length. */
