@@ -1,6 +1,7 @@
 /* config.c - settings from the table in config.h: defaults, file, environment. The one file that
  * names inih. Thread: main, before all others. */
 #include "config.h"
+#include "whole.h"
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -84,18 +85,8 @@ static bool is_one_of(const char *words, const char *value) {
   }
 }
 
-static bool read_whole(const char *value, int64_t *out) {
-  const char *digits = value + (*value == '-');
-  if (!*digits || digits[strspn(digits, "0123456789")])
-    return false;
-  errno = 0;
-  *out = strtoll(value, NULL, 10);
-  return !errno;
-}
-
 cam_code config_set(config *settings, const setting *row, const char *value, const char *source,
                     cam_error *error) {
-  int64_t number;
   switch (row->kind) {
   case SETTING_TEXT:
     return set_text(settings, row, value, error);
@@ -105,8 +96,8 @@ cam_code config_set(config *settings, const setting *row, const char *value, con
     return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.24s\" (%.60s); allowed are %s", row->name,
                     value, source, row->words);
   case SETTING_NUMBER:
-    if (read_whole(value, &number) && number >= row->least && number <= row->most)
-      return *number_of(settings, row) = number, CAM_OK;
+    if (whole_read(value, row->least, row->most, number_of(settings, row)))
+      return CAM_OK;
     if (!strncmp(value, "tcp://", 6)) /* CAMSERVE_PORT=tcp://10.0.0.1:80: what Kubernetes tells
                                          every pod about a service called camserve */
       return cam_fail(error, CAM_E_PARAMETER,

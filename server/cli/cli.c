@@ -1,6 +1,7 @@
 /* cli.c - argv -> a command with its settings, parameters, options and operands; and what several
  * commands need. Thread: main. */
 #include "cli.h"
+#include "base/whole.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,10 +169,8 @@ cam_code cli_number(const cli *arguments, int row, int least, int most, int fall
   *out = fallback;
   if (!value)
     return CAM_OK;
-  errno = 0;
-  bool digits = *value && !value[strspn(value, "0123456789")];
-  long number = digits ? strtol(value, NULL, 10) : 0;
-  if (!digits || errno || number < least || number > most)
+  int64_t number;
+  if (!whole_read(value, least, most, &number))
     return cam_fail(error, CAM_E_PARAMETER,
                     "%s: \"%.24s\"; allowed are whole numbers from %d to %d",
                     arguments->command->options[row].name, value, least, most);

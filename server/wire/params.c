@@ -3,7 +3,7 @@
  * fields, JSON members and the flags of `camserve explain` all come through params_set. Blind to
  * where the text came from. */
 #include "params.h"
-#include <errno.h>
+#include "base/whole.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -34,10 +34,8 @@ static bool read_decimal(const char *text, double *out) {
 static cam_code read_whole(const param *row, request_params *params, const cam_model *model,
                            const char *value, cam_error *error) {
   (void)model;
-  errno = 0;
-  bool digits = *value && !value[strspn(value, "0123456789")];
-  long number = digits ? strtol(value, NULL, 10) : 0;
-  if (!digits || errno || number < row->least || number > row->most)
+  int64_t number;
+  if (!whole_read(value, (int64_t)row->least, (int64_t)row->most, &number))
     return cam_fail(error, CAM_E_PARAMETER,
                     "%s: \"%.40s\"; allowed are whole numbers from %g to %g", row->info.name, value,
                     row->least, row->most);
