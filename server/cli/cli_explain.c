@@ -6,11 +6,11 @@
 #include "cli.h"
 #include "wire/problem.h"
 #include "wire/reply.h"
+#include "wire/request_id.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { JSON, OUTPUT }; /* rows of its options in server/cli/main.c */
 enum { LABEL_COLUMNS = 48 };
@@ -22,19 +22,11 @@ typedef struct session {
   request_params params;
   FILE *table;        /* where people read; the overlay may take standard output */
   const char *output; /* -o, or NULL */
-  char request_id[33];
+  char request_id[REQUEST_ID_MAX + 1];
   reply_timing timing; /* sums over all photos */
   int printed, failed; /* photos */
   bool broken;         /* standard output could not be written */
 } session;
-
-static void make_request_id(char id[33]) {
-  uint8_t bytes[16] = {0};
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-    memset(bytes, 0, sizeof bytes); /* it names one call and protects nothing */
-  for (size_t i = 0; i < sizeof bytes; i++)
-    snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
 
 /* ---- overlays ---- */
 
@@ -250,7 +242,7 @@ int cli_explain(const cli *arguments) {
   } else {
     s.model = cam_model_get_info(model);
     s.params.cam.base64 = arguments->options[JSON] != NULL;
-    make_request_id(s.request_id);
+    request_id_set(s.request_id, NULL);
     explain_all(&s);
     if (s.broken)
       cam_fail(&error, CAM_E_IO, "the answer cannot be written to standard output");

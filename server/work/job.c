@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 struct job *job_new(struct app *app) {
   struct job *job = calloc(1, sizeof *job);
@@ -142,22 +141,4 @@ void job_answer_problem(struct job *job) {
   char seconds[16];
   snprintf(seconds, sizeof seconds, "%d", app_retry_after(job->app));
   job_add_header(job, "Retry-After", seconds);
-}
-
-void request_id_set(char id[REQUEST_ID_MAX + 1], const char *own) {
-  size_t n = own ? strspn(own, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-                 : 0;
-  if (n && n <= REQUEST_ID_MAX && !own[n]) {
-    memcpy(id, own, n + 1);
-    return;
-  }
-  uint8_t random[16] = {0};
-  if (getrandom(random, sizeof random, 0) !=
-      sizeof random) { /* cannot happen for so few bytes once the kernel is up: getrandom(2) */
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    memcpy(random, &now, sizeof now < sizeof random ? sizeof now : sizeof random);
-  }
-  for (size_t i = 0; i < sizeof random; i++)
-    snprintf(id + 2 * i, 3, "%02x", random[i]);
 }

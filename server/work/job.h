@@ -16,6 +16,7 @@
 #include "wire/accept.h"
 #include "wire/params.h"
 #include "wire/reply.h"
+#include "wire/request_id.h"
 #include "wire/trace.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +27,7 @@ struct app;
 struct generation;
 struct route;
 
-enum { REQUEST_ID_MAX = 128, RESPONSE_HEADERS = 4 };
+enum { RESPONSE_HEADERS = 4 };
 
 struct response {
   int status;       /* 0: there is no answer yet */
@@ -106,9 +107,5 @@ void job_add_header(
     const char *value); /* control characters and bytes above 0x7e in value become '?' */
 /* Answers job->error as problem+json, with Retry-After where it is due. */
 void job_answer_problem(struct job *job);
-
-/* The caller's own id if it is plain (1 to 128 of A-Z a-z 0-9 . _ -), else a fresh one of 128
- * random bits. */
-void request_id_set(char id[REQUEST_ID_MAX + 1], const char *own);
 
 #endif
