@@ -1,4 +1,5 @@
-/* queue.c - a linked list under one mutex: it is held for a few instructions, twice a request. */
+/* queue.c - a linked list under one mutex: it is held for a few instructions, twice a request.
+ * Flow: http -> [queue] -> worker.   Thread: any. */
 #include "queue.h"
 #include "job.h"
 #include <pthread.h>
@@ -6,10 +7,10 @@
 
 struct queue {
   pthread_mutex_t mutex;
-  pthread_cond_t changed; /* a job came, or closed became true */
+  pthread_cond_t changed; /* a job came, closed became true, or a party is over */
   struct job *first, *last;
   int length, capacity;
-  int takers; /* threads in queue_take */
+  int takers; /* threads that wait for a job */
   bool closed;
 };
 
@@ -31,21 +32,26 @@ void queue_free(struct queue *queue) {
   free(queue);
 }
 
+static void link_last(struct queue *queue, struct job *job) {
+  job->next = NULL;
+  if (queue->last)
+    queue->last->next = job;
+  else
+    queue->first = job;
+  queue->last = job;
+  queue->length++;
+  pthread_cond_signal(&queue->changed);
+}
+
 cam_code queue_put(struct queue *queue, struct job *job) {
   pthread_mutex_lock(&queue->mutex);
-  cam_code code = queue->closed                      ? CAM_E_NOT_READY
-                  : queue->length == queue->capacity ? CAM_E_BUSY
-                                                     : CAM_OK;
-  if (!code) {
-    job->next = NULL;
-    if (queue->last)
-      queue->last->next = job;
-    else
-      queue->first = job;
-    queue->last = job;
-    queue->length++;
-    pthread_cond_signal(&queue->changed);
-  }
+  cam_code code = CAM_OK;
+  if (queue->closed)
+    code = CAM_E_NOT_READY;
+  else if (queue->length == queue->capacity)
+    code = CAM_E_BUSY;
+  else
+    link_last(queue, job);
   pthread_mutex_unlock(&queue->mutex);
   return code;
 }
@@ -73,30 +79,46 @@ struct job *queue_take(struct queue *queue) {
   return job;
 }
 
-struct job *queue_take_together(struct queue *queue, const struct generation *generation,
-                                int *busy) {
+/* A job that comes alone is shared by a whole team, so a team's threads that serve a job each begin
+ * this together and end it together, as a party: the thread that runs dry first waits for the
+ * slowest in any case, and may as well wait for a job. Hence the rule: who finds the queue empty
+ * stays while any of the party works, and takes what arrives meanwhile.
+ *
+ * party->working counts the threads that are not in here: each serves a job, or is on its way to
+ * its first call. A thread leaves the count as it enters and joins it again as it goes with a job
+ * in its hands, both under the mutex. So where working is 0, every thread of the party is in here
+ * or has left for good, and none can bring more.
+ *
+ * The party is over in two cases, and who sees it first wakes the others, to see it too:
+ *   - the queue is empty and working is 0;
+ *   - the next job is of another generation, for which this party's contexts are the wrong ones. It
+ *     stays at the front, for a worker in queue_take. A thread of the party that still works looks
+ *     for itself when it comes back, and goes on if the front is theirs again.
+ *
+ * takers counts those who wait in here too: a job that they are about to take is no surplus. */
+struct job *queue_take_together(struct queue *queue, struct queue_party *party) {
+  struct job *job = NULL;
   pthread_mutex_lock(&queue->mutex);
-  --*busy;
+  party->working--;
   queue->takers++;
-  while (!queue->first && *busy)
+  while (!queue->first && party->working)
     pthread_cond_wait(&queue->changed, &queue->mutex);
   queue->takers--;
-  struct job *job = queue->first && queue->first->generation == generation ? unlink_first(queue)
-                                                                           : NULL;
+  if (queue->first && queue->first->generation == party->generation)
+    job = unlink_first(queue);
   if (job)
-    ++*busy;
+    party->working++;
   else
-    pthread_cond_broadcast(&queue->changed); /* the others need not wait any longer; and a job of
-                                                another generation is for any worker */
+    pthread_cond_broadcast(&queue->changed);
   pthread_mutex_unlock(&queue->mutex);
   return job;
 }
 
 int queue_surplus(struct queue *queue) {
   pthread_mutex_lock(&queue->mutex);
-  int surplus = queue->length > queue->takers ? queue->length - queue->takers : 0;
+  int surplus = queue->length - queue->takers;
   pthread_mutex_unlock(&queue->mutex);
-  return surplus;
+  return surplus < 0 ? 0 : surplus;
 }
 
 int queue_length(struct queue *queue) {

@@ -16,11 +16,15 @@ void queue_free(struct queue *queue);     /* must be empty; NULL is allowed */
 cam_code queue_put(struct queue *queue, struct job *job);
 /* Waits for a job; the caller owns it. NULL: the queue is closed and empty. */
 struct job *queue_take(struct queue *queue);
-/* For threads that take together until there is nothing to do: the next job if it is of that
- * generation, waiting for one while the queue is empty and any other of them works; else NULL.
- * *busy, theirs alone, begins as their number and is not touched otherwise. */
-struct job *queue_take_together(struct queue *queue, const struct generation *generation,
-                                int *busy);
+/* Threads that take jobs of one generation together, until none of them has anything to do. */
+struct queue_party {
+  const struct generation *generation;
+  int working; /* begins as the number of threads; then the queue's alone, under its mutex */
+};
+/* For a thread of the party that is about to begin, or done with the job it had: the next job, if
+ * it is of the party's generation, waiting for one while the queue is empty and any other of the
+ * party works. NULL: the party is over, and this thread takes no more for it. */
+struct job *queue_take_together(struct queue *queue, struct queue_party *party);
 /* Jobs that wait beyond those that other threads in queue_take are about to take. */
 int queue_surplus(struct queue *queue);
 int queue_length(struct queue *queue);

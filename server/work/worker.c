@@ -186,13 +186,10 @@ static void serve_and_return(struct job *job, cam_context *context) {
  * of another generation than the context. */
 typedef struct spread {
   struct queue *queue;
-  const struct generation *generation;
+  struct queue_party party;
   struct job *first;
-  int busy;
 } spread;
-static struct job *next_job(spread *call) {
-  return queue_take_together(call->queue, call->generation, &call->busy);
-}
+static struct job *next_job(spread *call) { return queue_take_together(call->queue, &call->party); }
 static void serve_alone(void *closure, int index, cam_context *own) {
   spread *call = closure;
   for (struct job *job = index ? next_job(call) : call->first; job; job = next_job(call))
@@ -210,7 +207,7 @@ static void *work(void *argument) {
     generation_stay(worker->app, generation); /* the job may leave before its context is at rest */
     if (queue_surplus(queue) + 1 >= cam_spread_least(context))
       cam_spread(context, worker->app->threads, serve_alone,
-                 &(spread){queue, generation, job, worker->app->threads});
+                 &(spread){queue, {generation, worker->app->threads}, job});
     else
       serve_and_return(job, context);
     generation_leave(worker->app, generation);

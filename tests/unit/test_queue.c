@@ -20,11 +20,11 @@ START_TEST(first_in_first_out_and_bounded) {
   queue_close(queue);
   ck_assert_int_eq(queue_put(queue, &jobs[0]), CAM_E_NOT_READY);
   ck_assert_ptr_eq(queue_take(queue), &jobs[1]);
-  int busy = 1; /* alone: there is nobody to wait for */
+  struct queue_party party = {NULL, 1}; /* alone: there is nobody to wait for */
   for (int i = 2; i < 4; i++)
-    ck_assert_ptr_eq(queue_take_together(queue, NULL, &busy), &jobs[i]);
-  ck_assert_ptr_null(queue_take_together(queue, NULL, &busy));
-  ck_assert_int_eq(busy, 0);
+    ck_assert_ptr_eq(queue_take_together(queue, &party), &jobs[i]);
+  ck_assert_ptr_null(queue_take_together(queue, &party));
+  ck_assert_int_eq(party.working, 0);
   ck_assert_ptr_null(queue_take(queue));
   ck_assert_ptr_null(queue_take(queue));
   queue_free(queue);
@@ -79,24 +79,25 @@ START_TEST(of_one_generation) {
   struct queue *queue = queue_create(3);
   struct job jobs[2] = {{.generation = (struct generation *)(void *)&some},
                         {.generation = (struct generation *)(void *)&others}};
-  int busy = 2; /* the other works; it is not waited for where the next job is not theirs */
+  /* Of each party the other thread works: it is not waited for where the next job is not theirs. */
+  struct queue_party early = {jobs[1].generation, 2}, first = {jobs[0].generation, 2},
+                     second = {jobs[1].generation, 2};
   for (int i = 0; i < 2; i++)
     ck_assert_int_eq(queue_put(queue, &jobs[i]), CAM_OK);
-  ck_assert_ptr_null(
-      queue_take_together(queue, jobs[1].generation, &busy)); /* it is not its turn */
-  busy = 2;
-  ck_assert_ptr_eq(queue_take_together(queue, jobs[0].generation, &busy), &jobs[0]);
-  ck_assert_ptr_null(queue_take_together(queue, jobs[0].generation, &busy));
-  busy = 2;
-  ck_assert_ptr_eq(queue_take_together(queue, jobs[1].generation, &busy), &jobs[1]);
+  ck_assert_ptr_null(queue_take_together(queue, &early)); /* it is not its turn */
+  ck_assert_ptr_eq(queue_take_together(queue, &first), &jobs[0]);
+  ck_assert_int_eq(first.working, 2);
+  ck_assert_ptr_null(queue_take_together(queue, &first));
+  ck_assert_int_eq(first.working, 1);
+  ck_assert_ptr_eq(queue_take_together(queue, &second), &jobs[1]);
   queue_free(queue);
 }
 END_TEST
 
-static int together;
+static struct queue_party together;
 static void *take_together(void *argument) {
   const struct job *jobs = argument;
-  for (struct job *job; (job = queue_take_together(shared, NULL, &together));) {
+  for (struct job *job; (job = queue_take_together(shared, &together));) {
     job->photos++;
     atomic_fetch_add(&taken, 1);
     if (job < jobs + EACH) /* each of the first half brings one of the second, while some wait and
@@ -111,7 +112,7 @@ START_TEST(threads_that_take_together_leave_together) {
   pthread_t threads[TAKERS];
   struct job *jobs = calloc(2 * EACH, sizeof *jobs);
   shared = queue_create(2 * EACH);
-  together = TAKERS;
+  together = (struct queue_party){NULL, TAKERS};
   for (int i = 0; i < EACH; i++)
     ck_assert_int_eq(queue_put(shared, &jobs[i]), CAM_OK);
   for (int i = 0; i < TAKERS; i++)
@@ -121,7 +122,7 @@ START_TEST(threads_that_take_together_leave_together) {
   ck_assert_int_eq(atomic_load(&taken), 2 * EACH);
   for (int i = 0; i < 2 * EACH; i++)
     ck_assert_int_eq(jobs[i].photos, 1);
-  ck_assert_int_eq(together, 0);
+  ck_assert_int_eq(together.working, 0);
   queue_free(shared);
   free(jobs);
 }
