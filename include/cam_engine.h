@@ -36,10 +36,10 @@
   X(CAM_STRETCH, "stretch")   \
   X(CAM_ASPECT,  "aspect")
 
-/* How overlay and heat map are written. */
-#define CAM_PICTURES(X)         \
-  X(CAM_PICTURE_PNG,  "png")    \
-  X(CAM_PICTURE_JPEG, "jpeg")
+/* How overlay and heat map are written: file extension, media type. */
+#define CAM_PICTURES(X)                                \
+  X(CAM_PICTURE_PNG,  "png",  "png", "image/png")      \
+  X(CAM_PICTURE_JPEG, "jpeg", "jpg", "image/jpeg")
 
 /* Of photos; the rest of each one's row: engine/photo/formats.c. */
 #define CAM_FORMATS(X)  \

@@ -39,8 +39,9 @@ static size_t stem_length(const char *path) {
 
 /* "cat.jpg" -> "cat.cam.png"; but "cat.jpg.cam.png" where cat.png is explained too. For free(). */
 static char *overlay_path(const session *s, const char *photo) {
-  static const char *const extensions[CAM_PICTURE_COUNT] = {
-      [CAM_PICTURE_PNG] = "png", [CAM_PICTURE_JPEG] = "jpg"};
+#define X(id, name, extension, type) extension,
+  static const char *const extensions[] = {CAM_PICTURES(X)};
+#undef X
   if (s->output)
     return strdup(s->output);
   if (!strcmp(photo, "-"))

@@ -44,8 +44,9 @@ static double quality_of(const char *parameters, size_t n) {
   return 1;
 }
 
-static const char *const picture_types[CAM_PICTURE_COUNT] = {
-    [CAM_PICTURE_PNG] = "image/png", [CAM_PICTURE_JPEG] = "image/jpeg"};
+#define X(id, name, extension, type) type,
+static const char *const picture_types[] = {CAM_PICTURES(X)};
+#undef X
 const char *accept_picture_type(cam_picture picture) { return picture_types[picture]; }
 
 static bool better(const offer *a, const offer *b) {

@@ -15,9 +15,10 @@ static json *add_sized(json *parent, const char *name, int width, int height) {
 
 static const struct {
   const char *overlay, *heatmap;
-} pictures[CAM_PICTURE_COUNT] = {
-    [CAM_PICTURE_PNG] = {"overlay_png", "heatmap_png"},
-    [CAM_PICTURE_JPEG] = {"overlay_jpeg", "heatmap_jpeg"},
+} pictures[] = {
+#define X(id, name, ...) {"overlay_" name, "heatmap_" name},
+    CAM_PICTURES(X)
+#undef X
 };
 
 static void add_picture(json *parent, const char *name, const cam_bytes *picture) {
