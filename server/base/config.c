@@ -1,6 +1,7 @@
 /* config.c - settings from the table in config.h: defaults, file, environment. The one file that
  * names inih. Thread: main, before all others. */
 #include "config.h"
+#include "cam_minmax.h"
 #include "whole.h"
 #include <ctype.h>
 #include <errno.h>
@@ -52,11 +53,11 @@ static const char *make_name(const char *prefix, const char *name, int (*change)
   return out;
 }
 static int to_hyphen(int c) { return c == '_' ? '-' : c; }
-const char *config_environment_name(const setting *row, char out[SETTING_NAME_MAX]) {
-  return make_name("CAMSERVE_", row->name, toupper, out);
+const char *config_environment_name(const char *name, char out[SETTING_NAME_MAX]) {
+  return make_name("CAMSERVE_", name, toupper, out);
 }
-const char *config_flag_name(const setting *row, char out[SETTING_NAME_MAX]) {
-  return make_name("--", row->name, to_hyphen, out);
+const char *config_flag_name(const char *name, char out[SETTING_NAME_MAX]) {
+  return make_name("--", name, to_hyphen, out);
 }
 
 /* ---- one setting ---- */
@@ -155,8 +156,10 @@ static int take_value(void *closure, const char *section, const char *name, cons
   for (int i = 0; i < SETTING_COUNT; i++) {
     if (strcmp(config_settings[i].name, name))
       continue;
-    if (reading->seen[i])
-      return stop(reading, "a setting that was given before"), 0;
+    if (reading->seen[i]) {
+      stop(reading, "a setting that was given before");
+      return 0;
+    }
     reading->seen[i] = true;
     reading->code = config_set(reading->settings, &config_settings[i], value, source,
                                reading->error);
@@ -173,8 +176,8 @@ static cam_code load_file(config *settings, const char *path, cam_error *error) 
   if (!file)
     return cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
   ini_state reading = {.settings = settings, .file = file, .error = error};
-  size_t n = strlen(path), room = sizeof reading.path - 1;
-  strcpy(reading.path, n > room ? path + n - room : path);
+  size_t n = strlen(path);
+  strcpy(reading.path, path + n - min_size(n, sizeof reading.path - 1));
   int bad_line = ini_parse_stream(read_line, &reading, take_value, &reading);
   if (ferror(file))
     reading.code = cam_fail(error, CAM_E_IO, "configuration file %.80s: %s", path, strerror(errno));
@@ -211,7 +214,7 @@ cam_code config_load(config *out, const char *file, cam_error *error) {
     code = load_file(out, file, error);
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     char name[SETTING_NAME_MAX];
-    const char *value = environment(config_environment_name(&config_settings[i], name));
+    const char *value = environment(config_environment_name(config_settings[i].name, name));
     if (value)
       code = config_set(out, &config_settings[i], value, name, error);
   }
@@ -229,8 +232,9 @@ void config_free(config *settings) {
 }
 
 int config_threads(const config *settings) {
-  int processors = cam_cpu_count();
-  return settings->threads ? (int)settings->threads : processors < 4 ? processors : 4;
+  if (settings->threads)
+    return (int)settings->threads;
+  return min_int(cam_cpu_count(), 4);
 }
 
 cam_limits config_limits(const config *settings) {

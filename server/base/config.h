@@ -94,8 +94,8 @@ enum { SETTING_COUNT = SETTINGS(ONE, ONE, ONE), SETTING_NAME_MAX = 64 };
 extern const setting config_settings[SETTING_COUNT];
 
 /* "CAMSERVE_MAX_BODY_BYTES", "--max-body-bytes" of "max_body_bytes"; out is returned. */
-const char *config_environment_name(const setting *row, char out[SETTING_NAME_MAX]);
-const char *config_flag_name(const setting *row, char out[SETTING_NAME_MAX]);
+const char *config_environment_name(const char *name, char out[SETTING_NAME_MAX]);
+const char *config_flag_name(const char *name, char out[SETTING_NAME_MAX]);
 
 /* Defaults < file < environment. file: the --config flag, or NULL for CAMSERVE_CONFIG, or for no
  * file where that is not set either. A variable that is set but empty counts as not set.

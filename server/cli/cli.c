@@ -2,6 +2,7 @@
  * commands need. Thread: main. */
 #include "cli.h"
 #include "base/whole.h"
+#include "cam_minmax.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,51 +32,71 @@ typedef struct given_flags {
   const char *settings[SETTING_COUNT];
 } given_flags;
 
+/* Row of the command's own option of this name, or -1. */
+static int find_option(const cli_command *command, const char *name) {
+  for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++) {
+    const cli_option *option = &command->options[i];
+    if (!strcmp(option->name, name) || (option->letter && !strcmp(option->letter, name)))
+      return i;
+  }
+  return -1;
+}
+
+static int find_setting(const cli_command *command, const char *name) {
+  char flag[SETTING_NAME_MAX];
+  for (int i = 0; i < SETTING_COUNT; i++)
+    if (cli_uses(command, &config_settings[i]) &&
+        !strcmp(config_flag_name(config_settings[i].name, flag), name))
+      return i;
+  return -1;
+}
+
+static int find_param(const cli_command *command, const char *name) {
+  char flag[SETTING_NAME_MAX];
+  for (int i = 0; command->params && i < PARAM_COUNT; i++)
+    if (!strcmp(config_flag_name(params_info(i)->name, flag), name))
+      return i;
+  return -1;
+}
+
 /* The place for the value of flag text[0..n), or NULL if this command has no such flag. *is_switch:
  * it takes no value. */
 static const char **find_flag(cli *out, given_flags *flags, const char *text, size_t n,
                               bool *is_switch) {
   const cli_command *command = out->command;
-  char name[SETTING_NAME_MAX], param[SETTING_NAME_MAX];
+  char name[SETTING_NAME_MAX];
   *is_switch = false;
   if (n >= sizeof name)
     return NULL;
   memcpy(name, text, n);
   name[n] = '\0';
-  for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++) {
-    const cli_option *option = &command->options[i];
-    *is_switch = !option->argument;
-    if (!strcmp(option->name, name) || (option->letter && !strcmp(option->letter, name)))
-      return &out->options[i];
+  int row = find_option(command, name);
+  if (row >= 0) {
+    *is_switch = !command->options[row].argument;
+    return &out->options[row];
   }
-  *is_switch = false;
   if (*command->settings && !strcmp(name, "--config"))
     return &flags->config_file;
-  for (int i = 0; i < SETTING_COUNT; i++) {
-    char flag[SETTING_NAME_MAX];
-    if (cli_uses(command, &config_settings[i]) &&
-        !strcmp(config_flag_name(&config_settings[i], flag), name))
-      return &flags->settings[i];
-  }
-  for (int i = 0; command->params && i < PARAM_COUNT; i++) {
-    setting row = {.name = params_info(i)->name};
-    if (!strcmp(config_flag_name(&row, param), name))
-      return &out->params[i];
-  }
+  row = find_setting(command, name);
+  if (row >= 0)
+    return &flags->settings[row];
+  row = find_param(command, name);
+  if (row >= 0)
+    return &out->params[row];
   return NULL;
 }
 
 static cam_code wrong_flag(const cli *out, const char *flag, size_t n, const char *what,
                            cam_error *error) {
   return cam_fail(error, CAM_E_PARAMETER, "%.*s: %s; see `camserve %s --help`",
-                  n < 40 ? (int)n : 40, flag, what, out->command->name);
+                  (int)min_size(n, 40), flag, what, out->command->name);
 }
 
 /* Reads argv[*i], a flag, and its value; *i moves on to the last argument used. */
 static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, int *i,
                           cam_error *error) {
   const char *flag = argv[*i], *equals = strchr(flag, '=');
-  size_t n = equals ? (size_t)(equals - flag) : strlen(flag);
+  size_t n = strcspn(flag, "=");
   bool is_switch;
   const char **place = find_flag(out, flags, flag, n, &is_switch);
   if (!place)
@@ -86,7 +107,12 @@ static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, i
     return wrong_flag(out, flag, n, "takes no value", error);
   if (!is_switch && !equals && *i + 1 >= argc)
     return wrong_flag(out, flag, n, "a value is missing", error);
-  *place = is_switch ? "" : equals ? equals + 1 : argv[++*i];
+  if (is_switch)
+    *place = "";
+  else if (equals)
+    *place = equals + 1;
+  else
+    *place = argv[++*i];
   return CAM_OK;
 }
 
@@ -128,18 +154,21 @@ static bool asks_for_help(int argc, char **argv) {
 cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv, cam_error *error) {
   *out = (cli){.commands = commands, .command = commands};
   given_flags flags = {0};
-  argc--, argv++;
+  argc--;
+  argv++;
   if (argc > 0 && argv[0][0] != '-') {
     out->command = cli_find(commands, argv[0]);
     if (!out->command)
       return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve --help`",
                       argv[0]);
-    argc--, argv++;
+    argc--;
+    argv++;
   } else if (asks_for_help(argc, argv)) {
     out->command = cli_find(commands, "help");
     return CAM_OK;
   }
-  if ((out->help = asks_for_help(argc, argv)))
+  out->help = asks_for_help(argc, argv);
+  if (out->help)
     return CAM_OK;
   cam_code code = read_arguments(out, &flags, argc, argv, error);
   if (!code && *out->command->settings)
@@ -148,7 +177,7 @@ cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv,
     char name[SETTING_NAME_MAX];
     if (flags.settings[i])
       code = config_set(&out->config, &config_settings[i], flags.settings[i],
-                        config_flag_name(&config_settings[i], name), error);
+                        config_flag_name(config_settings[i].name, name), error);
   }
   return code;
 }
@@ -157,9 +186,16 @@ void cli_free(cli *arguments) { config_free(&arguments->config); }
 
 /* ---- what several commands need ---- */
 
+const char *cli_plural(int n) { return n == 1 ? "" : "s"; }
+
 int cli_fail(const char *subject, const cam_error *error) {
-  fprintf(stderr, "camserve: %s%s%s\n", subject ? subject : "", subject ? ": " : "",
-          error->detail[0] ? error->detail : cam_code_text(error->code));
+  const char *what = error->detail;
+  if (!*what)
+    what = cam_code_text(error->code);
+  if (subject)
+    fprintf(stderr, "camserve: %s: %s\n", subject, what);
+  else
+    fprintf(stderr, "camserve: %s\n", what);
   return error->code == CAM_E_PARAMETER ? EXIT_USAGE : EXIT_FAILED;
 }
 
@@ -178,17 +214,24 @@ cam_code cli_number(const cli *arguments, int row, int least, int most, int fall
   return CAM_OK;
 }
 
+/* Doubles; in the end one byte more than allowed, to see that it is there. */
+static size_t larger_room(size_t room, size_t limit) {
+  if (room >= limit / 2)
+    return limit + 1;
+  return max_size(2 * room, 65536);
+}
+
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error) {
   *out = (cam_bytes){0};
-  FILE *file = strcmp(path, "-") ? fopen(path, "rbe") : stdin;
+  FILE *file = stdin;
+  if (strcmp(path, "-"))
+    file = fopen(path, "rbe");
   if (!file)
     return cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
   cam_code code = CAM_OK;
   size_t room = 0;
   do {
-    room = room >= limit / 2 ? limit + 1
-           : room            ? 2 * room
-                  : 65536; /* in the end one byte more than allowed, to see that it is there */
+    room = larger_room(room, limit);
     uint8_t *data = realloc(out->data, room);
     if (!data) {
       code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu bytes", room);

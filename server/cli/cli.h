@@ -1,7 +1,7 @@
 /* cli.h - the command line as data: a command is a row (server/cli/main.c), its flags are rows of
  * its own, of the settings and of the parameters of POST /cam. server/cli/cli.c reads arguments
- * against a row, server/cli/cli_help.c prints it, server/cli_NAME.c runs it. Thread: main. Nothing
- * here ends the process: a command returns its exit code, and main.c exits with it. */
+ * against a row, server/cli/cli_help.c prints it, server/cli/cli_NAME.c runs it. Thread: main.
+ * Nothing here ends the process: a command returns its exit code, and main.c exits with it. */
 #ifndef CLI_H
 #define CLI_H
 #include "base/config.h"
@@ -58,6 +58,9 @@ const cli_command *cli_find(const cli_command *commands,
 /* Whether a command uses a setting. */
 bool cli_uses(const cli_command *command, const setting *row);
 
+/* "s" but for 1: "1 photo", "2 photos". */
+const char *cli_plural(int n);
+
 /* Says "camserve: DETAIL" on standard error and returns the exit code: EXIT_USAGE for
  * CAM_E_PARAMETER, else EXIT_FAILED. subject ("cat.jpg"; NULL: none) comes before the detail. */
 int cli_fail(const char *subject, const cam_error *error);
@@ -76,11 +79,12 @@ cam_code cli_params(const cli *arguments, const cam_model *model, request_params
  * CAM_E_NO_MEMORY. out->data is for free(). */
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error);
 
-/* Generated texts: all commands and settings; one command; the README's table of settings; the
- * commented example configuration. */
+/* Generated texts: all commands and settings; one command; the README's tables of settings and of
+ * the parameters of POST /cam; the commented example configuration. */
 void help_overview(const cli_command *commands, FILE *out);
 void help_command(const cli_command *command, FILE *out);
-void help_markdown(FILE *out);
+void help_settings(FILE *out);
+void help_parameters(FILE *out);
 void help_ini(FILE *out);
 
 /* The commands. */

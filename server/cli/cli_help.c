@@ -48,11 +48,13 @@ static const char *range_text(const setting *row, char out[TEXT_MAX]) {
   *out = '\0';
   if (row->kind == SETTING_NUMBER)
     snprintf(out, TEXT_MAX, "%" PRId64 " to %" PRId64, row->least, row->most);
-  for (const char *word = row->kind == SETTING_WORD ? row->words : ""; *word;
-       word += strspn(word, "|")) {
-    int length = (int)strcspn(word, "|");
-    n += snprintf(out + n, (size_t)(TEXT_MAX - n), "%s%.*s", n ? " or " : "", length, word);
-    word += length;
+  if (row->kind != SETTING_WORD)
+    return out;
+  for (const char *word = row->words; *word; word++) {
+    if (*word == '|')
+      n += snprintf(out + n, (size_t)(TEXT_MAX - n), " or ");
+    else
+      n += snprintf(out + n, (size_t)(TEXT_MAX - n), "%c", *word);
   }
   return out;
 }
@@ -66,11 +68,13 @@ static void print_settings(const cli_command *command, FILE *out) {
     const setting *row = &config_settings[i];
     if (!cli_uses(command, row))
       continue;
-    snprintf(left, sizeof left, "%s %s", config_flag_name(row, flag), placeholders[row->kind]);
-    range_text(row, range);
-    default_text(row, fallback);
-    print_row(out, left, "%s (%s%sdefault %s)", row->meaning, range, *range ? "; " : "",
-              *fallback ? fallback : "empty");
+    snprintf(left, sizeof left, "%s %s", config_flag_name(row->name, flag),
+             placeholders[row->kind]);
+    if (*range_text(row, range))
+      strcat(range, "; ");
+    if (!*default_text(row, fallback))
+      strcpy(fallback, "empty");
+    print_row(out, left, "%s (%sdefault %s)", row->meaning, range, fallback);
   }
   print_row(out, "--config FILE",
             "read settings from this file (camserve help --ini prints one); also CAMSERVE_CONFIG");
@@ -78,24 +82,37 @@ static void print_settings(const cli_command *command, FILE *out) {
 
 static void print_option(const cli_option *option, FILE *out) {
   char left[TEXT_MAX];
-  snprintf(left, sizeof left, "%s%s%s%s%s", option->letter ? option->letter : "",
-           option->letter ? ", " : "", option->name, option->argument ? " " : "",
-           option->argument ? option->argument : "");
+  int n = 0;
+  if (option->letter)
+    n = snprintf(left, sizeof left, "%s, ", option->letter);
+  n += snprintf(left + n, sizeof left - (size_t)n, "%s", option->name);
+  if (option->argument)
+    snprintf(left + n, sizeof left - (size_t)n, " %s", option->argument);
   print_row(out, left, "%s", option->meaning);
 }
 
 static void print_params(FILE *out) {
-  char flag[SETTING_NAME_MAX], left[TEXT_MAX];
+  char flag[SETTING_NAME_MAX], left[TEXT_MAX], allowed[PARAM_TEXT_MAX];
   for (int i = 0; i < PARAM_COUNT; i++) {
     const param_info *info = params_info(i);
-    snprintf(left, sizeof left, "%s VALUE", config_flag_name(&(setting){.name = info->name}, flag));
-    print_row(out, left, "%s (default %s)", info->meaning, info->fallback);
+    snprintf(left, sizeof left, "%s VALUE", config_flag_name(info->name, flag));
+    print_row(out, left, "%s (%s; default %s)", info->meaning, params_allowed(i, " or ", allowed),
+              info->fallback);
   }
 }
 
+/* "explain PHOTO...", with more between the two. */
+static const char *call_of(const cli_command *command, const char *more, char out[TEXT_MAX]) {
+  int n = snprintf(out, TEXT_MAX, "%s%s", command->name, more);
+  if (*command->operands)
+    snprintf(out + n, (size_t)(TEXT_MAX - n), " %s", command->operands);
+  return out;
+}
+
 void help_command(const cli_command *command, FILE *out) {
-  fprintf(out, "camserve %s - %s\n\nUsage: camserve %s [FLAG]...%s%s\n", command->name,
-          command->summary, command->name, *command->operands ? " " : "", command->operands);
+  char call[TEXT_MAX];
+  fprintf(out, "camserve %s - %s\n\nUsage: camserve %s\n", command->name, command->summary,
+          call_of(command, " [FLAG]...", call));
   if (command->more)
     fprintf(out, "\n%s", command->more);
   if (command->options[0].name)
@@ -120,10 +137,8 @@ void help_overview(const cli_command *commands, FILE *out) {
           "[COMMAND] [FLAG]... [OPERAND]...\n\nCommands:\n",
           cam_version);
   for (const cli_command *command = commands; command->name; command++) {
-    char left[TEXT_MAX];
-    snprintf(left, sizeof left, "%s%s%s", command->name, *command->operands ? " " : "",
-             command->operands);
-    print_row(out, left, "%s", command->summary);
+    char call[TEXT_MAX];
+    print_row(out, call_of(command, "", call), "%s", command->summary);
   }
   fprintf(out, "\nSettings (later wins: default, --config file, CAMSERVE_PORT=80 in the "
                "environment, --port 80):\n");
@@ -139,12 +154,30 @@ void help_overview(const cli_command *commands, FILE *out) {
       "\nExit codes: 0 done, 1 failed, 2 wrong usage. Errors are one line on standard error.\n");
 }
 
-/* A cell of a Markdown table: quote is "`" or "", and left out with an empty text. */
-static void print_cell(FILE *out, const char *quote, const char *text) {
-  fprintf(out, " %s%s%s |", *text ? quote : "", text, *text ? quote : "");
+/* Cells of a Markdown table: words in backquotes, and words. */
+static void print_code(FILE *out, const char *text) {
+  if (*text)
+    fprintf(out, " `%s` |", text);
+  else
+    fprintf(out, "  |");
+}
+static void print_cell(FILE *out, const char *text) { fprintf(out, " %s |", text); }
+
+void help_parameters(FILE *out) {
+  fprintf(out, "| name | default | allowed | meaning |\n| --- | --- | --- | --- |\n");
+  for (int i = 0; i < PARAM_COUNT; i++) {
+    const param_info *info = params_info(i);
+    char allowed[PARAM_TEXT_MAX];
+    fputc('|', out);
+    print_code(out, info->name);
+    print_cell(out, info->fallback);
+    print_cell(out, params_allowed(i, ", ", allowed));
+    print_cell(out, info->meaning);
+    fputc('\n', out);
+  }
 }
 
-void help_markdown(FILE *out) {
+void help_settings(FILE *out) {
   fprintf(
       out,
       "| flag | environment | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n");
@@ -152,11 +185,11 @@ void help_markdown(FILE *out) {
     const setting *row = &config_settings[i];
     char name[SETTING_NAME_MAX], text[TEXT_MAX];
     fputc('|', out);
-    print_cell(out, "`", config_flag_name(row, name));
-    print_cell(out, "`", config_environment_name(row, name));
-    print_cell(out, "`", default_text(row, text));
-    print_cell(out, "", range_text(row, text));
-    print_cell(out, "", row->meaning);
+    print_code(out, config_flag_name(row->name, name));
+    print_code(out, config_environment_name(row->name, name));
+    print_code(out, default_text(row, text));
+    print_cell(out, range_text(row, text));
+    print_cell(out, row->meaning);
     fputc('\n', out);
   }
 }
@@ -169,28 +202,38 @@ void help_ini(FILE *out) {
                "# Printed by `camserve help --ini`.\n\n[camserve]\n");
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
-    char name[SETTING_NAME_MAX], flag[SETTING_NAME_MAX], range[TEXT_MAX], text[TEXT_MAX];
-    range_text(row, range);
-    fprintf(out, "\n# %s%s%s%s\n# %s, %s\n;%s =%s%s\n", row->meaning, *range ? " (" : "", range,
-            *range ? ")" : "", config_environment_name(row, name), config_flag_name(row, flag),
-            row->name, *default_text(row, text) ? " " : "", text);
+    char name[SETTING_NAME_MAX], flag[SETTING_NAME_MAX], text[TEXT_MAX];
+    fprintf(out, "\n# %s", row->meaning);
+    if (*range_text(row, text))
+      fprintf(out, " (%s)", text);
+    fprintf(out, "\n# %s, %s\n;%s =", config_environment_name(row->name, name),
+            config_flag_name(row->name, flag), row->name);
+    if (*default_text(row, text))
+      fprintf(out, " %s", text);
+    fprintf(out, "\n");
   }
 }
 
 int cli_help(const cli *arguments) {
-  const char *const *options = arguments->options;
-  if (options[0] || options[1]) {
-    if (options[0])
-      help_markdown(stdout);
-    if (options[1])
-      help_ini(stdout);
+  static void (*const generated[])(FILE *) = {help_settings, help_parameters, help_ini};
+  bool printed = false;
+  for (int i = 0; i < 3; i++) {
+    if (!arguments->options[i])
+      continue;
+    generated[i](stdout);
+    printed = true;
+  }
+  if (printed)
+    return EXIT_DONE;
+  if (!arguments->n_operands) {
+    help_overview(arguments->commands, stdout);
     return EXIT_DONE;
   }
-  if (!arguments->n_operands)
-    return help_overview(arguments->commands, stdout), EXIT_DONE;
   const cli_command *command = cli_find(arguments->commands, arguments->operands[0]);
-  if (command)
-    return help_command(command, stdout), EXIT_DONE;
+  if (command) {
+    help_command(command, stdout);
+    return EXIT_DONE;
+  }
   cam_error error;
   cam_fail(&error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve help`",
            arguments->operands[0]);

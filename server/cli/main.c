@@ -109,6 +109,8 @@ static const cli_command commands[] = {
      .run = cli_help,
      .summary = "this text, or the help of a command",
      .options = {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"},
+                 {"--parameters", NULL, NULL,
+                  "the table of the parameters of POST /cam, as it stands in README.md"},
                  {"--ini", NULL, NULL,
                   "a commented configuration file, as it stands in config/camserve.ini"}},
      .examples = "  camserve help explain\n"
@@ -117,15 +119,17 @@ static const cli_command commands[] = {
 };
 
 static int run(int argc, char **argv) {
-  if (argc == 2 && !strcmp(argv[1], "--version"))
-    return printf("camserve %s (%s)\n", cam_version, cam_commit), EXIT_DONE;
+  if (argc == 2 && !strcmp(argv[1], "--version")) {
+    printf("camserve %s (%s)\n", cam_version, cam_commit);
+    return EXIT_DONE;
+  }
   cli arguments;
   cam_error error;
-  int code;
+  int code = EXIT_DONE;
   if (cli_parse(&arguments, commands, argc, argv, &error))
     code = cli_fail(NULL, &error);
   else if (arguments.help)
-    code = (help_command(arguments.command, stdout), EXIT_DONE);
+    help_command(arguments.command, stdout);
   else
     code = arguments.command->run(&arguments);
   cli_free(&arguments);

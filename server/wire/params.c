@@ -1,11 +1,12 @@
-/* params.c - the parameters of POST /cam as one table: text -> cam_params. Thread: any; touches
- * only its arguments. A row knows its name, default, meaning and how it is read; query, form
- * fields, JSON members and the flags of `camserve explain` all come through params_set. Blind to
- * where the text came from. */
+/* params.c - text -> cam_params, by the rows of PARAMETERS. Query, form fields, JSON members and
+ * the flags of `camserve explain` all come through params_set. Blind to where the text came from.
+ * Thread: any; touches only its arguments. */
 #include "params.h"
 #include "base/whole.h"
+#include "cam_minmax.h"
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ typedef struct param {
   size_t offset;            /* of the field in cam_params */
   double least, most;       /* numbers */
   const char *const *words; /* words, NULL at the end */
-  const char *allowed;      /* words, for people */
+  const char *allowed;      /* what is allowed, where numbers and words do not say it */
 } param;
 
 #define FIELD(type, row, params) (*(type *)((char *)&(params)->cam + (row)->offset))
@@ -55,9 +56,32 @@ static cam_code read_real(const param *row, request_params *params, const cam_mo
   return CAM_OK;
 }
 
+/* words "a", "b", "c" with last " and ": "a, b and c". */
+static void join(const char *const *words, const char *last, char out[PARAM_TEXT_MAX]) {
+  size_t used = 0;
+  out[0] = '\0';
+  for (int i = 0; words[i] && used < PARAM_TEXT_MAX; i++) {
+    const char *before = "";
+    if (i)
+      before = words[i + 1] ? ", " : last;
+    used += (size_t)snprintf(out + used, PARAM_TEXT_MAX - used, "%s%s", before, words[i]);
+  }
+}
+
+static void describe(const param *row, const char *last, char out[PARAM_TEXT_MAX]) {
+  if (row->allowed)
+    snprintf(out, PARAM_TEXT_MAX, "%s", row->allowed);
+  else if (row->words)
+    join(row->words, last, out);
+  else
+    snprintf(out, PARAM_TEXT_MAX, "%g to %g", row->least, row->most);
+}
+
 static cam_code unknown_word(const param *row, const char *value, cam_error *error) {
+  char allowed[PARAM_TEXT_MAX];
+  describe(row, " and ", allowed);
   return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.40s\"; allowed are %s", row->info.name, value,
-                  row->allowed);
+                  allowed);
 }
 
 /* Index of text[0..n) in words, or -1. */
@@ -74,8 +98,8 @@ static cam_code read_word(const param *row, request_params *params, const cam_mo
   int word = find_word(row->words, value, strlen(value));
   if (word < 0)
     return unknown_word(row, value, error);
-  FIELD(unsigned, row,
-        params) = (unsigned)word; /* an enumeration of gcc and clang, all values at least 0 */
+  /* An enumeration of gcc and clang, all of whose values are at least 0. */
+  FIELD(unsigned, row, params) = (unsigned)word;
   return CAM_OK;
 }
 
@@ -115,7 +139,7 @@ static cam_code read_classes(const param *row, request_params *params, const cam
       return cam_fail(error, CAM_E_PARAMETER,
                       "%s: \"%.*s\" is no class of this model; allowed are class indices (285) and "
                       "WordNet ids (n02124075), comma separated",
-                      row->info.name, n < 20 ? (int)n : 20, item);
+                      row->info.name, (int)min_size(n, 20), item);
     if (++n_items > CAM_MAX_CLASSES)
       return cam_fail(error, CAM_E_PARAMETER, "%s: more than %d; allowed are at most %d",
                       row->info.name, CAM_MAX_CLASSES, CAM_MAX_CLASSES);
@@ -134,114 +158,71 @@ static cam_code read_classes(const param *row, request_params *params, const cam
 }
 
 /* ---- the table ---- */
-#define X(id, name) name,
-static const char *const colormaps[] = {CAM_COLORMAPS(X) NULL},
-                         *const sizes[] = {CAM_SIZES(X) NULL},
-                         *const resizes[] = {CAM_RESIZES(X) NULL},
-                         *const pictures[] = {CAM_PICTURES(X) NULL};
-#undef X
-static const char *const includes[] = {"overlay", "heatmap", "map", NULL};
-_Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
-                   CAM_INCLUDE_MAP == 1 << 2,
-               "places in includes[] are bits");
+
 _Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) &&
                    sizeof(cam_resize) == sizeof(unsigned) &&
                    sizeof(cam_picture) == sizeof(unsigned),
                "read_word");
+_Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
+                   CAM_INCLUDE_MAP == 1 << 2,
+               "places in the words of INCLUDE are bits");
 
-#define AT(field) offsetof(cam_params, field)
-static const param rows[PARAM_COUNT] = {
-    {{"top_k", "3", "how many labels, 1 to 10"},
-     read_whole,
-     AT(top_k),
-     1,
-     CAM_MAX_TOP_K,
-     NULL,
-     NULL},
-    {{"classes", "none",
-      "explain these too: class indices or WordNet ids, comma separated, at most 10"},
-     read_classes,
-     AT(classes),
-     0,
-     0,
-     NULL,
-     NULL},
-    {{"alpha", "0.5", "weight of the heat map in the overlay, 0 to 1"},
-     read_real,
-     AT(alpha),
-     0,
-     1,
-     NULL,
-     NULL},
-    {{"colormap", "jet", "jet, turbo, viridis, inferno or gray"},
-     read_word,
-     AT(colormap),
-     0,
-     0,
-     colormaps,
-     "jet, turbo, viridis, inferno and gray"},
-    {{"size", "fit",
-      "of the overlay: fit (longest side at most 512), input (what the network saw) or original"},
-     read_word,
-     AT(size),
-     0,
-     0,
-     sizes,
-     "fit, input and original"},
-    {{"resize", "the model's", "how the photo becomes the network's input: stretch or aspect"},
-     read_word,
-     AT(resize),
-     0,
-     0,
-     resizes,
-     "stretch and aspect"},
-    {{"include", "overlay", "comma list of overlay, heatmap and map; or none, alone"},
-     read_include,
-     AT(include),
-     0,
-     0,
-     includes,
-     "a comma list of overlay, heatmap and map, or none alone"},
-    {{"format", "png", "of overlay and heat map: png or jpeg"},
-     read_word,
-     AT(picture),
-     0,
-     0,
-     pictures,
-     "png and jpeg"},
-    {{"threshold", "0.2", "share of the scaled map above which the box is drawn, 0 to 1"},
-     read_real,
-     AT(threshold),
-     0,
-     1,
-     NULL,
-     NULL},
-};
+#define AT(field) .offset = offsetof(cam_params, field)
+#define NAME(id, name, ...) name,
+#define WORDS(...) \
+  .words = (const char *const[]) { __VA_ARGS__ NULL }
+#define WHOLE(field, low, high) .read = read_whole, AT(field), .least = low, .most = high
+#define REAL(field, low, high) .read = read_real, AT(field), .least = low, .most = high
+#define WORD(field, list) .read = read_word, AT(field), WORDS(list(NAME))
+#define CLASSES \
+  .read = read_classes, AT(classes), .info.list = true, \
+  .allowed = "class indices or WordNet ids, comma separated, at most 10"
+#define INCLUDE \
+  .read = read_include, AT(include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \
+  .allowed = "a comma list of overlay, heatmap and map, or none alone"
+#define ROW(its_name, how, its_fallback, its_meaning) \
+  {.info.name = #its_name, .info.fallback = its_fallback, .info.meaning = its_meaning, how},
+static const param rows[PARAM_COUNT] = {PARAMETERS(ROW)};
+#undef ROW
 
 void params_init(request_params *params) { *params = (request_params){.cam = cam_default_params}; }
 
+int params_find(const char *name) {
+  for (int i = 0; i < PARAM_COUNT; i++)
+    if (!strcmp(rows[i].info.name, name))
+      return i;
+  return -1;
+}
+
+static cam_code unknown_name(const char *name, cam_error *error) {
+#define ROW(its_name, ...) #its_name,
+  static const char *const names[] = {PARAMETERS(ROW) NULL};
+#undef ROW
+  char all[PARAM_TEXT_MAX];
+  join(names, " and ", all);
+  return cam_fail(error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed are %s", name, all);
+}
+
 cam_code params_set(request_params *params, const cam_model *model, const char *name,
                     const char *value, cam_error *error) {
-  for (int i = 0; i < PARAM_COUNT; i++) {
-    if (strcmp(rows[i].info.name, name))
-      continue;
-    if (params->seen[i])
-      return cam_fail(error, CAM_E_PARAMETER,
-                      "%s: given twice; allowed is once, in the query or in the body", name);
-    params->seen[i] = true;
-    return rows[i].read(&rows[i], params, model, value, error);
-  }
-  return cam_fail(error, CAM_E_PARAMETER,
-                  "%.40s: no such parameter; allowed are top_k, classes, alpha, colormap, size, "
-                  "resize, include, format and threshold",
-                  name);
+  const int row = params_find(name);
+  if (row < 0)
+    return unknown_name(name, error);
+  if (params->seen[row])
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "%s: given twice; allowed is once, in the query or in the body", name);
+  params->seen[row] = true;
+  return rows[row].read(&rows[row], params, model, value, error);
 }
 
 bool params_given(const request_params *params, const char *name) {
-  for (int i = 0; i < PARAM_COUNT; i++)
-    if (!strcmp(rows[i].info.name, name))
-      return params->seen[i];
-  return false;
+  const int row = params_find(name);
+  return row >= 0 && params->seen[row];
 }
 
 const param_info *params_info(int row) { return &rows[row].info; }
+
+const char *params_allowed(int row, const char *last, char out[PARAM_TEXT_MAX]) {
+  describe(&rows[row], last, out);
+  return out;
+}

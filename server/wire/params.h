@@ -1,12 +1,32 @@
-/* params.h - the parameters of POST /cam, one table: name, default, range, meaning
- * (server/wire/params.c). The table serves the query, form fields, JSON members, the flags of
- * `camserve explain` (--top-k) and /openapi.json's check. Thread: any; touches only its arguments.
- */
+/* params.h - the parameters of POST /cam, one table. The query, form fields, JSON members, the
+ * flags of `camserve explain` (--top-k), its help and README's table all come from PARAMETERS;
+ * static/openapi.json is the one thing beside it that is written by hand, and a test compares them.
+ * Implemented in server/wire/params.c. Thread: any; touches only its arguments. */
 #ifndef PARAMS_H
 #define PARAMS_H
 #include "cam_engine.h"
 
-enum { PARAM_COUNT = 9 };
+/* X(name, how it is read, default, meaning). How: WHOLE or REAL(field of cam_params, least, most),
+ * WORD(field, list of words in cam_engine.h), CLASSES, INCLUDE. */
+#define PARAMETERS(X) \
+  X(top_k, WHOLE(top_k, 1, CAM_MAX_TOP_K), "3", "how many labels") \
+  X(classes, CLASSES, "none", "explain these too, whatever their rank") \
+  X(alpha, REAL(alpha, 0, 1), "0.5", "weight of the heat map in the overlay") \
+  X(colormap, WORD(colormap, CAM_COLORMAPS), "jet", "colours of the heat map") \
+  X(size, WORD(size, CAM_SIZES), "fit", \
+    "of the pictures; fit: longest side at most 512; input: what the network saw") \
+  X(resize, WORD(resize, CAM_RESIZES), "the model's", \
+    "how the photo becomes the network's input; aspect: nothing distorted, nothing cut off") \
+  X(include, INCLUDE, "overlay", "with each label; heatmap: a grey picture; map: the numbers") \
+  X(format, WORD(picture, CAM_PICTURES), "png", \
+    "of the pictures; jpeg: quality 90, a sixth as large, as overlay_jpeg and heatmap_jpeg") \
+  X(threshold, REAL(threshold, 0, 1), "0.2", \
+    "share of the map's range above which the box is drawn")
+
+#define ONE(...) +1
+enum { PARAM_COUNT = PARAMETERS(ONE), PARAM_TEXT_MAX = 160 };
+#undef ONE
+
 typedef struct request_params {
   cam_params cam;
   bool seen[PARAM_COUNT]; /* given already: a second time is an error, also once in the query and
@@ -20,10 +40,16 @@ cam_code params_set(request_params *params, const cam_model *model, const char *
                     const char *value, cam_error *error);
 /* Was it given? */
 bool params_given(const request_params *params, const char *name);
-/* For generated help: name ("top_k"), default ("3"), meaning, of row 0 to PARAM_COUNT-1. */
+
+/* A row of PARAMETERS as data. */
 typedef struct param_info {
-  const char *name, *fallback, *meaning;
+  const char *name, *fallback, *meaning; /* "top_k", "3", "how many labels" */
+  bool list; /* its value is a comma list, and in JSON may be an array */
 } param_info;
-const param_info *params_info(int row);
+const param_info *params_info(int row); /* 0 to PARAM_COUNT-1 */
+int params_find(const char *name);      /* its row; -1: there is no such parameter */
+/* What is allowed, for people: "1 to 10"; "png, jpeg" with last ", ", "png and jpeg" with " and ".
+ * out is returned. */
+const char *params_allowed(int row, const char *last, char out[PARAM_TEXT_MAX]);
 
 #endif

@@ -30,10 +30,7 @@ static cam_code read_photo(reading *r) {
 
 static cam_code read_field(reading *r, const multipart_part *part) {
   char value[VALUE_BYTES + 1];
-  int row = 0;
-  while (row < PARAM_COUNT && strcmp(params_info(row)->name, part->name))
-    row++;
-  if (row == PARAM_COUNT) /* before a look at its value, which may be the photo */
+  if (params_find(part->name) < 0) /* before a look at its value, which may be the photo */
     return cam_fail(
         r->error, CAM_E_PARAMETER,
         "%.64s: there is no such field; there are image and the parameters (top_k, classes ...)",
@@ -103,8 +100,8 @@ static cam_code read_base64(reading *r, const json *member) {
  * the query would carry: [281, "n02124075"] -> 281,n02124075. */
 static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
   const char *name = json_name(member);
-  bool array = json_type_of(member) == JSON_ARRAY &&
-               (!strcmp(name, "classes") || !strcmp(name, "include"));
+  const int row = params_find(name);
+  bool array = json_type_of(member) == JSON_ARRAY && row >= 0 && params_info(row)->list;
   size_t used = 0;
   out[0] = 0;
   for (const json *value = array ? json_first(member) : member; value;

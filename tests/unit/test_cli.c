@@ -38,7 +38,7 @@ static void clean(void) {
   char name[SETTING_NAME_MAX];
   unsetenv("CAMSERVE_CONFIG");
   for (int i = 0; i < SETTING_COUNT; i++)
-    unsetenv(config_environment_name(&config_settings[i], name));
+    unsetenv(config_environment_name(config_settings[i].name, name));
 }
 static void release(void) { cli_free(&arguments); }
 
@@ -202,6 +202,23 @@ START_TEST(example_configuration_is_generated) {
 }
 END_TEST
 
+/* README.md holds what print writes. */
+static void in_readme(void (*print)(FILE *), const char *command) {
+  char *text = printed(print);
+  cam_bytes file;
+  ck_assert_int_eq(cli_read("README.md", 1000000, &file, &error), CAM_OK);
+  ck_assert_msg(memmem(file.data, file.size, text, strlen(text)) != NULL,
+                "README.md's table is not that of `build/camserve %s`", command);
+  free(file.data);
+  free(text);
+}
+
+START_TEST(tables_of_the_readme_are_generated) {
+  in_readme(help_settings, "help --markdown");
+  in_readme(help_parameters, "help --parameters");
+}
+END_TEST
+
 /* The example with every semicolon taken away is the defaults again. */
 START_TEST(example_configuration_can_be_used) {
   char *text = printed(help_ini), path[] = "/tmp/test_cli_XXXXXX", line[200];
@@ -225,12 +242,11 @@ START_TEST(help_fits_and_is_whole) {
       ck_assert_msg(strcspn(line, "\n") <= 100, "%s", line);
   for (int i = 0; i < SETTING_COUNT; i++) {
     char flag[SETTING_NAME_MAX];
-    ck_assert_ptr_nonnull(strstr(all, config_flag_name(&config_settings[i], flag)));
+    ck_assert_ptr_nonnull(strstr(all, config_flag_name(config_settings[i].name, flag)));
   }
   for (int i = 0; i < PARAM_COUNT; i++) {
-    setting row = {.name = params_info(i)->name};
     char flag[SETTING_NAME_MAX];
-    ck_assert_ptr_nonnull(strstr(one, config_flag_name(&row, flag)));
+    ck_assert_ptr_nonnull(strstr(one, config_flag_name(params_info(i)->name, flag)));
   }
   ck_assert_ptr_nonnull(strstr(one, "-o, --output FILE"));
   ck_assert_ptr_null(strstr(one, "--port"));
@@ -252,6 +268,7 @@ Suite *cli_suite(void) {
   tcase_add_test(tcase, reads_up_to_its_limit);
   tcase_add_test(tcase, exit_codes);
   tcase_add_test(tcase, example_configuration_is_generated);
+  tcase_add_test(tcase, tables_of_the_readme_are_generated);
   tcase_add_test(tcase, example_configuration_can_be_used);
   tcase_add_test(tcase, help_fits_and_is_whole);
   suite_add_tcase(suite, tcase);

@@ -1,8 +1,11 @@
 /* test_params.c - the parameters of POST /cam: defaults, every way to write them right and wrong,
  * each error naming its parameter. */
+#include "base/file.h"
+#include "cam_json.h"
 #include "model/model.h"
 #include "wire/params.h"
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 static const cam_class classes[] = {{"n01440764", "tench"},
@@ -181,9 +184,7 @@ static const struct {
     {"classes", "1,,2", NULL},
     {"classes", "n0212407500000000000000000000000000000000000000", NULL},
     {"classes", "0,1,2,3,4,5,6,7,8,9,10", "classes: more than 10; allowed are at most 10"},
-    {"topk", "3",
-     "topk: no such parameter; allowed are top_k, classes, alpha, colormap, size, resize, include, "
-     "format and threshold"},
+    {"topk", "3", NULL},
     {"", "3", NULL},
     {"top_k ", "3", NULL},
 };
@@ -198,17 +199,122 @@ START_TEST(refused) {
 }
 END_TEST
 
+START_TEST(an_unknown_name_is_told_all_names) {
+  ck_assert_int_eq(set("topk", "3"), CAM_E_PARAMETER);
+  const char *at = strstr(error.detail, "topk: no such parameter; allowed are ");
+  ck_assert_ptr_eq(at, error.detail);
+  for (int row = 0; row < PARAM_COUNT; row++) {
+    at = strstr(at, params_info(row)->name);
+    ck_assert_msg(at != NULL, "%s is not in \"%s\"", params_info(row)->name, error.detail);
+  }
+}
+END_TEST
+
+/* A value of this parameter that is right. */
+static const char *right_value(const param_info *info) {
+  if (!strcmp(info->name, "classes"))
+    return "0";
+  if (!strcmp(info->name, "resize"))
+    return "aspect";
+  return info->fallback;
+}
+
 START_TEST(given_twice) {
-  ck_assert_int_eq(set(params_info(_i)->name, _i == 1   ? "0"
-                                              : _i == 5 ? "aspect"
-                                                        : params_info(_i)->fallback),
-                   CAM_OK);
-  ck_assert_int_eq(set(params_info(_i)->name, _i == 1   ? "0"
-                                              : _i == 5 ? "aspect"
-                                                        : params_info(_i)->fallback),
-                   CAM_E_PARAMETER);
+  const param_info *info = params_info(_i);
+  ck_assert_int_eq(set(info->name, right_value(info)), CAM_OK);
+  ck_assert_int_eq(set(info->name, right_value(info)), CAM_E_PARAMETER);
   ck_assert_ptr_nonnull(strstr(error.detail, ": given twice"));
-  ck_assert(!strncmp(error.detail, params_info(_i)->name, strlen(params_info(_i)->name)));
+  ck_assert(!strncmp(error.detail, info->name, strlen(info->name)));
+}
+END_TEST
+
+/* ---- what is written by hand beside the table ---- */
+
+/* A file of the source tree as JSON, for json_free. */
+static json *read_document(const char *path) {
+  char *text;
+  size_t n;
+  ck_assert_msg(!file_read("document", path, 1 << 20, &text, &n, &error), "%s", error.detail);
+  json *tree = json_parse(text, n, CAM_E_BODY, &error);
+  ck_assert_msg(tree != NULL, "%s", error.detail);
+  file_forget(text, n);
+  return tree;
+}
+
+static const json *down(const json *from, const char *const *path) {
+  for (; from && *path; path++)
+    from = json_member(from, *path);
+  return from;
+}
+#define DOWN(from, ...) down(from, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The schema's range or words, written as params_allowed writes them. */
+static void write_allowed(const json *schema, char out[PARAM_TEXT_MAX]) {
+  int used = 0;
+  out[0] = 0;
+  for (const json *word = json_first(json_member(schema, "enum")); word; word = json_next(word))
+    used += snprintf(out + used, (size_t)(PARAM_TEXT_MAX - used), "%s%s", used ? ", " : "",
+                     json_text(word));
+  if (!used)
+    snprintf(out, PARAM_TEXT_MAX, "%g to %g", json_number(json_member(schema, "minimum")),
+             json_number(json_member(schema, "maximum")));
+}
+
+static void check_schema(int row, const json *schema) {
+  const param_info *info = params_info(row);
+  const json *fallback = json_member(schema, "default");
+  char allowed[PARAM_TEXT_MAX], said[PARAM_TEXT_MAX];
+  if (!info->list) {
+    write_allowed(schema, said);
+    ck_assert_str_eq(said, params_allowed(row, ", ", allowed));
+  }
+  if (!fallback)
+    return;
+  snprintf(said, sizeof said, "%g", json_number(fallback));
+  ck_assert_str_eq(json_type_of(fallback) == JSON_STRING ? json_text(fallback) : said,
+                   info->fallback);
+}
+
+/* The row's component, and its name in *name. */
+static const json *find_component(const json *components, int row, const char **name) {
+  for (const json *at = json_first(components); at; at = json_next(at))
+    if (!strcmp(json_text(json_member(at, "name")), params_info(row)->name)) {
+      *name = json_name(at);
+      return at;
+    }
+  ck_abort_msg("components/parameters of static/openapi.json: %s is missing",
+               params_info(row)->name);
+  return NULL;
+}
+
+static bool is_referred_to(const json *list, const char *component) {
+  char reference[100];
+  snprintf(reference, sizeof reference, "#/components/parameters/%s", component);
+  for (const json *at = json_first(list); at; at = json_next(at))
+    if (!strcmp(json_text(json_member(at, "$ref")), reference))
+      return true;
+  return false;
+}
+
+START_TEST(openapi_says_the_same) {
+  json *document = read_document("static/openapi.json");
+  const json *components = DOWN(document, "components", "parameters"),
+             *query = DOWN(document, "paths", "/cam", "post", "parameters"),
+             *fields = DOWN(document, "components", "schemas", "FormBody", "properties"),
+             *members = DOWN(document, "components", "schemas", "JsonBody", "properties");
+  for (int row = 0; row < PARAM_COUNT; row++) {
+    const char *component, *name = params_info(row)->name;
+    const json *at = find_component(components, row, &component);
+    ck_assert_str_eq(json_text(json_member(at, "in")), "query");
+    check_schema(row, json_member(at, "schema"));
+    ck_assert_msg(is_referred_to(query, component), "/cam has no parameter %s", name);
+    ck_assert_msg(json_member(fields, name) != NULL, "FormBody has no %s", name);
+    ck_assert_msg(json_member(members, name) != NULL, "JsonBody has no %s", name);
+  }
+  ck_assert_int_eq(json_count(fields), PARAM_COUNT + 1); /* image */
+  ck_assert_int_eq(json_count(members), PARAM_COUNT + 1);
+  ck_assert_int_eq(json_count(query), PARAM_COUNT + 2); /* two headers */
+  json_free(document);
 }
 END_TEST
 
@@ -224,7 +330,9 @@ Suite *params_suite(void) {
   tcase_add_test(tcase, include);
   tcase_add_test(tcase, classes_by_index_and_id);
   tcase_add_loop_test(tcase, refused, 0, (int)(sizeof wrong / sizeof *wrong));
+  tcase_add_test(tcase, an_unknown_name_is_told_all_names);
   tcase_add_loop_test(tcase, given_twice, 0, PARAM_COUNT);
+  tcase_add_test(tcase, openapi_says_the_same);
   suite_add_tcase(suite, tcase);
   return suite;
 }
