@@ -2,6 +2,7 @@
  * forgotten (which the sanitizer sees). */
 #include "photo/budget.h"
 #include <check.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -100,6 +101,26 @@ START_TEST(a_block_that_grows_counts_twice_for_a_moment) {
 }
 END_TEST
 
+/* Also where malloc gives what somebody used before: it fills its blocks with ones. */
+START_TEST(a_block_that_grows_is_zero_beyond_what_it_was) {
+  cam_error error;
+  mallopt(M_PERTURB, 1);
+  budget_begin(LIMIT);
+  uint8_t *block = budget_realloc(NULL, 100);
+  ck_assert(all_zero(block, 100));
+  for (size_t size = 100, larger; size < LIMIT / 3; size = larger) {
+    larger = size * 3 / 2;
+    memset(block, 7, size);
+    block = budget_realloc(block, larger);
+    ck_assert(all_zero(block + size + BUDGET_SLACK, larger - size));
+    ck_assert(block[0] == 7 && block[size - 1] == 7);
+  }
+  budget_free(block);
+  ck_assert_int_eq(budget_end(NULL, &error), CAM_OK);
+  mallopt(M_PERTURB, 0);
+}
+END_TEST
+
 Suite *budget_suite(void);
 Suite *budget_suite(void) {
   Suite *suite = suite_create("budget");
@@ -109,6 +130,7 @@ Suite *budget_suite(void) {
   tcase_add_test(tcase, many_blocks_have_an_end);
   tcase_add_test(tcase, what_is_freed_can_be_taken_again);
   tcase_add_test(tcase, a_block_that_grows_counts_twice_for_a_moment);
+  tcase_add_test(tcase, a_block_that_grows_is_zero_beyond_what_it_was);
   suite_add_tcase(suite, tcase);
   return suite;
 }
