@@ -387,6 +387,65 @@ START_TEST(literals_alone) {
 }
 END_TEST
 
+/* What a block takes while it is tried is more than what stays of it. Every fourth run of 64 bytes
+ * is counted: in those, counts so uneven that all other bytes get codes of 13 bits; between them,
+ * only such bytes. */
+static void fill_badly(uint8_t *bytes, size_t n) {
+  static const uint16_t common[] = {300, 800, 1600, 3300, 6600, 13200, 26400, 52800};
+  unsigned seed = 3;
+  for (size_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    unsigned at = seed >> 16, value = 0;
+    while (value < 7 && at >= common[value])
+      value++;
+    bytes[i] = (uint8_t)(i / 64 % 4 ? 8 + (seed >> 16) % 248 : value);
+  }
+}
+
+/* Codes of many lengths in no order, so that the code itself is long. */
+static void fill_unevenly(uint8_t *bytes, size_t n) {
+  unsigned seed = 1;
+  for (size_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    bytes[i] = (uint8_t)((seed >> 24) * 5 & 0xfd);
+  }
+}
+
+/* The last byte that was written. */
+static size_t written(const uint8_t *bytes, size_t n) {
+  while (n && bytes[n - 1] == 0xa5)
+    n--;
+  return n;
+}
+
+START_TEST(room_for_a_block_that_is_tried) {
+  static const size_t sizes[] = {65,  66,   80,    100,    150,    200,
+                                 300, 1000, 32768, 131072, 131073, 262144};
+  static uint8_t bytes[262144], back[262144];
+  const size_t guard = 262144;
+  size_t most = 0;
+  for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (int kind = 0; kind < 2; kind++) {
+      const size_t n = sizes[s], room = huffman_bound(n);
+      uint8_t *out = malloc(room + guard);
+      (kind ? fill_unevenly : fill_badly)(bytes, n);
+      memset(out, 0xa5, room + guard);
+      bits in = {out, huffman_deflate(bytes, n, out), 0};
+      const size_t end = written(out, room + guard);
+      /* a byte at 13 bits, the end of the block, its code as huffman.c counts it, and what the
+       * writer stores at a time; no bytes are known that take all of it */
+      ck_assert_uint_ge(room * 8, n * 13 + 13 + (3 + 14 + 57 + 259 * 14) + 64);
+      ck_assert_msg(end <= room, "%zu bytes of %zu written for %zu", end, room, n);
+      if (end > in.n && end - in.n > most)
+        most = end - in.n;
+      inflate(&in, back, n);
+      ck_assert(!memcmp(back, bytes, n));
+      free(out);
+    }
+  ck_assert_uint_gt(most, 131072 / 5); /* or these bytes are not bad enough */
+}
+END_TEST
+
 START_TEST(matches_are_found_where_there_are_some) {
   size_t n;
   uint8_t *bytes = calloc(300, 1000);
@@ -415,6 +474,7 @@ Suite *png_suite(void) {
   tcase_add_test(tcase, same_bytes_whatever_thread_and_history);
   tcase_add_test(tcase, deflate_any_bytes);
   tcase_add_test(tcase, literals_alone);
+  tcase_add_test(tcase, room_for_a_block_that_is_tried);
   tcase_add_test(tcase, matches_are_found_where_there_are_some);
   tcase_add_test(tcase, crc_check_value);
   suite_add_tcase(suite, tcase);

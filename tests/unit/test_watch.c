@@ -40,6 +40,25 @@ START_TEST(deadline_shuts_down) {
 }
 END_TEST
 
+/* Nothing is armed, so the thread sleeps without end; twice, for it goes back to that. */
+START_TEST(deadline_wakes_a_thread_that_waits_for_nothing) {
+  struct watch *watch = watch_start();
+  for (int i = 0; i < 2; i++) {
+    int a[2];
+    char byte;
+    pair(a);
+    struct watched *one = watch_open(watch, a[0]);
+    ck_assert_int_eq(poll(NULL, 0, 100), 0); /* until it sleeps */
+    watch_until(watch, one, clock_seconds() + 0.01);
+    ck_assert_int_eq(poll(&(struct pollfd){a[1], POLLIN, 0}, 1, 3000), 1);
+    ck_assert_int_eq(read(a[1], &byte, 1), 0);
+    watch_close(watch, one);
+    close(a[0]), close(a[1]);
+  }
+  watch_stop(watch);
+}
+END_TEST
+
 /* A TCP connection to ourselves. */
 static void tcp_pair(int sockets[2]) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -147,6 +166,7 @@ Suite *watch_suite(void) {
   Suite *suite = suite_create("watch");
   TCase *tcase = tcase_create("watch");
   tcase_add_test(tcase, deadline_shuts_down);
+  tcase_add_test(tcase, deadline_wakes_a_thread_that_waits_for_nothing);
   tcase_add_test(tcase, lingers_until_the_client_ends);
   tcase_add_test(tcase, lingering_is_bounded);
   suite_add_tcase(suite, tcase);
