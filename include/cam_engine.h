@@ -14,8 +14,8 @@
 #include <stdio.h>
 
 /* clang-format off */
-/* ---- Words that callers use: X(enumerator, name), a row for each. What else a row needs the
- * compiler or tests/http/test_words.py asks for. ---- */
+/* ---- Words that callers use: X(enumerator, name), one a row. The compiler and the tests
+ * (tests/http/test_words.py) ask for what else a row needs. ---- */
 
 /* 256 colours for the levels of a heat map: render/colormap_tables.h. */
 #define CAM_COLORMAPS(X)      \
