@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIT_SIDE = 512 };
-
 const cam_limits cam_default_limits = {.max_pixels = 50000000,
                                        .max_side = 32768,
                                        .decode_bytes = (size_t)512 << 20,
@@ -112,19 +110,6 @@ static void input_size(const cam_graph *graph, cam_resize resize, int width, int
     longer = side;
   *in_width = wide ? (int)longer : side;
   *in_height = wide ? side : (int)longer;
-}
-
-/* Sides of a photo's pictures. */
-static void picture_size(const cam_params *params, const cam_result *result, int *width,
-                         int *height) {
-  const bool input = params->size == CAM_SIZE_INPUT;
-  *width = input ? result->input_width : result->width;
-  *height = input ? result->input_height : result->height;
-  int longest = *width > *height ? *width : *height;
-  if (params->size != CAM_SIZE_FIT || longest <= FIT_SIDE)
-    return;
-  *width = (int)fmax(1, floor((double)*width * FIT_SIDE / longest + 0.5));
-  *height = (int)fmax(1, floor((double)*height * FIT_SIDE / longest + 0.5));
 }
 
 /* What a photo is decoded to at least: the input is made out of half as many pixels again a side,
@@ -462,18 +447,6 @@ void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double dead
   }
 }
 
-/* Of one picture. A PNG is its pixels where nothing can be packed, a filter byte a row and what
- * frames them; black and white noise took 1.13 bytes a pixel in a JPEG with colours, 0.97 in a grey
- * one. */
-static uint64_t most_bytes(const cam_params *params, uint64_t width, uint64_t height,
-                           unsigned channels) {
-  const uint64_t raw = height * (1 + width * channels),
-                 file = params->picture == CAM_PICTURE_PNG
-                            ? raw + raw / 64 + 1024
-                            : width * height * (channels + 3) / 4 + 4096;
-  return params->base64 ? file / 3 * 4 + 6 : file;
-}
-
 uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
                            bool probe) {
   const cam_graph *graph = context->model->graph;
@@ -481,7 +454,7 @@ uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, in
   for (int i = 0; i < n_tasks; i++) {
     const cam_params *params = tasks[i].params;
     const bool input = params->size == CAM_SIZE_INPUT;
-    int width = input ? graph->max_side : FIT_SIDE, height = width;
+    int width = input ? graph->max_side : PICTURE_FIT_SIDE, height = width;
     if (probe || params->size == CAM_SIZE_ORIGINAL) {
       cam_photo photo;
       cam_result sizes;
@@ -492,9 +465,9 @@ uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, in
     }
     uint64_t each = 0;
     if (params->include & CAM_INCLUDE_OVERLAY)
-      each += most_bytes(params, (uint64_t)width, (uint64_t)height, 3);
+      each += picture_most_bytes(params, width, height, 3);
     if (params->include & CAM_INCLUDE_HEATMAP)
-      each += most_bytes(params, (uint64_t)width, (uint64_t)height, 1);
+      each += picture_most_bytes(params, width, height, 1);
     bytes += each * (uint64_t)(params->top_k + params->n_classes);
   }
   return bytes;

@@ -1,35 +1,85 @@
 /* picture.c - picture.h.   Flow: overlay -> [picture] -> png | jpeg -> reply.   Thread: any. */
 #include "picture.h"
+#include "base/minmax.h"
 #include "cam_encoding.h"
 #include "codec/jpeg.h"
 #include "codec/png.h"
+#include <math.h>
 #include <stdlib.h>
 
-static cam_code (*const encoders[CAM_PICTURE_COUNT])(const uint8_t *pixels, int width, int height,
-                                                     int channels, cam_bytes *out,
-                                                     cam_error *error) = {
-    [CAM_PICTURE_PNG] = png_encode,
-    [CAM_PICTURE_JPEG] = jpeg_encode,
+/* Where nothing can be packed a PNG is its pixels, a filter byte a row and what frames them. */
+static uint64_t most_of_png(uint64_t width, uint64_t height, unsigned channels) {
+  const uint64_t raw = height * (1 + width * channels);
+  return raw + raw / 64 + 1024;
+}
+
+/* Black and white noise was seen to take 1.13 bytes a pixel with colours, 0.97 in grey. */
+static uint64_t most_of_jpeg(uint64_t width, uint64_t height, unsigned channels) {
+  return width * height * (channels + 3) / 4 + 4096;
+}
+
+/* The forms of a picture: who writes it, and how many bytes it has at most. */
+static const struct {
+  cam_code (*encode)(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
+                     cam_error *error);
+  uint64_t (*most)(uint64_t width, uint64_t height, unsigned channels);
+} forms[] = {
+    [CAM_PICTURE_PNG] = {png_encode, most_of_png},
+    [CAM_PICTURE_JPEG] = {jpeg_encode, most_of_jpeg},
 };
+_Static_assert(sizeof forms / sizeof *forms == CAM_PICTURE_COUNT, "each form has its row");
 
 /* The bytes become their own quoted text. */
 static cam_code quote_base64(cam_bytes *bytes, cam_error *error) {
   const size_t length = cam_base64_length(bytes->size);
   char *text = malloc(length + 3);
-  if (text) {
-    text[0] = '"';
-    cam_base64_encode(bytes->data, bytes->size, text + 1);
-    text[length + 1] = '"';
-    text[length + 2] = 0;
+  if (!text) {
+    free(bytes->data);
+    *bytes = (cam_bytes){0};
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
   }
+  text[0] = '"';
+  cam_base64_encode(bytes->data, bytes->size, text + 1);
+  text[length + 1] = '"';
+  text[length + 2] = 0;
   free(bytes->data);
-  *bytes = text ? (cam_bytes){(uint8_t *)text, length + 2} : (cam_bytes){0};
-  return text ? CAM_OK
-              : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
+  *bytes = (cam_bytes){(uint8_t *)text, length + 2};
+  return CAM_OK;
 }
 
 cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
                         int channels, bool base64, cam_bytes *out, cam_error *error) {
-  cam_code code = encoders[form](pixels, width, height, channels, out, error);
-  return code || !base64 ? code : quote_base64(out, error);
+  const cam_code code = forms[form].encode(pixels, width, height, channels, out, error);
+  if (code || !base64)
+    return code;
+  return quote_base64(out, error);
+}
+
+uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels) {
+  const uint64_t file = forms[params->picture].most((uint64_t)width, (uint64_t)height, channels);
+  if (params->base64)
+    return file / 3 * 4 + 6;
+  return file;
+}
+
+void picture_size(const cam_params *params, const cam_result *of, int *width, int *height) {
+  *width = of->width;
+  *height = of->height;
+  switch (params->size) {
+  case CAM_SIZE_INPUT:
+    *width = of->input_width;
+    *height = of->input_height;
+    return;
+  case CAM_SIZE_FIT: {
+    const int longest = max_int(of->width, of->height);
+    if (longest <= PICTURE_FIT_SIDE)
+      return;
+    *width = (int)fmax(1, floor((double)of->width * PICTURE_FIT_SIDE / longest + 0.5));
+    *height = (int)fmax(1, floor((double)of->height * PICTURE_FIT_SIDE / longest + 0.5));
+    return;
+  }
+  case CAM_SIZE_ORIGINAL:
+  case CAM_SIZE_COUNT:
+    return;
+  }
 }

@@ -1,8 +1,17 @@
-/* picture.h - pixels -> a file in memory, in the form that was asked for. Implemented in
- * engine/render/picture.c. Thread: any. */
+/* picture.h - pixels -> a file in memory, in the form and the size that were asked for. Implemented
+ * in engine/render/picture.c. Thread: any. */
 #ifndef PICTURE_H
 #define PICTURE_H
 #include "cam_engine.h"
+
+enum { PICTURE_FIT_SIDE = 512 }; /* pixels: the longest side of size `fit` */
+
+/* Sides of a photo's pictures; of `of` the sizes of photo and input are read. */
+void picture_size(const cam_params *params, const cam_result *of, int *width, int *height);
+
+/* Bytes that a picture of this size has at most, as it is asked for (form, base64). */
+uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels);
+
 /* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). With base64 the result is the file
  * as base64 text in double quotes with a NUL (see cam_params.base64). The same bytes for the same
  * picture, always. CAM_OK: out->data is the caller's, for free(). Else it is empty: CAM_E_PIXELS (a
