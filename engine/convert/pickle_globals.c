@@ -5,35 +5,6 @@
 #include "pickle_globals.h"
 #include <string.h>
 
-/* ---- making values ---- */
-
-cam_code pickle_new(arena *from, pickle_type type, pickle_value **out, cam_error *error) {
-  *out = arena_alloc(from, sizeof **out);
-  if (!*out)
-    return cam_fail(error, CAM_E_WEIGHTS,
-                    "its values need more memory than is allowed for a file of this size");
-  (*out)->type = type;
-  return CAM_OK;
-}
-
-cam_code pickle_append(arena *from, pickle_value *list, pickle_value *item, cam_error *error) {
-  size_t n = list->as.list.n, room = list->as.list.room ? 2 * list->as.list.room : 4;
-  if (n == list->as.list.room) {
-    pickle_value **grown = arena_alloc(from, room * sizeof *grown);
-    if (!grown)
-      return cam_fail(error, CAM_E_WEIGHTS,
-                      "its values need more memory than is allowed for a file of this size");
-    if (n)
-      memcpy(grown, list->as.list.items, n * sizeof *grown);
-    list->as.list.items = grown;
-    list->as.list.room = room;
-  }
-  list->as.list.items[list->as.list.n++] = item;
-  if (list->nesting <= item->nesting)
-    list->nesting = item->nesting + 1;
-  return CAM_OK;
-}
-
 /* ---- reading arguments ---- */
 
 /* Argument i; a value of NONE beyond the end. */

@@ -2,7 +2,7 @@
  * them. */
 #ifndef PICKLE_GLOBALS_H
 #define PICKLE_GLOBALS_H
-#include "unpickle.h"
+#include "pickle_value.h"
 
 /* What a call of a global gives: arguments is a TUPLE. */
 typedef cam_code pickle_call(arena *from, const pickle_value *arguments, pickle_value **out,
@@ -21,10 +21,5 @@ cam_code pickle_build(arena *from, pickle_value *object, const pickle_value *sta
 /* What BINPERSID does: PyTorch's ('storage', class, key, location, count[, None]) -> STORAGE. */
 cam_code pickle_persistent(arena *from, const pickle_value *id, pickle_value **out,
                            cam_error *error);
-
-/* A new value in *out; CAM_E_WEIGHTS beyond the arena's budget. */
-cam_code pickle_new(arena *from, pickle_type type, pickle_value **out, cam_error *error);
-/* Adds an item to a LIST, TUPLE or DICT. */
-cam_code pickle_append(arena *from, pickle_value *list, pickle_value *item, cam_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* unpickle.c - the stack machine: a table of opcodes and one loop. What globals mean is in
  * pickle_globals.c. One thread at a time. */
+#include "unpickle.h"
 #include "pickle_globals.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -541,42 +542,4 @@ cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used,
   free(m.stack);
   free(m.memo);
   return code;
-}
-
-/* ---- looking at values ---- */
-
-const char *pickle_type_name(const pickle_value *value) {
-  static const char *const names[] = {
-#define X(id, name) name,
-      PICKLE_TYPES(X)
-#undef X
-  };
-  return names[value->type];
-}
-
-static bool is_text(const pickle_value *value) {
-  return value->type == PICKLE_TEXT || value->type == PICKLE_BYTES;
-}
-
-bool pickle_text(arena *from, const pickle_value *value, const char **out) {
-  size_t n = is_text(value) ? value->as.bytes.n : SIZE_MAX;
-  if (n > 4096 || memchr(value->as.bytes.data, 0, n))
-    return false;
-  char *text = arena_alloc(from, n + 1);
-  if (text)
-    memcpy(text, value->as.bytes.data, n);
-  *out = text;
-  return text != NULL;
-}
-
-bool pickle_text_is(const pickle_value *value, const char *text) {
-  return is_text(value) && value->as.bytes.n == strlen(text) &&
-         !memcmp(value->as.bytes.data, text, value->as.bytes.n);
-}
-
-const pickle_value *pickle_find(const pickle_value *dict, const char *key) {
-  for (size_t i = dict->type == PICKLE_DICT ? dict->as.list.n : 0; i >= 2; i -= 2)
-    if (pickle_text_is(dict->as.list.items[i - 2], key))
-      return dict->as.list.items[i - 1];
-  return NULL;
 }
