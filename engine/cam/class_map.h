@@ -3,12 +3,8 @@
  * to HTTP, JSON, files. */
 #ifndef CLASS_MAP_H
 #define CLASS_MAP_H
+#include "network/graph.h"
 #include <stdint.h>
-
-/* How a plane is enlarged; a property of the model file. Both bilinear, float32, source clamped to
- * the plane. MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination
- * * in / out. MAP_HALF_PIXEL: source = (destination + 0.5) * in / out - 0.5, not below 0. */
-typedef enum map_rule { MAP_HALF_PIXEL, MAP_TF1 } map_rule;
 
 /* in [h,w] -> out [H,W]; no allocation; all sides at least 1. */
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W);

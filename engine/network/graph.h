@@ -1,33 +1,50 @@
 /* graph.h - a network as data: what a model file holds, checked. Flow: model file -> [graph] ->
  * plan -> forward. Immutable after loading, shared by all threads. Blind to HTTP, photos and
- * pictures.
- *
- * The text under the metadata key "camserve" of a model file (all sizes in pixels or cells; NHWC):
+ * pictures. */
+
+/* clang-format off */
+/* The text under the metadata key "camserve" of a model file (all sizes in pixels or cells; NHWC):
  *   {"version": 1, "name": "efficientnet-lite0", "origin": "...", "license": "...",
- *    "input": {"height": 224, "width": 224, "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
- * network sees (pixel - mean) * scale, in "channels" order "resize": "stretch"|"aspect",
- * "multiple": 32, "max_side": 640},                  both for "aspect": sides are multiples of
- * "multiple" "map": {"resize": "half_pixel"|"tf1"}, "classes": [["n01440764", "tench, Tinca
- * tinca"], ...], "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],       in
- * order: a node's inputs are "input" or earlier names "self_test": {"logits": [[class, logit],
- * ...]}}                                  the largest, for cam_made_input Operators (OPERATORS
- * below) and their attributes: conv      stride [y,x] (default [1,1]), padding, groups (default 1),
- * weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional) max_pool, avg_pool kernel
- * [y,x], stride [y,x], padding, avg_pool never counts padding relu, relu6          of one input add
- * two inputs of one shape;  concat   inputs of one height and width, along channels gap global
- * average pooling;   fc       weight: tensor [classes,C], bias: tensor [classes] (optional); must
- * be the last node, on the gap padding: "same" (TensorFlow: odd pixel right and bottom), "valid" or
- * [top,left,bottom,right] An architecture (config/models/NAME.json) is the same text with, besides,
- *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}  the layout of its tensors in the file of
- * weights, whose names weight, bias ... give; "classes": "imagenet-1k" read from
- * config/labels/NAME.tsv beside it (wnid TAB label, in class order); batch_norm  inputs [a conv],
- * scale, shift, mean, variance: tensors [C], epsilon   folded into the conv by `camserve convert`;
- *   "ignore": ["*.num_batches_tracked", ...]             tensors of the file of weights (shell
- * patterns) that the network does not use. */
+ *    "input": {"height": 224, "width": 224,
+ *              "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
+ *                       the network sees (pixel - mean) * scale, in the order of "channels"
+ *              "resize": "stretch"|"aspect", "multiple": 32, "max_side": 640},
+ *                       the last two are for "aspect": sides are multiples of "multiple"
+ *    "map": {"resize": "half_pixel"|"tf1"},
+ *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
+ *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],
+ *                       in order: a node's inputs are "input" or earlier names
+ *    "self_test": {"logits": [[class, logit], ...]}}
+ *                       the largest, for cam_made_input
+ * Operators (OPERATORS below) and their attributes:
+ *   conv      stride [y,x] (default [1,1]), padding, groups (default 1),
+ *             weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional)
+ *   max_pool, avg_pool
+ *             kernel [y,x], stride [y,x], padding; avg_pool never counts padding
+ *   relu, relu6
+ *             of one input
+ *   add       two inputs of one shape
+ *   concat    inputs of one height and width, along channels
+ *   gap       global average pooling
+ *   fc        weight: tensor [classes,C], bias: tensor [classes] (optional); must be the last node,
+ *             on the gap
+ *   padding is "same" (TensorFlow: the odd pixel goes right and bottom), "valid" or
+ *   [top,left,bottom,right].
+ *
+ * An architecture (config/models/NAME.json) is the same text with, besides,
+ *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}
+ *             the layout of its tensors in the file of weights, whose names weight, bias ... give;
+ *   "classes": "imagenet-1k"
+ *             read from config/labels/NAME.tsv beside it (wnid TAB label, in class order);
+ *   batch_norm
+ *             inputs [a conv], scale, shift, mean, variance: tensors [C], epsilon: folded into the
+ *             conv by `camserve convert`;
+ *   "ignore": ["*.num_batches_tracked", ...]
+ *             tensors of the file of weights (shell patterns) that the network does not use. */
+/* clang-format on */
 #ifndef GRAPH_H
 #define GRAPH_H
 #include "base/safetensors.h"
-#include "cam/class_map.h"
 #include "cam_engine.h"
 
 #define OPERATORS(X) \
@@ -35,7 +52,11 @@
   X(OP_MAX_POOL, "max_pool") \
   X(OP_AVG_POOL, "avg_pool") \
   X(OP_RELU, "relu") \
-  X(OP_RELU6, "relu6") X(OP_ADD, "add") X(OP_CONCAT, "concat") X(OP_GAP, "gap") X(OP_FC, "fc")
+  X(OP_RELU6, "relu6") \
+  X(OP_ADD, "add") \
+  X(OP_CONCAT, "concat") \
+  X(OP_GAP, "gap") \
+  X(OP_FC, "fc")
 typedef enum cam_op {
 #define X(id, name) id,
   OPERATORS(X)
@@ -61,6 +82,11 @@ typedef struct cam_node {
   int channels;                    /* of the output */
   const cam_tensor *weight, *bias; /* bias may be NULL */
 } cam_node;
+
+/* How a class map is enlarged (cam/class_map.h). Both bilinear, float32, source clamped to
+ * the plane. MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination
+ * * in / out. MAP_HALF_PIXEL: source = (destination + 0.5) * in / out - 0.5, not below 0. */
+typedef enum map_rule { MAP_HALF_PIXEL, MAP_TF1 } map_rule;
 
 typedef struct cam_graph {
   const char *name, *origin, *license;
