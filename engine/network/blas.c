@@ -21,7 +21,8 @@ static char version[32];
 static void find_version(void) { /* "OpenBLAS 0.3.21 NO_LAPACKE ..." -> "0.3.21" */
   const char *config = openblas_get_config(), *number = config + strcspn(config, "0123456789");
   size_t n = strspn(number, "0123456789.");
-  memcpy(version, number, n < sizeof version ? n : 0);
+  if (n < sizeof version)
+    memcpy(version, number, n);
 }
 
 const char *cam_openblas_version(void) {

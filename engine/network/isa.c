@@ -5,11 +5,8 @@
 #include <string.h>
 
 #if defined __x86_64__
-extern const kernels kernels_portable, kernels_x86_64_v3, kernels_x86_64_v4;
 static bool has_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
 static bool has_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
-#else
-extern const kernels kernels_portable;
 #endif
 static bool always(void) { return true; }
 
@@ -17,7 +14,7 @@ static const struct {
   const kernels *table;
   bool (*had)(void);
 } choices[] = {
-/* best first */
+    /* best first */
 #if defined __x86_64__
     {&kernels_x86_64_v4, has_v4},
     {&kernels_x86_64_v3, has_v3},
@@ -26,21 +23,23 @@ static const struct {
 };
 
 cam_code kernels_select(const char *isa, const kernels **out, cam_error *error) {
-  bool known = false;
+  bool named = isa && *isa, known = false;
   char names[80] = "";
+  const char *comma = "";
   for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
-    bool named = isa && *isa;
-    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? ", " : "",
-             choices[i].table->isa);
-    if (named && strcmp(isa, choices[i].table->isa))
+    const kernels *table = choices[i].table;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", comma, table->isa);
+    comma = ", ";
+    if (named && strcmp(isa, table->isa))
       continue;
     known = true;
     if (!choices[i].had())
       continue;
-    *out = choices[i].table;
+    *out = table;
     return CAM_OK;
   }
-  return known ? cam_fail(error, CAM_E_PARAMETER, "isa: this CPU does not have %.40s", isa)
-               : cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown; this build has %s",
-                          isa, names);
+  if (known)
+    return cam_fail(error, CAM_E_PARAMETER, "isa: this CPU does not have %.40s", isa);
+  return cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown; this build has %s", isa,
+                  names);
 }

@@ -159,7 +159,8 @@ static void product(int rows, int segments, int depth, const float *a, ptrdiff_t
     int end = (int)((int64_t)rows * (p + 1) / pieces), height = end - m;
     o.a = a + m * a_stride;
     o.out = out + m * out_stride;
-    o.residual = residual ? residual + m * residual_stride : NULL;
+    if (residual)
+      o.residual = residual + m * residual_stride;
     tiles[height - 1][n / W - 1](&o);
     m = end;
   }
@@ -219,19 +220,16 @@ static const struct {
     cells_kernel *run;
   } by_columns[4];
 } cells_table[] = {
+/* clang-format off */
 #define ROW(k, s) \
-  { \
-    k, s, { \
-      {7, cells_##k##_##s##_7}, {4, cells_##k##_##s##_4}, {2, cells_##k##_##s##_2}, { \
-        1, cells_##k##_##s##_1 \
-      } \
-    } \
-  }
-    ROW(3, 1),
-    ROW(3, 2),
-    ROW(5, 1),
-    ROW(5, 2),
+  {k, s, {{7, cells_##k##_##s##_7}, {4, cells_##k##_##s##_4}, \
+          {2, cells_##k##_##s##_2}, {1, cells_##k##_##s##_1}}}
+  ROW(3, 1),
+  ROW(3, 2),
+  ROW(5, 1),
+  ROW(5, 2),
 };
+/* clang-format on */
 
 static void depthwise(const float *const *rows, int height, int breadth, int stride, int columns,
                       int channels, const float *weight, const float *bias, float *out,
@@ -462,7 +460,18 @@ static float probe_memory(const float *p, size_t n) {
   return ((sum[0] + sum[1]) + (sum[2] + sum[3]))[0];
 }
 
-extern const kernels KERNELS;
 const kernels KERNELS = {
-    KERNELS_ISA, W,          ROWS,    product, depthwise,        winograd_input, winograd_output,
-    max_cells,   mean_cells, combine, average, probe_arithmetic, probe_memory};
+    .isa = KERNELS_ISA,
+    .width = W,
+    .tile_rows = ROWS,
+    .product = product,
+    .depthwise = depthwise,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
+    .max_cells = max_cells,
+    .mean_cells = mean_cells,
+    .combine = combine,
+    .average = average,
+    .probe_arithmetic = probe_arithmetic,
+    .probe_memory = probe_memory,
+};

@@ -67,6 +67,9 @@ typedef struct kernels {
   float (*probe_memory)(const float *p, size_t n);
 } kernels;
 
+/* One for each of the Makefile's ISAS; all machines have the portable one. */
+extern const kernels kernels_portable, kernels_x86_64_v3, kernels_x86_64_v4;
+
 /* isa NULL or "": the best this CPU has. CAM_E_PARAMETER: unknown, or not had by this CPU. */
 cam_code kernels_select(const char *isa, const kernels **out, cam_error *error);
 
