@@ -5,6 +5,7 @@
 #include "base/team.h"
 #include "cam/box.h"
 #include "model/model.h"
+#include "network/forward.h"
 
 struct cam_context {
   const cam_model *model;

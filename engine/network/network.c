@@ -1,24 +1,21 @@
-/* network.c - a checked graph -> layers. An activation, and a sum with an earlier plane, move into
- * the convolution before them, when nothing else sees what is between: they then cost nothing.
- * Flow: graph -> [network] -> forward.   Thread: loading only. */
+/* network.c - a checked graph -> layers. Flow: graph -> [network] -> forward. Thread: loading only.
+ * An activation, a sum with an earlier plane and a 2x2 pooling move into the convolution before
+ * them when nothing else sees what is between: they then cost nothing. Then chains of layers that
+ * run faster as one are merged into blocks, and the weights of all are packed. */
 #include "network.h"
+#include "base/minmax.h"
+#include "base/team.h"
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const epilogue no_activation = {-INFINITY, INFINITY};
-
-static epilogue activation(cam_op op) {
-  return op == OP_RELU    ? (epilogue){0, INFINITY}
-         : op == OP_RELU6 ? (epilogue){0, 6}
-                          : no_activation;
-}
-
-int network_stride(const network *net, int channels) {
-  int width = net->k->width;
-  return (channels + width - 1) / width * width;
-}
+/* A network while its layers are made. */
+typedef struct making {
+  network *net;
+  int *at;     /* [nodes]: the layer whose output is the node's */
+  int picture; /* the layer that copies the picture into padded cells; -1: none is needed so far */
+} making;
 
 static int uses(const cam_graph *graph, int index) {
   int n = 0;
@@ -28,70 +25,152 @@ static int uses(const cam_graph *graph, int index) {
   return n;
 }
 
-/* May node i, whose k-th input is the output of layer l, be fused into l? Only into a convolution
- * that is not finished, whose output nobody else reads. */
-static bool fusible(const network *net, const layer *l, const cam_node *node, int k) {
-  return l->node->op == OP_CONV && l->finish.low == no_activation.low && !l->pool &&
-         uses(net->graph, node->inputs[k]) == 1;
+/* ---- fusing a node into the layer before it ---- */
+
+static const epilogue no_activation = {-INFINITY, INFINITY};
+
+static epilogue activation(cam_op op) {
+  switch (op) {
+  case OP_RELU:
+    return (epilogue){0, INFINITY};
+  case OP_RELU6:
+    return (epilogue){0, 6};
+  default:
+    return no_activation;
+  }
+}
+
+/* The layer that makes this input of a node, if nobody else reads it: the node may be fused into it
+ * if the layer can do it. NULL: it may not. */
+static layer *sole_source(const making *m, int input) {
+  if (input < 0 || uses(m->net->graph, input) != 1)
+    return NULL;
+  return &m->net->layers[m->at[input]];
+}
+
+/* A convolution whose sums go out as they are, but for an addition. */
+static bool is_unfinished(const layer *l) {
+  return l->node->op == OP_CONV && l->finish.low == no_activation.low && !l->pool;
+}
+
+static layer *fuse_activation(making *m, const cam_node *node) {
+  layer *l = sole_source(m, node->inputs[0]);
+  if (!l || !is_unfinished(l))
+    return NULL;
+  l->finish = activation(node->op);
+  return l;
+}
+
+/* A sum goes into the later of its two layers: by then the other plane is there. */
+static layer *fuse_sum(making *m, const cam_node *node) {
+  int a = node->inputs[0], b = node->inputs[1];
+  if (a < 0 || b < 0 || a == b)
+    return NULL;
+  int later = a, earlier = b;
+  if (m->at[b] > m->at[a]) {
+    later = b;
+    earlier = a;
+  }
+  layer *l = sole_source(m, later);
+  if (!l || !is_unfinished(l) || l->residual != NO_RESIDUAL || !l->type->adds)
+    return NULL;
+  l->residual = m->at[earlier];
+  return l;
 }
 
 static bool is_halving_pool(const cam_node *node) {
-  return node->op == OP_MAX_POOL && node->kernel[0] == 2 && node->kernel[1] == 2 &&
-         node->stride[0] == 2 && node->stride[1] == 2 && node->padding == PAD_EXPLICIT &&
-         !node->pads[0] && !node->pads[1] && !node->pads[2] && !node->pads[3];
+  return node->kernel[0] == 2 && node->kernel[1] == 2 && node->stride[0] == 2 &&
+         node->stride[1] == 2 && node->padding == PAD_EXPLICIT && !node->pads[0] &&
+         !node->pads[1] && !node->pads[2] && !node->pads[3];
 }
 
-static bool fuse_pool(network *net, int i, int *at) {
-  const cam_node *node = &net->graph->nodes[i];
-  if (!is_halving_pool(node) || node->inputs[0] < 0)
-    return false;
-  layer *l = &net->layers[at[node->inputs[0]]];
-  if (!l->type->pools || l->pool || l->residual != NO_RESIDUAL ||
-      uses(net->graph, node->inputs[0]) != 1)
-    return false;
+static layer *fuse_pool(making *m, const cam_node *node) {
+  layer *l = sole_source(m, node->inputs[0]);
+  if (!l || !is_halving_pool(node) || !l->type->pools || l->pool || l->residual != NO_RESIDUAL)
+    return NULL;
   l->pool = true;
-  l->last = node;
-  at[i] = at[node->inputs[0]];
-  return true;
+  return l;
 }
 
-/* Fuses node i into the layer of one of its inputs, if that can be; at[] maps nodes to layers. */
-static bool fuse(network *net, int i, int *at) {
-  const cam_node *node = &net->graph->nodes[i];
-  if (node->op != OP_RELU && node->op != OP_RELU6 && node->op != OP_ADD)
-    return false;
-  int k = 0; /* a sum goes into the later of its two layers: by then the other is there */
-  if (node->op == OP_ADD && node->inputs[0] >= 0 && node->inputs[1] >= 0 &&
-      at[node->inputs[1]] > at[node->inputs[0]])
-    k = 1;
-  if (node->inputs[0] < 0 ||
-      (node->op == OP_ADD && (node->inputs[1] < 0 || node->inputs[0] == node->inputs[1])))
-    return false;
-  layer *l = &net->layers[at[node->inputs[k]]];
-  if (!fusible(net, l, node, k) ||
-      (node->op == OP_ADD && (l->residual != NO_RESIDUAL || !l->type->adds)))
-    return false;
-  if (node->op == OP_ADD)
-    l->residual = at[node->inputs[!k]];
-  l->finish = activation(node->op);
-  l->last = node;
-  at[i] = at[node->inputs[k]];
-  return true;
+/* The layer that a node goes into; NULL: it needs one of its own. */
+static layer *fuse_node(making *m, const cam_node *node) {
+  switch (node->op) {
+  case OP_RELU:
+  case OP_RELU6:
+    return fuse_activation(m, node);
+  case OP_ADD:
+    return fuse_sum(m, node);
+  case OP_MAX_POOL:
+    return fuse_pool(m, node);
+  default:
+    return NULL;
+  }
 }
+
+/* ---- a layer of its own ---- */
 
 /* The layer that copies the picture into padded cells, for layers that cannot read it as it lies;
  * made at its first use. */
-static int padded_picture(network *net, const cam_node *node, int *picture) {
-  if (*picture < 0) {
-    *picture = net->n_layers++;
-    net->layers[*picture] = (layer){.type = layer_type_concat(),
-                                    .node = node,
-                                    .n_inputs = 1,
-                                    .inputs = {GRAPH_INPUT},
-                                    .residual = NO_RESIDUAL,
-                                    .channels = 3};
+static int padded_picture(making *m, const cam_node *node) {
+  if (m->picture < 0) {
+    m->picture = m->net->n_layers++;
+    m->net->layers[m->picture] = (layer){.type = &layer_concat,
+                                         .node = node,
+                                         .n_inputs = 1,
+                                         .inputs = {GRAPH_INPUT},
+                                         .residual = NO_RESIDUAL,
+                                         .channels = 3};
   }
-  return *picture;
+  return m->picture;
+}
+
+static int source_of(making *m, const layer_type *type, const cam_node *node, int input) {
+  if (input >= 0)
+    return m->at[input];
+  if (type->reads_picture)
+    return GRAPH_INPUT;
+  return padded_picture(m, node);
+}
+
+static layer *add_layer(making *m, const cam_node *node) {
+  network *net = m->net;
+  layer l = {.type = layer_type_for(net, node),
+             .node = node,
+             .n_inputs = node->n_inputs,
+             .residual = NO_RESIDUAL,
+             .channels = node->channels,
+             .finish = activation(node->op)};
+  for (int k = 0; k < node->n_inputs; k++)
+    l.inputs[k] = source_of(m, l.type, node, node->inputs[k]);
+  net->layers[net->n_layers] = l;
+  return &net->layers[net->n_layers++];
+}
+
+/* All nodes become layers, but the gap and the fc. */
+static cam_code make_layers(network *net, cam_error *error) {
+  const cam_graph *graph = net->graph;
+  making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)), -1};
+  if (!m.at)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const cam_node *node = &graph->nodes[i];
+    if (node->op == OP_FC) {
+      net->fc_weight = node->weight;
+      net->fc_bias = node->bias;
+    } else if (node->op == OP_GAP) {
+      net->features = GRAPH_INPUT;
+      if (node->inputs[0] >= 0)
+        net->features = m.at[node->inputs[0]];
+    } else {
+      layer *l = fuse_node(&m, node);
+      if (!l)
+        l = add_layer(&m, node);
+      l->last = node;
+      m.at[i] = (int)(l - net->layers);
+    }
+  }
+  free(m.at);
+  return CAM_OK;
 }
 
 /* ---- blocks: see block.c ---- */
@@ -111,79 +190,112 @@ static int layer_uses(const network *net, int index) {
   return n;
 }
 
-/* How many layers from i on, 2 or 3, make a block that is worth it at the input's own size; 0: none
- * do. */
-static int block_length(const network *net, int i) {
-  const layer *l = &net->layers[i];
-  int expands = layer_is_plain_product(l) && l->residual == NO_RESIDUAL &&
-                l->inputs[0] != GRAPH_INPUT,
-      n = expands + 2;
-  if (i + n > net->n_layers || !layer_is_depthwise(&l[expands]) ||
-      !layer_is_plain_product(&l[expands + 1]) || l[expands].residual != NO_RESIDUAL)
-    return 0;
-  for (int k = 1; k < n; k++)
-    if (l[k].inputs[0] != i + k - 1 || layer_uses(net, i + k - 1) != 1)
-      return 0;
-  const cam_node *before = net->layers[l[expands].inputs[0]].last;
-  if (!before)
-    return 0;
-  const int *plane = net->shape[before - net->graph->nodes];
-  return (int64_t)plane[0] * plane[1] * l[expands].channels * (int64_t)sizeof(float) >= LARGE_PLANE
-             ? n
-             : 0;
+/* Are the n layers from i on a chain whose planes in between nobody else reads? */
+static bool is_chain(const network *net, int i, int n) {
+  for (int k = i + 1; k < i + n; k++)
+    if (net->layers[k].inputs[0] != k - 1 || layer_uses(net, k - 1) != 1)
+      return false;
+  return true;
 }
 
-/* Replaces each chain of layers that makes a block by one layer. */
+/* Is what the depthwise part filters so large, at the input's own size, that a block is worth it?
+ */
+static bool is_large(const network *net, const layer *depthwise) {
+  const cam_node *before = net->layers[depthwise->inputs[0]].last;
+  if (!before)
+    return false;
+  const int *plane = net->shape[before - net->graph->nodes];
+  return (int64_t)plane[0] * plane[1] * depthwise->channels * (int64_t)sizeof(float) >= LARGE_PLANE;
+}
+
+/* How many layers from i on make a block that is worth it, 2 or 3; 1: none do. */
+static int block_length(const network *net, int i) {
+  const layer *l = &net->layers[i];
+  int expands = is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT,
+      n = expands + 2;
+  if (i + n > net->n_layers)
+    return 1;
+  const layer *depthwise = l + expands, *project = depthwise + 1;
+  if (depthwise->type != &layer_depthwise || depthwise->residual != NO_RESIDUAL ||
+      !is_plain_product(project))
+    return 1;
+  if (!is_chain(net, i, n) || !is_large(net, depthwise))
+    return 1;
+  return n;
+}
+
+static void free_layers(layer *layers, int n) {
+  for (int i = 0; i < n; i++) {
+    free(layers[i].weight);
+    free(layers[i].bias);
+    if (layers[i].parts)
+      free_layers(layers[i].parts, layers[i].n_parts);
+  }
+  free(layers);
+}
+
+/* One layer out of the n layers at `parts`, which then belong to it. */
+static cam_code make_block(const layer *parts, int n, layer *out, cam_error *error) {
+  const layer *last = &parts[n - 1];
+  *out = (layer){.type = &layer_block,
+                 .node = last->node,
+                 .last = last->last,
+                 .n_inputs = 1,
+                 .inputs = {parts[0].inputs[0]},
+                 .residual = last->residual,
+                 .channels = last->channels,
+                 .parts = malloc((size_t)n * sizeof *parts)};
+  if (!out->parts)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a block of %d layers", n);
+  memcpy(out->parts, parts, (size_t)n * sizeof *parts);
+  out->n_parts = n;
+  return CAM_OK;
+}
+
+/* Names of layers, where they are read, follow to[old] = new. The parts of a block keep theirs: the
+ * block reads its first part's input and its last part's residual as its own. */
+static void rename_layers(layer *layers, int n, const int *to) {
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < layers[i].n_inputs; k++)
+      if (layers[i].inputs[k] >= 0)
+        layers[i].inputs[k] = to[layers[i].inputs[k]];
+    if (layers[i].residual >= 0)
+      layers[i].residual = to[layers[i].residual];
+  }
+}
+
+/* Replaces each chain of layers that makes a block by one layer.
+ *
+ * The old list is read from front to back, and one layer written to the new list for each chain, or
+ * for each layer that begins none. to[] says where an old layer went: a chain's layers all to their
+ * block. The old list is left as it is until the new one is whole, since block_length looks at
+ * layers behind and ahead by their old indices; then indices are renamed, once. Weights are packed
+ * after this, so that a layer owns nothing here but its parts. */
 static cam_code merge_blocks(network *net, cam_error *error) {
-  int *moved = calloc((size_t)net->n_layers, sizeof *moved), count = 0;
+  int *to = calloc((size_t)net->n_layers, sizeof *to), count = 0;
   layer *merged = calloc((size_t)net->n_layers, sizeof *merged);
   cam_code code = CAM_OK;
-  if (!moved || !merged)
+  if (!to || !merged)
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", net->n_layers);
-  for (int i = 0, n; i < net->n_layers && !code; i += n) {
-    n = block_length(net, i);
-    layer *to = &merged[count], *from = &net->layers[i], *last = &net->layers[i + most(1, n) - 1];
-    *to = *last;
-    if (n) {
-      layer *parts = calloc((size_t)n, sizeof *parts);
-      if (!parts)
-        code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a block of %d layers", n);
-      else
-        memcpy(parts, from, (size_t)n * sizeof *parts);
-      *to = (layer){.type = &layer_type_block,
-                    .node = last->node,
-                    .last = last->last,
-                    .n_inputs = 1,
-                    .inputs = {from->inputs[0]},
-                    .residual = last->residual,
-                    .channels = last->channels,
-                    .n_parts = parts ? n : 0,
-                    .parts = parts};
-    }
-    n = most(1, n);
-    for (int k = 0; k < n; k++)
-      moved[i + k] = count;
-    count++;
+  for (int i = 0; i < net->n_layers && !code; count++) {
+    int n = block_length(net, i);
+    if (n > 1)
+      code = make_block(&net->layers[i], n, &merged[count], error);
+    else
+      merged[count] = net->layers[i];
+    for (int end = i + n; i < end; i++)
+      to[i] = count;
   }
   if (!code) {
-    for (int i = 0; i < count; i++) {
-      for (int k = 0; k < merged[i].n_inputs; k++)
-        if (merged[i].inputs[k] >= 0)
-          merged[i].inputs[k] = moved[merged[i].inputs[k]];
-      if (merged[i].residual >= 0)
-        merged[i].residual = moved[merged[i].residual];
-    }
-    net->features = moved[net->features];
-    net->n_layers = count;
-    layer *old = net->layers;
+    rename_layers(merged, count, to);
+    free(net->layers);
     net->layers = merged;
-    merged = old;
-  } else {
-    for (int i = 0; merged && i < count; i++)
-      free(merged[i].parts);
+    net->n_layers = count;
+    net->features = to[net->features];
+  } else if (merged) {
+    free_layers(merged, count);
   }
-  free(merged);
-  free(moved);
+  free(to);
   return code;
 }
 
@@ -211,7 +323,7 @@ typedef struct prepare_call {
   cam_error *errors;
 } prepare_call;
 
-static void prepare_one(void *closure, int index, int thread) {
+static void prepare_layer(void *closure, int index, int thread) {
   const prepare_call *call = closure;
   layer *l = &call->net->layers[index];
   (void)thread;
@@ -219,17 +331,16 @@ static void prepare_one(void *closure, int index, int thread) {
     call->errors[index].code = l->type->prepare(call->net, l, &call->errors[index]);
 }
 
-static cam_code prepare_all(network *net, cam_error *error) {
+static cam_code prepare_layers(network *net, cam_error *error) {
   cam_team *team;
-  int threads = cam_cpu_count();
-  cam_code code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
+  cam_code code = team_create(min_int(cam_cpu_count(), CAM_MAX_TEAM), &team, error);
   if (code)
     return code;
   uint64_t packed = 0;
   net->packed = &packed;
   prepare_call call = {net, calloc((size_t)net->n_layers, sizeof(cam_error))};
   if (call.errors)
-    team_for(team, net->n_layers, prepare_one, &call);
+    team_for(team, net->n_layers, prepare_layer, &call);
   else
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory to pack %d layers", net->n_layers);
   for (int i = 0; i < net->n_layers && !code; i++)
@@ -241,74 +352,41 @@ static cam_code prepare_all(network *net, cam_error *error) {
   return code;
 }
 
-cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
-  *out = NULL;
-  network *net = calloc(1, sizeof *net);
-  int *at = calloc((size_t)graph->n_nodes, sizeof *at);
-  int picture = -1;
-  cam_code code = CAM_OK;
-  if (net)
-    net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
-  if (net)
-    net->shape = calloc((size_t)graph->n_nodes, sizeof *net->shape);
-  if (!at || !net || !net->layers || !net->shape) {
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
-    goto out;
-  }
-  net->graph = graph;
-  net->k = k;
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const cam_node *node = &graph->nodes[i];
-    if (node->op == OP_GAP)
-      net->features = node->inputs[0] < 0 ? GRAPH_INPUT : at[node->inputs[0]];
-    if (node->op == OP_FC)
-      net->fc_weight = node->weight, net->fc_bias = node->bias;
-    if (node->op == OP_GAP || node->op == OP_FC || fuse(net, i, at) || fuse_pool(net, i, at))
-      continue;
-    layer l = {.node = node,
-               .last = node,
-               .n_inputs = node->n_inputs,
-               .residual = NO_RESIDUAL,
-               .channels = node->channels,
-               .finish = activation(node->op)};
-    l.type = layer_type_for(net, node);
-    for (int n = 0; n < node->n_inputs; n++)
-      l.inputs[n] = node->inputs[n] >= 0    ? at[node->inputs[n]]
-                    : l.type->reads_picture ? GRAPH_INPUT
-                                            : padded_picture(net, node, &picture);
-    at[i] = net->n_layers;
-    net->layers[net->n_layers++] = l;
-  }
+static cam_code build(network *net, cam_error *error) {
+  const cam_graph *graph = net->graph;
+  net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
+  net->shape = calloc((size_t)graph->n_nodes, sizeof *net->shape);
+  if (!net->layers || !net->shape)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  cam_code code = make_layers(net, error);
+  if (code)
+    return code;
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT)
-    code = cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
-  if (!code)
-    code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
+    return cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
+  code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   if (!code)
     code = merge_blocks(net, error);
   if (!code)
-    code = prepare_all(net, error);
-out:
-  free(at);
-  if (net) {
-    free(net->shape);
-    net->shape = NULL;
-  }
+    code = prepare_layers(net, error);
+  return code;
+}
+
+cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
+  *out = NULL;
+  network *net = calloc(1, sizeof *net);
+  if (!net)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  net->graph = graph;
+  net->k = k;
+  cam_code code = build(net, error);
+  free(net->shape);
+  net->shape = NULL;
   if (code)
     network_free(net);
   else
     *out = net;
   return code;
-}
-
-static void free_layers(layer *layers, int n) {
-  for (int i = 0; i < n; i++) {
-    free(layers[i].weight);
-    free(layers[i].bias);
-    if (layers[i].parts)
-      free_layers(layers[i].parts, layers[i].n_parts);
-  }
-  free(layers);
 }
 
 void network_free(network *net) {
@@ -319,5 +397,7 @@ void network_free(network *net) {
 }
 
 float network_bias(const network *net, int class_id) {
-  return net->fc_bias ? net->fc_bias->data[class_id] : 0;
+  if (!net->fc_bias)
+    return 0;
+  return net->fc_bias->data[class_id];
 }

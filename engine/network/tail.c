@@ -1,28 +1,33 @@
-/* tail.c - tail.h. Products are OpenBLAS's, one per piece; a piece is the same whatever the team,
- * so that sums do not depend on threads. */
+/* tail.c - tail.h. Flow: forward -> [tail] -> class maps. Thread: worker, pieces on its team.
+ * Products are OpenBLAS's, one per piece; a piece is the same whatever the team, so that sums do
+ * not depend on threads. */
 #include "tail.h"
+#include "base/minmax.h"
 #include "blas.h"
-#include "layers.h"
 #include <string.h>
 
 enum { OUTPUTS_A_PIECE = 128 };
 
 static int taps(const network *net) {
-  return net->linear ? net->linear->kernel[0] * net->linear->kernel[1] : 0;
+  if (!net->linear)
+    return 0;
+  return net->linear->kernel[0] * net->linear->kernel[1];
 }
 static int plane_stride(const network *net) {
-  return network_stride(net, net->layers[net->features].channels);
+  return cell_stride(net, net->layers[net->features].channels);
 }
 static int features(const network *net) { return (int)net->fc_weight->shape[1]; }
 
 size_t tail_mean_floats(const network *net) {
-  return (size_t)most(features(net), plane_stride(net));
+  return (size_t)max_int(features(net), plane_stride(net));
 }
 size_t tail_sums_floats(const network *net) {
   return (size_t)taps(net) * (size_t)plane_stride(net);
 }
 size_t tail_scratch_floats(const network *net, int height, int width) {
-  return net->linear ? tail_sums_floats(net) + (size_t)height * (size_t)width : 0;
+  if (!net->linear)
+    return 0;
+  return tail_sums_floats(net) + (size_t)height * (size_t)width;
 }
 
 /* Cells of the plane that tap (i, j) of the linear convolution sees: rows y0..y1-1, columns
@@ -33,9 +38,9 @@ typedef struct window {
 static window window_of(const tail *t, int tap) {
   int i = tap / t->net->linear->kernel[1] - t->top,
       j = tap % t->net->linear->kernel[1] - t->left; /* input = output + (i, j) */
-  return (window){most(0, i),  least(t->height, t->map_height + i),
-                  most(0, j),  least(t->width, t->map_width + j),
-                  most(0, -i), most(0, -j)};
+  return (window){max_int(0, i),  min_int(t->height, t->map_height + i),
+                  max_int(0, j),  min_int(t->width, t->map_width + j),
+                  max_int(0, -i), max_int(0, -j)};
 }
 
 /* ---- logits ---- */
@@ -68,7 +73,7 @@ static void mean_features(void *closure, int piece, int thread) {
   int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2],
       per_group = (out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE;
   int group = piece / per_group, first = group * out_group + piece % per_group * OUTPUTS_A_PIECE,
-      n = least(OUTPUTS_A_PIECE, (group + 1) * out_group - first);
+      n = min_int(OUTPUTS_A_PIECE, (group + 1) * out_group - first);
   memset(t->mean + first, 0, (size_t)n * sizeof *t->mean);
   for (int tap = 0; tap < taps(t->net); tap++) {
     float part_sum[OUTPUTS_A_PIECE];
@@ -89,7 +94,7 @@ static void score_classes(void *closure, int piece, int thread) {
   const logits_call *call = closure;
   const network *net = call->t->net;
   (void)thread;
-  int first = piece * OUTPUTS_A_PIECE, n = least(OUTPUTS_A_PIECE, net->graph->n_classes - first),
+  int first = piece * OUTPUTS_A_PIECE, n = min_int(OUTPUTS_A_PIECE, net->graph->n_classes - first),
       channels = features(net);
   blas_matrix_vector(n, channels, net->fc_weight->data + (size_t)first * (size_t)channels, channels,
                      call->t->mean, call->logits + first);
@@ -120,44 +125,65 @@ typedef struct maps_call {
   float *const *maps;
 } maps_call;
 
+/* The kernel of a class's map over the linear convolution: kernel[tap][input channel] = sum over
+ * its feature maps f of row[f] * filter[tap][input channel][f]; 0 in padded channels. Of the
+ * filters, [taps,in_group,channels], each group is a block of in_group rows and out_group columns.
+ */
+static void make_class_kernel(const tail *t, const float *row, float *kernel) {
+  const cam_node *node = t->net->linear;
+  const size_t in_group = (size_t)node->weight->shape[2], channels = (size_t)node->channels,
+               out_group = channels / (size_t)node->groups;
+  memset(kernel, 0, tail_sums_floats(t->net) * sizeof *kernel);
+  for (size_t tap = 0; tap < (size_t)taps(t->net); tap++)
+    for (size_t g = 0; g < (size_t)node->groups; g++)
+      blas_matrix_vector((int)in_group, (int)out_group,
+                         node->weight->data + tap * in_group * channels + g * out_group,
+                         node->channels, row + g * out_group,
+                         kernel + tap * (size_t)t->stride + g * in_group);
+}
+
+/* map += what one tap of the kernel sees; seen: scratch, [height,width]. */
+static void add_tap(const tail *t, int tap, const float *kernel, float *seen, float *map) {
+  const window w = window_of(t, tap);
+  blas_matrix_vector(t->height * t->width, t->stride, t->plane, t->stride,
+                     kernel + (size_t)tap * (size_t)t->stride, seen);
+  for (int y = w.y0; y < w.y1; y++) {
+    const float *from = seen + y * t->width;
+    float *to = map + (w.out_y + y - w.y0) * t->map_width + w.out_x;
+    for (int x = w.x0; x < w.x1; x++)
+      to[x - w.x0] += from[x];
+  }
+}
+
+/* One class's map: sum over feature maps f of row[f] * feature map f, row being the class's of fc.
+ *
+ * Without a linear convolution the features are the plane, and the map is [cells,C] x row.
+ *
+ * With one, feature map f = bias[f] + the plane convolved with filter f, and its sum with the row
+ * is map = sum over f of row[f] * bias[f] + the plane convolved with one kernel, which is made
+ * first. The convolution goes tap by tap, as [cells,stride] x kernel[tap], over all cells; of those
+ * the window that the tap sees is added to the map. Scratch of a thread: kernel [taps,stride], then
+ * seen [height,width]. */
 static void map_class(void *closure, int index, int thread) {
   const maps_call *call = closure;
   const tail *t = call->t;
   const cam_node *node = t->net->linear;
-  float *map = call->maps[index];
   const float *row = t->net->fc_weight->data +
                      (size_t)call->class_ids[index] * (size_t)features(t->net);
-  int cells = t->height * t->width;
+  float *map = call->maps[index];
   if (!node) {
-    blas_matrix_vector(cells, features(t->net), t->plane, t->stride, row, map);
+    blas_matrix_vector(t->height * t->width, features(t->net), t->plane, t->stride, row, map);
     return;
   }
   float *kernel = t->scratch - (size_t)thread * t->scratch_step,
         *seen = kernel + tail_sums_floats(t->net), bias = 0;
-  int out_group = node->channels / node->groups, in_group = (int)node->weight->shape[2],
-      n_taps = taps(t->net);
-  memset(kernel, 0, tail_sums_floats(t->net) * sizeof *kernel);
-  for (int tap = 0; tap < n_taps; tap++) /* kernel[tap][channel] = sum over feature maps of row[map]
-                                          * filter[map][tap][channel] */
-    for (int g = 0; g < node->groups; g++)
-      blas_matrix_vector(in_group, out_group,
-                         node->weight->data +
-                             ((size_t)tap * (size_t)in_group) * (size_t)node->channels +
-                             (size_t)(g * out_group),
-                         node->channels, row + g * out_group,
-                         kernel + (size_t)tap * (size_t)t->stride + (size_t)(g * in_group));
+  make_class_kernel(t, row, kernel);
   for (int f = 0; f < node->channels && node->bias; f++)
     bias += row[f] * node->bias->data[f];
   for (int i = 0; i < t->map_height * t->map_width; i++)
     map[i] = bias;
-  for (int tap = 0; tap < n_taps; tap++) {
-    window w = window_of(t, tap);
-    blas_matrix_vector(cells, t->stride, t->plane, t->stride,
-                       kernel + (size_t)tap * (size_t)t->stride, seen);
-    for (int y = w.y0; y < w.y1; y++)
-      for (int x = w.x0; x < w.x1; x++)
-        map[(w.out_y + y - w.y0) * t->map_width + w.out_x + x - w.x0] += seen[y * t->width + x];
-  }
+  for (int tap = 0; tap < taps(t->net); tap++)
+    add_tap(t, tap, kernel, seen, map);
 }
 
 void tail_class_maps(const tail *t, int n, const int *class_ids, float *const *maps) {

@@ -7,6 +7,7 @@
  * and a class map is its input convolved with one kernel, fc's row times the filters. */
 #ifndef TAIL_H
 #define TAIL_H
+#include "base/team.h"
 #include "network.h"
 
 typedef struct tail {

@@ -1,30 +1,54 @@
-/* winograd.c - 3x3 convolution of stride 1 as Winograd's F(4x4,3x3), 36 products for 16 outputs
- * instead of 144, or F(6x6,3x3), 64 for 36 instead of 324. Lavin and Gray, "Fast Algorithms for
- * Convolutional Neural Networks", CVPR 2016. The plane is cut into tiles of 4x4 or 6x6 outputs. Of
- * a block of tiles: input transform -> 36 or 64 products [tiles, C] x [C, K] -> output transform
- * with bias, residual, activation and pooling. Filters are transformed once, at load:
- * weight[points][panel][C][columns of the panel]. Many tiles: a piece is a block of them and does
- * it all, in scratch that stays in the second-level cache. Few tiles: the filters are what streams
- * from memory, so that every thread takes other output channels; then the input is transformed
- * first, once for all. 6x6 needs a fifth fewer products, but more of the plane is padding and the
- * filters take twice the room: it is for large planes of few channels. With it VGG16's logits
- * are 4.5e-7 of the largest off, with 4x4 alone 3.2e-7. */
+/* winograd.c - 3x3 convolution of stride 1 in fewer products. Flow: forward -> [winograd] ->
+ * kernels. Thread: prepare and plan one, run any.
+ *
+ * Idea. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016: a tile of
+ * 4x4 outputs is A^T [(G g G^T) * (B^T d B)] A, where * multiplies point by point, d are the 6x6
+ * inputs of the tile and g is the filter. That is F(4x4,3x3), 36 products for 16 outputs instead of
+ * 144; F(6x6,3x3) takes 64 for 36 instead of 324. Over all input channels C and output channels K,
+ * the products of one point are a product of matrices:
+ *   m[point] [tiles,K] = v[point] [tiles,C] x weight[point] [C,K]
+ * so a step is: input transform -> `points` products -> output transform with bias, residual,
+ * activation and pooling.
+ *
+ * Layout, `points` being 36 or 64, channels padded to vectors:
+ *   weight [points][panel][C of a group][columns of the panel], G g G^T, made at load
+ *   v      [points][tiles][C], the transformed input
+ *   m      [points][tiles][K or a range of it]
+ *
+ * Two ways to share it out (winograd_way):
+ *   BY_TILES     Where tiles are many. One phase: a piece is a block of tiles and does all three
+ *                parts, v and m in its scratch, which stays in the second-level cache.
+ *   BY_CHANNELS  Where tiles are few, it is the filters that stream from memory, and each must be
+ *                read by one thread only. Phase 0: pieces are ranges of tiles, which write v for
+ * all (step.common). Phase 1: a piece is a range of panels, that is of output channels, of all
+ * tiles, m in its scratch. In both, the last in_strides[0] floats of scratch are zeros: a cell
+ * outside the plane.
+ *
+ * Invariant. A tile's v and m do not depend on the tiles beside it, nor an m on the panels beside
+ * it: both ways give the same bits.
+ *
+ * 6x6 needs a fifth fewer products, but more of the plane is padding and the filters take twice the
+ * room: it is for large planes of few channels (choose_tile). With it VGG16's logits are 4.5e-7 of
+ * the largest off, with 4x4 alone 3.2e-7. */
+#include "base/minmax.h"
 #include "layers.h"
 #include <string.h>
 
 enum {
-  BLOCK_FLOATS = 450000 /* of a block's V and M together */,
-  MIN_BLOCK = 12,
+  BLOCK_FLOATS = 450000, /* of a block's v and m together */
+  MIN_BLOCK = 12,        /* tiles */
   MAX_BLOCK = 48,
+  LARGE_TILE_BLOCK = 24, /* tiles that a block of 6x6 must have, or 4x4 is taken */
   MAX_PANEL = 64,
   MAX_SPAN = 8,
   MAX_TILE = 6
 };
 
+/* Inputs a side of a tile, and points: its inputs, or products. */
 static int span_of(const layer *l) { return l->tile + 2; }
 static int points_of(const layer *l) { return span_of(l) * span_of(l); }
 
-bool winograd_fits(const network *net, const cam_node *node) {
+static bool winograd_fits(const network *net, const cam_node *node) {
   if (node->op != OP_CONV || node->inputs[0] == GRAPH_INPUT || node->kernel[0] != 3 ||
       node->kernel[1] != 3 || node->stride[0] != 1 || node->stride[1] != 1)
     return false;
@@ -34,26 +58,24 @@ bool winograd_fits(const network *net, const cam_node *node) {
          (node->groups == 1 || (in_group % width == 0 && out_group % (2 * width) == 0));
 }
 
-static int panel_columns(const network *net) { return 2 * net->k->width; }
-static int panels_of(const network *net, const layer *l) {
-  return (network_stride(net, l->channels) + panel_columns(net) - 1) / panel_columns(net);
+static int winograd_panels(const network *net, const layer *l) {
+  return (cell_stride(net, l->channels) + panel_width(net) - 1) / panel_width(net);
 }
 
 static int tiles_along(int side, int tile) { return (side + tile - 1) / tile; }
 
 /* 6x6 where that leaves at least 5 % fewer products, and so few channels that a block has two
- * panels' worth of tiles: else the filters, which are larger, too, are read again too often
- * (VGG16's third group of layers: 256 channels, 14.6 ms instead of 11.8). */
-enum { LEAST_BLOCK = 24 };
+ * panels' worth of tiles: else the filters, which are larger, too, are read again too often. */
 static int choose_tile(const network *net, const layer *l) {
   const int *plane = net->shape[l->node - net->graph->nodes];
-  const int64_t small = (int64_t)tiles_along(plane[0], 4) * tiles_along(plane[1], 4) * 36,
-                few = (int64_t)tiles_along(plane[0], 6) * tiles_along(plane[1], 6),
-                large = few * 64;
-  const int floats = 64 *
-                     (network_stride(net, l->depth * l->groups) + network_stride(net, l->channels));
-  return large * 20 <= small * 19 && BLOCK_FLOATS / floats >= LEAST_BLOCK && few >= LEAST_BLOCK ? 6
-                                                                                                : 4;
+  const int64_t small = (int64_t)tiles_along(plane[0], 4) * tiles_along(plane[1], 4),
+                large = (int64_t)tiles_along(plane[0], 6) * tiles_along(plane[1], 6);
+  const int floats = 64 * (cell_stride(net, l->depth * l->groups) + cell_stride(net, l->channels));
+  if (large * 64 * 20 > small * 36 * 19)
+    return 4;
+  if (BLOCK_FLOATS / floats < LARGE_TILE_BLOCK || large < LARGE_TILE_BLOCK)
+    return 4;
+  return 6;
 }
 
 /* G of one filter's row or column: 3 values -> span. */
@@ -72,166 +94,210 @@ static const double G6[8][3] = {{1, 0, 0},
                                 {32 / 45., -16 / 45., 8 / 45.},
                                 {0, 0, 1}};
 
-cam_code winograd_prepare(const network *net, layer *l, cam_error *error) {
-  int depth = l->depth = (int)l->node->weight->shape[2], columns = network_stride(net, l->channels),
-      panel = panel_columns(net);
+/* G g G^T of n filters from output channel `first` on and of input channel a, into the weights of
+ * all points; `width`: columns of their panel. */
+static void transform_filters(layer *l, int a, int first, int n, int width, int columns) {
+  const int span = span_of(l), depth = l->depth;
+  const double(*G)[3] = G6;
+  if (l->tile == 4)
+    G = G4;
+  double g[3][3][MAX_PANEL], half[MAX_SPAN][3][MAX_PANEL];
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++) {
+      const float *from = l->node->weight->data +
+                          ((size_t)(i * 3 + j) * (size_t)depth + (size_t)a) * (size_t)l->channels +
+                          (size_t)first;
+      for (int k = 0; k < n; k++)
+        g[i][j][k] = from[k];
+    }
+  for (int i = 0; i < span; i++)
+    for (int j = 0; j < 3; j++)
+      for (int k = 0; k < n; k++)
+        half[i][j][k] = G[i][0] * g[0][j][k] + G[i][1] * g[1][j][k] + G[i][2] * g[2][j][k];
+  for (int i = 0; i < span; i++)
+    for (int j = 0; j < span; j++) {
+      float *to = l->weight + (size_t)(i * span + j) * (size_t)depth * (size_t)columns +
+                  (size_t)first * (size_t)depth + (size_t)a * (size_t)width;
+      for (int k = 0; k < n; k++)
+        to[k] = (float)(half[i][0][k] * G[j][0] + half[i][1][k] * G[j][1] +
+                        half[i][2][k] * G[j][2]);
+    }
+}
+
+static cam_code winograd_prepare(const network *net, layer *l, cam_error *error) {
+  int columns = cell_stride(net, l->channels), panel = panel_width(net);
+  l->depth = (int)l->node->weight->shape[2];
   l->groups = l->node->groups;
   l->tile = choose_tile(net, l);
-  const int span = span_of(l);
-  const double(*G)[3] = l->tile == 4 ? G4 : G6;
-  cam_code code = packed_alloc(net, l, (size_t)points_of(l) * (size_t)depth * (size_t)columns,
+  cam_code code = packed_alloc(net, l, (size_t)points_of(l) * (size_t)l->depth * (size_t)columns,
                                error);
   if (code)
     return code;
-  for (int a = 0; a < depth; a++)
-    for (int first = 0, n; first < l->channels;
-         first += n) { /* G g G^T of one input channel and a panel's columns */
-      double g[3][3][MAX_PANEL], half[MAX_SPAN][3][MAX_PANEL];
-      int stored = least(panel, columns - first);
-      n = least(panel, l->channels - first);
-      for (int i = 0; i < 3; i++)
-        for (int j = 0; j < 3; j++) {
-          const float *from = l->node->weight->data +
-                              ((size_t)(i * 3 + j) * (size_t)depth + (size_t)a) *
-                                  (size_t)l->channels +
-                              (size_t)first;
-          for (int k = 0; k < n; k++)
-            g[i][j][k] = from[k];
-        }
-      for (int i = 0; i < span; i++)
-        for (int j = 0; j < 3; j++)
-          for (int k = 0; k < n; k++)
-            half[i][j][k] = G[i][0] * g[0][j][k] + G[i][1] * g[1][j][k] + G[i][2] * g[2][j][k];
-      for (int i = 0; i < span; i++)
-        for (int j = 0; j < span; j++) {
-          float *to = l->weight + (size_t)(i * span + j) * (size_t)depth * (size_t)columns +
-                      (size_t)first * (size_t)depth + (size_t)a * (size_t)stored;
-          for (int k = 0; k < n; k++)
-            to[k] = (float)(half[i][0][k] * G[j][0] + half[i][1][k] * G[j][1] +
-                            half[i][2][k] * G[j][2]);
-        }
-    }
+  for (int a = 0; a < l->depth; a++)
+    for (int first = 0; first < l->channels; first += panel)
+      transform_filters(l, a, first, min_int(panel, l->channels - first),
+                        min_int(panel, columns - first), columns);
   return CAM_OK;
 }
 
-/* The convolution's own output; the step's is half of it after pooling. */
-static int conv_side(const step *s, int axis) {
+/* Tiles along an axis (0: y, 1: x) of which the plane has `in` cells: they cover the convolution's
+ * own output, of which the step's is half after pooling. */
+static int tiles_on(const step *s, int axis, int in) {
   int out;
-  node_padding(s->l->node, axis, axis ? s->in_width : s->in_height, &out);
-  return out;
+  node_padding(s->l->node, axis, in, &out);
+  return tiles_along(out, s->l->tile);
 }
-static int tiles_across(const step *s) { return tiles_along(conv_side(s, 1), s->l->tile); }
-static int tiles_of(const step *s) {
-  return tiles_along(conv_side(s, 0), s->l->tile) * tiles_across(s);
-}
+static int tiles_across(const step *s) { return tiles_on(s, 1, s->in_width); }
+static int tiles_of(const step *s) { return tiles_on(s, 0, s->in_height) * tiles_across(s); }
 
-uint64_t winograd_products(const step *s) {
+static uint64_t winograd_products(const step *s) {
   return (uint64_t)tiles_of(s) * (uint64_t)points_of(s->l) * (uint64_t)s->l->depth *
          (uint64_t)s->l->channels;
 }
 
-void winograd_plan(const network *net, step *s, int threads) {
-  int tiles = tiles_of(s), per_tile = points_of(s->l) * (s->in_strides[0] + s->out_stride),
-      panels = panels_of(net, s->l);
-  int block = most(MIN_BLOCK, least(MAX_BLOCK, BLOCK_FLOATS / per_tile)),
+static void winograd_plan(const network *net, step *s, int threads) {
+  int tiles = tiles_of(s), per_tile = points_of(s->l) * (s->in_strides[0] + s->out_stride);
+  int block = max_int(MIN_BLOCK, min_int(MAX_BLOCK, BLOCK_FLOATS / per_tile)),
       blocks = (tiles + block - 1) / block;
-  if (blocks >= 2 * threads || (threads == 1 && blocks > 1)) { /* many tiles */
-    s->split[0] = (tiles + blocks - 1) / blocks;
-    s->split[1] = 0;
+  if (blocks >= 2 * threads || (threads == 1 && blocks > 1)) {
+    int most_tiles = (tiles + blocks - 1) / blocks;
+    s->way = BY_TILES;
     s->pieces[0] = blocks;
-    s->scratch = (size_t)s->split[0] * (size_t)per_tile;
-  } else { /* few tiles */
-    s->split[0] = tiles;
-    s->split[1] = 1;
-    s->pieces[0] = least(tiles, threads > 1 ? 4 * threads : 1);
-    s->pieces[1] = least(panels, threads);
+    s->scratch = (size_t)most_tiles * (size_t)per_tile;
+  } else {
+    int panels = winograd_panels(net, s->l);
+    s->way = BY_CHANNELS;
+    s->pieces[0] = 1;
+    if (threads > 1)
+      s->pieces[0] = min_int(tiles, 4 * threads);
+    s->pieces[1] = min_int(panels, threads);
     int most_panels = (panels + s->pieces[1] - 1) / s->pieces[1];
     s->shared = (size_t)points_of(s->l) * (size_t)tiles * (size_t)s->in_strides[0];
-    s->scratch = (size_t)points_of(s->l) * (size_t)tiles *
-                 (size_t)(most_panels * panel_columns(net));
+    s->scratch = (size_t)points_of(s->l) * (size_t)tiles * (size_t)(most_panels * panel_width(net));
   }
-  s->scratch += (size_t)s->in_strides[0]; /* zeros: cells outside the plane */
+  s->scratch += (size_t)s->in_strides[0]; /* zeros */
 }
 
-/* Tiles first..last-1 -> v[points][tiles][C]; zeros: [C]. */
-static void transform_tiles(const network *net, const step *s, int first, int last, float *v,
+/* The cells under a tile whose first is (y, x); `zeros` where it sticks out of the plane. */
+static void find_cells(const step *s, int y, int x, const float *zeros,
+                       const float *cell[MAX_SPAN * MAX_SPAN]) {
+  const int span = span_of(s->l);
+  for (int i = 0; i < span; i++)
+    for (int j = 0; j < span; j++) {
+      cell[i * span + j] = zeros;
+      if (y + i >= 0 && y + i < s->in_height && x + j >= 0 && x + j < s->in_width)
+        cell[i * span + j] = s->in[0] +
+                             ((ptrdiff_t)(y + i) * s->in_width + x + j) * s->in_strides[0];
+    }
+}
+
+/* Some tiles -> v[points][tiles][C], the points `plane` floats apart; zeros: [C]. */
+static void transform_tiles(const network *net, const step *s, range tiles, float *v,
                             ptrdiff_t plane, float *zeros) {
-  const int across = tiles_across(s), stride = s->in_strides[0], tile = s->l->tile,
-            span = span_of(s->l);
-  memset(zeros, 0, (size_t)stride * sizeof *zeros);
-  for (int t = first; t < last; t++, v += stride) {
-    const float *cell[MAX_SPAN * MAX_SPAN];
-    int y = t / across * tile - s->top, x = t % across * tile - s->left;
-    for (int i = 0; i < span; i++)
-      for (int j = 0; j < span; j++) {
-        bool inside = y + i >= 0 && y + i < s->in_height && x + j >= 0 && x + j < s->in_width;
-        cell[i * span + j] = inside ? s->in[0] + ((ptrdiff_t)(y + i) * s->in_width + x + j) * stride
-                                    : zeros;
-      }
-    net->k->winograd_input(tile, cell, stride, v, plane);
+  const int across = tiles_across(s), tile = s->l->tile;
+  const float *cell[MAX_SPAN * MAX_SPAN];
+  memset(zeros, 0, (size_t)s->in_strides[0] * sizeof *zeros);
+  for (int t = tiles.begin; t < tiles.end; t++) {
+    find_cells(s, t / across * tile - s->top, t % across * tile - s->left, zeros, cell);
+    net->k->winograd_input(tile, cell, s->in_strides[0], v, plane);
+    v += s->in_strides[0];
   }
 }
 
-/* m[points][tiles][columns] of panels first_panel.. -> finished output cells of tiles
- * first..last-1. */
-static void finish_tiles(const network *net, const step *s, int first, int last, const float *m,
+/* m[points][tiles][columns] of output channels from `channel` on, the points `plane` floats apart
+ * -> finished output cells. */
+static void finish_tiles(const network *net, const step *s, range tiles, const float *m,
                          ptrdiff_t plane, int channel, int columns) {
-  const int across = tiles_across(s), tile = s->l->tile, size = s->l->pool ? tile / 2 : tile;
-  for (int t = first; t < last; t++, m += columns) {
-    float *out[MAX_TILE * MAX_TILE];
-    const float *residual[MAX_TILE * MAX_TILE];
+  const int across = tiles_across(s);
+  int size = s->l->tile; /* outputs a side */
+  if (s->l->pool)
+    size /= 2;
+  float *out[MAX_TILE * MAX_TILE];
+  const float *residual[MAX_TILE * MAX_TILE], *const *residuals = NULL;
+  if (s->residual)
+    residuals = residual;
+  for (int t = tiles.begin; t < tiles.end; t++) {
     int y = t / across * size, x = t % across * size;
     for (int i = 0; i < size; i++)
       for (int j = 0; j < size; j++) {
         ptrdiff_t at = ((ptrdiff_t)(y + i) * s->out_width + x + j) * s->out_stride + channel;
-        bool inside = y + i < s->out_height && x + j < s->out_width;
-        out[i * size + j] = inside ? s->out + at : NULL;
-        residual[i * size + j] = inside && s->residual ? s->residual + at : NULL;
+        out[i * size + j] = NULL;
+        if (y + i >= s->out_height || x + j >= s->out_width)
+          continue;
+        out[i * size + j] = s->out + at;
+        if (residuals)
+          residual[i * size + j] = s->residual + at;
       }
-    net->k->winograd_output(tile, m, plane, columns, s->l->bias + channel,
-                            s->residual ? residual : NULL, out, s->l->pool, s->l->finish);
+    net->k->winograd_output(s->l->tile, m, plane, columns, s->l->bias + channel, residuals, out,
+                            s->l->pool, s->l->finish);
+    m += columns;
   }
 }
 
-/* The products of n tiles with panels first..last-1, into m[points][n][columns of those panels]. */
-static void multiply(const network *net, const step *s, int n, const float *v, int first, int last,
-                     float *m, int m_columns) {
+/* The products of n tiles with some panels, into m[points][n][m_columns]: the columns of those
+ * panels. */
+static void multiply_points(const network *net, const step *s, int n, const float *v, range panels,
+                            float *m, int m_columns) {
   static const float no_bias[64] __attribute__((aligned(64)));
   static const epilogue none = {-__builtin_inff(), __builtin_inff()};
   const layer *l = s->l;
-  int stride = s->in_strides[0], columns = network_stride(net, l->channels),
-      panel = panel_columns(net), per_group = l->channels / l->groups;
+  int stride = s->in_strides[0], columns = cell_stride(net, l->channels), panel = panel_width(net),
+      per_group = l->channels / l->groups;
   for (int t = 0; t < points_of(l); t++)
-    for (int p = first; p < last; p++) {
-      int width = least(panel, columns - p * panel),
-          group = l->groups > 1 ? p * panel / per_group : 0;
+    for (int p = panels.begin; p < panels.end; p++) {
+      int first = p * panel, group = 0;
+      if (l->groups > 1)
+        group = first / per_group;
       net->k->product(n, 1, l->depth, v + (ptrdiff_t)t * n * stride + group * l->depth, stride, 0,
-                      l->weight +
-                          ((size_t)t * (size_t)columns + (size_t)(p * panel)) * (size_t)l->depth,
-                      width, no_bias, NULL, 0,
-                      m + (ptrdiff_t)t * n * m_columns + (p - first) * panel, m_columns, none);
+                      l->weight + ((size_t)t * (size_t)columns + (size_t)first) * (size_t)l->depth,
+                      min_int(panel, columns - first), no_bias, NULL, 0,
+                      m + (ptrdiff_t)t * n * m_columns + (p - panels.begin) * panel, m_columns,
+                      none);
     }
 }
 
-void winograd_run(const network *net, const step *s, int phase, int piece, float *scratch) {
-  int tiles = tiles_of(s), stride = s->in_strides[0];
-  float *zeros = scratch + s->scratch - stride;
-  if (!s->split[1]) { /* a block of tiles, all of it */
-    int first = part(tiles, piece, s->pieces[0]), last = part(tiles, piece + 1, s->pieces[0]),
-        n = last - first;
-    float *v = scratch, *m = v + (ptrdiff_t)points_of(s->l) * n * stride;
-    transform_tiles(net, s, first, last, v, (ptrdiff_t)n * stride, zeros);
-    multiply(net, s, n, v, 0, panels_of(net, s->l), m, s->out_stride);
-    finish_tiles(net, s, first, last, m, (ptrdiff_t)n * s->out_stride, 0, s->out_stride);
-  } else if (phase == 0) {
-    int first = part(tiles, piece, s->pieces[0]), last = part(tiles, piece + 1, s->pieces[0]);
-    transform_tiles(net, s, first, last, s->common + (ptrdiff_t)first * stride,
-                    (ptrdiff_t)tiles * stride, zeros);
-  } else {
-    int panels = panels_of(net, s->l), first = part(panels, piece, s->pieces[1]),
-        last = part(panels, piece + 1, s->pieces[1]), panel = panel_columns(net);
-    int columns = least(last * panel, s->out_stride) - first * panel;
-    multiply(net, s, tiles, s->common, first, last, scratch, columns);
-    finish_tiles(net, s, 0, tiles, scratch, (ptrdiff_t)tiles * columns, first * panel, columns);
-  }
+/* A block of tiles, from the input to the output. */
+static void run_block(const network *net, const step *s, range tiles, float *scratch,
+                      float *zeros) {
+  int n = tiles.end - tiles.begin, stride = s->in_strides[0];
+  float *v = scratch, *m = v + (ptrdiff_t)points_of(s->l) * n * stride;
+  const range all = {0, winograd_panels(net, s->l)};
+  transform_tiles(net, s, tiles, v, (ptrdiff_t)n * stride, zeros);
+  multiply_points(net, s, n, v, all, m, s->out_stride);
+  finish_tiles(net, s, tiles, m, (ptrdiff_t)n * s->out_stride, 0, s->out_stride);
 }
+
+/* A range of output channels of all tiles, whose v is there. */
+static void run_channels(const network *net, const step *s, range panels, float *m) {
+  const int panel = panel_width(net), first = panels.begin * panel,
+            columns = min_int(panels.end * panel, s->out_stride) - first;
+  const range all = {0, tiles_of(s)};
+  multiply_points(net, s, all.end, s->common, panels, m, columns);
+  finish_tiles(net, s, all, m, (ptrdiff_t)all.end * columns, first, columns);
+}
+
+static void winograd_run(const network *net, const step *s, int phase, int piece, float *scratch) {
+  if (phase == 1) {
+    run_channels(net, s, part_of(winograd_panels(net, s->l), piece, s->pieces[1]), scratch);
+    return;
+  }
+  const int all = tiles_of(s), stride = s->in_strides[0];
+  const range tiles = part_of(all, piece, s->pieces[0]);
+  float *zeros = scratch + s->scratch - stride;
+  if (s->way == BY_TILES)
+    run_block(net, s, tiles, scratch, zeros);
+  else
+    transform_tiles(net, s, tiles, s->common + (ptrdiff_t)tiles.begin * stride,
+                    (ptrdiff_t)all * stride, zeros);
+}
+
+const layer_type layer_winograd = {
+    .name = "winograd",
+    .fits = winograd_fits,
+    .prepare = winograd_prepare,
+    .plan = winograd_plan,
+    .run = winograd_run,
+    .products = winograd_products,
+    .pools = true,
+    .adds = true,
+};

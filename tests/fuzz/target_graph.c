@@ -6,7 +6,7 @@
  * of all that was added. So the reference runs once more on magnitudes alone (weights, biases,
  * picture; ReLU6 cuts nothing off): the result bounds all sums on the way to a logit. */
 #include "fuzz.h"
-#include "network/network.h"
+#include "network/forward.h"
 #include "network/reference.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* test_network.c - every way to compute a layer against the reference operators in double, at odd
  * sizes, on every instruction set this CPU has; and the same bits on one thread and on several. */
 #include "made_model.h"
-#include "network/network.h"
+#include "network/forward.h"
 #include "network/reference.h"
 #include <check.h>
 #include <math.h>

@@ -1,0 +1,57 @@
+/* layer.c - layer.h: room for packed weights. Flow: network -> [layer] -> kinds of layers.
+ * Thread: loading; packed_alloc on several at once. */
+#include "layer.h"
+#include "base/minmax.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+int cell_stride(const network *net, int channels) {
+  int width = net->k->width;
+  return (channels + width - 1) / width * width;
+}
+
+int panel_width(const network *net) { return 2 * net->k->width; }
+
+/* `count` floats, 0, on a boundary of 64 bytes; NULL: no memory. */
+static float *packed_new(size_t count) {
+  size_t bytes = (count * sizeof(float) + 127) / 64 * 64, huge = (size_t)2 << 20, boundary = 64;
+  bool large = bytes >= 2 * huge; /* streamed again and again: huge pages spare the TLB */
+  if (large) {
+    bytes = (bytes + huge - 1) / huge * huge;
+    boundary = huge;
+  }
+  float *p = aligned_alloc(boundary, bytes);
+  if (p && large)
+    madvise(p, bytes, MADV_HUGEPAGE); /* a hint: it may not be had */
+  if (p)
+    memset(p, 0, bytes);
+  return p;
+}
+
+/* Of all layers together: packing can be much larger than the file (one tensor in many nodes,
+ * narrow groups merged). */
+static const uint64_t MAX_PACKED = UINT64_C(1) << 30;
+
+cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error) {
+  if (__atomic_add_fetch(net->packed, weights, __ATOMIC_RELAXED) > MAX_PACKED)
+    return cam_fail(error, CAM_E_MODEL,
+                    "node \"%.60s\": %zu packed weights; allowed are %" PRIu64 " in all layers",
+                    l->node->name, weights, MAX_PACKED);
+  l->weight = packed_new(weights);
+  l->weight_count = weights;
+  l->bias = packed_new((size_t)cell_stride(net, l->channels));
+  if (!l->weight || !l->bias)
+    return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory for %zu packed weights",
+                    l->node->name, weights);
+  if (l->node->bias)
+    memcpy(l->bias, l->node->bias->data, (size_t)l->channels * sizeof(float));
+  return CAM_OK;
+}
+
+int pieces_by_rows(const step *s, int threads) {
+  if (threads == 1)
+    return 1;
+  return min_int(s->out_height, 2 * threads);
+}

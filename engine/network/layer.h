@@ -1,0 +1,113 @@
+/* layer.h - what a network is made of: layers, the kinds of them, and steps, which are layers
+ * planned for one size of the input. Flow: graph -> network -> [layers] -> forward. All of it but
+ * the steps is immutable once made, and shared by all threads. Implemented in layer.c; the kinds
+ * have a file each (layers.h). */
+#ifndef LAYER_H
+#define LAYER_H
+#include "graph.h"
+#include "kernels.h"
+
+typedef struct network network;
+typedef struct layer layer;
+typedef struct step step;
+
+/* A kind of layer: one way to compute some operators. A layer runs in one or two phases, each cut
+ * into pieces that the team takes in any order; a piece writes its own part of the output only. */
+typedef struct layer_type {
+  const char *name;
+  /* Can it compute this node? NULL: it is made by network.c alone. */
+  bool (*fits)(const network *net, const cam_node *node);
+  /* Packs the weights; NULL: there are none. Runs on several threads, one a layer. */
+  cam_code (*prepare)(const network *net, layer *l, cam_error *error);
+  /* Sets pieces, scratch and what the kind keeps in the step; shapes and places are known. */
+  void (*plan)(const network *net, step *s, int threads);
+  void (*run)(const network *net, const step *s, int phase, int piece, float *scratch);
+  /* Multiply-adds that the method needs; NULL: those of the definition. */
+  uint64_t (*products)(const step *s);
+  bool reads_picture; /* can read cells that are not padded to the vector width */
+  bool pools;         /* can end in a max_pool of 2x2, stride 2 (layer.pool) */
+  bool adds;          /* can add another plane to its sums (layer.residual) */
+} layer_type;
+
+enum { NO_RESIDUAL = -2 };
+
+struct layer {
+  const layer_type *type;
+  const cam_node *node; /* the operator at its heart */
+  const cam_node *last; /* the last node fused into it: the layer's output is this node's; NULL: a
+                           padded copy of the picture */
+  int n_inputs, inputs[NODE_MAX_INPUTS]; /* layers, or GRAPH_INPUT */
+  int residual;        /* the layer whose output is added before `finish`, or NO_RESIDUAL */
+  int channels;        /* of the output, without padding */
+  epilogue finish;     /* what becomes of each sum */
+  bool pool;           /* the sums, finished, are pooled 2x2 */
+  int tile;            /* winograd: outputs a side of a tile */
+  int groups;          /* conv: after merging */
+  int depth;           /* conv: products of an output: cells of the kernel x channels of a group */
+  float *weight;       /* packed, as the kind likes it; owned */
+  float *bias;         /* [channels, padded with 0]; owned */
+  size_t weight_count; /* floats of weight */
+  int n_parts;         /* of a block (block.c): 2 or 3 layers run as one; else 0 */
+  layer *parts;        /* [n_parts]; owned */
+};
+
+/* How winograd.c shares out a step. */
+typedef enum winograd_way {
+  BY_TILES,   /* one phase: a piece is a block of tiles, from the input to the output */
+  BY_CHANNELS /* two: all tiles are transformed; then a piece is a range of output channels */
+} winograd_way;
+
+/* A layer for one size of the input. */
+struct step {
+  const layer *l;
+  const float *in[NODE_MAX_INPUTS]; /* [in_height,in_width,in_strides[i]] each */
+  const float *residual;            /* [out_height,out_width,out_stride], or NULL */
+  int in_channels[NODE_MAX_INPUTS]; /* without padding */
+  int in_strides[NODE_MAX_INPUTS];  /* floats from cell to cell */
+  int in_height, in_width, out_height, out_width, out_stride;
+  int top, left;              /* padding before */
+  float *out;                 /* [out_height,out_width,out_stride] */
+  int pieces[2];              /* of each phase; how many does not change the result; 0: no phase */
+  int row_parts, panel_parts; /* product: a piece is one of each, pieces[0] = their product */
+  winograd_way way;           /* winograd */
+  size_t scratch;             /* floats that each thread needs */
+  size_t shared;              /* floats that the phases share */
+  float *common;              /* [shared] */
+};
+
+struct network {
+  const cam_graph *graph;
+  const kernels *k;
+  int n_layers;
+  layer *layers;    /* [n_layers]; the gap and the fc are not among them */
+  int (*shape)[2];  /* [nodes] height and width at the input's own size; while layers are made */
+  uint64_t *packed; /* floats of packed weights so far; while they are packed, by several threads */
+  int features;     /* the layer whose output the gap averages, or goes into `linear` */
+  const cam_node *linear; /* a convolution without activation before the gap: not a layer, see
+                             tail.h; or NULL */
+  const cam_tensor *fc_weight, *fc_bias; /* [classes,C], [classes] or NULL */
+};
+
+/* Floats from cell to cell of a plane with that many channels: up to a multiple of the vector
+ * width. (The picture's 3 stay 3.) */
+int cell_stride(const network *net, int channels);
+/* Columns of a whole panel of packed weights: as many as kernels.product takes at a time. */
+int panel_width(const network *net);
+
+/* Room in the layer for `weights` packed floats, all 0, and the bias, padded with 0; on boundaries
+ * of 64 bytes. CAM_E_NO_MEMORY; CAM_E_MODEL if all layers together pack too much. */
+cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *error);
+
+/* begin..end-1 */
+typedef struct range {
+  int begin, end;
+} range;
+/* Part i of n equal parts of 0..total-1. */
+static inline range part_of(int total, int i, int n) {
+  return (range){(int)((int64_t)total * i / n), (int)((int64_t)total * (i + 1) / n)};
+}
+
+/* Pieces that are ranges of output rows: enough for every thread to get some. */
+int pieces_by_rows(const step *s, int threads);
+
+#endif
