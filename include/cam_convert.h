@@ -6,7 +6,7 @@
 #include "cam_error.h"
 
 typedef struct cam_convert_options {
-  const char *weights;      /* a file of one of the kinds in engine/convert/weights.c */
+  const char *weights;      /* a file of one of the kinds in engine/convert/weights_read.c */
   const char *architecture; /* config/models/NAME.json */
   const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
   int threads;        /* for the reference forward pass of the self-test; 0: cam_cpu_count() */

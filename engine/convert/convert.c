@@ -2,9 +2,11 @@
  * -> file -> renamed. Thread: the caller's, with a team for the reference forward pass. Untrusted
  * input: the weights, and the architecture. */
 #include "cam_convert.h"
+#include "document.h"
 #include "join.h"
 #include "network/graph.h"
 #include "network/reference.h"
+#include "weights_read.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -30,7 +32,7 @@ static void say(const cam_convert_options *options, const char *format, ...) {
 static cam_code read_architecture(const cam_convert_options *options, json **out,
                                   cam_error *error) {
   size_t n = 0;
-  char *text = join_read_text(options->architecture, MAX_ARCHITECTURE, &n, error);
+  char *text = document_read_text(options->architecture, MAX_ARCHITECTURE, &n, error);
   if (!text)
     return error->code;
   *out = json_parse(text, n, CAM_E_MODEL, error);

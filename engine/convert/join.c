@@ -4,6 +4,8 @@
  * rounded once at the end, one tensor at a time, so that memory stays near the size of the result.
  */
 #include "join.h"
+#include "document.h"
+#include "labels.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -402,7 +404,7 @@ static void add_node(const join *j, json *nodes, const unit *u) {
     for (size_t i = 0; i < sizeof rewritten / sizeof *rewritten; i++)
       keep &= strcmp(rewritten[i], json_name(member)) != 0;
     if (keep)
-      join_copy_json(node, json_name(member), member);
+      document_copy(node, json_name(member), member);
   }
   json *inputs = json_add_array(node, "inputs");
   for (int i = 0; i < u->n_inputs; i++)
@@ -419,7 +421,7 @@ static cam_code write_document(join *j, const char *labels_folder) {
   json *document = j->out->document = json_new_object();
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     if (json_member(j->architecture, kept[i]))
-      join_copy_json(document, kept[i], json_member(j->architecture, kept[i]));
+      document_copy(document, kept[i], json_member(j->architecture, kept[i]));
   cam_code code = labels_add(j->architecture, labels_folder, document, j->error);
   if (code)
     return code;

@@ -25,14 +25,4 @@ void joined_free(joined *all); /* leaves it empty */
 /* True if a shell pattern of the architecture's "ignore" matches the name of a tensor. */
 bool join_ignores(const json *architecture, const char *tensor);
 
-/* labels.c: adds to document the member "classes" as a model file has it: the architecture's own
- * list, or the labels its name stands for. */
-cam_code labels_add(const json *architecture, const char *folder, json *document, cam_error *error);
-
-/* Adds a copy of value, whatever it is, under parent (name NULL: an array). */
-void join_copy_json(json *parent, const char *name, const json *value);
-/* A whole text file of at most `most` bytes, NUL-terminated, for free(); NULL with *error filled.
- */
-char *join_read_text(const char *path, size_t most, size_t *n, cam_error *error);
-
 #endif

@@ -1,8 +1,8 @@
 /* npy.c - NumPy's .npy with one pickled dict in an array of objects: {'conv1_1': {'weights': array,
  * 'biases': array}, ...} -> tensors "conv1_1/weights".
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+#include "npy.h"
 #include "unpickle.h"
-#include "weights.h"
 #include <string.h>
 
 enum { MAX_DICTS = 4 /* inside each other */ };

@@ -3,9 +3,9 @@
  * machine, the state dict, the storages' keys; then for each key an int64 count and the raw
  * numbers, little-endian. Zip: NAME/data.pkl is the state dict, NAME/data/KEY are the storages,
  * NAME/byteorder theirs. */
+#include "pth.h"
 #include "archive.h"
 #include "unpickle.h"
-#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* target_unpickle.c - any bytes as a file of weights: NumPy's .npy, PyTorch's legacy format,
  * PyTorch's zip archives. Each tensor that is found is read. */
-#include "convert/weights.h"
+#include "convert/weights_read.h"
 #include "fuzz.h"
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,9 @@
  */
 #include "cam_convert.h"
 #include "cam_json.h"
+#include "convert/document.h"
 #include "convert/join.h"
+#include "convert/labels.h"
 #include "network/graph.h"
 #include <check.h>
 #include <math.h>
@@ -135,7 +137,8 @@ END_TEST
 static const char *edited(const char *from, const char *to) {
   static char path[128];
   size_t n;
-  char *text = join_read_text(FIXTURES "torch.json", 1 << 16, &n, &error), *at = strstr(text, from);
+  char *text = document_read_text(FIXTURES "torch.json", 1 << 16, &n, &error),
+       *at = strstr(text, from);
   ck_assert_msg(at != NULL, "%s", from);
   in_folder(path, sizeof path, "models");
   mkdir(path, 0777);
@@ -309,7 +312,7 @@ START_TEST(shipped_architectures) {
                  {"config/models/vgg16-cam.json", 14, 0}};
   for (size_t i = 0; i < 2; i++) {
     size_t n;
-    char *text = join_read_text(shipped[i].path, 1 << 20, &n, &error);
+    char *text = document_read_text(shipped[i].path, 1 << 20, &n, &error);
     json *architecture = json_parse(text, n, CAM_E_MODEL, &error), *document = json_new_object();
     ck_assert_msg(architecture != NULL, "%s", error.detail);
     int convs = 0, norms = 0;

@@ -1,7 +1,7 @@
 /* test_weights.c - files of weights, NumPy's and PyTorch's, made in memory: what they give, and how
  * broken and hostile ones are refused. */
 #include "convert/unpickle.h"
-#include "convert/weights.h"
+#include "convert/weights_read.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

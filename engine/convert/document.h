@@ -1,0 +1,12 @@
+/* document.h - small helpers with text files and JSON. Any thread. */
+#ifndef DOCUMENT_H
+#define DOCUMENT_H
+#include "cam_json.h"
+
+/* A whole text file of at most `most` bytes, NUL-terminated, for free(); NULL with *error filled.
+ */
+char *document_read_text(const char *path, size_t most, size_t *n, cam_error *error);
+/* Adds a copy of value, whatever it is, under parent (name NULL: an array). */
+void document_copy(json *parent, const char *name, const json *value);
+
+#endif
