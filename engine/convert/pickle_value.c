@@ -1,5 +1,6 @@
 /* pickle_value.c - pickle_value.h. One thread at a time. */
 #include "pickle_value.h"
+#include "base/minmax.h"
 #include <string.h>
 
 /* ---- making values ---- */
@@ -14,7 +15,7 @@ cam_code pickle_new(arena *from, pickle_type type, pickle_value **out, cam_error
 }
 
 cam_code pickle_append(arena *from, pickle_value *list, pickle_value *item, cam_error *error) {
-  size_t n = list->as.list.n, room = list->as.list.room ? 2 * list->as.list.room : 4;
+  const size_t n = list->as.list.n, room = max_size(2 * list->as.list.room, 4);
   if (n == list->as.list.room) {
     pickle_value **grown = arena_alloc(from, room * sizeof *grown);
     if (!grown)
@@ -47,7 +48,9 @@ static bool is_text(const pickle_value *value) {
 }
 
 bool pickle_text(arena *from, const pickle_value *value, const char **out) {
-  size_t n = is_text(value) ? value->as.bytes.n : SIZE_MAX;
+  if (!is_text(value))
+    return false;
+  const size_t n = value->as.bytes.n;
   if (n > 4096 || memchr(value->as.bytes.data, 0, n))
     return false;
   char *text = arena_alloc(from, n + 1);
@@ -63,7 +66,9 @@ bool pickle_text_is(const pickle_value *value, const char *text) {
 }
 
 const pickle_value *pickle_find(const pickle_value *dict, const char *key) {
-  for (size_t i = dict->type == PICKLE_DICT ? dict->as.list.n : 0; i >= 2; i -= 2)
+  if (dict->type != PICKLE_DICT)
+    return NULL;
+  for (size_t i = dict->as.list.n; i >= 2; i -= 2)
     if (pickle_text_is(dict->as.list.items[i - 2], key))
       return dict->as.list.items[i - 1];
   return NULL;

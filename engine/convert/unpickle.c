@@ -1,6 +1,7 @@
 /* unpickle.c - the stack machine: a table of opcodes and one loop. What globals mean is in
  * pickle_globals.c. One thread at a time. */
 #include "unpickle.h"
+#include "base/minmax.h"
 #include "pickle_globals.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ typedef enum operand {
 } operand;
 
 typedef struct argument {
+  int of_row; /* what tells apart the opcodes that share an action: last column of the table */
   int64_t number;
   double real;
   const uint8_t *data; /* BYTES..., LINE */
@@ -54,6 +56,13 @@ static cam_code fail(machine *m, const char *what) {
                   m->opcode, what);
 }
 
+/* For actions that are one condition. */
+static cam_code fail_unless(machine *m, bool true_of_it, const char *what) {
+  if (true_of_it)
+    return CAM_OK;
+  return fail(m, what);
+}
+
 /* Prefixes an error from elsewhere with the place. */
 static cam_code at_place(machine *m, cam_code code) {
   if (!code || !m->error)
@@ -67,7 +76,7 @@ static cam_code push(machine *m, pickle_value *value) {
   if (m->n == MAX_STACK)
     return fail(m, "the stack has more than 65536 values");
   if (m->n == m->room) {
-    size_t room = m->room ? 2 * m->room : 256;
+    const size_t room = max_size(2 * m->room, 256);
     pickle_value **grown = realloc(m->stack, room * sizeof *grown);
     if (!grown)
       return cam_fail(m->error, CAM_E_NO_MEMORY, "pickle: no memory for a stack of %zu values",
@@ -79,11 +88,15 @@ static cam_code push(machine *m, pickle_value *value) {
   return CAM_OK;
 }
 
-/* The values above the last mark, or all. */
-static size_t floor_of(const machine *m) { return m->n_marks ? m->marks[m->n_marks - 1] : 0; }
+/* The height of the last mark, below which no value is touched; 0 where there is none. */
+static size_t floor_of(const machine *m) {
+  if (!m->n_marks)
+    return 0;
+  return m->marks[m->n_marks - 1];
+}
 
 static cam_code need(machine *m, size_t n) {
-  return m->n - floor_of(m) < n ? fail(m, "the stack has too few values") : CAM_OK;
+  return fail_unless(m, m->n - floor_of(m) >= n, "the stack has too few values");
 }
 
 /* Takes the mark away: *first is the place of the first value above it. */
@@ -99,15 +112,18 @@ static cam_code make(machine *m, pickle_type type, pickle_value **out) {
 }
 
 static cam_code push_new(machine *m, pickle_type type, pickle_value **out) {
-  cam_code code = make(m, type, out);
-  return code ? code : push(m, *out);
+  const cam_code code = make(m, type, out);
+  if (code)
+    return code;
+  return push(m, *out);
 }
 
 /* ---- plain values ---- */
 
-static cam_code op_none(machine *m, const argument *a) {
-  pickle_value *v;
-  return (void)a, push_new(m, PICKLE_NONE, &v);
+/* A value of a type, with nothing in it. */
+static cam_code op_empty(machine *m, const argument *a) {
+  pickle_value *made;
+  return push_new(m, (pickle_type)a->of_row, &made);
 }
 
 static cam_code push_integer(machine *m, pickle_type type, int64_t integer) {
@@ -117,11 +133,8 @@ static cam_code push_integer(machine *m, pickle_type type, int64_t integer) {
     made->as.integer = integer;
   return code;
 }
-static cam_code op_true(machine *m, const argument *a) {
-  return (void)a, push_integer(m, PICKLE_BOOL, 1);
-}
-static cam_code op_false(machine *m, const argument *a) {
-  return (void)a, push_integer(m, PICKLE_BOOL, 0);
+static cam_code op_bool(machine *m, const argument *a) {
+  return push_integer(m, PICKLE_BOOL, a->of_row);
 }
 static cam_code op_int(machine *m, const argument *a) {
   return push_integer(m, PICKLE_INT, a->number);
@@ -144,14 +157,17 @@ static cam_code push_bytes(machine *m, pickle_type type, const argument *a) {
   made->as.bytes.n = a->n;
   return CAM_OK;
 }
-static cam_code op_bytes(machine *m, const argument *a) { return push_bytes(m, PICKLE_BYTES, a); }
-static cam_code op_text(machine *m, const argument *a) { return push_bytes(m, PICKLE_TEXT, a); }
+static cam_code op_bytes(machine *m, const argument *a) {
+  return push_bytes(m, (pickle_type)a->of_row, a);
+}
 
 /* Two's complement, little-endian, any length; beyond 64 bits it stays bytes. */
 static cam_code op_long(machine *m, const argument *a) {
   if (a->n > 8)
     return push_bytes(m, PICKLE_LONG, a);
-  uint64_t bits = a->n && a->data[a->n - 1] & 0x80 ? ~UINT64_C(0) : 0;
+  uint64_t bits = 0;
+  if (a->n && a->data[a->n - 1] & 0x80)
+    bits = ~UINT64_C(0);
   for (size_t i = 0; i < a->n; i++)
     bits = (bits & ~(UINT64_C(255) << 8 * i)) | (uint64_t)a->data[i] << 8 * i;
   return push_integer(m, PICKLE_INT, (int64_t)bits);
@@ -176,37 +192,33 @@ static cam_code append_from(machine *m, pickle_value *list, size_t first) {
   return CAM_OK;
 }
 
-static cam_code op_empty_tuple(machine *m, const argument *a) {
-  pickle_value *v;
-  return (void)a, push_new(m, PICKLE_TUPLE, &v);
-}
-static cam_code op_empty_list(machine *m, const argument *a) {
-  pickle_value *v;
-  return (void)a, push_new(m, PICKLE_LIST, &v);
-}
-static cam_code op_empty_dict(machine *m, const argument *a) {
-  pickle_value *v;
-  return (void)a, push_new(m, PICKLE_DICT, &v);
-}
-
 static cam_code tuple_from(machine *m, size_t first) {
   pickle_value *tuple;
   cam_code code = make(m, PICKLE_TUPLE, &tuple);
   if (!code)
     code = append_from(m, tuple, first);
-  return code ? code : push(m, tuple);
+  if (!code)
+    code = push(m, tuple);
+  return code;
 }
-static cam_code tuple_of(machine *m, size_t n) {
-  cam_code code = need(m, n);
-  return code ? code : tuple_from(m, m->n - n);
+
+/* Of one, two or three values. */
+static cam_code op_tuple_of(machine *m, const argument *a) {
+  const size_t n = (size_t)a->of_row;
+  const cam_code code = need(m, n);
+  if (code)
+    return code;
+  return tuple_from(m, m->n - n);
 }
-static cam_code op_tuple1(machine *m, const argument *a) { return (void)a, tuple_of(m, 1); }
-static cam_code op_tuple2(machine *m, const argument *a) { return (void)a, tuple_of(m, 2); }
-static cam_code op_tuple3(machine *m, const argument *a) { return (void)a, tuple_of(m, 3); }
+
+/* Of the values above the mark. */
 static cam_code op_tuple(machine *m, const argument *a) {
+  (void)a;
   size_t first = 0;
-  cam_code code = pop_mark(m, &first);
-  return (void)a, code ? code : tuple_from(m, first);
+  const cam_code code = pop_mark(m, &first);
+  if (code)
+    return code;
+  return tuple_from(m, first);
 }
 
 /* The container of `type` below stack[first], given the values from there on. */
@@ -214,32 +226,32 @@ static cam_code extend(machine *m, pickle_type type, size_t first) {
   if (first <= floor_of(m))
     return fail(m, "the stack has too few values");
   pickle_value *container = m->stack[first - 1];
+  if (container->type != type && type == PICKLE_DICT)
+    return fail(m, "this is not a dict");
   if (container->type != type)
-    return fail(m, type == PICKLE_DICT ? "this is not a dict" : "this is not a list");
+    return fail(m, "this is not a list");
   if (type == PICKLE_DICT && (m->n - first) % 2)
     return fail(m, "a key has no value");
   return append_from(m, container, first);
 }
-static cam_code extend_marked(machine *m, pickle_type type) {
-  size_t first = 0;
-  cam_code code = pop_mark(m, &first);
-  return code ? code : extend(m, type, first);
-}
-static cam_code extend_by(machine *m, pickle_type type, size_t n) {
-  cam_code code = need(m, n + 1);
-  return code ? code : extend(m, type, m->n - n);
-}
+
+/* One more value for a list; a key and a value for a dict. */
 static cam_code op_append(machine *m, const argument *a) {
-  return (void)a, extend_by(m, PICKLE_LIST, 1);
+  const pickle_type type = (pickle_type)a->of_row;
+  const size_t n = type == PICKLE_DICT ? 2 : 1;
+  const cam_code code = need(m, n + 1);
+  if (code)
+    return code;
+  return extend(m, type, m->n - n);
 }
-static cam_code op_appends(machine *m, const argument *a) {
-  return (void)a, extend_marked(m, PICKLE_LIST);
-}
-static cam_code op_setitem(machine *m, const argument *a) {
-  return (void)a, extend_by(m, PICKLE_DICT, 2);
-}
-static cam_code op_setitems(machine *m, const argument *a) {
-  return (void)a, extend_marked(m, PICKLE_DICT);
+
+/* All values above the mark. */
+static cam_code op_extend(machine *m, const argument *a) {
+  size_t first = 0;
+  const cam_code code = pop_mark(m, &first);
+  if (code)
+    return code;
+  return extend(m, (pickle_type)a->of_row, first);
 }
 
 /* ---- stack and memo ---- */
@@ -254,25 +266,31 @@ static cam_code op_mark(machine *m, const argument *a) {
 
 static cam_code op_pop(machine *m, const argument *a) {
   (void)a;
-  if (m->n_marks && m->marks[m->n_marks - 1] == m->n)
-    return m->n_marks--, CAM_OK; /* POP takes a mark, too */
-  cam_code code = need(m, 1);
+  if (m->n_marks && floor_of(m) == m->n) { /* POP takes a mark, too */
+    m->n_marks--;
+    return CAM_OK;
+  }
+  const cam_code code = need(m, 1);
   if (!code)
     m->n--;
   return code;
 }
 
 static cam_code op_pop_mark(machine *m, const argument *a) {
+  (void)a;
   size_t first = 0;
-  cam_code code = pop_mark(m, &first);
+  const cam_code code = pop_mark(m, &first);
   if (!code)
     m->n = first;
-  return (void)a, code;
+  return code;
 }
 
 static cam_code op_dup(machine *m, const argument *a) {
-  cam_code code = need(m, 1);
-  return (void)a, code ? code : push(m, m->stack[m->n - 1]);
+  (void)a;
+  const cam_code code = need(m, 1);
+  if (code)
+    return code;
+  return push(m, m->stack[m->n - 1]);
 }
 
 static cam_code put(machine *m, size_t index) {
@@ -282,7 +300,7 @@ static cam_code put(machine *m, size_t index) {
   if (index >= MAX_MEMO)
     return fail(m, "the memo has more than 1048576 values");
   if (index >= m->memo_room) {
-    size_t room = m->memo_room ? m->memo_room : 256;
+    size_t room = max_size(m->memo_room, 256);
     while (room <= index)
       room *= 2;
     pickle_value **grown = realloc(m->memo, room * sizeof *grown);
@@ -298,7 +316,10 @@ static cam_code put(machine *m, size_t index) {
   return CAM_OK;
 }
 static cam_code op_put(machine *m, const argument *a) { return put(m, (size_t)a->number); }
-static cam_code op_memoize(machine *m, const argument *a) { return (void)a, put(m, m->memoized); }
+static cam_code op_memoize(machine *m, const argument *a) {
+  (void)a;
+  return put(m, m->memoized);
+}
 
 static cam_code op_get(machine *m, const argument *a) {
   size_t index = (size_t)a->number;
@@ -314,8 +335,8 @@ static cam_code push_global(machine *m, const uint8_t *module, size_t n_module, 
   const pickle_global *global = pickle_find_global(module, n_module, name, n_name);
   if (!global)
     return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: global '%.*s.%.*s' is not allowed",
-                    m->position, (int)(n_module < 60 ? n_module : 60), (const char *)module,
-                    (int)(n_name < 60 ? n_name : 60), (const char *)name);
+                    m->position, (int)min_size(n_module, 60), (const char *)module,
+                    (int)min_size(n_name, 60), (const char *)name);
   pickle_value *made;
   cam_code code = push_new(m, PICKLE_GLOBAL, &made);
   if (!code)
@@ -323,10 +344,9 @@ static cam_code push_global(machine *m, const uint8_t *module, size_t n_module, 
   return code;
 }
 
+/* Two lines: the operand is the module, the line after it the name. */
 static cam_code op_global(machine *m, const argument *a) {
-  const uint8_t *name = m->at,
-                *end = memchr(m->at, '\n',
-                              (size_t)(m->end - m->at)); /* the second line: the name */
+  const uint8_t *name = m->at, *end = memchr(name, '\n', (size_t)(m->end - name));
   if (!end)
     return fail(m, "the pickle ends too early");
   m->at = end + 1;
@@ -361,7 +381,9 @@ static cam_code op_reduce(machine *m, const argument *a) {
   pickle_value *made;
   code = at_place(m, callable->as.global->call(m->from, arguments, &made, m->error));
   m->n -= 2;
-  return code ? code : push(m, made);
+  if (code)
+    return code;
+  return push(m, made);
 }
 
 static cam_code op_build(machine *m, const argument *a) {
@@ -379,20 +401,23 @@ static cam_code op_persistent(machine *m, const argument *a) {
   if (code)
     return code;
   pickle_value *made;
-  code = at_place(m, pickle_persistent(m->from, m->stack[--m->n], &made, m->error));
-  return code ? code : push(m, made);
+  const pickle_value *id = m->stack[--m->n];
+  code = at_place(m, pickle_persistent(m->from, id, &made, m->error));
+  if (code)
+    return code;
+  return push(m, made);
 }
 
 static cam_code op_proto(machine *m, const argument *a) {
-  return a->number < 2 || a->number > 5 ? fail(m, "only protocols 2 to 5 are read") : CAM_OK;
+  return fail_unless(m, a->number >= 2 && a->number <= 5, "only protocols 2 to 5 are read");
 }
 static cam_code op_frame(machine *m, const argument *a) {
-  return a->number > m->end - m->at ? fail(m, "the pickle ends too early") : CAM_OK;
+  return fail_unless(m, a->number <= m->end - m->at, "the pickle ends too early");
 }
 static cam_code op_stop(machine *m, const argument *a) {
   (void)a;
   m->stopped = true;
-  return m->n_marks || m->n != 1 ? fail(m, "not one value is left") : CAM_OK;
+  return fail_unless(m, !m->n_marks && m->n == 1, "not one value is left");
 }
 
 /* ---- the table; an opcode without an action is refused by its name ---- */
@@ -401,39 +426,40 @@ static const struct opcode {
   const char *name;
   operand operand;
   action *run;
+  int of_row; /* argument.of_row */
 } opcodes[256] = {
     [0x80] = {"PROTO", UINT1, op_proto},
     [0x95] = {"FRAME", UINT8, op_frame},
     ['.'] = {"STOP", NOTHING, op_stop},
-    ['N'] = {"NONE", NOTHING, op_none},
-    [0x88] = {"NEWTRUE", NOTHING, op_true},
-    [0x89] = {"NEWFALSE", NOTHING, op_false},
+    ['N'] = {"NONE", NOTHING, op_empty, PICKLE_NONE},
+    [0x88] = {"NEWTRUE", NOTHING, op_bool, true},
+    [0x89] = {"NEWFALSE", NOTHING, op_bool, false},
     ['J'] = {"BININT", INT4, op_int},
     ['K'] = {"BININT1", UINT1, op_int},
     ['M'] = {"BININT2", UINT2, op_int},
     [0x8a] = {"LONG1", BYTES1, op_long},
     [0x8b] = {"LONG4", BYTES4, op_long},
     ['G'] = {"BINFLOAT", FLOAT8, op_float},
-    ['U'] = {"SHORT_BINSTRING", BYTES1, op_bytes},
-    ['T'] = {"BINSTRING", BYTES4, op_bytes},
-    ['C'] = {"SHORT_BINBYTES", BYTES1, op_bytes},
-    ['B'] = {"BINBYTES", BYTES4, op_bytes},
-    [0x8e] = {"BINBYTES8", BYTES8, op_bytes},
-    [0x96] = {"BYTEARRAY8", BYTES8, op_bytes},
-    [0x8c] = {"SHORT_BINUNICODE", BYTES1, op_text},
-    ['X'] = {"BINUNICODE", BYTES4, op_text},
-    [0x8d] = {"BINUNICODE8", BYTES8, op_text},
-    [')'] = {"EMPTY_TUPLE", NOTHING, op_empty_tuple},
-    [']'] = {"EMPTY_LIST", NOTHING, op_empty_list},
-    ['}'] = {"EMPTY_DICT", NOTHING, op_empty_dict},
-    [0x85] = {"TUPLE1", NOTHING, op_tuple1},
-    [0x86] = {"TUPLE2", NOTHING, op_tuple2},
-    [0x87] = {"TUPLE3", NOTHING, op_tuple3},
+    ['U'] = {"SHORT_BINSTRING", BYTES1, op_bytes, PICKLE_BYTES},
+    ['T'] = {"BINSTRING", BYTES4, op_bytes, PICKLE_BYTES},
+    ['C'] = {"SHORT_BINBYTES", BYTES1, op_bytes, PICKLE_BYTES},
+    ['B'] = {"BINBYTES", BYTES4, op_bytes, PICKLE_BYTES},
+    [0x8e] = {"BINBYTES8", BYTES8, op_bytes, PICKLE_BYTES},
+    [0x96] = {"BYTEARRAY8", BYTES8, op_bytes, PICKLE_BYTES},
+    [0x8c] = {"SHORT_BINUNICODE", BYTES1, op_bytes, PICKLE_TEXT},
+    ['X'] = {"BINUNICODE", BYTES4, op_bytes, PICKLE_TEXT},
+    [0x8d] = {"BINUNICODE8", BYTES8, op_bytes, PICKLE_TEXT},
+    [')'] = {"EMPTY_TUPLE", NOTHING, op_empty, PICKLE_TUPLE},
+    [']'] = {"EMPTY_LIST", NOTHING, op_empty, PICKLE_LIST},
+    ['}'] = {"EMPTY_DICT", NOTHING, op_empty, PICKLE_DICT},
+    [0x85] = {"TUPLE1", NOTHING, op_tuple_of, 1},
+    [0x86] = {"TUPLE2", NOTHING, op_tuple_of, 2},
+    [0x87] = {"TUPLE3", NOTHING, op_tuple_of, 3},
     ['t'] = {"TUPLE", NOTHING, op_tuple},
-    ['a'] = {"APPEND", NOTHING, op_append},
-    ['e'] = {"APPENDS", NOTHING, op_appends},
-    ['s'] = {"SETITEM", NOTHING, op_setitem},
-    ['u'] = {"SETITEMS", NOTHING, op_setitems},
+    ['a'] = {"APPEND", NOTHING, op_append, PICKLE_LIST},
+    ['e'] = {"APPENDS", NOTHING, op_extend, PICKLE_LIST},
+    ['s'] = {"SETITEM", NOTHING, op_append, PICKLE_DICT},
+    ['u'] = {"SETITEMS", NOTHING, op_extend, PICKLE_DICT},
     ['('] = {"MARK", NOTHING, op_mark},
     ['0'] = {"POP", NOTHING, op_pop},
     ['1'] = {"POP_MARK", NOTHING, op_pop_mark},
@@ -478,37 +504,52 @@ static const size_t operand_bytes[] = {
     [UINT1] = 1,  [UINT2] = 2,  [INT4] = 4,   [UINT4] = 4,  [UINT8] = 8,
     [FLOAT8] = 8, [BYTES1] = 1, [BYTES4] = 4, [BYTES8] = 8, [LINE] = 0};
 
-static cam_code take_argument(machine *m, operand kind, argument *a) {
-  size_t n = operand_bytes[kind], left = (size_t)(m->end - m->at);
-  if (left < n)
+/* Bytes up to the end of the line, which is taken, too. */
+static cam_code take_line(machine *m, argument *a) {
+  const size_t left = (size_t)(m->end - m->at);
+  const uint8_t *end = NULL;
+  if (left)
+    end = memchr(m->at, '\n', left);
+  if (!end)
     return fail(m, "the pickle ends too early");
+  a->data = m->at;
+  a->n = (size_t)(end - m->at);
+  m->at = end + 1;
+  return CAM_OK;
+}
+
+static cam_code take_bytes(machine *m, uint64_t n, argument *a) {
+  if (n > (uint64_t)(m->end - m->at))
+    return fail(m, "the pickle ends too early");
+  a->data = m->at;
+  a->n = (size_t)n;
+  m->at += n;
+  return CAM_OK;
+}
+
+static cam_code take_argument(machine *m, operand kind, argument *a) {
+  const size_t n = operand_bytes[kind];
+  if ((size_t)(m->end - m->at) < n)
+    return fail(m, "the pickle ends too early");
+  if (kind == LINE)
+    return take_line(m, a);
   uint64_t bits = 0;
   for (size_t i = 0; i < n; i++)
-    bits |= (uint64_t)m->at[kind == FLOAT8 ? 7 - i : i] << 8 * i;
+    bits |= (uint64_t)m->at[i] << 8 * i;
   m->at += n;
-  left -= n;
-  if (kind == FLOAT8)
-    return memcpy(&a->real, &bits, 8), CAM_OK;
-  if (kind == LINE) {
-    const uint8_t *end = left ? memchr(m->at, '\n', left) : NULL;
-    if (!end)
-      return fail(m, "the pickle ends too early");
-    a->data = m->at;
-    a->n = (size_t)(end - m->at);
-    m->at = end + 1;
+  if (kind == FLOAT8) {
+    bits = __builtin_bswap64(bits);
+    memcpy(&a->real, &bits, sizeof a->real);
     return CAM_OK;
   }
   if (bits >> 63)
     return fail(m, "the length is out of range");
-  a->number = kind == INT4 ? (int32_t)bits : (int64_t)bits;
+  a->number = (int64_t)bits;
+  if (kind == INT4)
+    a->number = (int32_t)bits;
   if (kind < BYTES1)
     return CAM_OK;
-  if (bits > left)
-    return fail(m, "the pickle ends too early");
-  a->data = m->at;
-  a->n = (size_t)bits;
-  m->at += a->n;
-  return CAM_OK;
+  return take_bytes(m, bits, a);
 }
 
 static cam_code step(machine *m) {
@@ -516,15 +557,17 @@ static cam_code step(machine *m) {
   if (m->at == m->end)
     return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: it ends at byte %zu without STOP",
                     m->position);
-  uint8_t byte = *m->at++;
+  const uint8_t byte = *m->at++;
   const struct opcode *opcode = &opcodes[byte];
   if (!opcode->run)
     return cam_fail(m->error, CAM_E_WEIGHTS, "pickle: byte %zu: opcode %s (0x%02x) is not allowed",
                     m->position, opcode->name ? opcode->name : "unknown", byte);
   m->opcode = opcode->name;
-  argument a = {0};
-  cam_code code = take_argument(m, opcode->operand, &a);
-  return code ? code : opcode->run(m, &a);
+  argument a = {.of_row = opcode->of_row};
+  const cam_code code = take_argument(m, opcode->operand, &a);
+  if (code)
+    return code;
+  return opcode->run(m, &a);
 }
 
 cam_code unpickle(arena *from, const uint8_t *bytes, size_t n, size_t *used,
