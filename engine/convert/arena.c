@@ -1,9 +1,10 @@
 /* arena.c - a list of blocks; small pieces share one, a large piece has its own. */
 #include "arena.h"
+#include "base/minmax.h"
 #include <stdlib.h>
 
-#ifndef ARENA_BLOCK /* sanitized builds say 0: each piece is an allocation of its own, and reading \
-                       past it is seen */
+/* Sanitized builds say 0: each piece is an allocation of its own, and reading past it is seen. */
+#ifndef ARENA_BLOCK
 #define ARENA_BLOCK (1 << 16)
 #endif
 enum { BLOCK = ARENA_BLOCK };
@@ -31,17 +32,20 @@ static block *add_block(arena *to, size_t bytes) {
   if (!added)
     return NULL;
   added->next = to->all;
-  return to->all = added;
+  to->all = added;
+  return added;
 }
 
 void *arena_alloc(arena *from, size_t bytes) {
   if (bytes > from->left)
     return NULL;
   size_t rounded = (bytes + 15) & ~(size_t)15;
-  from->left -= rounded < from->left ? rounded : from->left;
+  from->left -= min_size(rounded, from->left);
   if (bytes > BLOCK / 4) {
     block *own = add_block(from, bytes);
-    return own ? own->bytes : NULL;
+    if (!own)
+      return NULL;
+    return own->bytes;
   }
   if (!from->shared || from->used + rounded > BLOCK) {
     from->shared = add_block(from, BLOCK);
@@ -57,9 +61,11 @@ void *arena_alloc(arena *from, size_t bytes) {
 void arena_free(arena *all) {
   if (!all)
     return;
-  for (block *next, *each = all->all; each; each = next) {
-    next = each->next;
+  block *each = all->all;
+  while (each) {
+    block *next = each->next;
     free(each);
+    each = next;
   }
   free(all);
 }

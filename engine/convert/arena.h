@@ -5,9 +5,10 @@
 #include <stddef.h>
 
 typedef struct arena arena;
-arena *arena_create(size_t budget); /* bytes that may be given out in all; NULL: no memory */
-void *arena_alloc(
-    arena *from, size_t bytes); /* zeroed, 16-byte aligned; NULL: beyond the budget, or no memory */
-void arena_free(arena *all);    /* NULL is allowed */
+/* budget: bytes that may be given out in all. NULL: no memory. */
+arena *arena_create(size_t budget);
+/* Zeroed, 16-byte aligned. NULL: beyond the budget, or no memory. */
+void *arena_alloc(arena *from, size_t bytes);
+void arena_free(arena *all); /* NULL is allowed */
 
 #endif

@@ -1,6 +1,7 @@
 /* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test
  * -> file -> renamed. Thread: the caller's, with a team for the reference forward pass. Untrusted
  * input: the weights, and the architecture. */
+#include "base/minmax.h"
 #include "cam_convert.h"
 #include "document.h"
 #include "join.h"
@@ -9,6 +10,7 @@
 #include "weights_read.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,29 +39,41 @@ static cam_code read_architecture(const cam_convert_options *options, json **out
     return error->code;
   *out = json_parse(text, n, CAM_E_MODEL, error);
   free(text);
-  return *out ? CAM_OK : error->code;
+  if (!*out)
+    return error->code;
+  return CAM_OK;
 }
 
-/* Folder of a path, with its slash; "" if there is none. */
+/* Length of a path's folder, its slash included; 0 if it names none. */
 static int folder_length(const char *path) {
   const char *slash = strrchr(path, '/');
-  return slash ? (int)(slash - path) + 1 : 0;
+  if (!slash)
+    return 0;
+  return (int)(slash - path) + 1;
 }
 
 /* ---- the file ---- */
 
+static cam_code write_text(const char *path, const joined *model, const char *text, bool to_disk,
+                           cam_error *error) {
+  FILE *file = fopen(path, "wb");
+  if (!file)
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  cam_code code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text,
+                                    error);
+  if (!code && (fflush(file) || (to_disk && fsync(fileno(file)))))
+    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (fclose(file) && !code)
+    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  return code;
+}
+
+/* to_disk: and waits until the disk has it. */
 static cam_code write_file(const char *path, const joined *model, bool to_disk, cam_error *error) {
   char *text = json_print(model->document, true, NULL);
   if (!text)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
-  FILE *file = fopen(path, "wb");
-  cam_code code = file ? CAM_OK : cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  if (!code)
-    code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text, error);
-  if (!code && (fflush(file) || (to_disk && fsync(fileno(file)))))
-    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  if (file && fclose(file) && !code)
-    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  const cam_code code = write_text(path, model, text, to_disk, error);
   free(text);
   return code;
 }
@@ -68,9 +82,10 @@ static cam_code write_file(const char *path, const joined *model, bool to_disk, 
 static cam_code rename_file(const char *from, const char *to, cam_error *error) {
   if (rename(from, to))
     return cam_fail(error, CAM_E_IO, "%.120s: %s", to, strerror(errno));
-  char folder[MAX_PATH];
-  snprintf(folder, sizeof folder, "%.*s", folder_length(to), to);
-  int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  char folder[MAX_PATH] = ".";
+  if (folder_length(to))
+    snprintf(folder, sizeof folder, "%.*s", folder_length(to), to);
+  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0)
     return CAM_OK; /* a folder that may be written but not read: the file is there */
   fsync(fd);
@@ -86,44 +101,55 @@ static void add_self_test(json *document, double *logits, int n) {
   for (int i = 0; i < SELF_TEST_LOGITS && i < n; i++) {
     int best = -1;
     for (int c = 0; c < n; c++)
-      if (logits[c] == logits[c] && (best < 0 || logits[c] > logits[best]))
+      if (!isnan(logits[c]) && (best < 0 || logits[c] > logits[best]))
         best = c;
     if (best < 0)
       return;
     json *pair = json_add_array(list, NULL);
     json_add_int(pair, NULL, best);
     json_add_number(pair, NULL, logits[best]);
-    logits[best] = __builtin_nan("");
+    logits[best] = NAN; /* taken */
   }
 }
 
-/* Loads the file, which checks it, and runs the reference network on the made picture. */
+/* The reference network's logits for the made picture; all finite. */
+static cam_code reference_logits(const cam_graph *graph, cam_team *team, float *input,
+                                 double *logits, cam_error *error) {
+  cam_made_input(graph, input);
+  cam_code code = reference_forward(graph, team, input, graph->height, graph->width, logits, NULL,
+                                    error);
+  for (int c = 0; !code && c < graph->n_classes; c++)
+    if (!isfinite(logits[c]))
+      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
+  return code;
+}
+
+/* Loads the file, which checks it, and runs the reference network. */
 static cam_code self_test(const cam_convert_options *options, const char *path, json *document,
                           cam_error *error) {
   cam_graph *graph = NULL;
   cam_team *team = NULL;
   float *input = NULL;
   double *logits = NULL;
-  int threads = options->threads ? options->threads : cam_cpu_count();
+  int threads = options->threads;
+  if (!threads)
+    threads = min_int(cam_cpu_count(), CAM_MAX_TEAM);
   cam_code code = graph_load(path, &graph, error);
   if (!code)
-    code = team_create(threads < CAM_MAX_TEAM ? threads : CAM_MAX_TEAM, &team, error);
-  if (!code) {
-    input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
-    logits = malloc((size_t)graph->n_classes * sizeof *logits);
-    if (!input || !logits)
-      code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
+    code = team_create(threads, &team, error);
+  if (code)
+    goto out;
+  input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
+  logits = malloc((size_t)graph->n_classes * sizeof *logits);
+  if (!input || !logits) {
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
+    goto out;
   }
-  if (!code) {
-    say(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
-    cam_made_input(graph, input);
-    code = reference_forward(graph, team, input, graph->height, graph->width, logits, NULL, error);
-  }
-  for (int c = 0; !code && c < graph->n_classes; c++)
-    if (!(logits[c] - logits[c] == 0))
-      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
+  say(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
+  code = reference_logits(graph, team, input, logits, error);
   if (!code)
     add_self_test(document, logits, graph->n_classes);
+out:
   free(logits);
   free(input);
   team_free(team);
@@ -144,24 +170,29 @@ static void report_unused(const cam_convert_options *options, const json *archit
   }
 }
 
+static cam_code join_read(const cam_convert_options *options, const json *architecture,
+                          weights *all, joined *out, cam_error *error) {
+  char labels[MAX_PATH];
+  say(options, "reading %s: %s, %d tensors", options->weights, all->format, all->n);
+  snprintf(labels, sizeof labels, "%.*s../labels", folder_length(options->architecture),
+           options->architecture);
+  const cam_code code = join_weights(architecture, labels, all, out, error);
+  if (code)
+    return code;
+  if (out->batch_norms)
+    say(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
+  report_unused(options, architecture, all);
+  return CAM_OK;
+}
+
 static cam_code join_files(const cam_convert_options *options, joined *out, cam_error *error) {
   json *architecture = NULL;
   weights *all = NULL;
-  char labels[MAX_PATH];
   cam_code code = read_architecture(options, &architecture, error);
   if (!code)
     code = weights_read(options->weights, &all, error);
-  if (!code) {
-    say(options, "reading %s: %s, %d tensors", options->weights, all->format, all->n);
-    snprintf(labels, sizeof labels, "%.*s../labels", folder_length(options->architecture),
-             options->architecture);
-    code = join_weights(architecture, labels, all, out, error);
-  }
-  if (!code) {
-    if (out->batch_norms)
-      say(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
-    report_unused(options, architecture, all);
-  }
+  if (!code)
+    code = join_read(options, architecture, all, out, error);
   weights_free(all);
   json_free(architecture);
   return code;
@@ -171,7 +202,8 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   cam_error mine = {0};
   char unfinished[MAX_PATH];
   joined model = {0};
-  error = error ? error : &mine;
+  if (!error)
+    error = &mine;
   if (snprintf(unfinished, sizeof unfinished, "%s.tmp", options->output) >=
           (int)sizeof unfinished ||
       strlen(options->architecture) > MAX_PATH - 16)

@@ -5,24 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* At most n bytes of an open file and a NUL; NULL with *error filled. */
+static char *read_text(FILE *file, const char *path, size_t most, size_t *n, cam_error *error) {
+  char *text = malloc(most + 2);
+  if (!text) {
+    cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+    return NULL;
+  }
+  *n = fread(text, 1, most + 1, file);
+  text[*n] = 0;
+  if (!ferror(file) && *n <= most)
+    return text;
+  if (ferror(file))
+    cam_fail(error, CAM_E_IO, "%.120s: it cannot be read", path);
+  else
+    cam_fail(error, CAM_E_IO, "%.120s: it has more than %zu bytes", path, most);
+  free(text);
+  return NULL;
+}
+
 char *document_read_text(const char *path, size_t most, size_t *n, cam_error *error) {
   FILE *file = fopen(path, "rb");
-  char *text = file ? malloc(most + 2) : NULL;
-  if (!text)
+  if (!file) {
     cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  else {
-    *n = fread(text, 1, most + 1, file);
-    text[*n] = 0;
-    if (ferror(file) || *n > most) {
-      cam_fail(error, CAM_E_IO,
-               ferror(file) ? "%.120s: it cannot be read" : "%.120s: it has more than %zu bytes",
-               path, most);
-      free(text);
-      text = NULL;
-    }
+    return NULL;
   }
-  if (file)
-    fclose(file);
+  char *text = read_text(file, path, most, n, error);
+  fclose(file);
   return text;
 }
 
@@ -47,6 +56,8 @@ void document_copy(json *parent, const char *name, const json *value) {
   case JSON_NULL:
     return;
   }
-  for (const json *each = json_first(value); each; each = json_next(each))
-    document_copy(copy, json_type_of(value) == JSON_OBJECT ? json_name(each) : NULL, each);
+  for (const json *each = json_first(value); each; each = json_next(each)) {
+    const char *member = json_type_of(value) == JSON_OBJECT ? json_name(each) : NULL;
+    document_copy(copy, member, each);
+  }
 }

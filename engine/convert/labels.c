@@ -23,11 +23,13 @@ static cam_code add_line(json *classes, char *line, const char *path, int number
 static cam_code add_file(json *classes, const char *path, cam_error *error) {
   enum { MOST = 16 << 20 };
   size_t n = 0;
-  char *text = document_read_text(path, MOST, &n, error), *rest = text, *line;
+  char *text = document_read_text(path, MOST, &n, error);
   if (!text)
-    return error ? error->code : CAM_E_IO;
+    return CAM_E_IO;
   cam_code code = CAM_OK;
-  for (int number = 1; !code && (line = strsep(&rest, "\n")); number++) {
+  char *rest = text;
+  for (int number = 1; rest && !code; number++) {
+    char *line = strsep(&rest, "\n");
     line[strcspn(line, "\r")] = 0;
     if (*line && *line != '#')
       code = add_line(classes, line, path, number, error);
@@ -39,8 +41,10 @@ static cam_code add_file(json *classes, const char *path, cam_error *error) {
 cam_code labels_add(const json *architecture, const char *folder, json *document,
                     cam_error *error) {
   const json *classes = json_member(architecture, "classes");
-  if (json_type_of(classes) == JSON_ARRAY)
-    return document_copy(document, "classes", classes), CAM_OK;
+  if (json_type_of(classes) == JSON_ARRAY) {
+    document_copy(document, "classes", classes);
+    return CAM_OK;
+  }
   const char *name = NULL;
   cam_code code = json_get_text(architecture, "classes", &name, CAM_E_MODEL, "architecture", error);
   if (code)

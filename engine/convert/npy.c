@@ -8,44 +8,51 @@
 enum { MAX_DICTS = 4 /* inside each other */ };
 
 /* The value of a key in the header, a Python dict on one line: {'descr': '|O', 'fortran_order':
- * False, 'shape': (), } */
+ * False, 'shape': (), } "" if it has none. */
 static const char *header_value(const char *header, const char *key) {
   const char *found = strstr(header, key);
-  return found ? found + strlen(key) + strspn(found + strlen(key), " :") : "";
+  if (!found)
+    return "";
+  found += strlen(key);
+  return found + strspn(found, " :");
 }
 
-/* Where the pickle begins; 0 with *error filled. */
-static size_t read_header(weights *all, cam_error *error) {
-  const uint8_t *file = all->file;
-  size_t wide = all->n_file > 6 && file[6] > 1 ? 4 : 2,
-         length = 0; /* bytes of the length: 2 in format 1.0, 4 in 2.0 and 3.0 */
-  if (all->n_file < 8 + wide)
-    return cam_fail(error, CAM_E_WEIGHTS, "npy: the file ends within its header"), 0;
-  if (file[6] < 1 || file[6] > 3 || file[7])
-    return cam_fail(error, CAM_E_WEIGHTS, "npy: format %d.%d is not known (1.0, 2.0, 3.0)", file[6],
-                    file[7]),
-           0;
-  for (size_t i = 0; i < wide; i++)
-    length |= (size_t)file[8 + i] << 8 * i;
-  char header[1024];
-  if (length > all->n_file - 8 - wide)
-    return cam_fail(error, CAM_E_WEIGHTS, "npy: the file ends within its header"), 0;
-  if (length >= sizeof header)
-    return cam_fail(error, CAM_E_WEIGHTS,
-                    "npy: a header of %zu bytes is too long for an array of one object", length),
-           0;
-  memcpy(header, file + 8 + wide, length);
-  header[length] = 0;
+/* The header must tell of an array of objects. */
+static cam_code check_type(const char *header, cam_error *error) {
   const char *type = header_value(header, "'descr'");
   if (*type != '\'' && *type != '"')
-    return cam_fail(error, CAM_E_WEIGHTS, "npy: the header names no dtype"), 0;
+    return cam_fail(error, CAM_E_WEIGHTS, "npy: the header names no dtype");
   type += 1 + strspn(type + 1, "|<>=");
   if (*type != 'O')
     return cam_fail(error, CAM_E_WEIGHTS,
                     "npy: dtype '%.*s'; expected is an array of objects that holds one dict",
-                    (int)strcspn(type, "'\""), type),
-           0;
-  return 8 + wide + length;
+                    (int)strcspn(type, "'\""), type);
+  return CAM_OK;
+}
+
+/* *end: where the header ends and the pickle begins. */
+static cam_code read_header(const weights *all, size_t *end, cam_error *error) {
+  const uint8_t *file = all->file;
+  size_t wide = 2, length = 0; /* bytes of the length: 2 in format 1.0, 4 in 2.0 and 3.0 */
+  if (all->n_file > 6 && file[6] > 1)
+    wide = 4;
+  if (all->n_file < 8 + wide)
+    return cam_fail(error, CAM_E_WEIGHTS, "npy: the file ends within its header");
+  if (file[6] < 1 || file[6] > 3 || file[7])
+    return cam_fail(error, CAM_E_WEIGHTS, "npy: format %d.%d is not known (1.0, 2.0, 3.0)", file[6],
+                    file[7]);
+  for (size_t i = 0; i < wide; i++)
+    length |= (size_t)file[8 + i] << 8 * i;
+  char header[1024];
+  if (length > all->n_file - 8 - wide)
+    return cam_fail(error, CAM_E_WEIGHTS, "npy: the file ends within its header");
+  if (length >= sizeof header)
+    return cam_fail(error, CAM_E_WEIGHTS,
+                    "npy: a header of %zu bytes is too long for an array of one object", length);
+  memcpy(header, file + 8 + wide, length);
+  header[length] = 0;
+  *end = 8 + wide + length;
+  return check_type(header, error);
 }
 
 static cam_code add_array(weights *all, const char *name, const pickle_value *array,
@@ -74,10 +81,11 @@ static cam_code add_dict(weights *all, const char *prefix, const pickle_value *d
   cam_code code = CAM_OK;
   for (size_t i = 0; i < dict->as.list.n && !code; i += 2) {
     const pickle_value *value = dict->as.list.items[i + 1];
-    const char *key, *name;
-    if (!pickle_text(all->memory, dict->as.list.items[i], &key))
+    const char *name;
+    if (!pickle_text(all->memory, dict->as.list.items[i], &name))
       return cam_fail(error, CAM_E_WEIGHTS, "%s: a key is not a text", depth ? prefix : "npy");
-    name = depth ? weights_join_name(all, prefix, "/", key) : key;
+    if (depth)
+      name = weights_join_name(all, prefix, "/", name);
     if (!name)
       return cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
     if (value->type == PICKLE_DICT)
@@ -92,12 +100,11 @@ static cam_code add_dict(weights *all, const char *prefix, const pickle_value *d
 }
 
 cam_code npy_read(weights *all, cam_error *error) {
-  size_t begin = read_header(all, error), used;
-  if (!begin)
-    return error ? error->code : CAM_E_WEIGHTS;
+  size_t begin = 0, used;
   const pickle_value *root;
-  cam_code code = unpickle(all->memory, all->file + begin, all->n_file - begin, &used, &root,
-                           error);
+  cam_code code = read_header(all, &begin, error);
+  if (!code)
+    code = unpickle(all->memory, all->file + begin, all->n_file - begin, &used, &root, error);
   if (code)
     return code;
   if (root->type == PICKLE_ARRAY && root->as.array.built &&

@@ -3,6 +3,7 @@
  * (numpy/core/src/multiarray/methods.c, descriptor.c). PyTorch: torch/_utils.py,
  * torch/serialization.py (persistent_id). One thread at a time. */
 #include "pickle_globals.h"
+#include "base/minmax.h"
 #include <string.h>
 
 /* ---- reading arguments ---- */
@@ -10,7 +11,9 @@
 /* Argument i; a value of NONE beyond the end. */
 static const pickle_value *item(const pickle_value *tuple, size_t i) {
   static const pickle_value none = {.type = PICKLE_NONE};
-  return i < tuple->as.list.n ? tuple->as.list.items[i] : &none;
+  if (i >= tuple->as.list.n)
+    return &none;
+  return tuple->as.list.items[i];
 }
 
 static cam_code misfit(cam_error *error, const char *what, const pickle_value *got) {
@@ -112,7 +115,7 @@ static cam_code call_dtype(arena *from, const pickle_value *arguments, pickle_va
   (*out)->as.dtype.objects = n && text[0] == 'O'; /* "O8", "O4", "O" */
   (*out)->as.dtype.type = number_of_numpy(text, n);
   if (!(*out)->as.dtype.objects && (*out)->as.dtype.type == NUMBER_TYPES)
-    return cam_fail(error, CAM_E_WEIGHTS, "dtype '%.*s' is not a number", (int)(n < 40 ? n : 40),
+    return cam_fail(error, CAM_E_WEIGHTS, "dtype '%.*s' is not a number", (int)min_size(n, 40),
                     text);
   return CAM_OK;
 }
@@ -136,15 +139,19 @@ static cam_code fill_array(arena *from, pickle_value *array, const pickle_value 
     return code;
   if (dtype->type != PICKLE_DTYPE)
     return misfit(error, "an array has a dtype", dtype);
-  bool objects = dtype->as.dtype.objects;
-  if (data->type != (objects ? PICKLE_LIST : PICKLE_BYTES))
-    return misfit(
-        error, objects ? "an array of objects has a list" : "an array of numbers has bytes", data);
+  const bool objects = dtype->as.dtype.objects;
+  if (objects && data->type != PICKLE_LIST)
+    return misfit(error, "an array of objects has a list", data);
+  if (!objects && data->type != PICKLE_BYTES)
+    return misfit(error, "an array of numbers has bytes", data);
+  size_t have = data->as.bytes.n, each = number_bytes(dtype->as.dtype.type);
+  if (objects) {
+    have = data->as.list.n;
+    each = 1;
+  }
   number_view view = {.rank = array->as.array.rank};
   memcpy(view.shape, array->as.array.shape, sizeof view.shape);
   int64_t count = number_count(&view);
-  size_t have = objects ? data->as.list.n : data->as.bytes.n,
-         each = objects ? 1 : number_bytes(dtype->as.dtype.type);
   if (count < 0 || (uint64_t)count * each != have) {
     char text[96];
     number_shape_text(&view, text);
@@ -161,10 +168,11 @@ static cam_code fill_array(arena *from, pickle_value *array, const pickle_value 
 /* _frombuffer(bytes, dtype, shape, 'C' or 'F'): what protocol 5 writes. */
 static cam_code call_frombuffer(arena *from, const pickle_value *arguments, pickle_value **out,
                                 cam_error *error) {
-  cam_code code = pickle_new(from, PICKLE_ARRAY, out, error);
-  return code ? code
-              : fill_array(from, *out, item(arguments, 2), item(arguments, 1),
-                           pickle_text_is(item(arguments, 3), "F"), item(arguments, 0), error);
+  const cam_code code = pickle_new(from, PICKLE_ARRAY, out, error);
+  if (code)
+    return code;
+  return fill_array(from, *out, item(arguments, 2), item(arguments, 1),
+                    pickle_text_is(item(arguments, 3), "F"), item(arguments, 0), error);
 }
 
 /* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks). */
@@ -243,11 +251,10 @@ static cam_code build_array(arena *from, pickle_value *array, const pickle_value
                             cam_error *error) {
   if (state->type != PICKLE_TUPLE || state->as.list.n != 5)
     return misfit(error, "an array's state is a tuple of 5", state);
-  const pickle_value *fortran = item(state, 3); /* a bool, or an int as old Python 2 wrote it */
-  return fill_array(from, array, item(state, 1), item(state, 2),
-                    (fortran->type == PICKLE_BOOL || fortran->type == PICKLE_INT) &&
-                        fortran->as.integer,
-                    item(state, 4), error);
+  const pickle_value *order = item(state, 3); /* a bool, or an int as old Python 2 wrote it */
+  const bool fortran = (order->type == PICKLE_BOOL || order->type == PICKLE_INT) &&
+                       order->as.integer;
+  return fill_array(from, array, item(state, 1), item(state, 2), fortran, item(state, 4), error);
 }
 
 /* (version, byte order, ...) */
@@ -259,8 +266,10 @@ static cam_code build_dtype(arena *from, pickle_value *dtype, const pickle_value
   const pickle_value *order = item(state, 1);
   static const char *const orders[] = {"<", "|", "=", ">"};
   for (size_t i = 0; i < 4; i++)
-    if (pickle_text_is(order, orders[i]))
-      return dtype->as.dtype.big_endian = i == 3, CAM_OK;
+    if (pickle_text_is(order, orders[i])) {
+      dtype->as.dtype.big_endian = *orders[i] == '>';
+      return CAM_OK;
+    }
   return cam_fail(error, CAM_E_WEIGHTS, "a dtype's byte order is unknown");
 }
 

@@ -13,8 +13,9 @@ typedef struct pickle_global {
   number_type storage; /* of a PyTorch storage class; else NUMBER_TYPES */
 } pickle_global;
 
+/* NULL: not allowed. */
 const pickle_global *pickle_find_global(const uint8_t *module, size_t n_module, const uint8_t *name,
-                                        size_t n_name); /* NULL: not allowed */
+                                        size_t n_name);
 /* What BUILD does: gives object its state. */
 cam_code pickle_build(arena *from, pickle_value *object, const pickle_value *state,
                       cam_error *error);

@@ -5,6 +5,7 @@
  * NAME/byteorder theirs. */
 #include "pth.h"
 #include "archive.h"
+#include "base/minmax.h"
 #include "unpickle.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,10 @@ static const pickle_value *inner_dict(const pickle_value *root) {
 static int compare_keys(const void *a, const void *b) {
   const pickle_value *x = ((const storage *)a)->value->as.storage.key,
                      *y = ((const storage *)b)->value->as.storage.key;
-  if (x->as.bytes.n != y->as.bytes.n)
-    return x->as.bytes.n < y->as.bytes.n ? -1 : 1;
+  if (x->as.bytes.n < y->as.bytes.n)
+    return -1;
+  if (x->as.bytes.n > y->as.bytes.n)
+    return 1;
   return memcmp(x->as.bytes.data, y->as.bytes.data, x->as.bytes.n);
 }
 
@@ -60,25 +63,28 @@ static cam_code list_storages(weights *all, const pickle_value *dict, storages *
       out->list[n++].value = dict->as.list.items[i]->as.tensor.storage;
   qsort(out->list, n, sizeof *out->list, compare_keys);
   for (size_t i = 0; i < n; i++) {
-    const pickle_value *last = kept ? out->list[kept - 1].value : NULL, *each = out->list[i].value;
-    if (!last || compare_keys(&out->list[kept - 1], &out->list[i]))
+    if (!kept || compare_keys(&out->list[kept - 1], &out->list[i])) {
       out->list[kept++] = out->list[i];
-    else if (last->as.storage.type != each->as.storage.type ||
-             last->as.storage.count != each->as.storage.count)
+      continue;
+    }
+    const pickle_value *last = out->list[kept - 1].value, *each = out->list[i].value;
+    if (last->as.storage.type != each->as.storage.type ||
+        last->as.storage.count != each->as.storage.count)
       return cam_fail(error, CAM_E_WEIGHTS, "storage '%.*s' is described in two ways",
-                      (int)(each->as.storage.key->as.bytes.n & 63),
+                      (int)min_size(each->as.storage.key->as.bytes.n, 63),
                       (const char *)each->as.storage.key->as.bytes.data);
   }
   out->n = kept;
   return CAM_OK;
 }
 
+/* SIZE_MAX, which no file has, where it is more than that. */
 static size_t storage_bytes(const pickle_value *value) {
   size_t bytes;
-  return __builtin_mul_overflow((size_t)value->as.storage.count,
-                                number_bytes(value->as.storage.type), &bytes)
-             ? SIZE_MAX
-             : bytes;
+  if (__builtin_mul_overflow((size_t)value->as.storage.count, number_bytes(value->as.storage.type),
+                             &bytes))
+    return SIZE_MAX;
+  return bytes;
 }
 
 static cam_code add_tensor(weights *all, const char *name, const pickle_value *tensor,
@@ -137,8 +143,9 @@ static cam_code place_storages(weights *all, size_t at, const pickle_value *keys
                                cam_error *error) {
   for (size_t i = 0; i < keys->as.list.n; i++) {
     const pickle_value *key = keys->as.list.items[i];
-    storage *found = key->type == PICKLE_TEXT || key->type == PICKLE_BYTES ? find_storage(in, key)
-                                                                           : NULL;
+    storage *found = NULL;
+    if (key->type == PICKLE_TEXT || key->type == PICKLE_BYTES)
+      found = find_storage(in, key);
     if (!found || found->data)
       return cam_fail(error, CAM_E_WEIGHTS,
                       "storage %zu of %zu: no tensor uses it, or it comes twice", i + 1,
@@ -177,9 +184,9 @@ cam_code pth_read_legacy(weights *all, cam_error *error) {
   const pickle_value *value, *dict = NULL;
   storages in = {0};
   cam_code code = CAM_OK;
-  for (int i = 0; i < 3 && !code;
-       i++) { /* magic number, protocol, facts about the machine that wrote it (the numbers are
-                 little-endian whatever it was) */
+  /* Magic number, protocol, facts about the machine that wrote it: the numbers are little-endian
+   * whatever it was. */
+  for (int i = 0; i < 3 && !code; i++) {
     code = unpickle(all->memory, all->file + at, all->n_file - at, &used, &value, error);
     at += used;
     if (!code && i == 0 && !is_magic(value))
@@ -202,7 +209,9 @@ cam_code pth_read_legacy(weights *all, cam_error *error) {
                     "legacy PyTorch file: %s; expected is the list of storages",
                     pickle_type_name(value));
   code = place_storages(all, at + used, value, &in, error);
-  return code ? code : add_tensors(all, dict, &in, error);
+  if (code)
+    return code;
+  return add_tensors(all, dict, &in, error);
 }
 
 /* ---- zip ---- */
@@ -211,11 +220,12 @@ cam_code pth_read_legacy(weights *all, cam_error *error) {
 static cam_code fetch_storages(weights *all, archive *zip, const char *prefix, storages *in,
                                cam_error *error) {
   for (size_t i = 0; i < in->n; i++) {
-    const char *key, *name;
+    const char *key, *name = NULL;
     const uint8_t *data;
     size_t n;
-    if (!pickle_text(all->memory, in->list[i].value->as.storage.key, &key) ||
-        !(name = weights_join_name(all, prefix, "data/", key)))
+    if (pickle_text(all->memory, in->list[i].value->as.storage.key, &key))
+      name = weights_join_name(all, prefix, "data/", key);
+    if (!name)
       return cam_fail(error, CAM_E_WEIGHTS, "a storage's key is not a text");
     cam_code code = archive_read(zip, all->memory, name, &data, &n, error);
     if (code)
@@ -229,30 +239,50 @@ static cam_code fetch_storages(weights *all, archive *zip, const char *prefix, s
   return CAM_OK;
 }
 
-cam_code pth_read_zip(weights *all, cam_error *error) {
-  archive *zip = NULL;
-  const char *prefix = NULL, *name;
+/* Files from before there were big-endian ones have no such entry. */
+static cam_code read_byte_order(weights *all, archive *zip, const char *folder, bool *big_endian,
+                                cam_error *error) {
+  const uint8_t *bytes;
+  size_t n;
+  const char *path = weights_join_name(all, folder, "byteorder", "");
+  if (!path)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
+  if (!archive_has(zip, path))
+    return CAM_OK;
+  const cam_code code = archive_read(zip, all->memory, path, &bytes, &n, error);
+  *big_endian = !code && n >= 3 && !memcmp(bytes, "big", 3);
+  return code;
+}
+
+static cam_code read_archive(weights *all, archive *zip, cam_error *error) {
+  const char *folder = NULL;
   const uint8_t *bytes = NULL;
   size_t n = 0, used;
   const pickle_value *dict = NULL;
   storages in = {0};
-  cam_code code = archive_open(all->file, all->n_file, &zip, error);
-  if (!code)
-    code = archive_folder_of(zip, all->memory, "data.pkl", &prefix, error);
-  if (!code && !(name = weights_join_name(all, prefix, "data.pkl", "")))
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
-  if (!code)
-    code = archive_read(zip, all->memory, name, &bytes, &n, error);
+  cam_code code = archive_folder_of(zip, all->memory, "data.pkl", &folder, error);
+  if (code)
+    return code;
+  const char *path = weights_join_name(all, folder, "data.pkl", "");
+  if (!path)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for names");
+  code = archive_read(zip, all->memory, path, &bytes, &n, error);
   if (!code)
     code = read_state_dict(all, bytes, n, &used, &dict, &in, error);
-  if (!code && (name = weights_join_name(all, prefix, "byteorder", "")) && archive_has(zip, name)) {
-    code = archive_read(zip, all->memory, name, &bytes, &n, error);
-    in.big_endian = !code && n >= 3 && !memcmp(bytes, "big", 3);
-  }
   if (!code)
-    code = fetch_storages(all, zip, prefix, &in, error);
+    code = read_byte_order(all, zip, folder, &in.big_endian, error);
+  if (!code)
+    code = fetch_storages(all, zip, folder, &in, error);
   if (!code)
     code = add_tensors(all, dict, &in, error);
+  return code;
+}
+
+cam_code pth_read_zip(weights *all, cam_error *error) {
+  archive *zip = NULL;
+  cam_code code = archive_open(all->file, all->n_file, &zip, error);
+  if (!code)
+    code = read_archive(all, zip, error);
   archive_close(zip);
   return code;
 }

@@ -1,5 +1,6 @@
 /* weights.c - weights.h: a growing list, sorted once all is there. */
 #include "weights.h"
+#include "base/minmax.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ cam_code weights_add(weights *to, const char *name, const number_view *view, cam
   if (to->n == MAX_TENSORS)
     return cam_fail(error, CAM_E_WEIGHTS, "the file holds more than %d tensors", MAX_TENSORS);
   if (to->n == to->room) {
-    int room = to->room ? 2 * to->room : 64;
+    const int room = max_int(2 * to->room, 64);
     weight *grown = realloc(to->list, (size_t)room * sizeof *grown);
     if (!grown)
       return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a list of %d tensors", room);
