@@ -93,25 +93,32 @@ static cam_code read_vector(join *j, const unit *u, const char *member, int64_t 
   return check_finite(j, w->name, *out, n);
 }
 
-/* The layout that "source" gives for `kind`, as the place of each letter of `wanted` in it: OIHW
- * for HWIO is {2, 3, 1, 0}. */
+/* The place of each letter of `wanted` in `layout`: OIHW for HWIO is {2, 3, 1, 0}. False if they
+ * are not the same letters. */
+static bool find_letters(const char *layout, const char *wanted, int *place) {
+  if (strlen(layout) != strlen(wanted))
+    return false;
+  for (int i = 0; wanted[i]; i++) {
+    const char *found = strchr(layout, wanted[i]);
+    if (!found)
+      return false;
+    place[i] = (int)(found - layout);
+  }
+  return true;
+}
+
+/* The order of axes that "source" gives for `kind` of weights. */
 static cam_code read_layout(join *j, const char *kind, const char *wanted, int *place) {
   const char *layout = NULL;
   cam_code code = json_get_text(json_member(j->architecture, "source"), kind, &layout, CAM_E_MODEL,
                                 "source", j->error);
   if (code)
     return code;
-  bool fits = strlen(layout) == strlen(wanted);
-  for (int i = 0; wanted[i] && fits; i++) {
-    const char *found = strchr(layout, wanted[i]);
-    fits = found != NULL;
-    if (fits)
-      place[i] = (int)(found - layout);
-  }
-  return fits ? CAM_OK
-              : cam_fail(j->error, CAM_E_MODEL,
-                         "source: layout \"%.20s\" of \"%s\" is no order of the letters %s", layout,
-                         kind, wanted);
+  if (!find_letters(layout, wanted, place))
+    return cam_fail(j->error, CAM_E_MODEL,
+                    "source: layout \"%.20s\" of \"%s\" is no order of the letters %s", layout,
+                    kind, wanted);
+  return CAM_OK;
 }
 
 /* Finds the node's weight and turns its axes into the engine's order. */
@@ -139,21 +146,30 @@ static cam_code find_weight(join *j, unit *u, const char *kind, const char *want
 /* ---- operators ---- */
 
 static int64_t channels_in(const join *j, const unit *u, int i) {
-  return u->inputs[i] < 0 ? 3 : j->units[u->inputs[i]].channels;
+  if (u->inputs[i] < 0)
+    return 3;
+  return j->units[u->inputs[i]].channels;
 }
 
 static cam_code read_bias(join *j, unit *u) {
-  return json_member(u->source, "bias") ? read_vector(j, u, "bias", u->channels, &u->bias) : CAM_OK;
+  if (!json_member(u->source, "bias"))
+    return CAM_OK;
+  return read_vector(j, u, "bias", u->channels, &u->bias);
+}
+
+/* 1 where the node says none. */
+static cam_code read_groups(join *j, const unit *u, const char *where, int64_t *groups) {
+  *groups = 1;
+  if (!json_member(u->source, "groups"))
+    return CAM_OK;
+  return json_get_int(u->source, "groups", 1, 65536, groups, CAM_E_MODEL, where, j->error);
 }
 
 static cam_code join_conv(join *j, unit *u) {
-  int64_t groups = 1, in = channels_in(j, u, 0);
+  int64_t groups, in = channels_in(j, u, 0);
   char where[96], expected[96];
   snprintf(where, sizeof where, "node %.80s", u->name);
-  cam_code code = json_member(u->source, "groups")
-                      ? json_get_int(u->source, "groups", 1, 65536, &groups, CAM_E_MODEL, where,
-                                     j->error)
-                      : CAM_OK;
+  cam_code code = read_groups(j, u, where, &groups);
   if (!code)
     code = find_weight(j, u, "conv", "HWIO");
   if (code)
@@ -181,6 +197,24 @@ static cam_code join_fc(join *j, unit *u) {
   return read_bias(j, u);
 }
 
+/* Factors of 1 and biases of 0, where the convolution has none. */
+static cam_code make_foldable(join *j, unit *conv) {
+  const size_t n = (size_t)conv->channels;
+  if (!conv->bias) {
+    conv->bias = calloc(n, sizeof *conv->bias);
+    if (!conv->bias)
+      return no_memory(j);
+  }
+  if (conv->factor)
+    return CAM_OK;
+  conv->factor = malloc(n * sizeof *conv->factor);
+  if (!conv->factor)
+    return no_memory(j);
+  for (size_t c = 0; c < n; c++)
+    conv->factor[c] = 1;
+  return CAM_OK;
+}
+
 /* y = scale * (x - mean) / sqrt(variance + epsilon) + shift (Ioffe and Szegedy, 2015), over x =
  * weights * input + bias. */
 static cam_code fold(join *j, const unit *norm, unit *conv) {
@@ -193,15 +227,8 @@ static cam_code fold(join *j, const unit *norm, unit *conv) {
                                   j->error);
   for (int i = 0; i < 4 && !code; i++)
     code = read_vector(j, norm, members[i], conv->channels, &p[i]);
-  if (!code && !conv->bias && !(conv->bias = calloc((size_t)conv->channels, sizeof *conv->bias)))
-    code = no_memory(j);
-  if (!code && !conv->factor) {
-    conv->factor = malloc((size_t)conv->channels * sizeof *conv->factor);
-    if (!conv->factor)
-      code = no_memory(j);
-    for (int64_t c = 0; c < conv->channels && !code; c++)
-      conv->factor[c] = 1;
-  }
+  if (!code)
+    code = make_foldable(j, conv);
   for (int64_t c = 0; c < conv->channels && !code; c++) {
     if (!(p[VARIANCE][c] + epsilon > 0))
       code = cam_fail(j->error, CAM_E_WEIGHTS,
@@ -219,8 +246,10 @@ static cam_code fold(join *j, const unit *norm, unit *conv) {
 }
 
 static cam_code join_batch_norm(join *j, unit *u) {
-  int before = u->inputs[0]; /* its output may itself be a folded batch norm */
-  unit *conv = before < 0 ? NULL : &j->units[j->units[before].becomes];
+  const int before = u->inputs[0]; /* its output may itself be a folded batch norm */
+  unit *conv = NULL;
+  if (before >= 0)
+    conv = &j->units[j->units[before].becomes];
   if (!conv || strcmp(conv->op, "conv"))
     return cam_fail(j->error, CAM_E_MODEL,
                     "node %.80s: a batch_norm is folded, so it must follow a conv", u->name);
@@ -259,10 +288,18 @@ static const struct {
   const char *name;
   join_unit *run;
 } operators[] = {
-    {"conv", join_conv},     {"fc", join_fc},      {"batch_norm", join_batch_norm},
-    {"relu", join_same},     {"relu6", join_same}, {"max_pool", join_same},
-    {"avg_pool", join_same}, {"add", join_add},    {"concat", join_concat},
-    {"gap", join_same},
+    /* clang-format off */
+    {"conv",       join_conv},
+    {"fc",         join_fc},
+    {"batch_norm", join_batch_norm},
+    {"relu",       join_same},
+    {"relu6",      join_same},
+    {"max_pool",   join_same},
+    {"avg_pool",   join_same},
+    {"add",        join_add},
+    {"concat",     join_concat},
+    {"gap",        join_same},
+    /* clang-format on */
 };
 
 /* ---- the architecture's nodes ---- */
@@ -381,7 +418,9 @@ static cam_code add_tensors(join *j) {
     return no_memory(j);
   for (int i = 0; i < j->n; i++) {
     const unit *u = &j->units[i];
-    cam_code code = u->weight ? add_weight(j, u) : CAM_OK;
+    cam_code code = CAM_OK;
+    if (u->weight)
+      code = add_weight(j, u);
     if (!code && u->bias)
       code = add_tensor(j, u, "bias", 1, &u->channels, u->bias, u->channels, u->name);
     if (code)
@@ -407,9 +446,12 @@ static void add_node(const join *j, json *nodes, const unit *u) {
       document_copy(node, json_name(member), member);
   }
   json *inputs = json_add_array(node, "inputs");
-  for (int i = 0; i < u->n_inputs; i++)
-    json_add_text(inputs, NULL,
-                  u->inputs[i] < 0 ? "input" : j->units[j->units[u->inputs[i]].becomes].name);
+  for (int i = 0; i < u->n_inputs; i++) {
+    const char *name = "input";
+    if (u->inputs[i] >= 0)
+      name = j->units[j->units[u->inputs[i]].becomes].name;
+    json_add_text(inputs, NULL, name);
+  }
   if (u->weight)
     add_tensor_name(node, "weight", u);
   if (u->bias)
