@@ -39,7 +39,9 @@ metrics_end metrics_end_of(cam_code code, bool takes_photos) {
       [CAM_E_HEADERS] = REFUSED_TOO_LARGE,         [CAM_E_REPLY] = REFUSED_REPLY,
       [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
   };
-  return ends[code] && (takes_photos || code != CAM_E_NOT_READY) ? ends[code] : END_ANSWERED;
+  if (!ends[code] || (code == CAM_E_NOT_READY && !takes_photos))
+    return END_ANSWERED;
+  return ends[code];
 }
 
 void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool done) {
@@ -72,10 +74,17 @@ static void one(FILE *out, const char *name, const char *type, const char *help,
 static void label(FILE *out, const char *before, const char *name, const char *value) {
   fprintf(out, "%s%s=\"", before, name);
   for (; value && *value; value++)
-    if (*value == '\n')
+    switch (*value) {
+    case '\n':
       fputs("\\n", out);
-    else
-      fprintf(out, strchr("\\\"", *value) ? "\\%c" : "%c", *value);
+      break;
+    case '\\':
+    case '"':
+      fprintf(out, "\\%c", *value);
+      break;
+    default:
+      fputc(*value, out);
+    }
   fputc('"', out);
 }
 
@@ -125,13 +134,22 @@ static void write_process(FILE *out, double started) {
   fprintf(out, "process_start_time_seconds %.3f\n", started);
 }
 
+static const char *stage_name(int stage) {
+  switch (stage) {
+  case METRICS_QUEUE:
+    return "queue";
+  case METRICS_TOTAL:
+    return "total";
+  default:
+    return cam_stage_name((cam_stage)stage);
+  }
+}
+
 static void write_stages(FILE *out, struct metrics *metrics) {
   static const char *const name = "camserve_stage_seconds";
   head(out, name, "histogram", "Time of each stage of one POST /cam; stages as in timing_ms.");
   for (int s = 0; s < METRICS_STAGES; s++) {
-    const char *stage = s == METRICS_QUEUE   ? "queue"
-                        : s == METRICS_TOTAL ? "total"
-                                             : cam_stage_name((cam_stage)s);
+    const char *stage = stage_name(s);
     unsigned long long sum = 0;
     for (int b = 0; b <= METRICS_BUCKETS; b++) {
       sum += get(&metrics->stages[s].buckets[b]);
@@ -145,24 +163,25 @@ static void write_stages(FILE *out, struct metrics *metrics) {
   }
 }
 
+/* A way for a request to end, as it is shown. */
+struct end_row {
+  metrics_end end;
+  const char *reason;
+};
+#define X(id, its_reason) {id, its_reason},
+static const struct end_row refusals[] = {METRICS_REFUSALS(X)};
+static const struct end_row abandons[] = {METRICS_ABANDONS(X)};
+#undef X
+
 /* Requests by their ends. The ends are read before the beginnings: one that comes and goes in
  * between is not open, and open is never negative. */
 static void write_requests(FILE *out, struct metrics *metrics, const metrics_facts *facts) {
-  static const struct {
-    metrics_end end;
-    const char *reason;
-  } refusals[] =
-      {
-#define X(id, reason) {id, reason},
-          METRICS_REFUSALS(X)},
-    abandons[] = {METRICS_ABANDONS(X)
-#undef X
-    };
-  unsigned long long ended[END_COUNT], open = 0;
-  for (int i = 0; i < END_COUNT; i++)
-    open -= ended[i] = atomic_load(&metrics->ended[i]);
+  unsigned long long ended[END_COUNT], over = 0;
+  for (int i = 0; i < END_COUNT; i++) {
+    ended[i] = atomic_load(&metrics->ended[i]);
+    over += ended[i];
+  }
   const unsigned long long received = atomic_load(&metrics->received);
-  open += received;
   head(out, "camserve_requests_total", "counter",
        "Requests that are over, by route and status; status 0: closed without an answer.");
   for (int r = 0; r < facts->n_routes; r++)
@@ -180,7 +199,7 @@ static void write_requests(FILE *out, struct metrics *metrics, const metrics_fac
   one(out, "camserve_requests_open", "gauge",
       "Requests that have begun and are not over; of the one that asks for this, too, unless it is "
       "the admin port's.",
-      open);
+      received - over);
   head(out, "camserve_refused_total", "counter",
        "Requests refused for a limit or the service's state, by reason; answered so or closed.");
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)

@@ -22,12 +22,12 @@
   X(REFUSED_REPLY, "reply_too_large") \
   X(REFUSED_NOT_READY, "not_ready") \
   X(REFUSED_UNAUTHORIZED, "unauthorized") \
-  X(REFUSED_NO_MEMORY, "no_memory") X(REFUSED_MALFORMED, "malformed")
+  X(REFUSED_NO_MEMORY, "no_memory") \
+  X(REFUSED_MALFORMED, "malformed")
 #define METRICS_ABANDONS(X) \
   X(ABANDONED_RECEIVING, "receiving") \
   X(ABANDONED_QUEUED, "queued") \
-  X(ABANDONED_SENDING, "sendin" \
-                       "g")
+  X(ABANDONED_SENDING, "sending")
 typedef enum metrics_end {
   END_NONE, /* not known yet */
   END_ANSWERED,

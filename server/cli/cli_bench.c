@@ -4,6 +4,7 @@
  * JPEG costs more to decode). */
 #include "cam_clock.h"
 #include "cam_json.h"
+#include "cam_minmax.h"
 #include "cli.h"
 #include <math.h>
 #include <stdio.h>
@@ -103,7 +104,9 @@ static cam_code measure_layers(bench *b, cam_error *error) {
   cam_code code = cam_bench_forward(b->context, 1, WARM_UP, warm_up, error);
   if (!code)
     code = cam_bench_host(b->context, &b->host, error);
-  return code ? code : cam_bench_layers(b->context, b->runs, b->layers, &b->layers_ms, error);
+  if (!code)
+    code = cam_bench_layers(b->context, b->runs, b->layers, &b->layers_ms, error);
+  return code;
 }
 
 static cam_code measure_reference(bench *b, int classes, cam_error *error) {
@@ -145,7 +148,7 @@ static void summarise(double *series, int n, double out[QUANTILES]) {
   qsort(series, (size_t)n, sizeof *series, compare);
   for (int i = 0; i < QUANTILES; i++) {
     int rank = (int)ceil(quantiles[i].share * n);
-    out[i] = series[rank > 0 ? rank - 1 : 0];
+    out[i] = series[max_int(rank - 1, 0)];
   }
 }
 
@@ -163,8 +166,7 @@ static void print_line(const char *indent, const char *name, double *series, int
 
 static void print_heading(const bench *b, const cam_model_info *info) {
   printf("%s, kernels %s, %d thread%s, %d photo%s at a time, %d runs; milliseconds\n", info->name,
-         info->isa, b->threads, b->threads == 1 ? "" : "s", b->batch, b->batch == 1 ? "" : "s",
-         b->runs);
+         info->isa, b->threads, cli_plural(b->threads), b->batch, cli_plural(b->batch), b->runs);
 }
 
 static void print_stages(const bench *b, const cam_model_info *info) {
@@ -195,8 +197,9 @@ typedef struct bound {
 static bound bound_of(const cam_layer *layer, const cam_host *host) {
   double arithmetic = 2.0 * (double)layer->products / (host->gflops * 1e6),
          memory = (double)layer->bytes / (host->gbytes * 1e6);
-  return arithmetic > memory ? (bound){"arithmetic", arithmetic / layer->ms}
-                             : (bound){"memory", memory / layer->ms};
+  if (arithmetic > memory)
+    return (bound){"arithmetic", arithmetic / layer->ms};
+  return (bound){"memory", memory / layer->ms};
 }
 
 static double gflops_of(uint64_t multiply_adds, double ms) {
@@ -214,7 +217,7 @@ static void print_layers(const bench *b) {
          "arithmetic of the method or the bytes (weights, planes, each once), and that time as a "
          "share of the time it took.\n\n"
          "%-26s %-11s %13s %8s %6s %8s %8s  %s\n",
-         b->threads, b->threads == 1 ? "" : "s", b->host.gflops, b->host.gbytes, "layer", "kind",
+         b->threads, cli_plural(b->threads), b->host.gflops, b->host.gbytes, "layer", "kind",
          "output", "ms", "share", "GFLOP/s", "MB", "bound");
   for (int i = 0; i < b->n_layers; i++) {
     const cam_layer *l = &b->layers[i];
@@ -323,30 +326,44 @@ static bool print_as_json(const bench *b, const cam_model_info *info) {
   return printed;
 }
 
+static cam_code load_photo(bench *b, const cli *arguments, cam_error *error) {
+  const char *path = arguments->options[PHOTO];
+  if (path)
+    return cli_read(path, (size_t)arguments->config.max_body_bytes, &b->photo, error);
+  return make_photo(&b->photo, error);
+}
+
+static cam_code measure_what_is_asked(bench *b, const cli *arguments, int classes,
+                                      cam_error *error) {
+  cam_code code;
+  if (arguments->options[LAYERS])
+    code = measure_layers(b, error);
+  else
+    code = measure(b, error);
+  if (!code && arguments->options[CHECK])
+    code = measure_reference(b, classes, error);
+  return code;
+}
+
 int cli_bench(const cli *arguments) {
-  bench b = {.threads = 0};
+  bench b = {.threads = config_threads(&arguments->config)};
   cam_model *model = NULL;
   cam_error error = {0};
   cam_limits limits = config_limits(&arguments->config);
-  const char *photo = arguments->options[PHOTO];
   int exit_code = EXIT_DONE;
   if (cli_number(arguments, BATCH, 1, CAM_MAX_TASKS, 1, &b.batch, &error) ||
       cli_number(arguments, RUNS, 1, 100000, 50, &b.runs, &error) ||
       cli_load(&arguments->config, &model, &error) ||
-      cam_context_create(model, b.threads = config_threads(&arguments->config), &limits, &b.context,
-                         &error) ||
-      (photo ? cli_read(photo, (size_t)arguments->config.max_body_bytes, &b.photo, &error)
-             : make_photo(&b.photo, &error))) {
+      cam_context_create(model, b.threads, &limits, &b.context, &error) ||
+      load_photo(&b, arguments, &error)) {
     exit_code = cli_fail(NULL, &error);
   } else {
-    if (!(arguments->options[LAYERS] ? measure_layers : measure)(&b, &error) &&
-        arguments->options[CHECK])
-      measure_reference(&b, cam_model_get_info(model)->classes, &error);
-    if (error.code)
-      exit_code = cli_fail(photo, &error);
+    const cam_model_info *info = cam_model_get_info(model);
+    if (measure_what_is_asked(&b, arguments, info->classes, &error))
+      exit_code = cli_fail(arguments->options[PHOTO], &error);
     else if (!arguments->options[JSON])
-      print_people(&b, cam_model_get_info(model));
-    else if (!print_as_json(&b, cam_model_get_info(model)))
+      print_people(&b, info);
+    else if (!print_as_json(&b, info))
       exit_code = EXIT_FAILED;
   }
   free(b.reference);

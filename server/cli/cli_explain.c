@@ -3,6 +3,7 @@
  * does not grow with the number of photos. Thread: main. */
 #include "cam_clock.h"
 #include "cam_encoding.h"
+#include "cam_minmax.h"
 #include "cli.h"
 #include "wire/problem.h"
 #include "wire/reply.h"
@@ -32,9 +33,13 @@ typedef struct session {
 
 /* Length of a path without its extension. */
 static size_t stem_length(const char *path) {
-  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path,
-             *dot = strrchr(base, '.');
-  return dot && dot != base ? (size_t)(dot - path) : strlen(path);
+  const char *slash = strrchr(path, '/'), *base = path;
+  if (slash)
+    base = slash + 1;
+  const char *dot = strrchr(base, '.');
+  if (!dot || dot == base)
+    return strlen(path);
+  return (size_t)(dot - path);
 }
 
 /* "cat.jpg" -> "cat.cam.png"; but "cat.jpg.cam.png" where cat.png is explained too. For free(). */
@@ -53,22 +58,26 @@ static char *overlay_path(const session *s, const char *photo) {
       n = strlen(photo);
   }
   char *path;
-  return asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0
-             ? NULL
-             : path;
+  if (asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0)
+    return NULL;
+  return path;
 }
 
 static cam_code write_file(const char *path, const void *bytes, size_t n, cam_error *error) {
-  FILE *file = strcmp(path, "-") ? fopen(path, "wbe") : stdout;
+  FILE *file = stdout;
+  if (strcmp(path, "-"))
+    file = fopen(path, "wbe");
   if (!file)
     return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(errno));
   bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
   int why = errno;
-  if (file != stdout && fclose(file) && written)
-    written = false, why = errno;
-  return written ? CAM_OK
-                 : cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path,
-                            strerror(why));
+  if (file != stdout && fclose(file) && written) {
+    written = false;
+    why = errno;
+  }
+  if (!written)
+    return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(why));
+  return CAM_OK;
 }
 
 /* Writes the first label's overlay, which may be a JSON string of base64. */
@@ -80,9 +89,11 @@ static cam_code save_overlay(const session *s, const char *path, const cam_bytes
   uint8_t *bytes = malloc(overlay->size / 4 * 3 + 3);
   if (!bytes)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for an overlay of %zu bytes", overlay->size);
-  cam_code code = cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n)
-                      ? write_file(path, bytes, n, error)
-                      : cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
+  cam_code code = CAM_OK;
+  if (cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n))
+    code = write_file(path, bytes, n, error);
+  else
+    code = cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
   free(bytes);
   return code;
 }
@@ -99,14 +110,14 @@ static void print_table(const session *s, const char *photo, const cam_result *r
   int columns = 0;
   for (int i = 0; i < result->count; i++) {
     int n = (int)strlen(s->model->class_list[result->predictions[i].class_id].label);
-    if (n > columns)
-      columns = n < LABEL_COLUMNS ? n : LABEL_COLUMNS;
+    columns = max_int(columns, min_int(n, LABEL_COLUMNS));
   }
-  fprintf(s->table, "%s: %dx%d %s, seen as %dx%d (%s)%s%s\n", shown(photo, "standard input"),
+  fprintf(s->table, "%s: %dx%d %s, seen as %dx%d (%s)", shown(photo, "standard input"),
           result->width, result->height, cam_format_name(result->format), result->input_width,
-          result->input_height, cam_resize_name(result->resize), overlay ? ", overlay in " : "",
-          overlay ? shown(overlay, "standard output") : "");
-  fprintf(s->table, "%6s  %-*s  %11s  %s\n", "rank", columns, "label", "probability",
+          result->input_height, cam_resize_name(result->resize));
+  if (overlay)
+    fprintf(s->table, ", overlay in %s", shown(overlay, "standard output"));
+  fprintf(s->table, "\n%6s  %-*s  %11s  %s\n", "rank", columns, "label", "probability",
           "box (x, y, width x height)");
   for (int i = 0; i < result->count; i++) {
     const cam_prediction *p = &result->predictions[i];
@@ -121,9 +132,11 @@ static void print_json(session *s, const cam_task *task) {
     s->broken |= !reply_list_item(stdout, s->model, s->request_id, task, !s->printed);
     return;
   }
-  char *text = task->error.code
-                   ? problem_text(&task->error, s->request_id, NULL)
-                   : reply_text(s->model, s->request_id, task, 1, false, &s->timing, true, NULL);
+  char *text;
+  if (task->error.code)
+    text = problem_text(&task->error, s->request_id, NULL);
+  else
+    text = reply_text(s->model, s->request_id, task, 1, false, &s->timing, true, NULL);
   s->broken |= !text || puts(text) == EOF;
   free(text);
 }
@@ -192,14 +205,14 @@ static void explain_all(session *s) {
     s->broken |= !reply_list_head(stdout, s->model, s->request_id);
   for (int i = 0; i < arguments->n_operands && !s->broken; i += CAM_MAX_TASKS) {
     int left = arguments->n_operands - i;
-    explain_some(s, arguments->operands + i, left < CAM_MAX_TASKS ? left : CAM_MAX_TASKS);
+    explain_some(s, arguments->operands + i, min_int(left, CAM_MAX_TASKS));
   }
   if (list)
     s->broken |= !reply_list_tail(stdout, &s->timing) || putchar('\n') == EOF;
   if (arguments->options[JSON] || s->printed == s->failed)
     return;
-  fprintf(s->table, "%d photo%s in %.1f ms:", s->printed - s->failed,
-          s->printed - s->failed == 1 ? "" : "s", s->timing.total_ms);
+  const int explained = s->printed - s->failed;
+  fprintf(s->table, "%d photo%s in %.1f ms:", explained, cli_plural(explained), s->timing.total_ms);
   for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
     fprintf(s->table, " %s %.1f%s", cam_stage_name((cam_stage)stage), s->timing.stage_ms[stage],
             stage + 1 < CAM_STAGE_COUNT ? "," : "\n");
@@ -233,7 +246,7 @@ int cli_explain(const cli *arguments) {
   cam_model *model = NULL;
   cam_error error = {0};
   cam_limits limits = config_limits(&arguments->config);
-  int exit_code;
+  int exit_code = EXIT_DONE;
   if (s.output && !strcmp(s.output, "-"))
     s.table = stderr;
   if (cli_load(&arguments->config, &model, &error) ||
@@ -245,9 +258,12 @@ int cli_explain(const cli *arguments) {
     s.params.cam.base64 = arguments->options[JSON] != NULL;
     request_id_set(s.request_id, NULL);
     explain_all(&s);
-    if (s.broken)
+    if (s.failed)
+      exit_code = EXIT_FAILED;
+    if (s.broken) {
       cam_fail(&error, CAM_E_IO, "the answer cannot be written to standard output");
-    exit_code = s.broken ? cli_fail(NULL, &error) : s.failed ? EXIT_FAILED : EXIT_DONE;
+      exit_code = cli_fail(NULL, &error);
+    }
   }
   cam_context_free(s.context);
   cam_model_free(model);

@@ -13,8 +13,10 @@ cam_code cli_load(const config *settings, cam_model **out, cam_error *error) {
                     "model file %.60s: %s; `make build` makes the default one, --model or "
                     "CAMSERVE_MODEL names another",
                     settings->model, strerror(errno));
-  cam_code code = cam_model_load(settings->model, *settings->isa ? settings->isa : NULL, out,
-                                 error);
+  const char *isa = NULL;
+  if (*settings->isa)
+    isa = settings->isa;
+  cam_code code = cam_model_load(settings->model, isa, out, error);
   if (code != CAM_E_MODEL || strstr(error->detail, settings->model))
     return code;
   cam_error why = *error; /* names the tensor or node; say of which file */

@@ -1,15 +1,16 @@
 /* accept.c - a small reader of Accept: media ranges, their q, the most exact range that names a
  * type decides. */
 #include "accept.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 typedef struct offer {
   const char *type;
-  int exactness;
+  int exactness; /* 0: unnamed, 1: by star/star, 2: by type/star, 3: itself */
   double quality;
-} offer; /* exactness: 0 unnamed, 1 by star/star, 2 by type/star, 3 itself */
+} offer;
 
 static int match(const char *range, size_t n, const char *type) {
   size_t n_type = strlen(type), slash = (size_t)(strchr(type, '/') - type);
@@ -17,7 +18,7 @@ static int match(const char *range, size_t n, const char *type) {
     return 3;
   if (n == slash + 2 && !strncasecmp(range, type, slash + 1) && range[slash + 1] == '*')
     return 2;
-  return n == 3 && !memcmp(range, "*/*", 3) ? 1 : 0;
+  return n == 3 && !memcmp(range, "*/*", 3);
 }
 
 /* The q among the parameters parameters[0..n); 1 if there is none, 0 if it is not a number. */
@@ -36,8 +37,7 @@ static double quality_of(const char *parameters, size_t n) {
       memcpy(number, at + 2, n_number);
       if (strspn(number, "01") < 1)
         return 0;
-      double quality = strtod(number, NULL);
-      return quality > 1 ? 1 : quality;
+      return fmin(strtod(number, NULL), 1);
     }
     at = next + 1;
   }
@@ -84,6 +84,9 @@ accepted accept_choose(const char *value) {
     if (better(&pictures[i], best))
       best = &pictures[i];
   }
-  chosen.form = best->quality <= 0 ? ACCEPT_NEITHER : best == offers ? ACCEPT_JSON : ACCEPT_PICTURE;
+  if (best->quality <= 0)
+    chosen.form = ACCEPT_NEITHER;
+  else if (best != offers)
+    chosen.form = ACCEPT_PICTURE;
   return chosen;
 }

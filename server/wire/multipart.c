@@ -1,6 +1,7 @@
 /* multipart.c - finds delimiters with memmem, reads the few headers of a part, gives out ranges of
  * the body. */
 #include "multipart.h"
+#include "cam_minmax.h"
 #include <string.h>
 #include <strings.h>
 
@@ -43,8 +44,10 @@ static int find_parameter(const char *text, size_t n, const char *name, char *ou
       size_t at = i + 1;
       while (at < n && (text[at] == ' ' || text[at] == '\t'))
         at++;
-      if (n - at > n_name && !strncasecmp(text + at, name, n_name) && text[at + n_name] == '=')
-        return read_value(text + at + n_name + 1, n - at - n_name - 1, out, room) ? 1 : -1;
+      if (n - at > n_name && !strncasecmp(text + at, name, n_name) && text[at + n_name] == '=') {
+        at += n_name + 1;
+        return read_value(text + at, n - at, out, room) ? 1 : -1;
+      }
     }
   }
   return 0;
@@ -113,8 +116,10 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
   *more = false;
   if (left >= 2 && at[0] == '-' && at[1] == '-')
     return CAM_OK; /* what follows the closing delimiter is an epilogue and ignored */
-  while (left && (*at == ' ' || *at == '\t'))
-    at++, left--;
+  while (left && (*at == ' ' || *at == '\t')) {
+    at++;
+    left--;
+  }
   if (left < 2 || at[0] != '\r' || at[1] != '\n')
     return cam_fail(error, CAM_E_BODY, "multipart: no line break after the boundary before part %d",
                     number);
@@ -122,15 +127,14 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
   at += 2;
   for (const uint8_t *start = at;;) {
     left = (size_t)(reader->end - at);
-    const uint8_t *line_end = memmem(at, left < HEADER_BYTES ? left : HEADER_BYTES, "\r\n", 2);
+    const uint8_t *line_end = memmem(at, min_size(left, HEADER_BYTES), "\r\n", 2);
     if (!line_end || line_end - start > HEADER_BYTES)
       return cam_fail(error, CAM_E_BODY,
                       "multipart: the headers of part %d do not end within %d bytes", number,
                       HEADER_BYTES);
     size_t n = (size_t)(line_end - at);
-    cam_code code = n ? read_header((const char *)at, n, part, number, error) : CAM_OK;
-    if (code)
-      return code;
+    if (n && read_header((const char *)at, n, part, number, error))
+      return error->code;
     at = line_end + 2;
     if (!n)
       break;

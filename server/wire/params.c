@@ -57,7 +57,7 @@ static cam_code read_real(const param *row, request_params *params, const cam_mo
 }
 
 /* words "a", "b", "c" with last " and ": "a, b and c". */
-static void join(const char *const *words, const char *last, char out[PARAM_TEXT_MAX]) {
+static void join_words(const char *const *words, const char *last, char out[PARAM_TEXT_MAX]) {
   size_t used = 0;
   out[0] = '\0';
   for (int i = 0; words[i] && used < PARAM_TEXT_MAX; i++) {
@@ -68,18 +68,18 @@ static void join(const char *const *words, const char *last, char out[PARAM_TEXT
   }
 }
 
-static void describe(const param *row, const char *last, char out[PARAM_TEXT_MAX]) {
+static void describe_allowed(const param *row, const char *last, char out[PARAM_TEXT_MAX]) {
   if (row->allowed)
     snprintf(out, PARAM_TEXT_MAX, "%s", row->allowed);
   else if (row->words)
-    join(row->words, last, out);
+    join_words(row->words, last, out);
   else
     snprintf(out, PARAM_TEXT_MAX, "%g to %g", row->least, row->most);
 }
 
 static cam_code unknown_word(const param *row, const char *value, cam_error *error) {
   char allowed[PARAM_TEXT_MAX];
-  describe(row, " and ", allowed);
+  describe_allowed(row, " and ", allowed);
   return cam_fail(error, CAM_E_PARAMETER, "%s: \"%.40s\"; allowed are %s", row->info.name, value,
                   allowed);
 }
@@ -199,7 +199,7 @@ static cam_code unknown_name(const char *name, cam_error *error) {
   static const char *const names[] = {PARAMETERS(ROW) NULL};
 #undef ROW
   char all[PARAM_TEXT_MAX];
-  join(names, " and ", all);
+  join_words(names, " and ", all);
   return cam_fail(error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed are %s", name, all);
 }
 
@@ -223,6 +223,6 @@ bool params_given(const request_params *params, const char *name) {
 const param_info *params_info(int row) { return &rows[row].info; }
 
 const char *params_allowed(int row, const char *last, char out[PARAM_TEXT_MAX]) {
-  describe(&rows[row], last, out);
+  describe_allowed(&rows[row], last, out);
   return out;
 }

@@ -96,25 +96,41 @@ static cam_code read_base64(reading *r, const json *member) {
   return CAM_OK;
 }
 
+/* before, then a string or a number as text. */
+static cam_code append_value(const json *value, const char *name, const char *before, char *out,
+                             size_t room, cam_error *error) {
+  int n;
+  switch (json_type_of(value)) {
+  case JSON_STRING:
+    n = snprintf(out, room, "%s%s", before, json_text(value));
+    break;
+  case JSON_NUMBER:
+    n = snprintf(out, room, "%s%.9g", before, json_number(value));
+    break;
+  default:
+    return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
+  }
+  if (n < 0 || (size_t)n >= room)
+    return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %d characters", name, VALUE_BYTES);
+  return CAM_OK;
+}
+
 /* A string or a number, and for the parameters that are lists an array of these, as the text that
  * the query would carry: [281, "n02124075"] -> 281,n02124075. */
 static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
   const char *name = json_name(member);
   const int row = params_find(name);
   bool array = json_type_of(member) == JSON_ARRAY && row >= 0 && params_info(row)->list;
-  size_t used = 0;
-  out[0] = 0;
-  for (const json *value = array ? json_first(member) : member; value;
-       value = array ? json_next(value) : NULL) {
-    json_type type = json_type_of(value);
-    if (type != JSON_STRING && type != JSON_NUMBER)
-      return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
-    int n = type == JSON_STRING
-                ? snprintf(out + used, room - used, "%s%s", used ? "," : "", json_text(value))
-                : snprintf(out + used, room - used, "%s%.9g", used ? "," : "", json_number(value));
-    if (n < 0 || (size_t)n >= room - used)
-      return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %zu characters", name, room - 1);
-    used += (size_t)n;
+  if (!array)
+    return append_value(member, name, "", out, room, error);
+  const char *before = "";
+  out[0] = '\0';
+  for (const json *value = json_first(member); value; value = json_next(value)) {
+    const size_t used = strlen(out);
+    if (append_value(value, name, before, out + used, room - used, error))
+      return error->code;
+    if (*out)
+      before = ",";
   }
   return CAM_OK;
 }
