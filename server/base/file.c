@@ -1,5 +1,5 @@
 /* file.c - reads a file only after a look at what it is: a pipe would be waited for, a device never
- * ends. */
+ * ends. Thread: any. */
 #include "file.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* metrics.c - counters and their text. Names are those of the HTTP contract.
+/* metrics.c - counters and their text. Names are those of the HTTP contract. Thread: any.
  * Format: https://prometheus.io/docs/instrumenting/exposition_formats/ (text, 0.0.4). */
 #include "metrics.h"
 #include <dirent.h>

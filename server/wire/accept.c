@@ -1,5 +1,5 @@
 /* accept.c - a small reader of Accept: media ranges, their q, the most exact range that names a
- * type decides. */
+ * type decides. Flow: admit -> [accept] -> worker.   Thread: any. */
 #include "accept.h"
 #include <math.h>
 #include <stdlib.h>

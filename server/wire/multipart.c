@@ -1,5 +1,5 @@
 /* multipart.c - finds delimiters with memmem, reads the few headers of a part, gives out ranges of
- * the body. */
+ * the body. Flow: request -> [multipart] -> request.   Thread: any. */
 #include "multipart.h"
 #include "cam_minmax.h"
 #include <string.h>
@@ -65,7 +65,7 @@ cam_code multipart_open(multipart *reader, const char *content_type, const uint8
                     "Content-Type: the boundary is empty, unfinished or longer than %d characters",
                     MULTIPART_BOUNDARY);
   reader->n_delimiter = strlen(reader->delimiter);
-  /* The first delimiter may open the body, without its struct line break; what stands before it is
+  /* The first delimiter may open the body, without its line break; what stands before it is
    * a preamble and ignored. */
   if (n >= reader->n_delimiter - 2 && !memcmp(body, reader->delimiter + 2, reader->n_delimiter - 2))
     reader->at += reader->n_delimiter - 2;

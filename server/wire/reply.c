@@ -1,6 +1,6 @@
 /* reply.c - finished tasks -> JSON, members in the order of the HTTP contract. The result struct
- * meets the wire here. Thread: worker. Pictures are already JSON strings (cam_params.base64) and
- * are referenced, not copied, until the one print. */
+ * meets the wire here. Flow: engine -> [reply] -> job.   Thread: worker. Pictures are already JSON
+ * strings (cam_params.base64) and are referenced, not copied, until the one print. */
 #include "reply.h"
 #include "problem.h"
 #include <stdlib.h>
