@@ -15,6 +15,14 @@ struct cors {
 #define SMALL "abcdefghijklmnopqrstuvwxyz"
 #define DIGITS "0123456789"
 
+/* Of a name, or of an address in brackets; 0: it is neither. */
+static size_t host_length(const char *host) {
+  if (*host != '[')
+    return strspn(host, SMALL DIGITS ".-_");
+  const size_t n = 1 + strspn(host + 1, ":.abcdef" DIGITS);
+  return host[n] == ']' ? n + 1 : 0;
+}
+
 /* What is wrong with an origin; NULL: nothing. scheme "://" host [":" port], in lower case, without
  * the scheme's own port: RFC 6454 section 6.2. */
 static const char *fault_of(const char *origin) {
@@ -28,10 +36,7 @@ static const char *fault_of(const char *origin) {
   if (!scheme || strncmp(origin + scheme, "://", 3))
     return "an origin is like https://example.org, in lower case";
   const char *host = origin + scheme + 3;
-  size_t n = *host == '[' ? 1 + strspn(host + 1, ":.abcdef" DIGITS)
-                          : strspn(host, SMALL DIGITS ".-_");
-  if (*host == '[')
-    n = host[n] == ']' ? n + 1 : 0;
+  size_t n = host_length(host);
   const char *port = host + n;
   if (!n)
     return "an origin has a host, in lower case";

@@ -1,7 +1,7 @@
-/* keys.c - a file of keys -> an immutable set of their SHA-256 digests, exchanged as a whole. Flow:
- * admit -> [keys]; a signal -> [keys]. Digests are compared, all of them, in constant time: a
- * comparison of the keys themselves that ends at the first difference would let a caller guess a
- * key byte by byte. The keys themselves are not kept in memory. */
+/* keys.c - a file of keys -> an immutable set of their SHA-256 digests, exchanged as a whole.
+ * Flow: admit -> [keys] <- service, at a signal.   Thread: any. Digests are compared, all of them, in
+ * constant time: a comparison of the keys themselves that ends at the first difference would let a
+ * caller guess a key byte by byte. The keys themselves are not kept in memory. */
 #include "keys.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -25,8 +25,7 @@ struct key_set {
 };
 
 struct keys {
-  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with: 0.1 ms for
-                            1,000 keys, 3 us for 10 */
+  pthread_mutex_t mutex; /* guards the pointer, and the set while it is compared with */
   struct key_set *set;
   char path[];
 };
@@ -34,10 +33,10 @@ struct keys {
 /* ---- the file ---- */
 
 struct place {
-  const char *path;
+  const char *path; /* its end */
   int line;
   cam_error *error;
-}; /* path: its end */
+};
 
 static cam_code wrong(const struct place *at, const char *what) {
   return cam_fail(at->error, CAM_E_PARAMETER, "keys: %s:%d: %s", at->path, at->line, what);
@@ -86,7 +85,9 @@ static cam_code take_line(struct key_set *set, const struct place *at, char *lin
     words[count++] = word;
   if (count > 2)
     return wrong(at, "more than two words; a line is a key, or a name and a key");
-  return count ? add(set, at, count == 2 ? words[0] : NULL, words[count - 1]) : CAM_OK;
+  if (!count)
+    return CAM_OK;
+  return add(set, at, count == 2 ? words[0] : NULL, words[count - 1]);
 }
 
 static cam_code read_set(const char *path, struct key_set **out, cam_error *error) {
@@ -94,8 +95,9 @@ static cam_code read_set(const char *path, struct key_set **out, cam_error *erro
   size_t n = 0, n_path = strlen(path);
   struct key_set *set = calloc(1, sizeof *set);
   struct place at = {.path = n_path > 60 ? path + n_path - 60 : path, .error = error};
-  cam_code code = set ? file_read("keys", path, KEYS_FILE_BYTES, &text, &n, error)
-                      : cam_fail(error, CAM_E_NO_MEMORY, "no memory for keys");
+  if (!set)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for keys");
+  cam_code code = file_read("keys", path, KEYS_FILE_BYTES, &text, &n, error);
   for (size_t begin = 0, end; !code && begin < n; begin = end + 1) {
     const char *newline = memchr(text + begin, '\n', n - begin);
     end = newline ? (size_t)(newline - text) : n;

@@ -1,5 +1,5 @@
 /* listener.c - made here and not by the HTTP library, so that an error has its reason and port 0
- * its number. */
+ * its number. Flow: settings -> [listener] -> http.   Thread: main. */
 #include "listener.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,20 +9,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static void describe_v4(struct listener *out, const struct sockaddr_in *bound) {
+  char numeric[INET_ADDRSTRLEN] = "";
+  out->port = ntohs(bound->sin_port);
+  out->any = bound->sin_addr.s_addr == htonl(INADDR_ANY);
+  inet_ntop(AF_INET, &bound->sin_addr, numeric, sizeof numeric);
+  snprintf(out->address, sizeof out->address, "%s", numeric);
+}
+
+static void describe_v6(struct listener *out, const struct sockaddr_in6 *bound) {
+  char numeric[INET6_ADDRSTRLEN] = "";
+  out->port = ntohs(bound->sin6_port);
+  out->any = IN6_IS_ADDR_UNSPECIFIED(&bound->sin6_addr);
+  inet_ntop(AF_INET6, &bound->sin6_addr, numeric, sizeof numeric);
+  snprintf(out->address, sizeof out->address, "[%s]", numeric);
+}
+
 static void describe(struct listener *out) {
   struct sockaddr_in6 bound = {0}; /* the larger of the two */
-  const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&bound;
-  char numeric[INET6_ADDRSTRLEN] = "";
   socklen_t n = sizeof bound;
   getsockname(out->socket, (struct sockaddr *)&bound, &n);
   out->v6 = bound.sin6_family == AF_INET6;
-  out->port = ntohs(out->v6 ? bound.sin6_port : v4->sin_port);
-  out->any = out->v6 ? IN6_IS_ADDR_UNSPECIFIED(&bound.sin6_addr)
-                     : v4->sin_addr.s_addr == htonl(INADDR_ANY);
-  inet_ntop(bound.sin6_family,
-            out->v6 ? (const void *)&bound.sin6_addr : (const void *)&v4->sin_addr, numeric,
-            sizeof numeric);
-  snprintf(out->address, sizeof out->address, out->v6 ? "[%s]" : "%s", numeric);
+  if (out->v6)
+    describe_v6(out, &bound);
+  else
+    describe_v4(out, (const struct sockaddr_in *)(const void *)&bound);
 }
 
 cam_code listener_open(const char *host, int port, struct listener *out, cam_error *error) {

@@ -6,8 +6,8 @@
 #include "tls.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "cam_clock.h"
 #include "cam_encoding.h"
-#include "work/job.h"
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <stdatomic.h>
@@ -97,8 +97,9 @@ static cam_code read_identity(const struct tls *tls, struct identity **out, cam_
   char *cert = NULL, *key = NULL;
   size_t n_cert = 0, n_key = 0;
   struct identity *identity = calloc(1, sizeof *identity);
-  cam_code code = identity ? file_read("tls_cert", tls->cert, TLS_FILE_BYTES, &cert, &n_cert, error)
-                           : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  if (!identity)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  cam_code code = file_read("tls_cert", tls->cert, TLS_FILE_BYTES, &cert, &n_cert, error);
   if (!code)
     code = file_read("tls_key", tls->key, TLS_FILE_BYTES, &key, &n_key, error);
   if (!code) {
@@ -155,9 +156,11 @@ cam_code tls_open(const char *cert, const char *key, struct tls **out, cam_error
     tls->cert = strdup(cert);
     tls->key = strdup(key);
   }
-  cam_code code = tls && tls->cert && tls->key
-                      ? read_identity(tls, &identity, error)
-                      : cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  cam_code code = CAM_OK;
+  if (!tls || !tls->cert || !tls->key)
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a certificate");
+  else
+    code = read_identity(tls, &identity, error);
   if (code) {
     tls_close(tls);
     return code;
@@ -199,7 +202,11 @@ bool tls_reload(struct tls *tls) {
 static int retrieve(gnutls_session_t session, const gnutls_datum_t *issuers, int n_issuers,
                     const gnutls_pk_algorithm_t *algorithms, int n_algorithms,
                     gnutls_pcert_st **chain, unsigned *n, gnutls_privkey_t *key) {
-  (void)session, (void)issuers, (void)n_issuers, (void)algorithms, (void)n_algorithms;
+  (void)session;
+  (void)issuers;
+  (void)n_issuers;
+  (void)algorithms;
+  (void)n_algorithms;
   struct identity *identity = atomic_load(&current);
   *chain = identity->chain;
   *n = identity->n;
@@ -215,7 +222,7 @@ tls_callback *const tls_certificate_callback = (tls_callback *)retrieve;
 
 /* 0, or an error of GnuTLS. Over TLS 1.3 a call may say "again" for a message that was not data,
  * though the socket blocks. */
-static int exchange(gnutls_session_t session, const char *text, size_t n, char *answer,
+static int ask_over(gnutls_session_t session, const char *text, size_t n, char *answer,
                     size_t room) {
   const double until = clock_seconds() + ASK_S;
   int code;
@@ -249,7 +256,7 @@ void tls_ask(int socket, const char *text, size_t n, char *answer, size_t room, 
     code = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
   if (!code) {
     gnutls_transport_set_int(session, socket);
-    code = exchange(session, text, n, answer, room);
+    code = ask_over(session, text, n, answer, room);
   }
   if (session)
     gnutls_deinit(session);

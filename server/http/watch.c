@@ -1,6 +1,7 @@
-/* watch.c - one thread that sleeps until something is armed, then looks a few times a second. */
+/* watch.c - one thread that sleeps until something is armed, then looks a few times a second.
+ * Flow: http -> [watch] -> sockets.   Thread: its own; called from any. */
 #include "watch.h"
-#include "work/job.h"
+#include "cam_clock.h"
 #include <errno.h>
 #include <linux/tcp.h> /* netinet/tcp.h of glibc 2.36 has no tcpi_bytes_received */
 #include <math.h>
@@ -13,10 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-  TCP_CLOSE_STATE = 7,
-  TCP_CLOSE_WAIT_STATE = 8
-}; /* TCP_CLOSE, TCP_CLOSE_WAIT: netinet/tcp.h, which does not go with linux/tcp.h */
+/* TCP_CLOSE, TCP_CLOSE_WAIT of netinet/tcp.h, which does not go with linux/tcp.h */
+enum { TCP_CLOSE_STATE = 7, TCP_CLOSE_WAIT_STATE = 8 };
 enum { LINGERERS = 256, TICK_MS = 200, LINGER_BYTES_A_LOOK = 1 << 20 };
 static const double LINGER_S = 2;
 
@@ -60,7 +59,7 @@ static struct tcp_info info_of(int socket) {
 }
 
 /* Under epoll the library misses an end of stream that comes together with data. */
-static bool client_left(int socket) {
+static bool peer_closed(int socket) {
   const int state = info_of(socket).tcpi_state;
   return state == TCP_CLOSE_WAIT_STATE || state == TCP_CLOSE_STATE;
 }
@@ -70,7 +69,7 @@ static bool sweep(struct watch *watch, double now) {
   bool armed = watch->n_lingering > 0;
   for (struct watched *one = watch->first; one; one = one->next) {
     if (one->until <= now) {
-      one->expired = !client_left(one->socket);
+      one->expired = !peer_closed(one->socket);
       one->until = INFINITY;
       shutdown(one->socket, SHUT_RDWR);
     }
@@ -79,8 +78,8 @@ static bool sweep(struct watch *watch, double now) {
   return armed;
 }
 
-/* Reads what came on lingering socket i into nothing. False: it has ended, or its time has. */
-static bool drain(int socket, double until, double now) {
+/* Reads what came on a lingering socket into nothing. False: it has ended, or its time has. */
+static bool read_into_nothing(int socket, double until, double now) {
   char nothing[65536];
   ssize_t n = 1;
   for (size_t left = LINGER_BYTES_A_LOOK; left >= sizeof nothing && n > 0; left -= sizeof nothing)
@@ -96,7 +95,7 @@ static void *run(void *argument) {
     double now = clock_seconds();
     watch->armed = sweep(watch, now);
     for (int i = watch->n_lingering; i-- > 0;) {
-      if (drain(watch->lingering[i].socket, watch->lingering[i].until, now))
+      if (read_into_nothing(watch->lingering[i].socket, watch->lingering[i].until, now))
         continue;
       close(watch->lingering[i].socket);
       watch->lingering[i] = watch->lingering[--watch->n_lingering];

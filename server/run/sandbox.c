@@ -4,16 +4,20 @@
  * libseccomp (2.5).   Thread: main; the filter is put on all at once (SECCOMP_FILTER_FLAG_TSYNC).
  *
  * Four verdicts, so that what is refused can be told from what is broken:
- *   allowed   what serving takes: seen by strace over the black-box tests, and read in the sources
- * of glibc EPERM     what a library may try in good faith and can go on without: opening a file for
- * writing, a socket, executable memory killed    what nothing in here ever tries: another program,
- * another process, tracing, mounting, changing identity, kernel interfaces with a history. The
- * whole process ends with SIGSYS; its supervisor starts it anew ENOSYS    all else, as if the
- * kernel were too old to have the call: glibc and others then fall back to calls that are known
- * here. (EPERM as default breaks programs with each new glibc:
- * https://github.com/opencontainers/runc/issues/2151) Refusals and kills are in the kernel's log:
- * "audit: type=1326 ... syscall=41". Two are expected: clone3, and OpenBLAS' mbind for a new
- * buffer. */
+ *
+ *   allowed  what serving takes: seen by strace over the black-box tests, and read in the sources
+ *            of glibc
+ *   EPERM    what a library may try in good faith and can go on without: opening a file for
+ *            writing, a socket, executable memory
+ *   killed   what nothing in here ever tries: another program, another process, tracing, mounting,
+ *            changing identity, kernel interfaces with a history. The whole process ends with
+ *            SIGSYS; its supervisor starts it anew
+ *   ENOSYS   all else, as if the kernel were too old to have the call: glibc and others then fall
+ *            back to calls that are known here. (EPERM as default breaks programs with each new
+ *            glibc: https://github.com/opencontainers/runc/issues/2151)
+ *
+ * Refusals and kills are in the kernel's log: "audit: type=1326 ... syscall=41". Two are expected:
+ * clone3, and OpenBLAS' mbind for a new buffer. */
 #include "sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -185,10 +189,9 @@ static const struct by_argument by_argument[] = {
     NUMBER(SCMP_SYS(fcntl), 1, F_GETFL),
     NUMBER(SCMP_SYS(fcntl), 1, F_SETFL),
     NUMBER(SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC),
-    NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP),
-    NUMBER(SCMP_SYS(getsockopt), 1,
-           IPPROTO_TCP),                /* TCP_NODELAY, TCP_CORK; TCP_INFO: bytes that came */
-    NUMBER(SCMP_SYS(ioctl), 1, TCGETS), /* isatty(3), of standard output */
+    NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP), /* TCP_NODELAY, TCP_CORK */
+    NUMBER(SCMP_SYS(getsockopt), 1, IPPROTO_TCP), /* TCP_INFO: bytes that came */
+    NUMBER(SCMP_SYS(ioctl), 1, TCGETS),           /* isatty(3), of standard output */
     NUMBER(SCMP_SYS(prctl), 0, PR_SET_NAME),
 };
 

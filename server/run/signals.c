@@ -1,6 +1,7 @@
 /* signals.c - signals.h. Handlers, not sigwait(3): OpenBLAS makes a thread of its own before main()
  * can block anything, and what all others block is delivered to that one. So any thread may run the
- * handler, which only notes what came and writes to an eventfd (signal-safety(7)). */
+ * handler, which only notes what came and writes to an eventfd (signal-safety(7)).
+ * Flow: the kernel -> [signals] -> service.   Thread: any; waited for by main. */
 #include "signals.h"
 #include <errno.h>
 #include <poll.h>
@@ -34,7 +35,8 @@ static void on_end(int number) {
 /* By the kernel and not by kill(2): the terminal that camserve ran in is gone (sigaction(2)). */
 static void on_hangup(int number, siginfo_t *info, void *context) {
   const int before = errno;
-  (void)number, (void)context;
+  (void)number;
+  (void)context;
   if (info->si_code != SI_KERNEL)
     tell(SIGNALS_RELOAD);
   else if (!nohup)

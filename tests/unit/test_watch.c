@@ -1,7 +1,7 @@
 /* test_watch.c - deadlines shut a socket down, a lingering socket is read on until its client ends,
  * all of it while threads come and go. */
+#include "cam_clock.h"
 #include "http/watch.h"
-#include "work/job.h"
 #include <check.h>
 #include <errno.h>
 #include <math.h>
