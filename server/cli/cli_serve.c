@@ -1,6 +1,7 @@
 /* cli_serve.c - camserve serve, camserve health: the service and the question whether one runs.
  * Thread: main. */
 #include "cli.h"
+#include "health_client.h"
 #include "run/service.h"
 #include <stdio.h>
 

@@ -1,8 +1,8 @@
 /* health_client.c - `camserve health`: one GET /readyz over a socket, plain or TLS as the service
  * speaks, so that a container needs no curl. At the admin port if that is known, which answers also
  * when the main one has no connection left. */
+#include "health_client.h"
 #include "http/tls.h"
-#include "run/service.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -14,13 +14,37 @@
 
 enum { TIMEOUT_S = 3 };
 
+/* Where to ask: at the admin port, which speaks no TLS, or at the main one. */
+struct target {
+  const char *host;
+  char port[16];
+  bool tls;
+};
+
 /* The wildcard addresses mean "this machine" to a listener and nothing to a caller. */
 static const char *address_to_ask(const char *host) {
-  return !strcmp(host, "0.0.0.0") || !*host ? "127.0.0.1" : !strcmp(host, "::") ? "::1" : host;
+  if (!*host || !strcmp(host, "0.0.0.0"))
+    return "127.0.0.1";
+  if (!strcmp(host, "::"))
+    return "::1";
+  return host;
+}
+
+static struct target target_of(const config *settings) {
+  const bool admin = settings->admin_port > 0;
+  struct target target = {
+      .host = address_to_ask(admin ? settings->admin_host : settings->host),
+      .tls = settings->tls_cert[0] && !admin,
+  };
+  snprintf(target.port, sizeof target.port, "%d",
+           (int)(admin ? settings->admin_port : settings->port));
+  return target;
 }
 
 static const char *reason(void) {
-  return errno == EINPROGRESS || errno == EAGAIN ? "no answer within 3 s" : strerror(errno);
+  if (errno == EINPROGRESS || errno == EAGAIN)
+    return "no answer within 3 s";
+  return strerror(errno);
 }
 
 /* Sends text[0..n) and reads the status line, which is at the front; a slow server may send it in
@@ -39,44 +63,57 @@ static void ask(int server, const char *text, size_t n, char *answer, size_t roo
   answer[used] = 0;
 }
 
-int health_check(const config *settings, cam_error *error) {
+/* A connected socket, or -1 with the reason in *why. */
+static int reach(const struct addrinfo *address, const char **why) {
+  /* of each step; SO_SNDTIMEO bounds connect() too: socket(7) */
+  const struct timeval timeout = {TIMEOUT_S, 0};
+  const int server = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (server >= 0 && !setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) &&
+      !setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) &&
+      !connect(server, address->ai_addr, address->ai_addrlen))
+    return server;
+  *why = reason();
+  if (server >= 0)
+    close(server);
+  return -1;
+}
+
+static cam_code judge(const struct target *target, const char *answer, const char *why,
+                      cam_error *error) {
+  int status = 0;
+  if (why)
+    return cam_fail(error, CAM_E_IO, "%.60s port %s: %.70s", target->host, target->port, why);
+  if (sscanf(answer, "HTTP/1.%*d %d", &status) != 1)
+    return cam_fail(error, CAM_E_IO, "%.60s port %s: no HTTP answer within %d s", target->host,
+                    target->port, TIMEOUT_S);
+  if (status != 200)
+    return cam_fail(error, CAM_E_NOT_READY, "%.60s port %s: /readyz answers %d", target->host,
+                    target->port, status);
+  return CAM_OK;
+}
+
+cam_code health_check(const config *settings, cam_error *error) {
+  const struct target target = target_of(settings);
   struct addrinfo hints = {.ai_family = AF_UNSPEC,
                            .ai_socktype = SOCK_STREAM,
                            .ai_flags = AI_NUMERICSERV},
                   *found = NULL;
-  const bool admin = settings->admin_port > 0;
-  const char *host = address_to_ask(admin ? settings->admin_host : settings->host);
-  char port[16], text[512], answer[512];
+  char text[512], answer[512] = "";
   const char *why = NULL;
-  snprintf(port, sizeof port, "%d", (int)(admin ? settings->admin_port : settings->port));
-  int failed = getaddrinfo(host, port, &hints, &found), status = 0, result = 1;
-  if (failed) {
-    cam_fail(error, CAM_E_IO, "host %.60s: %s", host, gai_strerror(failed));
-    return 1;
-  }
-  int n = snprintf(text, sizeof text,
-                   "GET /readyz HTTP/1.1\r\nHost: %.200s:%s\r\nConnection: close\r\n\r\n", host,
-                   port);
-  const struct timeval timeout = {
-      TIMEOUT_S, 0}; /* of each step; SO_SNDTIMEO bounds connect() too: socket(7) */
-  int server = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (server < 0 || setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) ||
-      setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) ||
-      connect(server, found->ai_addr, found->ai_addrlen))
-    why = reason();
-  else
-    (settings->tls_cert[0] && !admin ? tls_ask : ask)(server, text, (size_t)n, answer,
-                                                      sizeof answer, &why);
-  if (why)
-    cam_fail(error, CAM_E_IO, "%.60s port %s: %.70s", host, port, why);
-  else if (sscanf(answer, "HTTP/1.%*d %d", &status) != 1)
-    cam_fail(error, CAM_E_IO, "%.60s port %s: no HTTP answer within %d s", host, port, TIMEOUT_S);
-  else if (status != 200)
-    cam_fail(error, CAM_E_NOT_READY, "%.60s port %s: /readyz answers %d", host, port, status);
-  else
-    result = 0;
-  if (server >= 0)
-    close(server);
+  const int failed = getaddrinfo(target.host, target.port, &hints, &found);
+  if (failed)
+    return cam_fail(error, CAM_E_IO, "host %.60s: %s", target.host, gai_strerror(failed));
+  const int n = snprintf(text, sizeof text,
+                         "GET /readyz HTTP/1.1\r\nHost: %.200s:%s\r\nConnection: close\r\n\r\n",
+                         target.host, target.port);
+  const int server = reach(found, &why);
   freeaddrinfo(found);
-  return result;
+  if (server >= 0) {
+    if (target.tls)
+      tls_ask(server, text, (size_t)n, answer, sizeof answer, &why);
+    else
+      ask(server, text, (size_t)n, answer, sizeof answer, &why);
+    close(server);
+  }
+  return judge(&target, answer, why, error);
 }
