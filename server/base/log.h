@@ -1,15 +1,25 @@
-/* log.h - one line a request and a few about the service itself, on standard error, as text
- * (name=value) or JSON. Implemented in server/base/log.c. Thread: any; a line is one write(2). */
+/* log.h - lines on standard error, as text (name=value) or as JSON, each with the time in front.
+ * Implemented in server/base/log.c. Thread: any; a line is one write(2). */
 #ifndef LOG_H
 #define LOG_H
 #include <stdbool.h>
+#include <stddef.h>
 
-struct job;
 void log_use_json(bool wanted); /* before any thread is started */
-/* Written when the answer is made, before it is sent, so that a caller who has it finds the line;
- * end NULL. Or when the connection ended without one, or while it was sent; end says how. Thread:
- * the job's owner. */
-void log_request(const struct job *job, const char *end);
+
+/* What happens to the service itself; source names the part that says it. */
 void log_event(const char *source, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line of one's own: opened, filled with members in any number, closed, which writes it. What
+ * does not fit is cut off. Characters that are not printable ASCII become '?'. */
+enum { LOG_LINE = 1536 };
+struct log_line {
+  char text[LOG_LINE];
+  size_t n;
+};
+void log_open(struct log_line *line);
+void log_text(struct log_line *line, const char *name, const char *value);
+void log_number(struct log_line *line, const char *name, double value, int decimals);
+void log_close(struct log_line *line);
 
 #endif

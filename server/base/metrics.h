@@ -39,7 +39,7 @@ typedef enum metrics_end {
 
 /* The stages of "timing_ms": queue, the engine's, total. */
 enum { METRICS_QUEUE = CAM_STAGE_COUNT, METRICS_TOTAL, METRICS_STAGES };
-enum { METRICS_BUCKETS = 16, METRICS_STATUSES = 24, METRICS_ROUTES = 16 };
+enum { METRICS_BUCKETS = 16, METRICS_STATUSES = 24, METRICS_ROUTES = 64 };
 
 typedef enum metrics_reload {
   RELOAD_MODEL,

@@ -1,12 +1,11 @@
 /* headers.h - the header fields of an answer: its own, and those that every answer has. Implemented
- * in server/http/headers.c. Thread: the job's owner. */
+ * in server/http/headers.c. Thread: the exchange's owner. */
 #ifndef HEADERS_H
 #define HEADERS_H
-#include <stdbool.h>
+#include "exchange.h"
 
-struct job;
-/* Calls add for each header of job->response. False: one of the calls returned false. */
-bool headers_add(const struct job *job,
+/* Calls add for each header of the answer. False: one of the calls returned false. */
+bool headers_add(const struct exchange *exchange,
                  bool (*add)(void *closure, const char *name, const char *value), void *closure);
 
 #endif

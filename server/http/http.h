@@ -1,6 +1,7 @@
 /* http.h - the HTTP side of the service over libmicrohttpd, which only server/http/http.c names. */
 #ifndef HTTP_H
 #define HTTP_H
+#include "access.h"
 #include "listener.h"
 #include "work/app.h"
 
@@ -12,8 +13,9 @@ struct http;
 typedef enum http_side { HTTP_MAIN, HTTP_ADMIN } http_side;
 
 /* Listens and starts the HTTP threads; requests come in at once, new connections until app->phase
- * is APP_DRAINING. CAM_E_IO names address and reason. */
-cam_code http_start(struct app *app, http_side side, struct http **out, cam_error *error);
+ * is APP_DRAINING. app and access live until http_stop. CAM_E_IO names address and reason. */
+cam_code http_start(struct app *app, const struct access *access, http_side side, struct http **out,
+                    cam_error *error);
 const struct listener *http_listener(const struct http *http); /* the address and port it got */
 /* Ends all connections and threads. No job may be in the queue or with a worker. NULL is allowed.
  */

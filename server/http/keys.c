@@ -1,7 +1,7 @@
 /* keys.c - a file of keys -> an immutable set of their SHA-256 digests, exchanged as a whole.
- * Flow: admit -> [keys] <- service, at a signal.   Thread: any. Digests are compared, all of them, in
- * constant time: a comparison of the keys themselves that ends at the first difference would let a
- * caller guess a key byte by byte. The keys themselves are not kept in memory. */
+ * Flow: admit -> [keys] <- service, at a signal.   Thread: any. Digests are compared, all of them,
+ * in constant time: a comparison of the keys themselves that ends at the first difference would let
+ * a caller guess a key byte by byte. The keys themselves are not kept in memory. */
 #include "keys.h"
 #include "base/file.h"
 #include "base/log.h"

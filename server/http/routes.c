@@ -1,32 +1,41 @@
-/* routes.c - the route table, and the answers that need no photo.
- * To add a route, add a row. Flow: http -> admit -> [routes] -> http, or -> queue -> worker. */
+/* routes.c - the route table, and the answers that need no photo. To add a route, add a row.
+ * Flow: http -> admit -> [routes] -> http, or -> queue -> worker.   Thread: HTTP threads. */
 #include "routes.h"
 #include "assets.h"
 #include "base/version.h"
 #include "work/app.h"
 #include "work/generation.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "work/queue.h"
 #include <string.h>
 
 static const char json_media[] = "application/json";
 
-static void make_health(struct job *job) {
+/* text: a static array, with a NUL. */
+#define ANSWER_JSON(job, text) job_answer(job, 200, json_media, text, sizeof(text) - 1, false)
+
+static void make_health(struct exchange *exchange) {
   static char body[] = "{\"status\":\"ok\"}\n";
-  job_answer(job, 200, json_media, body, sizeof body - 1, false);
+  ANSWER_JSON(&exchange->job, body);
 }
 
-static void make_ready(struct job *job) {
+static void make_ready(struct exchange *exchange) {
   static char body[] = "{\"status\":\"ready\"}\n";
-  app_phase phase = atomic_load(&job->app->phase);
-  if (phase == APP_READY)
-    job_answer(job, 200, json_media, body, sizeof body - 1, false);
-  else
-    cam_fail(&job->error, CAM_E_NOT_READY, "the service is %s",
-             phase == APP_STARTING ? "starting" : "draining");
+  struct job *job = &exchange->job;
+  switch (atomic_load(&job->app->phase)) {
+  case APP_READY:
+    ANSWER_JSON(job, body);
+    break;
+  case APP_STARTING:
+    cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
+    break;
+  case APP_DRAINING:
+    cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
+    break;
+  }
 }
 
-static void make_metrics(struct job *job) {
+static void make_metrics(struct exchange *exchange) {
+  struct job *job = &exchange->job;
   struct app *app = job->app;
   metrics_facts facts = {.queue_jobs = queue_length(app->queue),
                          .version = cam_version,
@@ -47,22 +56,30 @@ static void make_metrics(struct job *job) {
     cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the metrics");
 }
 
-static void make_text(struct job *job, const app_text *text) {
+static void answer_text(struct job *job, const app_text *text) {
   job_answer(job, 200, json_media, text->text, text->n, false);
 }
-static void make_models(struct job *job) { make_text(job, &job->generation->models); }
-static void make_labels(struct job *job) { make_text(job, &job->generation->labels); }
-static void make_version(struct job *job) { make_text(job, &job->generation->version); }
-
-static void make_asset(struct job *job) {
-  const struct asset *asset = asset_find(job->path);
-  if (!asset)
-    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %s", job->path);
-  else
-    job_answer(job, 200, asset->type, (char *)(uintptr_t)asset->begin,
-               (size_t)(asset->end - asset->begin), false);
+static void make_models(struct exchange *exchange) {
+  answer_text(&exchange->job, &exchange->job.generation->models);
+}
+static void make_labels(struct exchange *exchange) {
+  answer_text(&exchange->job, &exchange->job.generation->labels);
+}
+static void make_version(struct exchange *exchange) {
+  answer_text(&exchange->job, &exchange->job.generation->version);
 }
 
+static void make_asset(struct exchange *exchange) {
+  struct job *job = &exchange->job;
+  const struct asset *asset = asset_find(exchange->path);
+  if (asset)
+    job_answer(job, 200, asset->type, (char *)(uintptr_t)asset->begin,
+               (size_t)(asset->end - asset->begin), false);
+  else
+    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %s", exchange->path);
+}
+
+/* clang-format off */
 static const struct route routes[] = {
     /* method, path, answer, needs the model, takes a body, wants a key, ports */
     {"POST", "/cam", NULL, true, true, true, PORT_MAIN},
@@ -70,22 +87,21 @@ static const struct route routes[] = {
     {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN},
     {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN},
     {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN},
-    {"GET", "/metrics", make_metrics, false, false, true,
-     PORT_ALONE |
-         PORT_ADMIN}, /* how much is called, and how much is refused, is not for strangers */
+    /* how much is called, and how much is refused, is not for strangers */
+    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN},
     {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN},
     {"GET", "/labels", make_labels, true, false, false, PORT_MAIN},
     {"GET", "/version", make_version, true, false, false, PORT_MAIN | PORT_ADMIN},
     {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN},
 };
+/* clang-format on */
 enum { ROUTES = sizeof routes / sizeof *routes };
 _Static_assert((int)ROUTES < (int)METRICS_ROUTES, "room to count every route, and the other");
 
 int route_number(const struct route *route) { return route ? (int)(route - routes) : ROUTES; }
 
 const char *const *route_labels(int *n) {
-  static const char *labels[ROUTES + 1]; /* the same values whoever writes them first: filled before
-                                            any thread, by service.c */
+  static const char *labels[ROUTES + 1]; /* filled before any thread, by service.c */
   if (!labels[ROUTES]) {
     for (int i = 0; i < ROUTES; i++)
       labels[i] = routes[i].path;
@@ -97,15 +113,15 @@ const char *const *route_labels(int *n) {
 
 static bool path_matches(const char *pattern, const char *path) {
   const char *dots = strstr(pattern, "...");
-  return dots ? !strncmp(pattern, path, (size_t)(dots - pattern)) : !strcmp(pattern, path);
+  if (dots)
+    return !strncmp(pattern, path, (size_t)(dots - pattern));
+  return !strcmp(pattern, path);
 }
 
 const struct route *route_find(const char *method, const char *path, unsigned ports, char *allow,
                                cam_error *error) {
-  const char *wanted =
-      strcmp(method, "HEAD")
-          ? method
-          : "GET"; /* HEAD is answered like GET; the HTTP library leaves the body out */
+  /* HEAD is answered like GET; the HTTP library leaves the body out */
+  const char *wanted = strcmp(method, "HEAD") ? method : "GET";
   const struct route *found = NULL;
   *allow = 0;
   for (int i = 0; i < ROUTES; i++) {
@@ -115,10 +131,11 @@ const struct route *route_find(const char *method, const char *path, unsigned po
     if (!strcmp(found->method, wanted))
       return found;
   }
-  if (found) {
-    strcpy(allow, strcmp(found->method, "GET") ? found->method : "GET, HEAD");
-    cam_fail(error, CAM_E_METHOD, "%s answers to %s, not to %.16s", found->path, allow, method);
-  } else
+  if (!found) {
     cam_fail(error, CAM_E_NOT_FOUND, "there is nothing at %.60s", path);
+    return NULL;
+  }
+  strcpy(allow, strcmp(found->method, "GET") ? found->method : "GET, HEAD");
+  cam_fail(error, CAM_E_METHOD, "%s answers to %s, not to %.16s", found->path, allow, method);
   return found;
 }

@@ -1,4 +1,4 @@
-/* loader.c - loader.h. Flow: SIGHUP -> service -> [loader] -> generation.
+/* loader.c - loader.h. Flow: SIGHUP -> service -> [loader] -> generation.   Thread: its own.
  * A bad file changes nothing: it is logged and counted, and the present generation serves on. */
 #include "loader.h"
 #include "base/log.h"
@@ -9,20 +9,20 @@
 
 struct loader {
   struct app *app;
-  cam_code (*ready)(void *closure, cam_error *error);
-  void *closure;
   pthread_t thread;
   pthread_mutex_t mutex; /* guards all below */
   pthread_cond_t changed;
   bool wished, loading, stop;
-  cam_error failure; /* of the start */
+  loader_state first;
+  cam_error failure; /* of the first load */
 };
 
-/* The first model is in: the service is ready, unless it has begun to drain meanwhile. */
-static cam_code begin(struct loader *loader, struct generation *first, cam_error *error) {
-  generation_replace(loader->app, first);
-  return atomic_load(&loader->app->phase) == APP_STARTING ? loader->ready(loader->closure, error)
-                                                          : CAM_OK;
+static void first_ended(struct loader *loader, loader_state state, const cam_error *error) {
+  pthread_mutex_lock(&loader->mutex);
+  loader->first = state;
+  loader->failure = *error;
+  pthread_mutex_unlock(&loader->mutex);
+  signals_tell();
 }
 
 /* Puts a new model in the place of the present one and frees that as soon as nobody needs it: its
@@ -37,29 +37,38 @@ static void replace(struct loader *loader, struct generation *with) {
   malloc_trim(0); /* the old header's thousands of small pieces (malloc_trim(3)) */
 }
 
-static void load(struct loader *loader) {
-  struct app *app = loader->app;
-  struct generation *made = NULL;
-  cam_error error = {0};
-  const bool first = atomic_load(&app->phase) == APP_STARTING;
-  cam_code code = generation_load(app, &made, &error);
+static void report_failure(struct app *app, const cam_error *error) {
+  metrics_count_reload(&app->metrics, RELOAD_MODEL, false);
+  log_event("service", "not reloaded, the present model stays: %s", error->detail);
+}
+
+/* False: loader_stop has left this thread alone meanwhile. */
+static bool done_loading(struct loader *loader) {
   pthread_mutex_lock(&loader->mutex);
   loader->loading = false;
+  const bool left_alone = loader->stop;
   pthread_mutex_unlock(&loader->mutex);
-  if (!code && first)
-    code = begin(loader, made, &error);
-  else if (!code)
-    replace(loader, made);
-  else if (!first) {
-    metrics_count_reload(&app->metrics, RELOAD_MODEL, false);
-    log_event("service", "not reloaded, the present model stays: %s", error.detail);
-  }
-  if (!code || !first)
+  return !left_alone;
+}
+
+static void load(struct loader *loader, bool first) {
+  struct generation *made = NULL;
+  cam_error error = {0};
+  const cam_code code = generation_load(loader->app, &made, &error);
+  if (!done_loading(loader)) {
+    generation_free(made);
     return;
-  pthread_mutex_lock(&loader->mutex);
-  loader->failure = error;
-  pthread_mutex_unlock(&loader->mutex);
-  signals_tell();
+  }
+  if (first && code) {
+    first_ended(loader, LOADER_FAILED, &error);
+  } else if (first) {
+    generation_replace(loader->app, made);
+    first_ended(loader, LOADER_DONE, &error);
+  } else if (code) {
+    report_failure(loader->app, &error);
+  } else {
+    replace(loader, made);
+  }
 }
 
 static void *run(void *argument) {
@@ -72,21 +81,21 @@ static void *run(void *argument) {
     }
     loader->wished = false;
     loader->loading = true;
+    const bool first = loader->first == LOADER_BUSY;
     pthread_mutex_unlock(&loader->mutex);
-    load(loader);
+    load(loader, first);
     pthread_mutex_lock(&loader->mutex);
   }
   pthread_mutex_unlock(&loader->mutex);
   return NULL;
 }
 
-cam_code loader_start(struct app *app, cam_code (*ready)(void *closure, cam_error *error),
-                      void *closure, struct loader **out, cam_error *error) {
+cam_code loader_start(struct app *app, struct loader **out, cam_error *error) {
   *out = NULL;
   struct loader *loader = calloc(1, sizeof *loader);
   if (!loader)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the loader");
-  *loader = (struct loader){.app = app, .ready = ready, .closure = closure, .wished = true};
+  *loader = (struct loader){.app = app};
   pthread_mutex_init(&loader->mutex, NULL);
   pthread_cond_init(&loader->changed, NULL);
   if (pthread_create(&loader->thread, NULL, run, loader)) {
@@ -99,18 +108,20 @@ cam_code loader_start(struct app *app, cam_code (*ready)(void *closure, cam_erro
   return CAM_OK;
 }
 
+loader_state loader_first(struct loader *loader, cam_error *error) {
+  pthread_mutex_lock(&loader->mutex);
+  const loader_state state = loader->first;
+  if (state == LOADER_FAILED)
+    *error = loader->failure;
+  pthread_mutex_unlock(&loader->mutex);
+  return state;
+}
+
 void loader_wish(struct loader *loader) {
   pthread_mutex_lock(&loader->mutex);
   loader->wished = true;
   pthread_cond_signal(&loader->changed);
   pthread_mutex_unlock(&loader->mutex);
-}
-
-cam_code loader_failure(struct loader *loader, cam_error *error) {
-  pthread_mutex_lock(&loader->mutex);
-  *error = loader->failure;
-  pthread_mutex_unlock(&loader->mutex);
-  return error->code;
 }
 
 bool loader_stop(struct loader *loader) {
@@ -126,7 +137,6 @@ bool loader_stop(struct loader *loader) {
     return false;
   }
   pthread_join(loader->thread, NULL);
-  generation_free(generation_replace(loader->app, NULL)); /* its last job is gone */
   pthread_cond_destroy(&loader->changed);
   pthread_mutex_destroy(&loader->mutex);
   free(loader);

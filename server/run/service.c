@@ -1,45 +1,60 @@
 /* service.c - the life of `camserve serve`: listen, load, test, be ready, load again when asked to,
  * drain, end. Threads: this one (signals, start and end), HTTP threads, one watching connections,
- * one loading models, one per worker, the engine's inside each context. */
+ * one loading models, one per worker, the engine's inside each context.
+ *
+ * The life is a list of steps, each a start and its own end. They start in the list's order, and
+ * what was started ends in the reverse: so whatever a step uses is there before it and outlives it.
+ *
+ *   signals   noted from the beginning: one during a start is not lost
+ *   app       the queue, counters, generations; all below hang on it
+ *   tls, keys, cors   files are read before anyone can ask
+ *   loader    a thread that brings a generation whenever it is wished for; it frees one that was
+ *             replaced when the last job of it has ended, so it outlives the jobs
+ *   admin, main   the ports, each with HTTP threads, which make jobs and put them into the queue
+ *   workers   take jobs out of the queue until it is closed and empty. While they run a connection
+ *             may be suspended, and suspended ones must be resumed before a port ends
+ *
+ * In between is serve(): it wishes for the first model, makes the service ready when that is there,
+ * and drains when a signal says to end. All of it is on main's thread, so nothing that it uses can
+ * end meanwhile. */
 #include "service.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cam_clock.h"
+#include "cam_engine.h"
+#include "http/cors.h"
 #include "http/http.h"
+#include "http/keys.h"
 #include "http/routes.h"
+#include "http/tls.h"
 #include "loader.h"
 #include "sandbox.h"
 #include "signals.h"
 #include "work/app.h"
 #include "work/generation.h"
-#include "work/job.h"
+#include "work/queue.h"
 #include "work/worker.h"
 #include <malloc.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const double LAST_ANSWERS_S = 0.5;
+struct service {
+  const config *settings;
+  struct app app;
+  struct access access;
+  struct http *main, *admin; /* admin: NULL if it is not wanted */
+  struct workers *workers;
+  struct loader *loader;
+  bool still_loading; /* the loader's thread could not be ended */
+};
 
-int app_retry_after(struct app *app) {
-  double seconds = ceil((queue_length(app->queue) + 1) * atomic_load(&app->pace_s) - 1e-9);
-  return seconds < 1 ? 1 : seconds > 60 ? 60 : (int)seconds;
-}
-
-/* With n requests served at a time one ends every n-th part of what each takes. Two workers at once
- * may lose one of two notes: it is an estimate. */
-void app_note_service(struct app *app, double seconds) {
-  const int busy = atomic_load(&app->metrics.workers_busy);
-  const double pace = seconds / (busy > 1 ? busy : 1), old = atomic_load(&app->pace_s);
-  atomic_store(&app->pace_s, old > 0 ? old + (pace - old) / 8 : pace);
-}
-
-/* ---- start ---- */
+/* ---- the process ---- */
 
 /* A request takes and frees some 10 MB. glibc would give most of it back at once and fault it in
- * again, page by page, for the next request: 7 of 29 ms of processor time. So freed memory is kept,
- * and given back every few seconds instead (mallopt(3), malloc_trim(3)); what lies in the middle of
+ * again, page by page, for the next request. So freed memory is kept, and given back every few
+ * seconds instead (mallopt(3), malloc_trim(3)); what lies in the middle of
  * a heap goes back then, too. Arenas: glibc would make one for each thread. */
 enum { TRIM_SECONDS = 5 };
 static void settle_malloc(void) {
@@ -52,10 +67,9 @@ static void settle_malloc(void) {
  * `connections` and the rest take. At the limit the HTTP library can only try again and again until
  * a connection ends (getrlimit(2)). */
 static void settle_descriptors(const config *settings) {
-  enum {
-    OTHERS = 512
-  }; /* sockets that linger (watch.c), one epoll and one wake-up a thread, the admin port's
-        connections, files while they are read */
+  /* sockets that linger (watch.c), one epoll and one wake-up a thread, the admin port's
+   * connections, files while they are read */
+  enum { OTHERS = 512 };
   const rlim_t wanted = (rlim_t)settings->connections + OTHERS;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
@@ -68,19 +82,90 @@ static void settle_descriptors(const config *settings) {
               (unsigned long long)wanted);
 }
 
-static void choose_teams(struct app *app, const config *settings) {
-  app->threads = config_threads(settings);
-  app->teams = settings->teams ? (int)settings->teams : cam_cpu_count() / app->threads;
-  if (app->teams < 1)
-    app->teams = 1;
+/* ---- starts and ends ---- */
+
+static cam_code start_signals(struct service *service, cam_error *error) {
+  (void)service;
+  if (signals_open())
+    return CAM_OK;
+  return cam_fail(error, CAM_E_IO, "there is no descriptor left");
 }
+static void end_signals(struct service *service) { (void)service; }
+
+static cam_code start_app(struct service *service, cam_error *error) {
+  int unused;
+  route_labels(&unused);
+  return app_open(&service->app, service->settings, error);
+}
+static void end_app(struct service *service) {
+  generation_free(generation_replace(&service->app, NULL)); /* its last job is gone */
+  app_close(&service->app);
+}
+
+static cam_code start_tls(struct service *service, cam_error *error) {
+  const config *settings = service->settings;
+  return tls_open(settings->tls_cert, settings->tls_key, &service->access.tls, error);
+}
+static void end_tls(struct service *service) { tls_close(service->access.tls); }
+
+static cam_code start_keys(struct service *service, cam_error *error) {
+  return keys_open(service->settings->keys, &service->access.keys, error);
+}
+static void end_keys(struct service *service) { keys_free(service->access.keys); }
+
+static cam_code start_cors(struct service *service, cam_error *error) {
+  return cors_open(service->settings->cors, &service->access.cors, error);
+}
+static void end_cors(struct service *service) { cors_free(service->access.cors); }
+
+static cam_code start_loader(struct service *service, cam_error *error) {
+  return loader_start(&service->app, &service->loader, error);
+}
+static void end_loader(struct service *service) {
+  service->still_loading = !loader_stop(service->loader);
+}
+
+static cam_code start_admin(struct service *service, cam_error *error) {
+  if (service->settings->admin_port < 0)
+    return CAM_OK;
+  return http_start(&service->app, &service->access, HTTP_ADMIN, &service->admin, error);
+}
+static void end_admin(struct service *service) { http_stop(service->admin); }
+
+static cam_code start_main(struct service *service, cam_error *error) {
+  return http_start(&service->app, &service->access, HTTP_MAIN, &service->main, error);
+}
+static void end_main(struct service *service) { http_stop(service->main); }
+
+static cam_code start_workers(struct service *service, cam_error *error) {
+  return workers_start(&service->app, &service->workers, error);
+}
+static void end_workers(struct service *service) {
+  queue_close(service->app.queue);
+  workers_stop(service->workers);
+  service->workers = NULL;
+}
+
+static const struct step {
+  cam_code (*start)(struct service *service, cam_error *error); /* on failure it left nothing */
+  void (*end)(struct service *service);
+} steps[] = {
+    {start_signals, end_signals}, {start_app, end_app},   {start_tls, end_tls},
+    {start_keys, end_keys},       {start_cors, end_cors}, {start_loader, end_loader},
+    {start_admin, end_admin},     {start_main, end_main}, {start_workers, end_workers},
+};
+enum { STEPS = sizeof steps / sizeof *steps };
+
+/* ---- ready ---- */
 
 /* Gives up what serving does not take. Everything that listens, computes or is written to is there.
  */
 static cam_code confine(const config *settings, cam_error *error) {
   cam_error why = {0};
-  if (!strcmp(settings->seccomp, "off"))
-    return log_event("service", "system calls are not filtered: seccomp is off"), CAM_OK;
+  if (!strcmp(settings->seccomp, "off")) {
+    log_event("service", "system calls are not filtered: seccomp is off");
+    return CAM_OK;
+  }
   cam_code code = sandbox_enter(&why);
   if (code && !strcmp(settings->seccomp, "on"))
     return cam_fail(error, code, "seccomp is on, but %s", why.detail);
@@ -92,108 +177,34 @@ static cam_code confine(const config *settings, cam_error *error) {
   return CAM_OK;
 }
 
-struct service {
-  struct app app;
-  struct http *http, *admin; /* admin: NULL if it is not wanted */
-  struct workers *workers;
-  struct loader *loader;
-};
-
-static void print_welcome(const struct service *service) {
+static void print_welcome(const struct service *service, const cam_model_info *info) {
   const struct app *app = &service->app;
-  const cam_model_info *info = cam_model_get_info(
-      app->generation->model); /* this is the thread that changes it */
-  const struct listener *at = http_listener(service->http);
-  const char *scheme = app->tls ? "https" : "http";
+  const struct listener *at = http_listener(service->main);
+  const char *scheme = service->access.tls ? "https" : "http";
   printf("camserve %s: %s (%s), %d x %d threads, on %s://%s:%d/\n", cam_version, info->name,
          info->isa, app->teams, app->threads, scheme, at->address, at->port);
   printf("curl -F image=@photo.jpg '%s://%s:%d/cam'\n", scheme, at->any ? "localhost" : at->address,
          at->port);
-  const struct listener *admin = service->admin ? http_listener(service->admin) : NULL;
-  if (admin)
+  if (service->admin) {
+    const struct listener *admin = http_listener(service->admin);
     printf("for who runs it: http://%s:%d/metrics\n", admin->address, admin->port);
+  }
   fflush(stdout);
 }
 
-/* The first model is loaded and tested; on the loader's thread. No photo is read before all threads
- * are confined, unless a signal came first: then none is. */
-static cam_code make_ready(void *closure, cam_error *error) {
-  struct service *service = closure;
-  app_phase starting = APP_STARTING;
-  cam_code code = confine(service->app.config, error);
+/* The first model is loaded and tested. No photo is read before all threads are confined. */
+static cam_code make_ready(struct service *service, cam_error *error) {
+  cam_code code = confine(service->settings, error);
   if (code)
     return code;
-  atomic_compare_exchange_strong(&service->app.phase, &starting, APP_READY);
-  print_welcome(service);
+  atomic_store(&service->app.phase, APP_READY);
+  struct generation *present = generation_join(&service->app);
+  print_welcome(service, cam_model_get_info(present->model));
+  generation_leave(&service->app, &present);
   return CAM_OK;
 }
 
-/* The main port, and the admin's if it is wanted. */
-static cam_code listen_all(struct service *service, cam_error *error) {
-  struct app *app = &service->app;
-  cam_code code = http_start(app, HTTP_MAIN, &service->http, error);
-  return code || app->config->admin_port < 0 ? code
-                                             : http_start(app, HTTP_ADMIN, &service->admin, error);
-}
-
-/* ---- end ---- */
-
-/* Waits until no request is open, at most until `until`. How many are left. */
-static int wait_for_jobs(struct app *app, double until) {
-  struct timespec when = {(time_t)until, (long)(1e9 * (until - floor(until)))};
-  pthread_mutex_lock(&app->jobs_mutex);
-  int timed_out = 0;
-  while (app->open_jobs && !timed_out)
-    timed_out = pthread_cond_timedwait(&app->jobs_changed, &app->jobs_mutex, &when);
-  int left = app->open_jobs;
-  pthread_mutex_unlock(&app->jobs_mutex);
-  return left;
-}
-
-/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not,
- * the queue answers 503, the workers end, and their last answers get a moment to leave. True if
- * nothing was cut off. */
-static bool drain(struct app *app, struct workers *workers) {
-  double until = clock_seconds() + 1e-3 * (double)app->config->drain_ms;
-  log_event("service", "draining: at most %lld ms", (long long)app->config->drain_ms);
-  atomic_store(&app->stop_at, until);
-  atomic_store(&app->phase,
-               APP_DRAINING); /* no connection is taken from here on; open ones are served on */
-  int left = wait_for_jobs(app, until);
-  queue_close(app->queue);
-  workers_stop(workers);
-  if (left)
-    wait_for_jobs(app, clock_seconds() + LAST_ANSWERS_S);
-  log_event("service", "drained: %d requests cut off", left);
-  return !left;
-}
-
-static bool app_open(struct app *app, const config *settings) {
-  *app = (struct app){.config = settings, .jobs_mutex = PTHREAD_MUTEX_INITIALIZER};
-  atomic_store(&app->stop_at, INFINITY);
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  app->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&app->jobs_changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
-  choose_teams(app, settings);
-  int unused;
-  route_labels(&unused);
-  app->queue = queue_create((int)settings->queue);
-  return app->queue;
-}
-
-static void app_close(struct app *app) {
-  tls_close(app->tls);
-  keys_free(app->keys);
-  cors_free(app->cors);
-  queue_free(app->queue);
-  pthread_cond_destroy(&app->jobs_changed);
-  pthread_mutex_destroy(&app->jobs_mutex);
-}
+/* ---- serving ---- */
 
 /* Gives memory back whenever any was used since the last time. */
 static void trim(struct app *app, unsigned long long *trimmed_at) {
@@ -206,50 +217,77 @@ static void trim(struct app *app, unsigned long long *trimmed_at) {
 
 /* Keys and certificate take a moment and are exchanged here; a model is loaded beside. */
 static void reload(struct service *service) {
-  struct app *app = &service->app;
-  if (app->keys)
-    metrics_count_reload(&app->metrics, RELOAD_KEYS, keys_reload(app->keys));
-  if (app->tls)
-    metrics_count_reload(&app->metrics, RELOAD_CERTIFICATE, tls_reload(app->tls));
+  struct metrics *metrics = &service->app.metrics;
+  const struct access *access = &service->access;
+  if (access->keys)
+    metrics_count_reload(metrics, RELOAD_KEYS, keys_reload(access->keys));
+  if (access->tls)
+    metrics_count_reload(metrics, RELOAD_CERTIFICATE, tls_reload(access->tls));
   loader_wish(service->loader);
 }
 
-/* Until a signal says to end. False: the first model could not be loaded. */
-static bool wait_for_end(struct service *service, cam_error *error) {
-  unsigned long long trimmed_at = 0;
-  for (unsigned events = 0; !(events & SIGNALS_END);) {
-    events = signals_wait(TRIM_SECONDS);
-    if (!events)
-      trim(&service->app, &trimmed_at);
-    if (events & SIGNALS_RELOAD)
-      reload(service);
-    if (loader_failure(service->loader, error))
-      return false;
+/* What the loader has told: the service is made ready, once. */
+static cam_code look_at_loader(struct service *service, cam_error *error) {
+  if (atomic_load(&service->app.phase) != APP_STARTING)
+    return CAM_OK;
+  switch (loader_first(service->loader, error)) {
+  case LOADER_BUSY:
+    return CAM_OK;
+  case LOADER_DONE:
+    return make_ready(service, error);
+  case LOADER_FAILED:
+    break;
   }
-  return true;
+  return error->code;
 }
 
-static bool serve(struct service *service, cam_error *error) {
+/* Until a signal says to end, or the start has failed. */
+static cam_code wait_for_end(struct service *service, cam_error *error) {
+  unsigned long long trimmed_at = 0;
+  for (;;) {
+    const unsigned events = signals_wait(TRIM_SECONDS);
+    if (events & SIGNALS_END)
+      return CAM_OK;
+    if (events & SIGNALS_RELOAD)
+      reload(service);
+    if (!events)
+      trim(&service->app, &trimmed_at);
+    if (look_at_loader(service, error))
+      return error->code;
+  }
+}
+
+/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not,
+ * the queue answers 503, the workers end, and their last answers get a moment to leave. */
+static cam_code drain_requests(struct service *service, cam_error *error) {
+  static const double last_answers_s = 0.5;
   struct app *app = &service->app;
-  const config *settings = app->config;
-  if (tls_open(settings->tls_cert, settings->tls_key, &app->tls, error) ||
-      keys_open(settings->keys, &app->keys, error) ||
-      cors_open(settings->cors, &app->cors, error) || listen_all(service, error) ||
-      workers_start(app, &service->workers, error) ||
-      loader_start(app, make_ready, service, &service->loader, error))
-    return false;
-  if (!wait_for_end(service, error))
-    return false;
-  const bool clean = drain(app, service->workers);
-  service->workers = NULL;
-  if (!clean)
-    cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)",
-             (long long)settings->drain_ms);
-  return clean;
+  const long long most_ms = service->settings->drain_ms;
+  const double until = clock_seconds() + 1e-3 * (double)most_ms;
+  log_event("service", "draining: at most %lld ms", most_ms);
+  atomic_store(&app->stop_at, until);
+  /* no connection is taken from here on; open ones are served on */
+  atomic_store(&app->phase, APP_DRAINING);
+  const int left = app_wait_for_jobs(app, until);
+  end_workers(service);
+  if (left)
+    app_wait_for_jobs(app, clock_seconds() + last_answers_s);
+  log_event("service", "drained: %d requests cut off", left);
+  if (left)
+    return cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", most_ms);
+  return CAM_OK;
+}
+
+static cam_code serve(struct service *service, cam_error *error) {
+  loader_wish(service->loader);
+  cam_code code = wait_for_end(service, error);
+  if (!code)
+    code = drain_requests(service, error);
+  return code;
 }
 
 int service_run(const config *settings, cam_error *error) {
-  struct service service = {0};
+  struct service service = {.settings = settings};
   settle_malloc();
   sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
@@ -257,26 +295,24 @@ int service_run(const config *settings, cam_error *error) {
   if (!geteuid())
     log_event("service", "this runs as root, which nothing here needs: give it a user of its own");
 
-  bool clean = false;
-  if (!signals_open())
-    cam_fail(error, CAM_E_IO, "there is no descriptor left");
-  else if (!app_open(&service.app, settings))
-    cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld", (long long)settings->queue);
-  else
-    clean = serve(&service, error);
+  cam_code code = CAM_OK;
+  int started = 0;
+  while (!code && started < STEPS) {
+    code = steps[started].start(&service, error);
+    if (!code)
+      started++;
+  }
+  if (!code)
+    code = serve(&service, error);
+  while (started > 0)
+    steps[--started].end(&service);
 
-  if (service.workers)
-    queue_close(service.app.queue);
-  workers_stop(service.workers);
-  http_stop(service.http); /* no connection is suspended, or about to be: the workers are gone and
-                              the queue takes nothing */
-  http_stop(service.admin);
-  if (!loader_stop(service.loader)) {
-    if (!clean)
+  const int result = code ? 1 : 0;
+  if (service.still_loading) {
+    if (code)
       log_event("service", "%s", error->detail);
     log_event("service", "left while a model was being loaded");
-    _exit(clean ? 0 : 1); /* that may take seconds, and the system tidies up as well */
+    _exit(result); /* that may take seconds, and the system tidies up as well */
   }
-  app_close(&service.app);
-  return clean ? 0 : 1;
+  return result;
 }

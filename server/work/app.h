@@ -1,37 +1,32 @@
-/* app.h - what all rooms of the running service share. One per process, made by service.c before
- * any thread, freed after the last. Thread: fields without an atomic type never change once there
- * are threads, but for those with a mutex. */
+/* app.h - what all rooms of the running service share. One per process, opened by service.c before
+ * any thread, closed after the last. Implemented in server/work/app.c. Thread: fields without an
+ * atomic type never change once there are threads, but for those with a mutex. */
 #ifndef APP_H
 #define APP_H
 #include "base/config.h"
 #include "base/metrics.h"
-#include "http/cors.h"
-#include "http/keys.h"
-#include "http/tls.h"
-#include "queue.h"
+#include "pace.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 typedef enum app_phase { APP_STARTING, APP_READY, APP_DRAINING } app_phase;
 struct generation;
+struct queue;
 
 struct app {
   const config *config;
   double started; /* seconds since 1970 */
   _Atomic app_phase phase;
-  _Atomic double
-      stop_at; /* seconds of CLOCK_MONOTONIC: when draining ends; INFINITY before it begins */
+  _Atomic double stop_at; /* seconds of CLOCK_MONOTONIC: when draining ends; INFINITY before it
+                             begins */
 
   int teams, threads; /* workers, threads of each */
-  struct keys *keys;  /* NULL: no key is asked for */
-  struct tls *tls;    /* NULL: plain HTTP */
-  struct cors *cors;  /* NULL: no page of another site may call */
   struct queue *queue;
   struct metrics metrics;
-  _Atomic double pace_s;    /* seconds from the end of one request to the next's while all are busy,
-                               smoothed; 0: none yet */
-  atomic_size_t body_bytes; /* of all bodies now in memory */
-  atomic_size_t reply_bytes; /* of all answers to photos now in memory */
+  struct pace pace;
+  atomic_size_t body_bytes;  /* of all bodies now in memory: room.c */
+  atomic_size_t reply_bytes; /* of all answers to photos now in memory: room.c */
 
   pthread_mutex_t jobs_mutex;  /* guards the three below, and every generation's jobs */
   pthread_cond_t jobs_changed; /* open_jobs, or those of a generation that was replaced, became 0 */
@@ -39,10 +34,15 @@ struct app {
   struct generation *generation; /* model and contexts that a new request joins; NULL: none yet */
 };
 
-/* Seconds after which a refused caller finds room again: the queue's length at the measured pace, 1
- * to 60. */
-int app_retry_after(struct app *app);
-/* Remembers how long a worker took for one request. Workers. */
-void app_note_service(struct app *app, double seconds);
+/* CAM_E_NO_MEMORY: there is none for the queue, and nothing to close. */
+cam_code app_open(struct app *app, const config *settings, cam_error *error);
+void app_close(struct app *app); /* the queue is empty, the generation taken away */
+
+/* A request begins, and ends. Any thread. */
+void app_job_begins(struct app *app);
+void app_job_ends(struct app *app);
+/* Waits until no request is open, but not beyond `until` (seconds of CLOCK_MONOTONIC). Returns how
+ * many are. */
+int app_wait_for_jobs(struct app *app, double until);
 
 #endif

@@ -58,10 +58,11 @@ static cam_code load_model(const config *settings, cam_model **model, cam_error 
   cam_error why = {0};
   cam_code code = cam_model_load(settings->model, settings->isa[0] ? settings->isa : NULL, model,
                                  &why);
-  const bool named = strstr(why.detail, settings->model);
-  return code ? cam_fail(error, code, "%s%s%s", named ? "" : settings->model, named ? "" : ": ",
-                         why.detail)
-              : CAM_OK;
+  if (code && strstr(why.detail, settings->model))
+    return cam_fail(error, code, "%s", why.detail);
+  if (code)
+    return cam_fail(error, code, "%s: %s", settings->model, why.detail);
+  return CAM_OK;
 }
 
 static cam_code make_texts(struct generation *generation, cam_error *error) {
@@ -135,11 +136,14 @@ void generation_stay(struct app *app, struct generation *generation) {
   pthread_mutex_unlock(&app->jobs_mutex);
 }
 
-void generation_leave(struct app *app, struct generation *generation) {
-  if (!generation)
+void generation_leave(struct app *app, struct generation **held) {
+  struct generation *left = *held;
+  *held = NULL;
+  if (!left)
     return;
   pthread_mutex_lock(&app->jobs_mutex);
-  if (!--generation->jobs && generation != app->generation)
+  left->jobs--;
+  if (!left->jobs && left != app->generation)
     pthread_cond_broadcast(&app->jobs_changed);
   pthread_mutex_unlock(&app->jobs_mutex);
 }

@@ -36,7 +36,8 @@ void generation_free(struct generation *generation);
 struct generation *generation_join(struct app *app);
 /* Once more, for someone who has joined. */
 void generation_stay(struct app *app, struct generation *generation);
-void generation_leave(struct app *app, struct generation *generation); /* NULL is allowed */
+/* *held, joined before, becomes NULL; if it is NULL nothing is done. */
+void generation_leave(struct app *app, struct generation **held);
 /* From now on requests join this one; NULL: none any more. Returns the one before, which its last
  * requests still need: NULL the first time. */
 struct generation *generation_replace(struct app *app, struct generation *with);

@@ -2,14 +2,15 @@
  * The worker owns the job from queue_take to hand_back, and makes the whole answer: what is left
  * for the HTTP thread is to send it. */
 #include "worker.h"
+#include "answer.h"
+#include "cam_clock.h"
 #include "generation.h"
 #include "job.h"
-#include "wire/problem.h"
-#include "wire/reply.h"
+#include "queue.h"
+#include "room.h"
 #include "wire/request.h"
 #include <math.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 struct worker {
@@ -22,59 +23,15 @@ struct workers {
   struct worker list[];
 };
 
+/* ---- one job ---- */
+
 /* A client that has closed its connection shows as the other side's end, whatever it sent before:
  * over TLS that is its close_notify, which the library has not read. (One that only shut down its
  * sending side looks the same; it is rare. One that sent close_notify and waits is answered in
  * vain.) */
-static bool client_left(int socket) {
+static bool client_hung_up(int socket) {
   struct pollfd look = {.fd = socket, .events = POLLRDHUP};
   return poll(&look, 1, 0) > 0;
-}
-
-/* The first label's overlay as the body itself. */
-static void answer_picture(struct job *job, cam_task *task) {
-  const cam_prediction *first = &task->result.predictions[0];
-  const cam_model_info *info = cam_model_get_info(job->generation->model);
-  char text[32];
-  job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data,
-             first->overlay.size, true);
-  task->result.predictions[0].overlay = (cam_bytes){NULL, 0}; /* the answer owns it now */
-  snprintf(text, sizeof text, "%d", first->class_id);
-  job_add_header(job, "X-Cam-Class-Id", text);
-  job_add_header(job, "X-Cam-Label", info->class_list[first->class_id].label);
-  snprintf(text, sizeof text, "%.9g", (double)first->probability);
-  job_add_header(job, "X-Cam-Probability", text);
-}
-
-static void answer_json(struct job *job, const cam_task *tasks) {
-  size_t n = 0;
-  char *text = reply_text(cam_model_get_info(job->generation->model), job->id, tasks, job->photos,
-                          job->photos > 1, &job->timing, true, &n);
-  if (text)
-    job_answer(job, 200, "application/json", text, n, true);
-  else
-    cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
-}
-
-/* What image/png and image/jpeg can carry is one picture: nothing else is then computed. */
-static cam_code prepare_picture(struct job *job) {
-  cam_params *params = &job->params.cam;
-  const char *type = accept_picture_type(job->accepted.picture);
-  if (job->photos > 1)
-    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE,
-                    "Accept: %s carries one overlay, but there are %d photos", type, job->photos);
-  if (!(params->include & CAM_INCLUDE_OVERLAY))
-    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but include is without overlay",
-                    type);
-  if (!params_given(&job->params, "format"))
-    params->picture = job->accepted.picture;
-  if (!(job->accepted.pictures >> params->picture & 1))
-    return cam_fail(&job->error, CAM_E_NOT_ACCEPTABLE, "Accept: %s, but format is %s", type,
-                    cam_picture_name(params->picture));
-  params->top_k = 1;
-  params->n_classes = 0;
-  params->include = CAM_INCLUDE_OVERLAY;
-  return CAM_OK;
 }
 
 static void observe(struct job *job) {
@@ -88,90 +45,102 @@ static void observe(struct job *job) {
 
 /* Before anything is decoded: is there room for the pictures that are asked for? The photos' sizes
  * are read only where it depends on them. */
-static cam_code check_reply(struct job *job, cam_context *context, const cam_task *tasks, int n) {
-  const config *settings = job->app->config;
-  const uint64_t most = (uint64_t)settings->max_reply_bytes;
-  uint64_t bytes = cam_picture_bytes(context, tasks, n, false);
-  if (bytes > most)
-    bytes = cam_picture_bytes(context, tasks, n, true);
-  if (bytes > most)
-    return cam_fail(&job->error, CAM_E_REPLY,
-                    "the pictures may have %llu bytes; allowed are %llu: fewer labels, size=fit or "
-                    "format=jpeg make it less",
-                    (unsigned long long)bytes, (unsigned long long)most);
-  if (atomic_load(&job->app->reply_bytes) >= (size_t)settings->replies_bytes)
-    return cam_fail(&job->error, CAM_E_BUSY,
-                    "the answers of all requests together have more than %lld bytes",
-                    (long long)settings->replies_bytes);
-  return CAM_OK;
+static cam_code check_reply(struct job *job, cam_context *context, const cam_task *tasks) {
+  uint64_t bytes = cam_picture_bytes(context, tasks, job->photos, false);
+  if (bytes > (uint64_t)job->app->config->max_reply_bytes)
+    bytes = cam_picture_bytes(context, tasks, job->photos, true);
+  return room_for_reply(job, bytes, &job->error);
 }
 
-static void explain(struct job *job, cam_context *context, const request_photos *photos) {
-  cam_task tasks[CAM_MAX_TASKS] = {0};
-  const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
-  if (as_picture && prepare_picture(job))
-    return;
-  job->params.cam.base64 = !as_picture;
-  for (int i = 0; i < photos->n; i++)
-    tasks[i] = (cam_task){.bytes = photos->photos[i].bytes,
-                          .n_bytes = photos->photos[i].n,
-                          .params = &job->params.cam};
-  if (check_reply(job, context, tasks, photos->n))
-    return;
-  cam_explain(context, tasks, photos->n, fmin(job->deadline, atomic_load(&job->app->stop_at)),
-              job->timing.stage_ms);
-  job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
-  for (int i = photos->n; i-- > 0;) {
+/* For the log: the first photo that was decoded. */
+static void note_photo(struct job *job, const cam_task *tasks) {
+  for (int i = 0; i < job->photos; i++) {
     if (tasks[i].error.code)
       continue;
     job->format = tasks[i].result.format;
     job->width = tasks[i].result.width;
     job->height = tasks[i].result.height;
+    return;
   }
-  if (photos->n == 1 && tasks[0].error.code)
+}
+
+static void explain(struct job *job, cam_context *context, const request_photos *photos) {
+  cam_task tasks[CAM_MAX_TASKS] = {0};
+  const int n = photos->n;
+  const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
+  if (as_picture && answer_prepare_picture(job))
+    return;
+  job->params.cam.base64 = !as_picture;
+  for (int i = 0; i < n; i++)
+    tasks[i] = (cam_task){.bytes = photos->photos[i].bytes,
+                          .n_bytes = photos->photos[i].n,
+                          .params = &job->params.cam};
+  if (check_reply(job, context, tasks))
+    return;
+  cam_explain(context, tasks, n, fmin(job->deadline, atomic_load(&job->app->stop_at)),
+              job->timing.stage_ms);
+  job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
+  note_photo(job, tasks);
+  if (n == 1 && tasks[0].error.code)
     job->error = tasks[0].error;
   else if (as_picture)
     answer_picture(job, &tasks[0]);
   else
     answer_json(job, tasks);
   if (!job->error.code)
-    job_count_answer(job, &job->error);
-  for (int i = 0; i < photos->n; i++)
+    room_count_reply(job, &job->error);
+  for (int i = 0; i < n; i++)
     cam_result_free(&tasks[i].result);
   observe(job);
 }
 
-static void serve(struct job *job, cam_context *context) {
-  struct app *app = job->app;
-  double now = clock_seconds();
-  job->timing.queue_ms = 1e3 * (now - job->queued);
-  if (client_left(job->socket))
-    job->hung_up = true;
-  else if (now > atomic_load(&app->stop_at))
+static void read_and_explain(struct job *job, cam_context *context) {
+  const int64_t most = job->app->config->max_photos;
+  request_photos photos;
+  if (!request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params,
+                    &photos, &job->error)) {
+    job->photos = photos.n;
+    if (photos.n > most)
+      cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n,
+               (long long)most);
+    else
+      explain(job, context, &photos);
+  }
+  request_photos_free(&photos);
+}
+
+/* Is there still anyone to answer, and time to do it? */
+static bool is_worth_it(struct job *job, double now) {
+  const struct app *app = job->app;
+  job->hung_up = client_hung_up(job->socket);
+  if (job->hung_up)
+    return false;
+  if (now > atomic_load(&app->stop_at)) {
     cam_fail(&job->error, CAM_E_NOT_READY, "the service stopped before this request's turn came");
-  else if (now > job->deadline) {
+    return false;
+  }
+  if (now > job->deadline) {
     cam_fail(&job->error, CAM_E_DEADLINE,
              "%.0f ms since the first header, %.0f of them in the queue; allowed are %lld",
              1e3 * (now - job->began), job->timing.queue_ms,
              (long long)app->config->request_deadline_ms);
-  } else {
-    request_photos photos;
-    if (!request_read(job->content_type, job->body, job->n_body, job->generation->model,
-                      &job->params, &photos, &job->error)) {
-      job->photos = photos.n;
-      if (photos.n > app->config->max_photos)
-        cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n,
-                 (long long)app->config->max_photos);
-      else
-        explain(job, context, &photos);
-    }
-    request_photos_free(&photos);
-    app_note_service(app, clock_seconds() - now);
+    return false;
   }
-  job_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
-  job_leave_generation(job);
+  return true;
+}
+
+static void serve(struct job *job, cam_context *context) {
+  struct app *app = job->app;
+  const double now = clock_seconds();
+  job->timing.queue_ms = 1e3 * (now - job->queued);
+  if (is_worth_it(job, now)) {
+    read_and_explain(job, context);
+    pace_note(&app->pace, clock_seconds() - now, atomic_load(&app->metrics.workers_busy));
+  }
+  room_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
+  generation_leave(app, &job->generation);
   if (job->error.code)
-    job_answer_problem(job);
+    answer_problem(job);
 }
 
 static void serve_and_return(struct job *job, cam_context *context) {
@@ -181,6 +150,8 @@ static void serve_and_return(struct job *job, cam_context *context) {
   atomic_fetch_sub(busy, 1);
   job->hand_back(job); /* not ours any more */
 }
+
+/* ---- one job after another ---- */
 
 /* A thread of the team, on its own until there is no more to do for any of them, or the next job is
  * of another generation than the context. */
@@ -210,7 +181,7 @@ static void *work(void *argument) {
                  &(spread){queue, {generation, worker->app->threads}, job});
     else
       serve_and_return(job, context);
-    generation_leave(worker->app, generation);
+    generation_leave(worker->app, &generation);
   }
   return NULL;
 }

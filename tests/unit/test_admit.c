@@ -1,9 +1,14 @@
 /* test_admit.c - what is answered at the headers: framing, routes, length, room, parameters,
- * Accept, ids; and the memory of bodies. */
+ * Accept, ids; and the memory of bodies and answers. */
+#include "http/admit.h"
+#include "http/cors.h"
+#include "http/keys.h"
 #include "http/routes.h"
+#include "work/answer.h"
 #include "work/app.h"
 #include "work/generation.h"
-#include "work/job.h"
+#include "work/queue.h"
+#include "work/room.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,12 +17,15 @@
 #include <unistd.h>
 
 static struct app app;
+static struct access access_to;
 static struct generation generation;
 static config settings;
 
 static void open_app(void) {
   settings = (config){.max_body_bytes = 1000,
                       .bodies_bytes = 1500,
+                      .max_reply_bytes = 300,
+                      .replies_bytes = 500,
                       .queue = 1,
                       .admin_port = -1,
                       .max_headers = 8,
@@ -34,6 +42,7 @@ static void close_app(void) {
   ck_assert_int_eq(app.open_jobs, 0);
   ck_assert_int_eq(generation.jobs, 0);
   ck_assert_uint_eq(atomic_load(&app.body_bytes), 0);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 0);
   queue_free(app.queue);
 }
 
@@ -42,12 +51,12 @@ static struct head post(void) {
       .method = "POST", .path = "/cam", .content_length = "10", .content_lengths = 1};
 }
 static cam_code admitted(struct head head, char *detail) {
-  struct job *job = job_new(&app);
-  admit(job, &head);
-  cam_code code = job->error.code;
+  struct exchange *made = exchange_new(&app, &access_to);
+  admit(made, &head);
+  cam_code code = made->job.error.code;
   if (detail)
-    strcpy(detail, job->error.detail);
-  job_free(job);
+    strcpy(detail, made->job.error.detail);
+  exchange_free(made);
   return code;
 }
 static cam_code at(const char *method, const char *path) {
@@ -104,14 +113,15 @@ START_TEST(ports) {
 END_TEST
 
 START_TEST(method_says_allow) {
-  struct job *job = job_new(&app);
+  struct exchange *made = exchange_new(&app, &access_to);
   struct head head = {.method = "PUT", .path = "/labels"};
-  admit(job, &head);
-  ck_assert_int_eq(job->response.status, 405);
-  ck_assert_int_eq(job->response.n_headers, 1);
-  ck_assert_str_eq(job->response.headers[0].name, "Allow");
-  ck_assert_str_eq(job->response.headers[0].value, "GET, HEAD");
-  job_free(job);
+  admit(made, &head);
+  const struct response *response = &made->job.response;
+  ck_assert_int_eq(response->status, 405);
+  ck_assert_int_eq(response->n_headers, 1);
+  ck_assert_str_eq(response->headers[0].name, "Allow");
+  ck_assert_str_eq(response->headers[0].value, "GET, HEAD");
+  exchange_free(made);
 }
 END_TEST
 
@@ -137,11 +147,15 @@ START_TEST(framing) {
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
   get.bad_names = 1;
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
-  get.content_length = NULL, get.content_lengths = 0;
+  get.content_length = NULL;
+  get.content_lengths = 0;
   ck_assert(head_has_body(&get)); /* perhaps: so the connection ends with the answer */
-  get.bad_names = 0, get.hosts = 2;
+  get.bad_names = 0;
+  get.hosts = 2;
   ck_assert_int_eq(admitted(get, NULL), CAM_E_BODY);
-  get.hosts = 1, get.content_length = "0", get.content_lengths = 1;
+  get.hosts = 1;
+  get.content_length = "0";
+  get.content_lengths = 1;
   ck_assert_int_eq(admitted(get, NULL), CAM_OK);
   ck_assert(!head_has_body(&get));
 }
@@ -194,30 +208,42 @@ START_TEST(phase) {
 }
 END_TEST
 
-START_TEST(room_and_retry_after) {
-  struct job waiting = {0}, *job = job_new(&app);
-  ck_assert_int_eq(app_retry_after(&app), 1);
-  app_note_service(&app, 7);
-  ck_assert_int_eq(app_retry_after(&app),
-                   7); /* one request, and nobody else was served meanwhile */
-  atomic_store(&app.metrics.workers_busy, 2);
+START_TEST(retry_after) {
+  struct pace pace = {0};
+  ck_assert_int_eq(pace_retry_after(&pace, 0), 1);
+  pace_note(&pace, 7, 1);
+  ck_assert_int_eq(pace_retry_after(&pace, 0), 7); /* nobody else was served meanwhile */
   for (int i = 0; i < 200; i++)
-    app_note_service(&app, 7);
-  ck_assert_int_eq(app_retry_after(&app), 4); /* two at a time */
-  ck_assert_int_eq(queue_put(app.queue, &waiting), CAM_OK);
+    pace_note(&pace, 7, 2);
+  ck_assert_int_eq(pace_retry_after(&pace, 0), 4); /* two at a time */
+  ck_assert_int_eq(pace_retry_after(&pace, 1), 7);
+  pace_note(&pace, 1e6, 0);
+  ck_assert_int_eq(pace_retry_after(&pace, 0), 60);
+}
+END_TEST
+
+START_TEST(full_queue) {
+  struct job waiting = {.app = &app};
+  struct exchange *made = exchange_new(&app, &access_to);
+  struct job *job = &made->job;
+  pace_note(&app.pace, 3.5, 1);
+  ck_assert_int_eq(room_enqueue(&waiting), CAM_OK);
   struct head head = post();
-  admit(job, &head);
+  admit(made, &head);
   ck_assert_int_eq(job->error.code, CAM_E_BUSY);
   ck_assert_str_eq(job->error.detail, "1 requests wait already; allowed are 1");
-  job_answer_problem(job);
+  answer_problem(job);
   ck_assert_int_eq(job->response.status, 429);
   ck_assert_str_eq(job->response.headers[0].name, "Retry-After");
   ck_assert_str_eq(job->response.headers[0].value, "7");
   ck_assert_int_eq(metrics_end_of(job->error.code, true), REFUSED_QUEUE_FULL);
-  app_note_service(&app, 1e6);
-  ck_assert_int_eq(app_retry_after(&app), 60);
+  job->error = (cam_error){0};
+  ck_assert_int_eq(room_enqueue(job), CAM_E_BUSY); /* it filled after the headers */
+  ck_assert_str_eq(job->error.detail, "1 requests wait already; allowed are 1");
   ck_assert_ptr_eq(queue_take(app.queue), &waiting);
-  job_free(job);
+  queue_close(app.queue);
+  ck_assert_int_eq(room_enqueue(job), CAM_E_NOT_READY);
+  exchange_free(made);
 }
 END_TEST
 
@@ -245,15 +271,15 @@ START_TEST(query_and_accept) {
 END_TEST
 
 static bool allowed(struct head head, int status, const char *origin) {
-  struct job *job = job_new(&app);
-  admit(job, &head);
-  bool same = job->response.status == status &&
-              (origin ? job->allow_origin && !strcmp(job->allow_origin, origin)
-                      : !job->allow_origin);
+  struct exchange *made = exchange_new(&app, &access_to);
+  admit(made, &head);
+  const struct response *response = &made->job.response;
+  const char *said = made->allow_origin ? made->allow_origin : "", *due = origin ? origin : "";
+  bool same = response->status == status && !strcmp(said, due);
   if (status == 204)
-    same = same && !job->error.code && job->response.n_headers == 3 && !job->response.n &&
-           !job->response.type;
-  job_free(job);
+    same = same && !made->job.error.code && response->n_headers == 3 && !response->n &&
+           !response->type;
+  exchange_free(made);
   return same;
 }
 
@@ -263,32 +289,40 @@ START_TEST(preflight) {
   struct head ask = {.method = "OPTIONS", .path = "/cam", .origin = origin, .preflight = "POST"},
               head = ask;
   ck_assert(allowed(ask, 405, NULL)); /* cors is empty */
-  ck_assert_int_eq(cors_open(origin, &app.cors, &error), CAM_OK);
+  ck_assert_int_eq(cors_open(origin, &access_to.cors, &error), CAM_OK);
   ck_assert(allowed(ask, 204, origin));
   head.origin = "https://b.example";
   ck_assert(allowed(head, 405, NULL));
   head.origin = NULL;
   ck_assert(allowed(head, 405, NULL));
-  head = ask, head.preflight = NULL;
+  head = ask;
+  head.preflight = NULL;
   ck_assert(allowed(head, 405, origin));
-  head = ask, head.preflight = "PUT";
+  head = ask;
+  head.preflight = "PUT";
   ck_assert(allowed(head, 405, origin));
-  head = ask, head.path = "/labels", head.preflight = "GET";
+  head = ask;
+  head.path = "/labels";
+  head.preflight = "GET";
   ck_assert(allowed(head, 204, origin));
   head.path = "/nothing"; /* a problem that is answered with the last call */
   ck_assert(allowed(head, 0, origin));
-  head = ask, head.content_length = "5", head.content_lengths = 1;
+  head = ask;
+  head.content_length = "5";
+  head.content_lengths = 1;
   ck_assert_int_eq(admitted(head, NULL), CAM_E_BODY);
-  head = post(), head.origin = origin;
+  head = post();
+  head.origin = origin;
   ck_assert(allowed(head, 0, origin));
-  cors_free(app.cors);
-  ck_assert_int_eq(cors_open("*", &app.cors, &error), CAM_OK);
+  cors_free(access_to.cors);
+  ck_assert_int_eq(cors_open("*", &access_to.cors, &error), CAM_OK);
   ck_assert(allowed(ask, 204, "*"));
   ck_assert(allowed(post(), 0, "*"));
   head = (struct head){.method = "GET", .path = "/metrics", .origin = origin, .admin = true};
   ck_assert(allowed(head, 0,
                     NULL)); /* what is for who runs it is for no page, and no key keeps it there */
-  cors_free(app.cors);
+  cors_free(access_to.cors);
+  access_to.cors = NULL;
 }
 END_TEST
 
@@ -322,7 +356,7 @@ START_TEST(keys) {
   FILE *file = fdopen(mkstemp(path), "w");
   fprintf(file, "anna %s\n", key);
   fclose(file);
-  ck_assert_int_eq(keys_open(path, &app.keys, &error), CAM_OK);
+  ck_assert_int_eq(keys_open(path, &access_to.keys, &error), CAM_OK);
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const bool body = *cases[i].method == 'P';
     struct head head = {.method = cases[i].method,
@@ -331,20 +365,24 @@ START_TEST(keys) {
                         .api_key = cases[i].api_key,
                         .content_length = body ? "100000" : NULL,
                         .content_lengths = body};
-    struct job *job = job_new(&app);
-    admit(job, &head);
-    ck_assert_int_eq(job->error.code, cases[i].challenge ? CAM_E_UNAUTHORIZED
-                                      : body             ? CAM_E_TOO_LARGE
-                                                         : CAM_OK);
-    ck_assert_int_eq(job->response.status, cases[i].challenge ? 401 : 0);
-    if (cases[i].challenge)
+    struct exchange *made = exchange_new(&app, &access_to);
+    const struct job *job = &made->job;
+    const bool wants_key = body || !strcmp(cases[i].path, "/metrics");
+    admit(made, &head);
+    if (cases[i].challenge) {
+      ck_assert_int_eq(job->error.code, CAM_E_UNAUTHORIZED);
+      ck_assert_int_eq(job->response.status, 401);
       ck_assert_str_eq(job->response.headers[0].value, cases[i].challenge);
-    ck_assert_str_eq(job->key, !cases[i].challenge && (body || !strcmp(cases[i].path, "/metrics"))
-                                   ? "anna"
-                                   : "");
-    job_free(job);
+      ck_assert_str_eq(made->key, "");
+    } else {
+      ck_assert_int_eq(job->error.code, body ? CAM_E_TOO_LARGE : CAM_OK);
+      ck_assert_int_eq(job->response.status, 0);
+      ck_assert_str_eq(made->key, wants_key ? "anna" : "");
+    }
+    exchange_free(made);
   }
-  keys_free(app.keys);
+  keys_free(access_to.keys);
+  access_to.keys = NULL;
   unlink(path);
 }
 END_TEST
@@ -372,30 +410,67 @@ START_TEST(bodies_are_bounded) {
   cam_error error;
   char bytes[1000];
   memset(bytes, 'x', sizeof bytes);
-  struct job *a = job_new(&app), *b = job_new(&app);
+  struct exchange *one = exchange_new(&app, &access_to), *two = exchange_new(&app, &access_to);
+  struct job *a = &one->job, *b = &two->job;
   for (int i = 0; i < 1000; i += 100)
-    ck_assert_int_eq(job_add_body(a, bytes, 100, &error), CAM_OK);
+    ck_assert_int_eq(room_add_body(a, bytes, 100, &error), CAM_OK);
   ck_assert_uint_eq(a->n_body, 1000);
-  ck_assert_int_eq(job_add_body(b, bytes, 500, &error), CAM_OK);
-  ck_assert_int_eq(job_add_body(b, bytes, 1, &error), CAM_E_BUSY); /* all bodies together */
+  ck_assert_int_eq(room_add_body(b, bytes, 500, &error), CAM_OK);
+  ck_assert_int_eq(room_add_body(b, bytes, 1, &error), CAM_E_BUSY); /* all bodies together */
   ck_assert_uint_eq(b->n_body, 0);
   ck_assert_uint_eq(atomic_load(&app.body_bytes), 1000);
-  ck_assert_int_eq(job_add_body(a, bytes, 1, &error), CAM_E_TOO_LARGE);
+  ck_assert_int_eq(room_add_body(a, bytes, 1, &error), CAM_E_TOO_LARGE);
   ck_assert_uint_eq(a->n_body, 0);
-  job_free(a);
-  job_free(b);
+  exchange_free(one);
+  exchange_free(two);
+}
+END_TEST
+
+/* Of one answer 300 bytes, of all 500: what is refused is not counted. */
+START_TEST(answers_are_bounded) {
+  cam_error error;
+  struct exchange *one = exchange_new(&app, &access_to), *two = exchange_new(&app, &access_to);
+  struct job *a = &one->job, *b = &two->job;
+  ck_assert_int_eq(room_for_reply(a, 301, &error), CAM_E_REPLY);
+  ck_assert_int_eq(room_for_reply(a, 300, &error), CAM_OK);
+  a->response.n = 301;
+  ck_assert_int_eq(room_count_reply(a, &error), CAM_E_REPLY);
+  a->response.n = b->response.n = 300;
+  ck_assert_int_eq(room_count_reply(a, &error), CAM_OK);
+  ck_assert_int_eq(room_count_reply(b, &error), CAM_E_BUSY);
+  b->response.n = 200;
+  ck_assert_int_eq(room_count_reply(b, &error), CAM_OK);
+  ck_assert_int_eq(room_for_reply(b, 1, &error), CAM_E_BUSY);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 500);
+  exchange_free(one);
+  exchange_free(two);
+}
+END_TEST
+
+/* %41 is A; a NUL is no end; what is no escape stays. */
+START_TEST(escapes) {
+  const char *cases[][2] = {{"/%41%7a", "/Az"}, {"/%00x", "/\1x"},    {"%", "%"},
+                            {"%4", "%4"},       {"%4g%G4", "%4g%G4"}, {"%fF%Ff", "\xff\xff"},
+                            {"", ""},           {"%2541", "%41"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[16];
+    strcpy(text, cases[i][0]);
+    ck_assert_uint_eq(head_unescape(text), strlen(cases[i][1]));
+    ck_assert_str_eq(text, cases[i][1]);
+  }
 }
 END_TEST
 
 START_TEST(headers_are_safe) {
-  struct job *job = job_new(&app);
-  job_add_header(job, "X-Cam-Label", "a\r\nSet-Cookie: \xc3\xa9");
-  ck_assert_str_eq(job->response.headers[0].value, "a??Set-Cookie: ??");
+  struct exchange *made = exchange_new(&app, &access_to);
+  struct response *response = &made->job.response;
+  job_add_header(&made->job, "X-Cam-Label", "a\r\nSet-Cookie: \xc3\xa9");
+  ck_assert_str_eq(response->headers[0].value, "a??Set-Cookie: ??");
   for (int i = 0; i < 20; i++)
-    job_add_header(job, "X", "y");
-  ck_assert_int_eq(job->response.n_headers, RESPONSE_HEADERS);
-  job_free(job);
-  job_free(NULL);
+    job_add_header(&made->job, "X", "y");
+  ck_assert_int_eq(response->n_headers, RESPONSE_HEADERS);
+  exchange_free(made);
+  exchange_free(NULL);
 }
 END_TEST
 
@@ -411,12 +486,15 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, length);
   tcase_add_test(tcase, size_of_headers);
   tcase_add_test(tcase, phase);
-  tcase_add_test(tcase, room_and_retry_after);
+  tcase_add_test(tcase, retry_after);
+  tcase_add_test(tcase, full_queue);
   tcase_add_test(tcase, query_and_accept);
   tcase_add_test(tcase, preflight);
   tcase_add_test(tcase, keys);
   tcase_add_test(tcase, ids);
   tcase_add_test(tcase, bodies_are_bounded);
+  tcase_add_test(tcase, answers_are_bounded);
+  tcase_add_test(tcase, escapes);
   tcase_add_test(tcase, headers_are_safe);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -1,10 +1,9 @@
 /* test_log.c - the line of a request: everything in it, at its longest, and that nothing a caller
  * sends breaks it. */
 #include "base/log.h"
+#include "cam_clock.h"
 #include "cam_json.h"
-#include "http/routes.h"
-#include "work/app.h"
-#include "work/job.h"
+#include "http/request_log.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,13 +14,13 @@
 static char written[8192];
 
 /* Calls log_request with standard error turned into written. */
-static void log_it(const struct job *job, const char *end, bool as_json) {
+static void log_it(const struct exchange *exchange, const char *end, bool as_json) {
   fflush(stderr);
   int before = dup(STDERR_FILENO), file = memfd_create("log", MFD_CLOEXEC);
   ck_assert_int_ge(before, 0);
   ck_assert_int_ge(dup2(file, STDERR_FILENO), 0);
   log_use_json(as_json);
-  log_request(job, end);
+  log_request(exchange, end);
   log_use_json(false);
   dup2(before, STDERR_FILENO);
   ssize_t n = pread(file, written, sizeof written - 1, 0);
@@ -37,30 +36,31 @@ static void fill(char *out, size_t room, const char *with) {
   out[room - 1] = 0;
 }
 
-/* A job whose every text is as long as it can be, of these characters. */
-static struct job longest(const char *with) {
-  struct job job = {.photos = 8,
-                    .width = 65535,
-                    .height = 65535,
-                    .format = CAM_JPEG,
-                    .bytes_in = 1073741824,
-                    .began = clock_seconds() - 3600};
-  fill(job.id, sizeof job.id, "a");
-  fill(job.key, sizeof job.key, "k");
-  fill(job.peer, sizeof job.peer, "f");
-  fill(job.method, sizeof job.method, with);
-  fill(job.path, sizeof job.path, with);
-  fill(job.error.detail, sizeof job.error.detail, with);
-  fill(job.trace.trace_id, sizeof job.trace.trace_id, "1");
-  fill(job.trace.parent_id, sizeof job.trace.parent_id, "2");
-  job.error.code = CAM_E_FORMAT;
-  job.error.stage = cam_stage_name(CAM_STAGE_DECODE);
-  job.response.status = 415;
-  job.response.n = (size_t)1 << 40;
-  job.timing = (reply_timing){.queue_ms = 3600000, .total_ms = 3600000};
+/* An exchange whose every text is as long as it can be, of these characters. */
+static struct exchange longest(const char *with) {
+  struct exchange made = {.bytes_in = 1073741824,
+                          .job = {.photos = 8,
+                                  .width = 65535,
+                                  .height = 65535,
+                                  .format = CAM_JPEG,
+                                  .began = clock_seconds() - 3600}};
+  struct job *job = &made.job;
+  fill(job->id, sizeof job->id, "a");
+  fill(made.key, sizeof made.key, "k");
+  fill(made.peer, sizeof made.peer, "f");
+  fill(made.method, sizeof made.method, with);
+  fill(made.path, sizeof made.path, with);
+  fill(job->error.detail, sizeof job->error.detail, with);
+  fill(made.trace.trace_id, sizeof made.trace.trace_id, "1");
+  fill(made.trace.parent_id, sizeof made.trace.parent_id, "2");
+  job->error.code = CAM_E_FORMAT;
+  job->error.stage = cam_stage_name(CAM_STAGE_DECODE);
+  job->response.status = 415;
+  job->response.n = (size_t)1 << 40;
+  job->timing = (reply_timing){.queue_ms = 3600000, .total_ms = 3600000};
   for (int s = 0; s < CAM_STAGE_COUNT; s++)
-    job.timing.stage_ms[s] = 3600000;
-  return job;
+    job->timing.stage_ms[s] = 3600000;
+  return made;
 }
 
 static const char *const hostile[] = {
@@ -69,9 +69,9 @@ static const char *const hostile[] = {
     "x"};
 
 START_TEST(one_line_of_json) {
-  struct job job = longest(hostile[_i]);
+  struct exchange made = longest(hostile[_i]);
   cam_error error;
-  log_it(&job, "cut off while it was sent", true);
+  log_it(&made, "cut off while it was sent", true);
   size_t n = strlen(written);
   ck_assert_uint_eq(strcspn(written, "\n"), n - 1);
   for (size_t i = 0; i < n - 1; i++)
@@ -79,11 +79,11 @@ START_TEST(one_line_of_json) {
   json *tree = json_parse(written, n, CAM_E_BODY,
                           &error); /* refuses members that are there twice */
   ck_assert_msg(tree != NULL, "%s in %s", error.detail, written);
-  const char *texts[][2] = {{"request_id", job.id},
-                            {"peer", job.peer},
-                            {"key", job.key},
-                            {"trace_id", job.trace.trace_id},
-                            {"parent_id", job.trace.parent_id},
+  const char *texts[][2] = {{"request_id", made.job.id},
+                            {"peer", made.peer},
+                            {"key", made.key},
+                            {"trace_id", made.trace.trace_id},
+                            {"parent_id", made.trace.parent_id},
                             {"route", "other"},
                             {"code", "unsupported_format"},
                             {"format", "jpeg"},
@@ -98,14 +98,15 @@ START_TEST(one_line_of_json) {
                            "resize_ms", "forward_ms", "cam_ms", "render_ms", "total_ms"};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     ck_assert_int_eq(json_type_of(json_member(tree, numbers[i])), JSON_NUMBER);
-  ck_assert_uint_eq(strlen(json_text(json_member(tree, "detail"))), sizeof job.error.detail - 1);
+  ck_assert_uint_eq(strlen(json_text(json_member(tree, "detail"))),
+                    sizeof made.job.error.detail - 1);
   json_free(tree);
 }
 END_TEST
 
 START_TEST(one_line_of_text) {
-  struct job job = longest(hostile[_i]);
-  log_it(&job, NULL, false);
+  struct exchange made = longest(hostile[_i]);
+  log_it(&made, NULL, false);
   size_t n = strlen(written);
   ck_assert_uint_eq(strcspn(written, "\n"), n - 1);
   for (size_t i = 0; i < n - 1; i++)
@@ -115,9 +116,9 @@ START_TEST(one_line_of_text) {
 END_TEST
 
 START_TEST(what_is_not_there_is_left_out) {
-  struct job job = {.began = clock_seconds()};
+  struct exchange made = {.job = {.began = clock_seconds()}};
   cam_error error;
-  log_it(&job, "closed", true);
+  log_it(&made, "closed", true);
   json *tree = json_parse(written, strlen(written), CAM_E_BODY, &error);
   ck_assert_ptr_nonnull(tree);
   const char *absent[] = {"key",   "trace_id", "parent_id", "code",    "detail",

@@ -1,0 +1,99 @@
+/* head.c - head.h. Flow: http -> [head] -> admit.   Thread: the connection's. */
+#include "head.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* RFC 9110 section 5.6.2 */
+static bool is_name(const char *name) {
+  static const char token[] =
+      "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  return *name && !name[strspn(name, token)];
+}
+
+void head_add_header(struct head *head, const char *name, const char *value) {
+  const struct {
+    const char *name;
+    const char **value;
+    int *count; /* NULL: how often does not matter */
+  } wanted[] = {
+      {"Accept", &head->accept, NULL},
+      {"Content-Type", &head->content_type, NULL},
+      {"X-Request-Id", &head->request_id, NULL},
+      {"Content-Length", &head->content_length, &head->content_lengths},
+      {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
+      {"Authorization", &head->authorization, NULL},
+      {"X-Api-Key", &head->api_key, NULL},
+      {"traceparent", &head->traceparent, &head->traceparents},
+      {"Host", &head->host, &head->hosts},
+      {"Origin", &head->origin, NULL},
+      {"Access-Control-Request-Method", &head->preflight, NULL},
+  };
+  if (!is_name(name))
+    head->bad_names++;
+  for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+    if (strcasecmp(name, wanted[i].name))
+      continue;
+    *wanted[i].value = value;
+    if (wanted[i].count)
+      ++*wanted[i].count;
+  }
+}
+
+void head_add_query(struct head *head, const char *name, const char *value) {
+  if (head->n_query < HEAD_QUERY) {
+    head->query[head->n_query].name = name;
+    head->query[head->n_query].value = value ? value : "";
+  }
+  head->n_query++;
+}
+
+bool head_has_body(const struct head *head) {
+  return head->transfer_encodings || head->content_lengths > 1 || head->bad_names ||
+         (head->content_length && strtoull(head->content_length, NULL, 10));
+}
+
+void head_shorten_query(char *line) {
+  int parameters = 0;
+  for (char *at = strchr(line, '?'); at && *at; at++) {
+    if (*at != '&')
+      continue;
+    parameters++;
+    if (parameters > 4 * HEAD_QUERY)
+      *at = 0;
+  }
+}
+
+/* -1: c is no digit. */
+static int hex(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F')
+    return c - 'A' + 10;
+  return -1;
+}
+
+/* What "%41" stands for; -1: there is no escape here. */
+static int escaped(const char *at) {
+  if (at[0] != '%' || hex(at[1]) < 0 || hex(at[2]) < 0)
+    return -1;
+  return hex(at[1]) * 16 + hex(at[2]);
+}
+
+size_t head_unescape(char *text) {
+  enum { NUL_STANDS_FOR = 1 };
+  char *out = text;
+  for (const char *in = text; *in;) {
+    const int value = escaped(in);
+    if (value < 0) {
+      *out++ = *in++;
+      continue;
+    }
+    *out++ = (char)(value ? value : NUL_STANDS_FOR);
+    in += 3;
+  }
+  *out = 0;
+  return (size_t)(out - text);
+}

@@ -1,0 +1,41 @@
+/* head.h - the line and the headers of a request, as they came. Names no HTTP library. Implemented
+ * in server/http/head.c. Thread: the connection's. */
+#ifndef HEAD_H
+#define HEAD_H
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { HEAD_QUERY = 16 };
+
+/* Strings are borrowed; NULL where there is none. */
+struct head {
+  const char *method, *path;
+  const char *accept, *content_type, *request_id, *content_length, *transfer_encoding,
+      *authorization, *api_key, *traceparent, *host;
+  const char *origin, *preflight; /* preflight: Access-Control-Request-Method */
+  int content_lengths, transfer_encodings, traceparents, hosts; /* how often the header is there */
+  int bad_names; /* headers whose name is none: "Content-Length : 5" */
+  struct {
+    const char *name, *value;
+  } query[HEAD_QUERY]; /* value "" where there is no '=' */
+  int n_query;         /* may be more than HEAD_QUERY: those are not kept */
+  int n_headers;
+  size_t n_bytes; /* of the request line and all headers */
+  bool admin;     /* it came to the admin port */
+};
+
+void head_add_header(struct head *head, const char *name, const char *value);
+/* value NULL: there is no '='. */
+void head_add_query(struct head *head, const char *name, const char *value);
+
+/* True if a body follows the headers, or may: where that is not clear. */
+bool head_has_body(const struct head *head);
+
+/* Ends a request line early whose query has far more parameters than there are; what is left is
+ * still too many. */
+void head_shorten_query(char *line);
+/* %41 -> A in place; returns the new length. %00 becomes the byte 1, which no route and no value
+ * has: a NUL would cut the text there and "/healthz%00x" be /healthz. */
+size_t head_unescape(char *text);
+
+#endif
