@@ -16,7 +16,7 @@
  *                       in order: a node's inputs are "input" or earlier names
  *    "self_test": {"logits": [[class, logit], ...]}}
  *                       the largest, for cam_made_input
- * Operators (OPERATORS below) and their attributes:
+ * Operators (OPERATORS in node.h) and their attributes:
  *   conv      stride [y,x] (default [1,1]), padding, groups (default 1),
  *             weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional)
  *   max_pool, avg_pool
@@ -44,44 +44,10 @@
 /* clang-format on */
 #ifndef GRAPH_H
 #define GRAPH_H
-#include "base/safetensors.h"
 #include "cam_engine.h"
+#include "node.h"
 
-#define OPERATORS(X) \
-  X(OP_CONV, "conv") \
-  X(OP_MAX_POOL, "max_pool") \
-  X(OP_AVG_POOL, "avg_pool") \
-  X(OP_RELU, "relu") \
-  X(OP_RELU6, "relu6") \
-  X(OP_ADD, "add") \
-  X(OP_CONCAT, "concat") \
-  X(OP_GAP, "gap") \
-  X(OP_FC, "fc")
-typedef enum cam_op {
-#define X(id, name) id,
-  OPERATORS(X)
-#undef X
-      OP_COUNT
-} cam_op;
-
-enum {
-  NODE_MAX_INPUTS = 16,
-  GRAPH_MAX_NODES = 4096,
-  GRAPH_INPUT = -1 /* as an input: the picture */
-};
-typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;
-
-typedef struct cam_node {
-  const char *name;
-  cam_op op;
-  int n_inputs, inputs[NODE_MAX_INPUTS]; /* indices of earlier nodes, or GRAPH_INPUT */
-  int kernel[2], stride[2];              /* y, x; conv's kernel is its weight's */
-  cam_padding padding;
-  int pads[4]; /* top, left, bottom, right of PAD_EXPLICIT */
-  int groups;
-  int channels;                    /* of the output */
-  const cam_tensor *weight, *bias; /* bias may be NULL */
-} cam_node;
+enum { GRAPH_MAX_NODES = 4096 };
 
 /* How a class map is enlarged (cam/class_map.h). Both bilinear, float32, source clamped to
  * the plane. MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination
@@ -118,13 +84,6 @@ void graph_free(cam_graph *graph); /* NULL is allowed */
  * has more than 2^28 values, or the whole takes more than 2^40 multiply-adds. */
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2],
                       cam_error *error);
-/* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells;
- * output cells into *out (0 or less: does not fit). */
-int node_padding(const cam_node *node, int axis, int in, int *out);
-/* Multiply-adds of a node whose output is height x width. */
-uint64_t node_multiply_adds(const cam_node *node, int height, int width);
-
-const char *op_name(cam_op op);
 
 /* The made picture of the self-test and of benchmarks: 8-bit, deterministic, then as the network
  * sees it. [graph->height,graph->width,3] */

@@ -14,7 +14,7 @@ static const struct {
   const kernels *table;
   bool (*had)(void);
 } choices[] = {
-    /* best first */
+/* best first */
 #if defined __x86_64__
     {&kernels_x86_64_v4, has_v4},
     {&kernels_x86_64_v3, has_v3},

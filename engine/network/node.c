@@ -1,0 +1,409 @@
+/* node.c - node.h: the JSON of a node -> a checked node. Flow: model file -> [node] -> graph.
+ * Thread: loading. Untrusted input: every error names the node, the member or the tensor. */
+#include "node.h"
+#include "base/minmax.h"
+#include "members.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_KERNEL = 64, MAX_CHANNELS = 65536, MAX_PLANE = 1 << 28 };
+
+/* A node being read. */
+typedef struct reading {
+  const node_context *context;
+  cam_node *node;
+  char where[96];
+  members m; /* of the node; m.where is `where` */
+} reading;
+
+static int channels_of(const reading *r, int input) {
+  if (input == GRAPH_INPUT)
+    return 3;
+  return r->context->nodes[input].channels;
+}
+
+/* The index of the node of that name; GRAPH_INPUT - 1: there is none so far. */
+static int find_node(const node_context *context, const char *name) {
+  if (!strcmp(name, "input"))
+    return GRAPH_INPUT;
+  for (int i = 0; i < context->n_nodes; i++)
+    if (!strcmp(context->nodes[i].name, name))
+      return i;
+  return GRAPH_INPUT - 1;
+}
+
+/* ---- attributes ---- */
+
+static bool is_finite(const cam_tensor *tensor) {
+  uint32_t worst = 0; /* the largest magnitude as bits: above 0x7f7fffff it is Inf or NaN */
+  const uint32_t *bits = (const void *)tensor->data;
+  for (size_t i = 0; i < tensor->count; i++) {
+    uint32_t magnitude = bits[i] & 0x7fffffff;
+    if (magnitude > worst)
+      worst = magnitude;
+  }
+  return worst < 0x7f800000;
+}
+
+/* A float32 tensor that is in the file and finite. */
+static cam_code read_tensor(reading *r, const char *member, const cam_tensor **out) {
+  const char *name = NULL;
+  cam_code code = member_text(&r->m, member, &name);
+  if (code)
+    return code;
+  const cam_tensor *tensor = safetensors_find(r->context->file, name);
+  if (!tensor)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" is not in the file", r->where,
+                    name);
+  if (!tensor->data)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has dtype %s; F32 is needed",
+                    r->where, name, tensor->dtype);
+  if (!is_finite(tensor))
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has a value that is not finite",
+                    r->where, name);
+  *out = tensor;
+  return CAM_OK;
+}
+
+static cam_code read_kernel(reading *r) {
+  return member_ints(&r->m, "kernel", 2, 1, MAX_KERNEL, r->node->kernel);
+}
+
+static cam_code read_stride(reading *r) {
+  return member_ints(&r->m, "stride", 2, 1, MAX_KERNEL, r->node->stride);
+}
+
+static cam_code read_groups(reading *r) {
+  return member_int(&r->m, "groups", 1, MAX_CHANNELS, &r->node->groups);
+}
+
+/* [KH,KW,Cin/groups,Cout]; sets kernel and channels. */
+static cam_code check_conv_weight(reading *r) {
+  cam_node *node = r->node;
+  const cam_tensor *weight = node->weight;
+  const int64_t *shape = weight->shape;
+  int in = channels_of(r, node->inputs[0]);
+  if (weight->rank != 4)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has rank %d", r->where,
+                    weight->name, weight->rank);
+  if (shape[0] < 1 || shape[0] > MAX_KERNEL || shape[1] < 1 || shape[1] > MAX_KERNEL ||
+      shape[3] < 1 || shape[3] > MAX_CHANNELS)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: tensor \"%.60s\": kernels go up to %d x %d, channels to %d", r->where,
+                    weight->name, MAX_KERNEL, MAX_KERNEL, MAX_CHANNELS);
+  node->kernel[0] = (int)shape[0];
+  node->kernel[1] = (int)shape[1];
+  node->channels = (int)shape[3];
+  if (in % node->groups || node->channels % node->groups || shape[2] != in / node->groups)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: tensor \"%.60s\" takes %" PRId64
+                    " channels a group and gives %d in %d groups; its input has %d",
+                    r->where, weight->name, shape[2], node->channels, node->groups, in);
+  return CAM_OK;
+}
+
+/* [classes,C]; sets channels. */
+static cam_code check_fc_weight(reading *r) {
+  const cam_tensor *weight = r->node->weight;
+  const int64_t *shape = weight->shape;
+  int in = channels_of(r, r->node->inputs[0]);
+  if (weight->rank != 2)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has rank %d", r->where,
+                    weight->name, weight->rank);
+  if (shape[1] != in)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: tensor \"%.60s\" takes %" PRId64 " channels, its input has %d", r->where,
+                    weight->name, shape[1], in);
+  if (shape[0] != r->context->n_classes)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: tensor \"%.60s\" gives %" PRId64 " classes, the file names %d", r->where,
+                    weight->name, shape[0], r->context->n_classes);
+  r->node->channels = (int)shape[0];
+  return CAM_OK;
+}
+
+static cam_code read_weight(reading *r) {
+  cam_code code = read_tensor(r, "weight", &r->node->weight);
+  if (code)
+    return code;
+  if (r->node->op == OP_FC)
+    return check_fc_weight(r);
+  return check_conv_weight(r);
+}
+
+static cam_code read_bias(reading *r) {
+  cam_code code = read_tensor(r, "bias", &r->node->bias);
+  if (code)
+    return code;
+  const cam_tensor *bias = r->node->bias;
+  if (bias->rank != 1 || bias->shape[0] != r->node->channels)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" must have %d values", r->where,
+                    bias->name, r->node->channels);
+  return CAM_OK;
+}
+
+static cam_code read_padding(reading *r) {
+  cam_node *node = r->node;
+  const json *padding = json_member(r->m.object, "padding");
+  const char *word = json_text(padding);
+  if (json_type_of(padding) == JSON_STRING && !strcmp(word, "valid"))
+    return CAM_OK;
+  if (json_type_of(padding) == JSON_STRING && !strcmp(word, "same")) {
+    node->padding = PAD_SAME;
+    return CAM_OK;
+  }
+  if (json_type_of(padding) != JSON_ARRAY)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: member \"padding\" must be \"same\", \"valid\" or [top,left,bottom,right]",
+                    r->where);
+  cam_code code = member_ints(&r->m, "padding", 4, 0, MAX_KERNEL - 1, node->pads);
+  for (int i = 0; i < 4 && !code; i++)
+    if (node->pads[i] >= node->kernel[i % 2])
+      code = cam_fail(r->m.error, CAM_E_MODEL,
+                      "%s: padding of %d is not smaller than its kernel of %d", r->where,
+                      node->pads[i], node->kernel[i % 2]);
+  return code;
+}
+
+enum {
+  HAS_KERNEL = 1,
+  HAS_STRIDE = 2,
+  HAS_PADDING = 4,
+  HAS_GROUPS = 8,
+  HAS_WEIGHT = 16,
+  HAS_BIAS = 32
+};
+
+/* In the order in which they are read: a weight's shape depends on the groups, what padding may be
+ * on the kernel, which a conv has from its weight. */
+static const struct {
+  const char *name;
+  unsigned bit; /* 0: of every node */
+  bool needed;
+  cam_code (*read)(reading *r); /* NULL: read before */
+} attributes[] = {
+    {"name", 0, true, NULL},
+    {"op", 0, true, NULL},
+    {"inputs", 0, true, NULL},
+    {"kernel", HAS_KERNEL, true, read_kernel},
+    {"stride", HAS_STRIDE, false, read_stride},
+    {"groups", HAS_GROUPS, false, read_groups},
+    {"weight", HAS_WEIGHT, true, read_weight},
+    {"bias", HAS_BIAS, false, read_bias},
+    {"padding", HAS_PADDING, false, read_padding},
+};
+enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
+
+/* ---- operators: what their nodes may and must say ---- */
+
+static cam_code check_add(reading *r) {
+  int a = channels_of(r, r->node->inputs[0]), b = channels_of(r, r->node->inputs[1]);
+  if (a != b)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: adds %d channels to %d", r->where, a, b);
+  return CAM_OK;
+}
+
+static cam_code check_concat(reading *r) {
+  cam_node *node = r->node;
+  node->channels = 0;
+  for (int i = 0; i < node->n_inputs; i++)
+    node->channels += channels_of(r, node->inputs[i]);
+  if (node->channels > MAX_CHANNELS)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: %d channels; allowed are %d", r->where,
+                    node->channels, MAX_CHANNELS);
+  return CAM_OK;
+}
+
+static cam_code check_fc(reading *r) {
+  int input = r->node->inputs[0];
+  if (input < 0 || r->context->nodes[input].op != OP_GAP)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: its input is not a gap, so it has no class activation map", r->where);
+  return CAM_OK;
+}
+
+static const struct {
+  unsigned has;
+  int least_inputs, most_inputs;
+  bool one_cell; /* its output is one cell, whatever its input */
+  /* After all attributes; sets the channels where they are not those of the first input. NULL:
+   * nothing is left to check. */
+  cam_code (*check)(reading *r);
+} operators[OP_COUNT] = {
+    [OP_CONV] = {HAS_STRIDE | HAS_PADDING | HAS_GROUPS | HAS_WEIGHT | HAS_BIAS, 1, 1, false, NULL},
+    [OP_MAX_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, false, NULL},
+    [OP_AVG_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, false, NULL},
+    [OP_RELU] = {0, 1, 1, false, NULL},
+    [OP_RELU6] = {0, 1, 1, false, NULL},
+    [OP_ADD] = {0, 2, 2, false, check_add},
+    [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, false, check_concat},
+    [OP_GAP] = {0, 1, 1, true, NULL},
+    [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, true, check_fc},
+};
+
+static const char *const op_names[OP_COUNT] = {
+#define X(id, name) name,
+    OPERATORS(X)
+#undef X
+};
+
+const char *op_name(cam_op op) {
+  if ((unsigned)op >= OP_COUNT)
+    return "";
+  return op_names[op];
+}
+
+/* ---- a node ---- */
+
+/* Its name, which must be free; errors then call the node by it. */
+static cam_code read_name(reading *r) {
+  snprintf(r->where, sizeof r->where, "node %d", r->context->n_nodes + 1);
+  cam_code code = member_text(&r->m, "name", &r->node->name);
+  if (code)
+    return code;
+  snprintf(r->where, sizeof r->where, "node \"%.60s\"", r->node->name);
+  if (find_node(r->context, r->node->name) >= GRAPH_INPUT)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: the name is taken", r->where);
+  return CAM_OK;
+}
+
+static cam_code read_op(reading *r) {
+  int op;
+  cam_code code = member_word(&r->m, "op", op_names, OP_COUNT, &op);
+  if (!code)
+    r->node->op = (cam_op)op;
+  return code;
+}
+
+/* May a node of this operator have a member of this name? */
+static bool is_known(cam_op op, const char *name) {
+  for (int i = 0; i < ATTRIBUTES; i++)
+    if (!strcmp(attributes[i].name, name))
+      return (attributes[i].bit & ~operators[op].has) == 0;
+  return false;
+}
+
+static cam_code check_members(const reading *r) {
+  for (const json *item = json_first(r->m.object); item; item = json_next(item))
+    if (!is_known(r->node->op, json_name(item)))
+      return cam_fail(r->m.error, CAM_E_MODEL, "%s: \"%s\" has no member \"%.40s\"", r->where,
+                      op_name(r->node->op), json_name(item));
+  return CAM_OK;
+}
+
+static cam_code read_input_of(reading *r, const char *name, int *out) {
+  int input = *out = find_node(r->context, name);
+  if (input < GRAPH_INPUT)
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: input \"%.40s\" is no earlier node (unknown, or a cycle)", r->where, name);
+  if (input == GRAPH_INPUT)
+    return CAM_OK;
+  cam_op op = r->context->nodes[input].op;
+  if (op == OP_FC)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: comes after the fc, which must be last",
+                    r->where);
+  if (op == OP_GAP && r->node->op != OP_FC)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: comes after the gap, where only the fc may stand",
+                    r->where);
+  return CAM_OK;
+}
+
+static cam_code read_inputs(reading *r) {
+  cam_node *node = r->node;
+  const json *inputs = json_member(r->m.object, "inputs");
+  int least = operators[node->op].least_inputs, most = operators[node->op].most_inputs;
+  node->n_inputs = json_count(inputs);
+  if (json_type_of(inputs) != JSON_ARRAY || node->n_inputs < least || node->n_inputs > most)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: %d inputs; \"%s\" takes %d to %d", r->where,
+                    node->n_inputs, op_name(node->op), least, most);
+  cam_code code = CAM_OK;
+  const json *input = json_first(inputs);
+  for (int i = 0; i < node->n_inputs && !code; i++, input = json_next(input))
+    code = read_input_of(r, json_text(input), &node->inputs[i]);
+  return code;
+}
+
+/* What the operator has, in the order of `attributes`; what may be left out and is, keeps its
+ * default. */
+static cam_code read_attributes(reading *r) {
+  cam_node *node = r->node;
+  node->channels = channels_of(r, node->inputs[0]);
+  node->kernel[0] = node->kernel[1] = 1;
+  node->stride[0] = node->stride[1] = 1;
+  node->groups = 1;
+  cam_code code = CAM_OK;
+  for (int i = 0; i < ATTRIBUTES && !code; i++) {
+    if (!(attributes[i].bit & operators[node->op].has))
+      continue;
+    if (attributes[i].needed || json_member(r->m.object, attributes[i].name))
+      code = attributes[i].read(r);
+  }
+  return code;
+}
+
+cam_code node_read(const node_context *context, const json *object, cam_node *out,
+                   cam_error *error) {
+  reading r = {.context = context, .node = out};
+  r.m = (members){object, r.where, error};
+  cam_code code = read_name(&r);
+  if (!code)
+    code = read_op(&r);
+  if (!code)
+    code = check_members(&r);
+  if (!code)
+    code = read_inputs(&r);
+  if (!code)
+    code = read_attributes(&r);
+  if (!code && operators[out->op].check)
+    code = operators[out->op].check(&r);
+  return code;
+}
+
+/* ---- shapes and costs ---- */
+
+int node_padding(const cam_node *node, int axis, int in, int *out) {
+  int kernel = node->kernel[axis], stride = node->stride[axis];
+  if (node->padding ==
+      PAD_SAME) { /* TensorFlow: in / stride, rounded up; the odd cell goes after */
+    *out = (in + stride - 1) / stride;
+    return max_int(0, (*out - 1) * stride + kernel - in) / 2;
+  }
+  int rest = in + node->pads[axis] + node->pads[axis + 2] - kernel;
+  *out = 0;
+  if (rest >= 0)
+    *out = rest / stride + 1;
+  return node->pads[axis];
+}
+
+cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], int out[2],
+                    cam_error *error) {
+  for (int k = 1; k < node->n_inputs; k++)
+    if (in[k][0] != in[0][0] || in[k][1] != in[0][1])
+      return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": inputs of %d x %d and %d x %d cells",
+                      node->name, in[0][1], in[0][0], in[k][1], in[k][0]);
+  for (int axis = 0; axis < 2; axis++) {
+    node_padding(node, axis, in[0][axis], &out[axis]);
+    if (operators[node->op].one_cell)
+      out[axis] = 1;
+  }
+  if (out[0] < 1 || out[1] < 1)
+    return cam_fail(error, CAM_E_MODEL,
+                    "node \"%.60s\": a kernel of %d x %d does not fit %d x %d cells", node->name,
+                    node->kernel[1], node->kernel[0], in[0][1], in[0][0]);
+  if ((int64_t)out[0] * out[1] * node->channels > MAX_PLANE)
+    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": %d x %d x %d values; allowed are %d",
+                    node->name, out[0], out[1], node->channels, MAX_PLANE);
+  return CAM_OK;
+}
+
+uint64_t node_multiply_adds(const cam_node *node, int height, int width) {
+  switch (node->op) {
+  case OP_CONV:
+    return (uint64_t)height * (uint64_t)width * node->weight->count;
+  case OP_FC:
+    return node->weight->count;
+  default:
+    return 0;
+  }
+}

@@ -1,0 +1,75 @@
+/* node.h - a node of a network: an operator, its attributes and where its inputs come from. Flow:
+ * model file -> [node] -> graph. Thread: reading one, at loading; then immutable.
+ *
+ * To add an operator: a row in OPERATORS here and in `operators` (node.c), a function and its row
+ * in reference.c, a kind of layer that fits it (layers.c), a case in test_network.c. An attribute
+ * of its own is a row in `attributes` (node.c) and a member of cam_node. */
+#ifndef NODE_H
+#define NODE_H
+#include "base/safetensors.h"
+#include "cam_json.h"
+#include <stdbool.h>
+
+#define OPERATORS(X) \
+  X(OP_CONV, "conv") \
+  X(OP_MAX_POOL, "max_pool") \
+  X(OP_AVG_POOL, "avg_pool") \
+  X(OP_RELU, "relu") \
+  X(OP_RELU6, "relu6") \
+  X(OP_ADD, "add") \
+  X(OP_CONCAT, "concat") \
+  X(OP_GAP, "gap") \
+  X(OP_FC, "fc")
+typedef enum cam_op {
+#define X(id, name) id,
+  OPERATORS(X)
+#undef X
+      OP_COUNT
+} cam_op;
+
+enum {
+  NODE_MAX_INPUTS = 16,
+  GRAPH_INPUT = -1 /* as an input: the picture */
+};
+typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;
+
+typedef struct cam_node {
+  const char *name;
+  cam_op op;
+  int n_inputs, inputs[NODE_MAX_INPUTS]; /* indices of earlier nodes, or GRAPH_INPUT */
+  int kernel[2], stride[2];              /* y, x; conv's kernel is its weight's */
+  cam_padding padding;
+  int pads[4]; /* top, left, bottom, right of PAD_EXPLICIT */
+  int groups;
+  int channels;                    /* of the output */
+  const cam_tensor *weight, *bias; /* bias may be NULL */
+} cam_node;
+
+const char *op_name(cam_op op);
+
+/* What a node refers to: the nodes before it, tensors, and how many classes there are. */
+typedef struct node_context {
+  const cam_node *nodes; /* [n_nodes] */
+  int n_nodes, n_classes;
+  const safetensors *file;
+} node_context;
+
+/* Reads and checks one node; what it points to belongs to the JSON and the file. CAM_E_MODEL naming
+ * the node and what is wrong with it. */
+cam_code node_read(const node_context *context, const json *object, cam_node *out,
+                   cam_error *error);
+
+/* Height and width of a node's output, for inputs of in[k] = height, width. CAM_E_MODEL naming the
+ * node if a kernel does not fit, inputs that must agree do not, or the plane has more than 2^28
+ * values. */
+cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], int out[2],
+                    cam_error *error);
+
+/* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells;
+ * output cells into *out (0 or less: does not fit). */
+int node_padding(const cam_node *node, int axis, int in, int *out);
+
+/* Multiply-adds of a node whose output is height x width. */
+uint64_t node_multiply_adds(const cam_node *node, int height, int width);
+
+#endif
