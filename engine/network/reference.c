@@ -23,13 +23,19 @@ static bool inside(const plane *p, int y, int x) {
   return y >= 0 && y < p->height && x >= 0 && x < p->width;
 }
 
+static double bias_of(const cam_node *node, int channel) {
+  if (!node->bias)
+    return 0;
+  return node->bias->data[channel];
+}
+
 static void conv(const call *c, int y) {
   const cam_node *node = c->node;
   int in_group = c->in[0].channels / node->groups, out_group = c->out.channels / node->groups;
   for (int x = 0; x < c->out.width; x++) {
     double *out = cell(&c->out, y, x);
     for (int k = 0; k < c->out.channels; k++)
-      out[k] = node->bias ? node->bias->data[k] : 0;
+      out[k] = bias_of(node, k);
     for (int i = 0; i < node->kernel[0]; i++)
       for (int j = 0; j < node->kernel[1]; j++) {
         int yy = y * node->stride[0] - c->top + i, xx = x * node->stride[1] - c->left + j;
@@ -53,7 +59,7 @@ static void pool(const call *c, int y) {
   const cam_node *node = c->node;
   for (int x = 0; x < c->out.width; x++)
     for (int k = 0; k < c->out.channels; k++) {
-      double most = 0, sum = 0;
+      double largest = 0, sum = 0;
       int n = 0;
       for (int i = 0; i < node->kernel[0]; i++)
         for (int j = 0; j < node->kernel[1]; j++) {
@@ -61,28 +67,47 @@ static void pool(const call *c, int y) {
           if (!inside(&c->in[0], yy, xx))
             continue;
           double value = cell(&c->in[0], yy, xx)[k];
-          most = !n || value > most ? value : most;
+          if (!n || value > largest)
+            largest = value;
           sum += value;
           n++;
         }
-      cell(&c->out, y, x)[k] = node->op == OP_MAX_POOL ? most : sum / n;
+      if (node->op == OP_MAX_POOL)
+        cell(&c->out, y, x)[k] = largest;
+      else
+        cell(&c->out, y, x)[k] = sum / n;
     }
 }
 
-static void elementwise(const call *c, int y) {
-  size_t n = (size_t)c->out.width * (size_t)c->out.channels;
-  const double *a = cell(&c->in[0], y, 0),
-               *b = c->node->n_inputs > 1 ? cell(&c->in[1], y, 0) : NULL;
+static void add(const call *c, int y) {
+  int n = c->out.width * c->out.channels;
+  const double *a = cell(&c->in[0], y, 0), *b = cell(&c->in[1], y, 0);
   double *out = cell(&c->out, y, 0);
-  for (size_t i = 0; i < n; i++) {
-    double value = b ? a[i] + b[i] : a[i];
-    if (c->node->op != OP_ADD && value < 0)
-      value = 0;
-    if (c->node->op == OP_RELU6 && value > 6)
-      value = 6;
-    out[i] = value;
-  }
+  for (int i = 0; i < n; i++)
+    out[i] = a[i] + b[i];
 }
+
+/* f of each value */
+static void map_values(const call *c, int y, double (*f)(double)) {
+  int n = c->out.width * c->out.channels;
+  const double *in = cell(&c->in[0], y, 0);
+  double *out = cell(&c->out, y, 0);
+  for (int i = 0; i < n; i++)
+    out[i] = f(in[i]);
+}
+
+static double relu_of(double x) {
+  if (x < 0)
+    return 0;
+  return x;
+}
+static double relu6_of(double x) {
+  if (x > 6)
+    return 6;
+  return relu_of(x);
+}
+static void relu(const call *c, int y) { map_values(c, y, relu_of); }
+static void relu6(const call *c, int y) { map_values(c, y, relu6_of); }
 
 static void concat(const call *c, int y) {
   for (int x = 0; x < c->out.width; x++) {
@@ -105,10 +130,10 @@ static void gap(const call *c, int row) {
 
 static void fc(const call *c, int row) {
   (void)row;
-  const cam_tensor *weight = c->node->weight, *bias = c->node->bias;
+  const cam_tensor *weight = c->node->weight;
   size_t in = (size_t)weight->shape[1];
   for (int k = 0; k < c->out.channels; k++) {
-    double sum = bias ? bias->data[k] : 0;
+    double sum = bias_of(c->node, k);
     for (size_t i = 0; i < in; i++)
       sum += c->in[0].at[i] * weight->data[(size_t)k * in + i];
     c->out.at[k] = sum;
@@ -117,71 +142,106 @@ static void fc(const call *c, int row) {
 
 static void run_row(void *closure, int row, int thread) {
   static void (*const rows[OP_COUNT])(const call *, int) = {
-      [OP_CONV] = conv,        [OP_MAX_POOL] = pool,     [OP_AVG_POOL] = pool,
-      [OP_RELU] = elementwise, [OP_RELU6] = elementwise, [OP_ADD] = elementwise,
-      [OP_CONCAT] = concat,    [OP_GAP] = gap,           [OP_FC] = fc,
+      [OP_CONV] = conv,     [OP_MAX_POOL] = pool, [OP_AVG_POOL] = pool,
+      [OP_RELU] = relu,     [OP_RELU6] = relu6,   [OP_ADD] = add,
+      [OP_CONCAT] = concat, [OP_GAP] = gap,       [OP_FC] = fc,
   };
   const call *c = closure;
   (void)thread;
   rows[c->node->op](c, row);
 }
 
+/* ---- the network ---- */
+
+/* Planes while the network runs, each there from its node to the last that reads it. */
+typedef struct run {
+  const cam_graph *graph;
+  cam_team *team;
+  int (*shape)[2]; /* [nodes] */
+  int *last_use;   /* [nodes] */
+  plane *planes;   /* [1 + nodes]: planes[0] is the picture, node i has planes[i + 1] */
+} run;
+
+static double *new_values(int height, int width, int channels) {
+  return malloc((size_t)height * (size_t)width * (size_t)channels * sizeof(double));
+}
+
+static bool allocate_run(run *r, int height, int width) {
+  size_t n = (size_t)r->graph->n_nodes;
+  r->shape = calloc(n, sizeof *r->shape);
+  r->last_use = calloc(n, sizeof *r->last_use);
+  r->planes = calloc(n + 1, sizeof *r->planes);
+  if (!r->shape || !r->last_use || !r->planes)
+    return false;
+  r->planes[0] = (plane){height, width, 3, new_values(height, width, 3)};
+  return r->planes[0].at != NULL;
+}
+
+static void free_run(run *r) {
+  for (int i = 0; r->planes && i <= r->graph->n_nodes; i++)
+    free(r->planes[i].at);
+  free(r->planes);
+  free(r->last_use);
+  free(r->shape);
+}
+
+/* Node i's plane; false: no memory. */
+static bool run_node(run *r, int i, double *features) {
+  const cam_node *node = &r->graph->nodes[i];
+  call c = {.node = node, .out = {r->shape[i][0], r->shape[i][1], node->channels, NULL}};
+  for (int k = 0; k < node->n_inputs; k++)
+    c.in[k] = r->planes[node->inputs[k] + 1];
+  int unused;
+  c.top = node_padding(node, 0, c.in[0].height, &unused);
+  c.left = node_padding(node, 1, c.in[0].width, &unused);
+  c.out.at = new_values(c.out.height, c.out.width, c.out.channels);
+  if (!c.out.at)
+    return false;
+  r->planes[i + 1] = c.out;
+  if (node->op == OP_GAP && features)
+    memcpy(features, c.in[0].at,
+           (size_t)c.in[0].height * (size_t)c.in[0].width * (size_t)c.in[0].channels *
+               sizeof *features);
+  team_for(r->team, c.out.height, run_row, &c);
+  for (int k = 0; k < node->n_inputs; k++) {
+    int from = node->inputs[k];
+    if (from < 0 || r->last_use[from] != i)
+      continue;
+    free(r->planes[from + 1].at);
+    r->planes[from + 1].at = NULL;
+  }
+  return true;
+}
+
+static void note_last_uses(run *r) {
+  for (int i = 0; i < r->graph->n_nodes; i++) {
+    const cam_node *node = &r->graph->nodes[i];
+    for (int k = 0; k < node->n_inputs; k++)
+      if (node->inputs[k] >= 0)
+        r->last_use[node->inputs[k]] = i;
+  }
+}
+
 cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *input, int height,
                            int width, double *logits, double *features, cam_error *error) {
+  run r = {.graph = graph, .team = team};
   int n = graph->n_nodes;
+  bool enough = allocate_run(&r, height, width);
   cam_code code = CAM_OK;
-  int(*shape)[2] = calloc((size_t)n, sizeof *shape),
-  *last_use = calloc((size_t)n, sizeof *last_use);
-  plane *planes = calloc((size_t)n + 1, sizeof *planes); /* planes[0] is the picture */
-  if (!shape || !last_use || !planes ||
-      !(planes[0].at = malloc((size_t)height * (size_t)width * 3 * sizeof(double))))
-    goto no_memory;
-  if ((code = graph_shapes(graph, height, width, shape, error)))
-    goto out;
-  planes[0] = (plane){height, width, 3, planes[0].at};
-  for (int i = 0; i < height * width * 3; i++)
-    planes[0].at[i] = input[i];
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < graph->nodes[i].n_inputs; k++)
-      if (graph->nodes[i].inputs[k] >= 0)
-        last_use[graph->nodes[i].inputs[k]] = i;
-
-  for (int i = 0; i < n; i++) {
-    const cam_node *node = &graph->nodes[i];
-    call c = {.node = node, .out = {shape[i][0], shape[i][1], node->channels, NULL}};
-    for (int k = 0; k < node->n_inputs; k++)
-      c.in[k] = planes[node->inputs[k] + 1];
-    int unused;
-    c.top = node_padding(node, 0, c.in[0].height, &unused);
-    c.left = node_padding(node, 1, c.in[0].width, &unused);
-    c.out.at = malloc((size_t)c.out.height * (size_t)c.out.width * (size_t)c.out.channels *
-                      sizeof(double));
-    if (!c.out.at)
-      goto no_memory;
-    planes[i + 1] = c.out;
-    if (node->op == OP_GAP && features)
-      memcpy(features, c.in[0].at,
-             (size_t)c.in[0].height * (size_t)c.in[0].width * (size_t)c.in[0].channels *
-                 sizeof *features);
-    team_for(team, c.out.height, run_row, &c);
-    for (int k = 0; k < node->n_inputs; k++) {
-      int from = node->inputs[k];
-      if (from < 0 || last_use[from] != i)
-        continue;
-      free(planes[from + 1].at);
-      planes[from + 1].at = NULL;
-    }
+  if (enough)
+    code = graph_shapes(graph, height, width, r.shape, error);
+  if (enough && !code) {
+    note_last_uses(&r);
+    for (int i = 0; i < height * width * 3; i++)
+      r.planes[0].at[i] = input[i];
+    for (int i = 0; i < n && enough; i++)
+      enough = run_node(&r, i, features);
   }
-  memcpy(logits, planes[n].at, (size_t)graph->n_classes * sizeof *logits);
-  goto out;
-no_memory:
-  code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the reference of %s at %d x %d",
-                  graph->name, width, height);
-out:
-  for (int i = 0; planes && i <= n; i++)
-    free(planes[i].at);
-  free(planes);
-  free(last_use);
-  free(shape);
+  if (!enough)
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the reference of %s at %d x %d",
+                    graph->name, width, height);
+  if (!code)
+    memcpy(logits, r.planes[n].at, (size_t)graph->n_classes * sizeof *logits);
+  free_run(&r);
   return code;
 }
