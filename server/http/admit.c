@@ -129,8 +129,7 @@ static void check_length(struct exchange *exchange, const struct head *head) {
     cam_fail(&job->error, CAM_E_LENGTH, "neither Content-Length nor Transfer-Encoding: chunked");
     return;
   }
-  if (head->content_length)
-    job->declared = strtoull(head->content_length, NULL, 10);
+  job->declared = head_declared(head);
   room_for_length(job, job->declared, &job->error);
 }
 

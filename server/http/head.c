@@ -1,6 +1,6 @@
 /* head.c - head.h. Flow: http -> [head] -> admit.   Thread: the connection's. */
 #include "head.h"
-#include <stdlib.h>
+#include "base/whole.h"
 #include <string.h>
 #include <strings.h>
 
@@ -48,9 +48,16 @@ void head_add_query(struct head *head, const char *name, const char *value) {
   head->n_query++;
 }
 
+uint64_t head_declared(const struct head *head) {
+  int64_t n;
+  if (!head->content_length)
+    return 0;
+  return whole_read(head->content_length, 0, INT64_MAX, &n) ? (uint64_t)n : UINT64_MAX;
+}
+
 bool head_has_body(const struct head *head) {
   return head->transfer_encodings || head->content_lengths > 1 || head->bad_names ||
-         (head->content_length && strtoull(head->content_length, NULL, 10));
+         head_declared(head);
 }
 
 void head_shorten_query(char *line) {

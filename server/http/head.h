@@ -4,6 +4,7 @@
 #define HEAD_H
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { HEAD_QUERY = 16 };
 
@@ -28,6 +29,9 @@ void head_add_header(struct head *head, const char *name, const char *value);
 /* value NULL: there is no '='. */
 void head_add_query(struct head *head, const char *name, const char *value);
 
+/* What Content-Length says, 0 where it is missing; UINT64_MAX: more than can be counted, or no
+ * number. */
+uint64_t head_declared(const struct head *head);
 /* True if a body follows the headers, or may: where that is not clear. */
 bool head_has_body(const struct head *head);
 
