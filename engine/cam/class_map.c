@@ -5,13 +5,17 @@
  * per pixel is one multiply-add that the compiler vectorises. */
 #include "class_map.h"
 #include "base/clones.h"
+#include "base/minmax.h"
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
-enum { TILE = 1024, /* columns at a time: 20 KB of stack */ LANES = 16 };
+enum {
+  TILE = 1024, /* columns at a time: 20 KB of stack */
+  LANES = 16
+};
 
 /* Where an output row or column comes from: (1 - share) of `lower` and share of `upper`. */
 typedef struct point {
@@ -22,11 +26,13 @@ typedef struct point {
 /* TensorFlow 1.x, core/kernels/resize_bilinear_op.cc, compute_interpolation_weights, in float32 as
  * there. */
 static inline point point_at(map_rule rule, int to, int n, float scale) {
-  float from = rule == MAP_TF1 ? (float)to * scale : ((float)to + 0.5f) * scale - 0.5f;
-  if (from < 0)
-    from = 0;
-  int lower = (int)from < n - 1 ? (int)from : n - 1;
-  return (point){lower, lower < n - 1 ? lower + 1 : lower, from - (float)lower};
+  float from;
+  if (rule == MAP_TF1)
+    from = (float)to * scale;
+  else
+    from = max_float(0, ((float)to + 0.5f) * scale - 0.5f);
+  int lower = min_int((int)from, n - 1), upper = min_int(lower + 1, n - 1);
+  return (point){lower, upper, from - (float)lower};
 }
 
 static void widen(const float *row, const point *columns, int n, float factor,
@@ -62,7 +68,7 @@ typedef struct enlargement {
   map_rule rule;
   const float *in;
   int h, w, H, n; /* rows and columns in, rows out, columns of the tile */
-  bool huge;
+  float factor;   /* what the values are multiplied by before they are interpolated: 1, or 1/4 */
   point columns[TILE];
   float strips[2][TILE]; /* input row r, widened, is in strips[r & 1]: the two rows of a point are
                             neighbours or the same */
@@ -70,8 +76,9 @@ typedef struct enlargement {
 } enlargement;
 
 static void begin_tile(enlargement *e, int first, int W) {
-  e->n = W - first < TILE ? W - first : TILE;
-  e->held[0] = e->held[1] = -1;
+  e->n = min_int(TILE, W - first);
+  e->held[0] = -1;
+  e->held[1] = -1;
   for (int i = 0; i < e->n; i++)
     e->columns[i] = point_at(e->rule, first + i, e->w, (float)e->w / (float)W);
 }
@@ -87,18 +94,23 @@ static void enlarge_row(enlargement *e, int y, float *out) {
     const int r = needed[k];
     if (e->held[r & 1] == r)
       continue;
-    widen(e->in + (size_t)r * (size_t)e->w, e->columns, e->n, e->huge ? 0.25f : 1.0f,
-          e->strips[r & 1]);
+    widen(e->in + (size_t)r * (size_t)e->w, e->columns, e->n, e->factor, e->strips[r & 1]);
     e->held[r & 1] = r;
   }
   mix(e->strips[rows.lower & 1], e->strips[rows.upper & 1], rows.share, e->n, out);
-  if (e->huge)
+  if (e->factor < 1)
     unshrink(out, e->n);
 }
 
 static void begin(enlargement *e, map_rule rule, const float *in, int h, int w, int H) {
-  e->rule = rule, e->in = in, e->h = h, e->w = w, e->H = H;
-  e->huge = is_huge(in, (size_t)h * (size_t)w);
+  e->rule = rule;
+  e->in = in;
+  e->h = h;
+  e->w = w;
+  e->H = H;
+  e->factor = 1;
+  if (is_huge(in, (size_t)h * (size_t)w))
+    e->factor = 0.25f;
 }
 
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W) {
@@ -117,29 +129,34 @@ typedef struct scaling {
   float factor, low, spread;
 } scaling;
 
+/* The range low..high grows to hold n more values. Lanes are independent, so that the loop becomes
+ * wide without reordering anything that matters. */
 static void widen_range(const float *in, int n, float *low, float *high) {
-  float lows[LANES], highs[LANES]; /* independent lanes, so that the loop vectorises without
-                                      reordering anything that matters */
-  for (int j = 0; j < LANES; j++)
-    lows[j] = *low, highs[j] = *high;
+  float lows[LANES], highs[LANES];
   int i = 0;
+  for (int j = 0; j < LANES; j++) {
+    lows[j] = *low;
+    highs[j] = *high;
+  }
   for (; i + LANES <= n; i += LANES)
     for (int j = 0; j < LANES; j++) {
-      lows[j] = in[i + j] < lows[j] ? in[i + j] : lows[j];
-      highs[j] = in[i + j] > highs[j] ? in[i + j] : highs[j];
+      lows[j] = min_float(in[i + j], lows[j]);
+      highs[j] = max_float(in[i + j], highs[j]);
     }
   for (; i < n; i++) {
-    lows[0] = in[i] < lows[0] ? in[i] : lows[0];
-    highs[0] = in[i] > highs[0] ? in[i] : highs[0];
+    lows[0] = min_float(in[i], lows[0]);
+    highs[0] = max_float(in[i], highs[0]);
   }
   for (int j = 0; j < LANES; j++) {
-    *low = lows[j] < *low ? lows[j] : *low;
-    *high = highs[j] > *high ? highs[j] : *high;
+    *low = min_float(lows[j], *low);
+    *high = max_float(highs[j], *high);
   }
 }
 
 static scaling scaling_of(float low, float high) {
-  const float factor = isfinite(high - low) ? 1.0f : 0.25f;
+  float factor = 1;
+  if (!isfinite(high - low))
+    factor = 0.25f;
   return (scaling){factor, low * factor, high * factor - low * factor};
 }
 
@@ -147,27 +164,38 @@ int map_scale(const float *in, int n, float *out) {
   float low = in[0], high = in[0];
   widen_range(in, n, &low, &high);
   const scaling s = scaling_of(low, high);
-  if (s.spread > 0)
-    for (int i = 0; i < n; i++)
-      out[i] = (in[i] * s.factor - s.low) /
-               s.spread; /* a division: the largest becomes exactly 1 */
-  else
-    for (int i = 0; i < n; i++)
-      out[i] = 0;
-  return s.spread > 0;
+  if (!(s.spread > 0)) {
+    memset(out, 0, (size_t)n * sizeof *out);
+    return 0;
+  }
+  for (int i = 0; i < n; i++)
+    out[i] = (in[i] * s.factor - s.low) / s.spread; /* a division: the largest becomes exactly 1 */
+  return 1;
 }
 
-/* The range of the enlarged plane, from a few of its rows: between two rows of the input a column
- * rises or falls all the way, in floats too, so its ends are in the first and the last row there.
- */
+/* Do the output rows y - 1, y and y + 1 lie between the same two rows of the input? */
+static bool is_between(const enlargement *e, int y) {
+  const int lower = row_point(e, y).lower;
+  return y > 0 && y + 1 < e->H && row_point(e, y - 1).lower == lower &&
+         row_point(e, y + 1).lower == lower;
+}
+
+/* The scaling of the enlarged plane [H,W], without the plane.
+ *
+ * map_heat needs the range of all output values before it can write the first of them. To enlarge
+ * the plane twice would double its work; but few rows are needed to know the range. The output rows
+ * that lie between the same two rows of the input, top and bottom, have in each column the values
+ * top + (bottom - top) * share, where share grows from row to row. That rises or falls all the way,
+ * in floats too, for rounding keeps order. So the smallest and the largest of a column are in the
+ * first or the last of those rows, and the rows within (is_between) need not be looked at: about
+ * two output rows for each row of the input are left. The order of the values is another one than
+ * row by row, but smallest and largest do not depend on it. */
 static scaling scaling_of_enlarged(enlargement *e, int W) {
   float row[TILE], low = INFINITY, high = -INFINITY;
   for (int x = 0; x < W; x += TILE) {
     begin_tile(e, x, W);
     for (int y = 0; y < e->H; y++) {
-      const int lower = row_point(e, y).lower;
-      if (y && y + 1 < e->H && row_point(e, y - 1).lower == lower &&
-          row_point(e, y + 1).lower == lower)
+      if (is_between(e, y))
         continue;
       enlarge_row(e, y, row);
       widen_range(row, e->n, &low, &high);
