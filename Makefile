@@ -11,7 +11,7 @@ FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/t
 
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libisal-dev nettle-dev libzip-dev libinih-dev libseccomp-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
-TEST_PACKAGES  := check libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
+TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
 BENCH_PACKAGES := wrk python3-venv
@@ -57,7 +57,7 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build test test-arm test-browser test-schema unit soak faults alike fuzz bench clean deps model weights
+.PHONY: help run build format test test-arm test-browser test-schema unit soak faults alike fuzz bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -108,6 +108,10 @@ fuzz:   ## libFuzzer on every parser, TIME=60 seconds each (TARGETS="photo json"
 	@docker/install-packages "the fuzzers" $(FUZZ_PACKAGES) $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory SANITIZE=fuzzer build/fuzzer/fuzz
 	@$(PYTHON) tests/fuzz/run --time $(or $(TIME),60) $(TARGETS)
+
+format:  ## write all C code in the shape of .clang-format, which the tests check
+	@docker/install-packages "the format" clang-format
+	@find include engine server tests -name '*.[ch]' -exec clang-format -i {} +
 
 clean:  ## remove what was built (models and downloads stay)
 	rm -rf build
