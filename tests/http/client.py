@@ -27,7 +27,7 @@ class Answer:
         self.document = document
         self.image, self.input = document["image"], document["input"]
         self.predictions = [Prediction(p) for p in document["predictions"]]
-        self.first = self.predictions[0] if self.predictions else None
+        self.first = self.predictions[0]
 
 
 def picture(entry, name, mode):

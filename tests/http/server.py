@@ -97,8 +97,13 @@ class Server:
         return self._status_mib("VmRSS")
 
     def peak_mib(self):
-        """The most that was ever resident."""
+        """The most that was resident since watch_peak(), or ever."""
         return self._status_mib("VmHWM")
+
+    def watch_peak(self):
+        """Forgets what peak_mib() was (proc(5), clear_refs); what is resident now."""
+        pathlib.Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        return self.resident_mib()
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))

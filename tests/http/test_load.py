@@ -8,7 +8,7 @@ import hostile
 import pictures
 from client import cam, problem, same
 from load import together
-from metrics import total
+from metrics import metric, total
 from server import PATIENCE, SANITIZED
 from wire import Wire, request
 
@@ -125,6 +125,7 @@ def test_clients_that_leave_while_queued(start):
     server = start(queue=32, teams=1, threads=1)
     photo = slow_photo()
     for linger in (False, True):
+        left = metric(server.client, "camserve_abandoned_total", reason="queued")
         wires = [Wire(server) for _ in range(10)]
         for wire in wires:
             wire.send(request(body=photo))
@@ -133,7 +134,8 @@ def test_clients_that_leave_while_queued(start):
             if linger:
                 wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             wire.socket.close()
-    assert cam(server.client, pictures.png(pictures.smooth(50, 50))).status_code == 200
+        assert cam(server.client, pictures.png(pictures.smooth(50, 50))).status_code == 200
+        assert metric(server.client, "camserve_abandoned_total", reason="queued") > left, "they were computed as if they were there"
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and total(server.client, "camserve_queue_jobs") + total(server.client, "camserve_workers_busy"):
         time.sleep(0.1)

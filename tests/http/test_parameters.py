@@ -78,7 +78,9 @@ def test_parameters_may_be_spread_over_query_and_body(client, scene_png):
 def test_percent_encoding(client, scene_png):
     response = client.post("/cam?top%5Fk=1&include=overlay%2Cheatmap&classes=1%2C2", content=scene_png)
     assert response.status_code == 200, response.text
-    assert len(response.json()["predictions"]) in (2, 3)
+    predictions = response.json()["predictions"]
+    assert len(predictions) == 3 and {1, 2} < {p["class_id"] for p in predictions}
+    assert all({"overlay_png", "heatmap_png"} <= set(p) for p in predictions)
 
 
 TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"),

@@ -97,7 +97,7 @@ def test_versions(secure, version):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 def test_old_versions_are_refused(secure, lives, version):
-    with pytest.raises(OSError):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
         TlsWire(secure, version)
 
 
@@ -117,6 +117,8 @@ def test_what_is_no_handshake_is_closed(secure, lives, data):
         try:
             wire.send(data)
             assert wire.closed() and b"HTTP" not in wire.buffer
+        except TimeoutError:
+            raise
         except OSError:
             pass  # reset: closed as well
 
