@@ -95,8 +95,8 @@ static void run_at(const cam_graph *graph, const cam_graph *magnitudes, int heig
     if (network_create(graph, k, &net, NULL))
       continue; /* the picture itself is averaged, or packing it takes too much */
     cam_code code = forward_create(net, team, &f, NULL);
-    PROMISE(!code || code == CAM_E_NO_MEMORY); /* an arena for the largest shape that is allowed,
-                                                  which may not be small */
+    /* an arena for the largest shape that is allowed, which may not be small */
+    PROMISE(!code || code == CAM_E_NO_MEMORY);
     if (!code)
       compare(net, f, height, width, wanted, bound);
     forward_free(f);

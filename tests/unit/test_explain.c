@@ -53,8 +53,8 @@ static void explain(const char *tensors, cam_task *tasks, int n, double deadline
   explain_with(1, tensors, tasks, n, deadline, stage_ms);
 }
 
-START_TEST(threads_and_neighbours_change_nothing) { /* one photo by the whole team; several, each by
-                                                       a thread alone */
+/* One photo by the whole team; several, each by a thread alone. */
+START_TEST(threads_and_neighbours_change_nothing) {
   cam_task alone, tasks[CAM_MAX_TASKS];
   double stage_ms[CAM_STAGE_COUNT];
   explain("w:1x1x3x8 fc:3x8", &alone, 1, 0, NULL);

@@ -76,12 +76,23 @@ static void read_codes(bits *in, huffman *literals, huffman *distances) {
     lengths[order[i]] = (uint8_t)take(in, 3);
   make_code(&meta, lengths, 19);
   for (int i = 0; i < n_literals + n_distances;) {
-    const int s = symbol(in, &meta), again = s < 16    ? 1
-                                             : s == 16 ? 3 + (int)take(in, 2)
-                                             : s == 17 ? 3 + (int)take(in, 3)
-                                                       : 11 + (int)take(in, 7);
+    const int s = symbol(in, &meta);
+    int again = 1, length = s;
+    switch (s) {
+    case 16:
+      again = 3 + (int)take(in, 2);
+      length = lengths[i - 1];
+      break;
+    case 17:
+      again = 3 + (int)take(in, 3);
+      length = 0;
+      break;
+    case 18:
+      again = 11 + (int)take(in, 7);
+      length = 0;
+      break;
+    }
     ck_assert_int_le(i + again, n_literals + n_distances);
-    const uint8_t length = s < 16 ? (uint8_t)s : s == 16 ? lengths[i - 1] : 0;
     memset(lengths + i, length, (size_t)again);
     i += again;
   }
@@ -210,16 +221,15 @@ static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int h
     uint8_t *line = lines + y * (row + 1);
     const uint8_t *up = y ? line - row : NULL;
     const int filter = *line++;
+    NEED(filter <= 4);
     for (size_t x = 0; x < row; x++) {
-      const int a = x < c ? 0 : line[x - c], b = up ? up[x] : 0,
-                corner = up && x >= c ? up[x - c] : 0;
-      line[x] = (uint8_t)(line[x] + (filter == 0   ? 0
-                                     : filter == 1 ? a
-                                     : filter == 2 ? b
-                                     : filter == 3 ? (a + b) / 2
-                                                   : paeth(a, b, corner)));
+      const int a = x < c ? 0 : line[x - c];
+      const int b = up ? up[x] : 0;
+      const int corner = up && x >= c ? up[x - c] : 0;
+      const int guesses[] = {0, a, b, (a + b) / 2, paeth(a, b, corner)};
+      line[x] = (uint8_t)(line[x] + guesses[filter]);
     }
-    NEED(filter <= 4 && !memcmp(line, pixels + y * row, row));
+    NEED(!memcmp(line, pixels + y * row, row));
   }
   chunk(png, &at, "IEND", &n);
   ck_assert_uint_eq(n, 0);
@@ -228,18 +238,28 @@ static void ck_png(const cam_bytes *png, const uint8_t *pixels, int width, int h
 }
 
 enum { FLAT, SMOOTH, NOISE, TEXT, KINDS };
+static uint8_t value_at(int kind, size_t x, size_t y, size_t channel, unsigned noise) {
+  switch (kind) {
+  case FLAT:
+    return 77;
+  case SMOOTH:
+    return (uint8_t)(x * 3 + y * 2 + channel * 40 + (noise >> 30));
+  case TEXT:
+    return y % 16 < 9 && (x * 7 + y / 16 * 13) % 11 < 5 ? 255 : 0;
+  default:
+    return (uint8_t)(noise >> 24);
+  }
+}
+
 static uint8_t *picture(int kind, int width, int height, int channels) {
   const size_t n = (size_t)width * (size_t)height * (size_t)channels;
   uint8_t *pixels = malloc(n);
   unsigned seed = 5;
   for (size_t i = 0; i < n; i++) {
     seed = seed * 1664525u + 1013904223u;
-    const size_t pixel = i / (size_t)channels, x = pixel % (size_t)width, y = pixel / (size_t)width;
-    pixels[i] = (uint8_t)(kind == FLAT ? 77
-                          : kind == SMOOTH
-                              ? x * 3 + y * 2 + i % (size_t)channels * 40 + (seed >> 30)
-                          : kind == TEXT ? (y % 16 < 9 && (x * 7 + y / 16 * 13) % 11 < 5) * 255
-                                         : seed >> 24);
+    const size_t pixel = i / (size_t)channels;
+    const size_t x = pixel % (size_t)width, y = pixel / (size_t)width;
+    pixels[i] = value_at(kind, x, y, i % (size_t)channels, seed);
   }
   return pixels;
 }
@@ -366,11 +386,8 @@ START_TEST(literals_alone) {
         const size_t next = i % 32768 ? a + b : 1;
         a = next == 1 ? 1 : b, b = next, left = next - 1, value = next == 1 ? 0 : value + 1;
       }
-      bytes[i] = (uint8_t)(kind == 0   ? value
-                           : kind == 1 ? 0
-                           : kind == 2 ? seed >> 31
-                           : kind == 3 ? seed >> 24
-                                       : (seed >> 28) * (seed >> 24 & 15));
+      const size_t values[] = {value, 0, seed >> 31, seed >> 24, (seed >> 28) * (seed >> 24 & 15)};
+      bytes[i] = (uint8_t)values[kind];
     }
     for (unsigned s = 0; s < sizeof sizes / sizeof *sizes; s++) {
       uint8_t *out = malloc(huffman_bound(sizes[s])); /* exactly: a sanitizer sees a byte beyond */
