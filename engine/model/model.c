@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static cam_code describe(cam_model *model, cam_error *error) {
+static cam_code describe_model(cam_model *model, cam_error *error) {
   const cam_graph *graph = model->graph;
   int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
   if (!shape)
@@ -24,24 +24,29 @@ static cam_code describe(cam_model *model, cam_error *error) {
   for (int i = 0; i < graph->n_nodes && !code; i++) {
     const cam_node *node = &graph->nodes[i];
     info->multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);
-    info->weight_bytes += ((node->weight ? node->weight->count : 0) +
-                           (node->bias ? node->bias->count : 0)) *
-                          sizeof(float);
+    if (node->weight)
+      info->weight_bytes += node->weight->count * sizeof(float);
+    if (node->bias)
+      info->weight_bytes += node->bias->count * sizeof(float);
   }
   free(shape);
   return code;
 }
 
+/* Does the tail read this tensor of the file? */
+static bool tail_reads(const network *net, const cam_tensor *tensor) {
+  if (tensor == net->fc_weight || tensor == net->fc_bias)
+    return true;
+  return net->linear && (tensor == net->linear->weight || tensor == net->linear->bias);
+}
+
 /* Packed weights are copies: of the file's own, only what the tail reads is kept. */
 static void drop_packed(cam_model *model) {
   const cam_graph *graph = model->graph;
-  const cam_node *linear = model->net->linear;
   for (int i = 0; i < graph->n_nodes; i++) {
-    const cam_tensor *weight = graph->nodes[i].op == OP_CONV ? graph->nodes[i].weight : NULL;
-    if (!weight || weight == model->net->fc_weight || weight == model->net->fc_bias ||
-        (linear && (weight == linear->weight || weight == linear->bias)))
-      continue;
-    safetensors_drop(graph->file, weight);
+    const cam_node *node = &graph->nodes[i];
+    if (node->op == OP_CONV && !tail_reads(model->net, node->weight))
+      safetensors_drop(graph->file, node->weight);
   }
 }
 
@@ -58,11 +63,13 @@ cam_code cam_model_load(const char *path, const char *isa, cam_model **out, cam_
   if (!code)
     code = network_create(model->graph, k, &model->net, error);
   if (!code)
-    code = describe(model, error);
-  if (!code && !(model->path = strdup(path)))
-    code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
-  if (!code)
+    code = describe_model(model, error);
+  if (!code) {
     drop_packed(model);
+    model->path = strdup(path);
+    if (!model->path)
+      code = cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
+  }
   if (code)
     cam_model_free(model);
   else
@@ -85,7 +92,9 @@ int cam_model_find_class(const cam_model *model, const char *text) {
   size_t digits = strspn(text, "0123456789");
   if (digits && digits < 10 && !text[digits]) {
     long index = strtol(text, NULL, 10);
-    return index < model->info.classes ? (int)index : -1;
+    if (index < model->info.classes)
+      return (int)index;
+    return -1;
   }
   for (int c = 0; c < model->info.classes; c++)
     if (!strcmp(model->info.class_list[c].wnid, text))
@@ -93,56 +102,70 @@ int cam_model_find_class(const cam_model *model, const char *text) {
   return -1;
 }
 
-void cam_model_print(const cam_model *model, FILE *out) {
+/* A line of the table: a node whose output is shape[0] x shape[1]. */
+static void print_node(const cam_graph *graph, const cam_node *node, const int shape[2],
+                       FILE *out) {
+  char size[40], stride[24] = "", weight[64] = "";
+  snprintf(size, sizeof size, "%d x %d x %d", shape[0], shape[1], node->channels);
+  if (node->stride[0] * node->stride[1] > 1)
+    snprintf(stride, sizeof stride, "%d,%d", node->stride[0], node->stride[1]);
+  for (int i = 0; node->weight && i < node->weight->rank; i++) {
+    size_t used = strlen(weight);
+    const char *after = "x";
+    if (i + 1 == node->weight->rank)
+      after = " ";
+    snprintf(weight + used, sizeof weight - used, "%" PRId64 "%s", node->weight->shape[i], after);
+  }
+  fprintf(out, "%-24s %-9s %16s %8s %12" PRIu64 "  %s<-", node->name, op_name(node->op), size,
+          stride, node_multiply_adds(node, shape[0], shape[1]), weight);
+  for (int k = 0; k < node->n_inputs; k++) {
+    const char *name = "input";
+    if (node->inputs[k] != GRAPH_INPUT)
+      name = graph->nodes[node->inputs[k]].name;
+    fprintf(out, " %s", name);
+  }
+  if (node->groups > 1)
+    fprintf(out, " (%d groups)", node->groups);
+  fputc('\n', out);
+}
+
+/* What the file and the network are as a whole; grid: height and width of the class maps. */
+static void print_summary(const cam_model *model, const int grid[2], FILE *out) {
   const cam_graph *graph = model->graph;
   const cam_model_info *info = &model->info;
-  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
-  if (!shape || graph_shapes(graph, graph->height, graph->width, shape, NULL))
-    goto out;
-  fprintf(out, "%-24s %-9s %16s %8s %12s  %s\n", "node", "operator", "output h x w x c", "stride",
-          "mult-adds", "weight, inputs");
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const cam_node *node = &graph->nodes[i];
-    char size[40], stride[24] = "", weight[64] = "";
-    snprintf(size, sizeof size, "%d x %d x %d", shape[i][0], shape[i][1], node->channels);
-    if (node->stride[0] * node->stride[1] > 1)
-      snprintf(stride, sizeof stride, "%d,%d", node->stride[0], node->stride[1]);
-    const int64_t *w = node->weight ? node->weight->shape : NULL;
-    if (w && node->weight->rank == 4)
-      snprintf(weight, sizeof weight, "%" PRId64 "x%" PRId64 "x%" PRId64 "x%" PRId64 " ", w[0],
-               w[1], w[2], w[3]);
-    if (w && node->weight->rank == 2)
-      snprintf(weight, sizeof weight, "%" PRId64 "x%" PRId64 " ", w[0], w[1]);
-    fprintf(out, "%-24s %-9s %16s %8s %12" PRIu64 "  %s<-", node->name, op_name(node->op), size,
-            stride, node_multiply_adds(node, shape[i][0], shape[i][1]), weight);
-    for (int k = 0; k < node->n_inputs; k++)
-      fprintf(out, " %s", node->inputs[k] < 0 ? "input" : graph->nodes[node->inputs[k]].name);
-    if (node->groups > 1)
-      fprintf(out, " (%d groups)", node->groups);
-    fputc('\n', out);
-  }
+  const char *order = "RGB", *rule = "by half pixels";
+  if (graph->bgr)
+    order = "BGR";
+  if (graph->rule == MAP_TF1)
+    rule = "as TensorFlow 1";
   fprintf(out, "\nmodel          %s\n", info->name);
   if (*graph->origin)
     fprintf(out, "origin         %s\n", graph->origin);
   if (*graph->license)
     fprintf(out, "license        %s\n", graph->license);
-  fprintf(out,
-          "sha256         %s\ninput          %d x %d %s, resize %s (sides in multiples of %d, at "
-          "most %d)\nclasses        %d\nclass maps     %d x %d, enlarged %s\n",
-          info->sha256, graph->width, graph->height, graph->bgr ? "BGR" : "RGB",
-          cam_resize_name(graph->resize), graph->multiple, graph->max_side, graph->n_classes,
-          shape[graph->nodes[graph->n_nodes - 2].inputs[0] < 0
-                    ? 0
-                    : graph->nodes[graph->n_nodes - 2].inputs[0]][1],
-          shape[graph->nodes[graph->n_nodes - 2].inputs[0] < 0
-                    ? 0
-                    : graph->nodes[graph->n_nodes - 2].inputs[0]][0],
-          graph->rule == MAP_TF1 ? "as TensorFlow 1" : "by half pixels");
-  fprintf(out,
-          "multiply-adds  %.3f G\nweights        %.1f MB in %d tensors\nself-test      %d "
-          "logits\ninstructions   %s\n",
-          (double)info->multiply_adds / 1e9, (double)info->weight_bytes / 1e6,
-          safetensors_count(graph->file), graph->n_self_test, info->isa);
-out:
+  fprintf(out, "sha256         %s\n", info->sha256);
+  fprintf(out, "input          %d x %d %s, resize %s (sides in multiples of %d, at most %d)\n",
+          graph->width, graph->height, order, cam_resize_name(graph->resize), graph->multiple,
+          graph->max_side);
+  fprintf(out, "classes        %d\n", graph->n_classes);
+  fprintf(out, "class maps     %d x %d, enlarged %s\n", grid[1], grid[0], rule);
+  fprintf(out, "multiply-adds  %.3f G\n", (double)info->multiply_adds / 1e9);
+  fprintf(out, "weights        %.1f MB in %d tensors\n", (double)info->weight_bytes / 1e6,
+          safetensors_count(graph->file));
+  fprintf(out, "self-test      %d logits\n", graph->n_self_test);
+  fprintf(out, "instructions   %s\n", info->isa);
+}
+
+void cam_model_print(const cam_model *model, FILE *out) {
+  const cam_graph *graph = model->graph;
+  const cam_node *gap = &graph->nodes[graph->n_nodes - 2]; /* on a plane, or there is no network */
+  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
+  if (shape && !graph_shapes(graph, graph->height, graph->width, shape, NULL)) {
+    fprintf(out, "%-24s %-9s %16s %8s %12s  %s\n", "node", "operator", "output h x w x c", "stride",
+            "mult-adds", "weight, inputs");
+    for (int i = 0; i < graph->n_nodes; i++)
+      print_node(graph, &graph->nodes[i], shape[i], out);
+    print_summary(model, shape[gap->inputs[0]], out);
+  }
   free(shape);
 }
