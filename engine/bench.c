@@ -1,6 +1,7 @@
 /* bench.c - what the forward pass costs, layer by layer, beside what this host could do at best
  * (the roofline: Williams, Waterman, Patterson, CACM 52(4), 2009). Flow: made picture -> forward ->
  * class maps, timed.   Thread: one caller, with the context's team. */
+#include "cam/rank.h"
 #include "cam_clock.h"
 #include "context.h"
 #include "network/reference.h"

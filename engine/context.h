@@ -1,5 +1,5 @@
 /* context.h - what a cam_context is, for the files that work in one: explain.c (requests) and
- * bench.c (measurements). */
+ * bench.c (measurements). Made and freed in context.c. */
 #ifndef CONTEXT_H
 #define CONTEXT_H
 #include "base/team.h"
@@ -18,10 +18,5 @@ struct cam_context {
   cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do
                           something else; NULL: the team is one */
 };
-
-/* The classes to explain, into result->predictions: the top-k by rank, then those asked for that
- * are not among them; with rank, probability, logit. */
-void choose_classes(const cam_params *params, const float *logits, int n_classes,
-                    cam_result *result);
 
 #endif

@@ -3,6 +3,7 @@
  * Thread: one worker a context; every stage is a parallel loop over its team. What a photo's result
  * is depends on the photo and its parameters alone. */
 #include "cam/class_map.h"
+#include "cam/rank.h"
 #include "cam_clock.h"
 #include "cam_engine.h"
 #include "context.h"
@@ -10,6 +11,7 @@
 #include "photo/resize.h"
 #include "render/overlay.h"
 #include "render/picture.h"
+#include "sizes.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -38,92 +40,7 @@ typedef struct item {
   double deadline;  /* seconds of CLOCK_MONOTONIC; 0: none */
 } item;
 
-/* ---- context ---- */
-
-/* A context without those of its threads. */
-static cam_code context_new(const cam_model *model, int threads, const cam_limits *limits,
-                            cam_context **out, cam_error *error) {
-  cam_context *context = *out = calloc(1, sizeof *context);
-  if (!context)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
-  context->model = model;
-  context->limits = *limits;
-  size_t cells = (size_t)model->graph->max_side * (size_t)model->graph->max_side;
-  context->logits = malloc((size_t)model->info.classes * sizeof *context->logits);
-  context->scaled = malloc(cells * sizeof *context->scaled);
-  context->runs = malloc(map_box_runs(model->graph->max_side, model->graph->max_side) *
-                         sizeof *context->runs);
-  if (!context->logits || !context->scaled || !context->runs)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
-  cam_code code = team_create(threads, &context->team, error);
-  return code ? code : forward_create(model->net, context->team, &context->forward, error);
-}
-
-cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits,
-                            cam_context **out, cam_error *error) {
-  cam_code code = context_new(model, threads, limits, out, error);
-  if (!code && threads > 1 && !((*out)->alone = calloc((size_t)threads, sizeof *(*out)->alone)))
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a context");
-  for (int i = 0; i < threads && threads > 1 && !code; i++)
-    code = context_new(model, 1, limits, &(*out)->alone[i], error);
-  if (!code)
-    return CAM_OK;
-  cam_context_free(*out);
-  *out = NULL;
-  return code;
-}
-
-void cam_context_free(cam_context *context) {
-  if (!context)
-    return;
-  for (int i = 0; context->alone && i < team_threads(context->team); i++)
-    cam_context_free(context->alone[i]);
-  free(context->alone);
-  forward_free(context->forward);
-  team_free(context->team);
-  free(context->runs);
-  free(context->scaled);
-  free(context->logits);
-  free(context);
-}
-
-int cam_spread_least(const cam_context *context) { return team_threads(context->team) / 2 + 1; }
-
 /* ---- stages ---- */
-
-/* The network's input size for a photo: the model's own, or its short side and the long side to the
- * nearest multiple, ties up. */
-static void input_size(const cam_graph *graph, cam_resize resize, int width, int height,
-                       int *in_width, int *in_height) {
-  *in_width = graph->width;
-  *in_height = graph->height;
-  if (resize == CAM_STRETCH)
-    return;
-  int side = graph->height < graph->width ? graph->height : graph->width, wide = width > height;
-  int64_t photo_long = wide ? width : height, photo_short = wide ? height : width,
-          multiple = graph->multiple;
-  int64_t longer = (2 * side * photo_long + multiple * photo_short) / (2 * multiple * photo_short) *
-                   multiple;
-  if (longer > graph->max_side)
-    longer = graph->max_side;
-  if (longer < side)
-    longer = side;
-  *in_width = wide ? (int)longer : side;
-  *in_height = wide ? side : (int)longer;
-}
-
-/* What a photo is decoded to at least: the input is made out of half as many pixels again a side,
- * and overlays of the usual size are not enlarged. That is so whatever pictures are asked for: they
- * change nothing of labels, maps and boxes. */
-static void least_size(const cam_result *result, int *width, int *height) {
-  picture_size(&cam_default_params, result, width, height);
-  const int input_width = (3 * result->input_width + 1) / 2,
-            input_height = (3 * result->input_height + 1) / 2;
-  if (*width < input_width)
-    *width = input_width;
-  if (*height < input_height)
-    *height = input_height;
-}
 
 /* Is an overlay of the original size wanted, and the photo decoded to less? */
 static bool needs_whole(const item *it) {
@@ -132,20 +49,15 @@ static bool needs_whole(const item *it) {
          it->photo.image.width < it->photo.width;
 }
 
-static void set_sizes(const cam_graph *graph, const cam_photo *photo, const cam_params *params,
-                      cam_result *result) {
-  result->width = photo->width;
-  result->height = photo->height;
-  result->resize = params->resize == CAM_RESIZE_OF_MODEL ? graph->resize : params->resize;
-  input_size(graph, result->resize, result->width, result->height, &result->input_width,
-             &result->input_height);
-}
-
 /* photo_decode within the time that the limits allow, and within the deadline. */
 static cam_code decode_in_time(const cam_limits *limits, const item *it, int least_width,
                                int least_height, cam_photo *photo, cam_error *error) {
-  const double own = limits->decode_ms ? clock_seconds() + 1e-3 * limits->decode_ms : 0;
-  photo->plan.deadline = own > 0 && (it->deadline <= 0 || own < it->deadline) ? own : it->deadline;
+  double own = 0;
+  if (limits->decode_ms)
+    own = clock_seconds() + 1e-3 * limits->decode_ms;
+  photo->plan.deadline = it->deadline;
+  if (own > 0 && (it->deadline <= 0 || own < it->deadline))
+    photo->plan.deadline = own;
   cam_code code = photo_decode(it->task->bytes, it->task->n_bytes, limits, least_width,
                                least_height, photo, error);
   if (code != CAM_E_DEADLINE || photo->plan.deadline != own)
@@ -186,7 +98,11 @@ static cam_code resize(cam_context *context, item *it) {
 
 /* 8-bit RGB -> what the network sees. */
 static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, float *out) {
-  const int first = graph->bgr ? 2 : 0, last = 2 - first;
+  int first = 0, last = 2;
+  if (graph->bgr) {
+    first = 2;
+    last = 0;
+  }
   for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
     out[0] = ((float)rgb[first] - graph->mean[0]) * graph->scale[0];
     out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
@@ -210,53 +126,25 @@ static cam_code classify(cam_context *context, item *it) {
   return CAM_OK;
 }
 
-/* Is class a before class b in the order of probability? Ties go to the lower class. */
-static bool ranks_before(const float *logits, int a, int b) {
-  return logits[a] > logits[b] || (logits[a] == logits[b] && a < b);
-}
-
-void choose_classes(const cam_params *params, const float *logits, int n_classes,
-                    cam_result *result) {
-  for (int c = 0; c < n_classes; c++) { /* insertion into a list of top_k */
-    int at = result->count;
-    while (at > 0 && ranks_before(logits, c, result->predictions[at - 1].class_id))
-      at--;
-    if (at == params->top_k)
-      continue;
-    if (result->count < params->top_k)
-      result->count++;
-    for (int i = result->count - 1; i > at; i--)
-      result->predictions[i].class_id = result->predictions[i - 1].class_id;
-    result->predictions[at].class_id = c;
-  }
-  for (int i = 0; i < params->n_classes; i++) {
-    int wanted = params->classes[i], known = 0;
-    for (int j = 0; j < result->count; j++)
-      known |= result->predictions[j].class_id == wanted;
-    if (!known)
-      result->predictions[result->count++].class_id = wanted;
-  }
-  double sum = 0, most = logits[result->predictions[0].class_id];
-  for (int c = 0; c < n_classes; c++)
-    sum += exp(logits[c] - most);
-  for (int i = 0; i < result->count; i++) {
-    cam_prediction *p = &result->predictions[i];
-    p->logit = logits[p->class_id];
-    p->probability = (float)(exp(p->logit - most) / sum);
-    p->rank = 1;
-    for (int c = 0; c < n_classes; c++)
-      p->rank += c != p->class_id && ranks_before(logits, c, p->class_id);
-  }
+/* A class map at the input's size, scaled, gives the box. */
+static void box_of(cam_context *context, const item *it, cam_prediction *p) {
+  const cam_result *result = &it->task->result;
+  const int height = result->input_height, width = result->input_width;
+  map_resize(context->model->graph->rule, p->map, result->map_height, result->map_width,
+             context->scaled, height, width);
+  const int flat = !map_scale(context->scaled, height * width, context->scaled);
+  p->box = map_box(context->scaled, height, width, it->task->params->threshold, flat, result->width,
+                   result->height, context->runs);
 }
 
 static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
-  const cam_graph *graph = context->model->graph;
-  choose_classes(task->params, context->logits, graph->n_classes, result);
+  choose_classes(task->params, context->logits, context->model->info.classes, result);
   forward_map_size(context->forward, &result->map_height, &result->map_width);
-  size_t cells = (size_t)result->map_height * (size_t)result->map_width;
-  result->maps = malloc(cells * (size_t)result->count * sizeof *result->maps);
+  const size_t cells = (size_t)result->map_height * (size_t)result->map_width,
+               all = cells * (size_t)result->count;
+  result->maps = malloc(all * sizeof *result->maps);
   if (!result->maps)
     return cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count);
   float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
@@ -266,29 +154,25 @@ static cam_code explain_classes(cam_context *context, item *it) {
     class_ids[i] = result->predictions[i].class_id;
   }
   forward_class_maps(context->forward, result->count, class_ids, maps);
-  for (size_t i = 0; i < cells * (size_t)result->count;
-       i++) /* a cell can overflow where the mean of all, the logit, does not */
+  for (size_t i = 0; i < all; i++) /* a cell can overflow where the mean, the logit, does not */
     if (!isfinite(result->maps[i]))
       return cam_fail(&task->error, CAM_E_MODEL, "the map of class %d is not finite",
                       class_ids[i / cells]);
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
-    const float *map = p->map = maps[i];
+    p->map = maps[i];
     p->bias = network_bias(context->model->net, p->class_id);
-    map_resize(graph->rule, map, result->map_height, result->map_width, context->scaled,
-               result->input_height, result->input_width);
-    int flat = !map_scale(context->scaled, result->input_height * result->input_width,
-                          context->scaled);
-    p->box = map_box(context->scaled, result->input_height, result->input_width,
-                     task->params->threshold, flat, result->width, result->height, context->runs);
+    box_of(context, it, p);
   }
   return CAM_OK;
 }
 
 static const cam_image *canvas_of(const item *it) {
-  return it->canvas.rgb                             ? &it->canvas
-         : it->task->params->size == CAM_SIZE_INPUT ? &it->input
-                                                    : &it->photo.image;
+  if (it->canvas.rgb)
+    return &it->canvas;
+  if (it->task->params->size == CAM_SIZE_INPUT)
+    return &it->input;
+  return &it->photo.image;
 }
 
 /* Scales the photo to what the overlays are laid on, where that is neither the photo nor the input.
@@ -316,6 +200,7 @@ typedef struct render_call {
 } render_call;
 
 static void render_one(void *closure, int index, int thread) {
+  (void)thread;
   const render_call *call = closure;
   picture *pic = &call->pictures[index];
   cam_prediction *p = pic->prediction;
@@ -329,9 +214,11 @@ static void render_one(void *closure, int index, int thread) {
   }
   picture_size(params, &task->result, &width, &height);
   size_t n = (size_t)width * (size_t)height;
-  uint8_t *heat = malloc(n), *rgb = params->include & CAM_INCLUDE_OVERLAY ? malloc(3 * n) : NULL;
-  (void)thread;
-  if (!heat || (params->include & CAM_INCLUDE_OVERLAY && !rgb)) {
+  const bool overlay = params->include & CAM_INCLUDE_OVERLAY;
+  uint8_t *heat = malloc(n), *rgb = NULL;
+  if (overlay)
+    rgb = malloc(3 * n);
+  if (!heat || (overlay && !rgb)) {
     cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", width, height);
     goto out;
   }
@@ -365,9 +252,11 @@ static cam_code render(cam_context *context, item *it) {
     pictures[i] = (picture){it, &it->task->result.predictions[i], {CAM_OK, "", NULL}};
   render_call call = {context, pictures};
   team_for(context->team, count, render_one, &call);
-  for (int i = 0; i < count && !code; i++)
-    if ((code = pictures[i].error.code))
+  for (int i = 0; i < count && !code; i++) {
+    code = pictures[i].error.code;
+    if (code)
       it->task->error = pictures[i].error;
+  }
   return code;
 }
 
@@ -390,10 +279,11 @@ static void explain_photo(cam_context *context, cam_task *task, double deadline,
   memset(&task->error, 0, sizeof task->error);
   for (size_t i = 0; i < sizeof way / sizeof *way && !code; i++) {
     const cam_stage stage = way[i].stage;
-    code = deadline > 0 && since >= deadline
-               ? cam_fail(&task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s",
-                          cam_stage_name(stage))
-               : way[i].run(context, &it);
+    if (deadline > 0 && since >= deadline)
+      code = cam_fail(&task->error, CAM_E_DEADLINE, "the deadline passed before the stage %s",
+                      cam_stage_name(stage));
+    else
+      code = way[i].run(context, &it);
     if (code)
       task->error.stage = cam_stage_name(stage);
     double end = clock_seconds();
@@ -405,22 +295,6 @@ static void explain_photo(cam_context *context, cam_task *task, double deadline,
   image_free(&it.canvas);
   if (code)
     cam_result_free(&task->result);
-}
-
-typedef struct spread_call {
-  cam_context *context;
-  cam_spread_work *work;
-  void *closure;
-} spread_call;
-static void spread_one(void *closure, int index, int thread) {
-  const spread_call *call = closure;
-  call->work(call->closure, index,
-             call->context->alone ? call->context->alone[thread] : call->context);
-}
-
-void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure) {
-  spread_call call = {context, work, closure};
-  team_for(context->team, n, spread_one, &call);
 }
 
 typedef struct tasks_call {
@@ -445,32 +319,6 @@ void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double dead
     for (int i = 0; i < n_tasks; i++)
       stage_ms[s] += spent[i][s];
   }
-}
-
-uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
-                           bool probe) {
-  const cam_graph *graph = context->model->graph;
-  uint64_t bytes = 0;
-  for (int i = 0; i < n_tasks; i++) {
-    const cam_params *params = tasks[i].params;
-    const bool input = params->size == CAM_SIZE_INPUT;
-    int width = input ? graph->max_side : PICTURE_FIT_SIDE, height = width;
-    if (probe || params->size == CAM_SIZE_ORIGINAL) {
-      cam_photo photo;
-      cam_result sizes;
-      if (photo_probe(tasks[i].bytes, tasks[i].n_bytes, &context->limits, &photo, NULL))
-        continue;
-      set_sizes(graph, &photo, params, &sizes);
-      picture_size(params, &sizes, &width, &height);
-    }
-    uint64_t each = 0;
-    if (params->include & CAM_INCLUDE_OVERLAY)
-      each += picture_most_bytes(params, width, height, 3);
-    if (params->include & CAM_INCLUDE_HEATMAP)
-      each += picture_most_bytes(params, width, height, 1);
-    bytes += each * (uint64_t)(params->top_k + params->n_classes);
-  }
-  return bytes;
 }
 
 void cam_result_free(cam_result *result) {

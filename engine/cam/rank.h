@@ -1,0 +1,13 @@
+/* rank.h - logits -> the classes to explain. Flow: forward -> [rank] -> class maps. Thread: worker;
+ * touches only its arguments. */
+#ifndef RANK_H
+#define RANK_H
+#include "cam_engine.h"
+
+/* The classes to explain, into result->predictions, after those that are there: the top-k by rank,
+ * then those asked for that are not among them; with rank, probability (softmax over all) and
+ * logit. logits: [n_classes]. */
+void choose_classes(const cam_params *params, const float *logits, int n_classes,
+                    cam_result *result);
+
+#endif

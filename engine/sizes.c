@@ -1,0 +1,80 @@
+/* sizes.c - how large a photo becomes on its way, and how many bytes its pictures can take. Flow:
+ * probe -> [sizes] -> decode, resize, overlay. Thread: any; touches only its arguments. */
+#include "sizes.h"
+#include "base/minmax.h"
+#include "context.h"
+#include "render/picture.h"
+
+/* The network's input size for a photo: the model's own, or its short side and the long side to the
+ * nearest multiple, ties up. */
+static void input_size(const cam_graph *graph, cam_resize resize, int width, int height,
+                       int *in_width, int *in_height) {
+  *in_width = graph->width;
+  *in_height = graph->height;
+  if (resize == CAM_STRETCH)
+    return;
+  const int side = min_int(graph->height, graph->width);
+  const int64_t photo_long = max_int(width, height), photo_short = min_int(width, height),
+                multiple = graph->multiple;
+  int64_t longer = (2 * side * photo_long + multiple * photo_short) / (2 * multiple * photo_short) *
+                   multiple;
+  longer = max_int64(side, min_int64(longer, graph->max_side));
+  *in_width = side;
+  *in_height = side;
+  if (width > height)
+    *in_width = (int)longer;
+  else
+    *in_height = (int)longer;
+}
+
+void set_sizes(const cam_graph *graph, const cam_photo *photo, const cam_params *params,
+               cam_result *result) {
+  result->width = photo->width;
+  result->height = photo->height;
+  result->resize = params->resize;
+  if (result->resize == CAM_RESIZE_OF_MODEL)
+    result->resize = graph->resize;
+  input_size(graph, result->resize, result->width, result->height, &result->input_width,
+             &result->input_height);
+}
+
+void least_size(const cam_result *result, int *width, int *height) {
+  picture_size(&cam_default_params, result, width, height);
+  *width = max_int(*width, (3 * result->input_width + 1) / 2);
+  *height = max_int(*height, (3 * result->input_height + 1) / 2);
+}
+
+/* ---- bytes ---- */
+
+/* Of all pictures of a task; 0 if its photo is no photo. probe: look into it, whatever is asked. */
+static uint64_t most_task_bytes(const cam_context *context, const cam_task *task, bool probe) {
+  const cam_graph *graph = context->model->graph;
+  const cam_params *params = task->params;
+  int width = PICTURE_FIT_SIDE, height = PICTURE_FIT_SIDE;
+  if (params->size == CAM_SIZE_INPUT) {
+    width = graph->max_side;
+    height = graph->max_side;
+  }
+  if (probe || params->size == CAM_SIZE_ORIGINAL) {
+    cam_photo photo;
+    cam_result sizes;
+    if (photo_probe(task->bytes, task->n_bytes, &context->limits, &photo, NULL))
+      return 0;
+    set_sizes(graph, &photo, params, &sizes);
+    picture_size(params, &sizes, &width, &height);
+  }
+  uint64_t each = 0;
+  if (params->include & CAM_INCLUDE_OVERLAY)
+    each += picture_most_bytes(params, width, height, 3);
+  if (params->include & CAM_INCLUDE_HEATMAP)
+    each += picture_most_bytes(params, width, height, 1);
+  return each * (uint64_t)(params->top_k + params->n_classes);
+}
+
+uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
+                           bool probe) {
+  uint64_t bytes = 0;
+  for (int i = 0; i < n_tasks; i++)
+    bytes += most_task_bytes(context, &tasks[i], probe);
+  return bytes;
+}
