@@ -21,7 +21,7 @@ enum {
 
 /* ---- whole passes ---- */
 
-static cam_code prepare(cam_context *context, cam_error *error) {
+static cam_code plan_made_input(cam_context *context, cam_error *error) {
   const cam_graph *graph = context->model->graph;
   float *input;
   cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
@@ -57,7 +57,7 @@ static void map_labels(cam_context *context, float *const maps[LABELS]) {
 cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms,
                            cam_error *error) {
   float *maps[LABELS];
-  cam_code code = prepare(context, error);
+  cam_code code = plan_made_input(context, error);
   if (!code)
     code = allocate_maps(context, maps, error);
   if (code)
@@ -74,36 +74,47 @@ cam_code cam_bench_forward(cam_context *context, int batch, int runs, double *ms
   return CAM_OK;
 }
 
-cam_code cam_bench_reference(cam_context *context, double *logits, double *difference,
-                             cam_error *error) {
-  cam_graph *graph; /* read again: the model has packed its weights, and dropped them */
-  cam_code code = graph_load(context->model->path, &graph, error);
-  if (code)
+/* The file that the model was loaded from, read again: the model has packed its weights, and
+ * dropped them. */
+static cam_code load_again(const cam_model *model, cam_graph **out, cam_error *error) {
+  cam_code code = graph_load(model->path, out, error);
+  if (code || !strcmp(safetensors_sha256((*out)->file), model->info.sha256))
     return code;
-  if (strcmp(safetensors_sha256(graph->file), context->model->info.sha256)) {
-    graph_free(graph);
-    return cam_fail(error, CAM_E_MODEL, "%.80s: is another file now than the one that was loaded",
-                    context->model->path);
-  }
+  graph_free(*out);
+  return cam_fail(error, CAM_E_MODEL, "%.80s: is another file now than the one that was loaded",
+                  model->path);
+}
+
+/* Logits of the made picture by the reference. */
+static cam_code run_reference(const cam_graph *graph, cam_team *team, double *logits,
+                              cam_error *error) {
   float *input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
   if (!input)
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture");
-  else {
-    cam_made_input(graph, input);
-    code = reference_forward(graph, context->team, input, graph->height, graph->width, logits, NULL,
-                             error);
-    free(input);
-  }
-  if (!code)
-    code = prepare(context, error);
-  if (!code) {
-    forward_run(context->forward, context->logits, NULL);
-    *difference = 0;
-    for (int c = 0; c < graph->n_classes; c++)
-      *difference = fmax(*difference, fabs(context->logits[c] - logits[c]));
-  }
-  graph_free(graph);
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture");
+  cam_made_input(graph, input);
+  cam_code code = reference_forward(graph, team, input, graph->height, graph->width, logits, NULL,
+                                    error);
+  free(input);
   return code;
+}
+
+cam_code cam_bench_reference(cam_context *context, double *logits, double *difference,
+                             cam_error *error) {
+  cam_graph *graph;
+  cam_code code = load_again(context->model, &graph, error);
+  if (code)
+    return code;
+  code = run_reference(graph, context->team, logits, error);
+  graph_free(graph);
+  if (!code)
+    code = plan_made_input(context, error);
+  if (code)
+    return code;
+  forward_run(context->forward, context->logits, NULL);
+  *difference = 0;
+  for (int c = 0; c < context->model->info.classes; c++)
+    *difference = fmax(*difference, fabs(context->logits[c] - logits[c]));
+  return CAM_OK;
 }
 
 /* ---- what the host can do ---- */
@@ -162,33 +173,44 @@ int cam_bench_layer_count(const cam_context *context) {
   return context->model->net->n_layers + AFTER;
 }
 
-/* The rows after the layers: the convolution left to the tail, if there is one, belongs to the
+/* The rows after the layers. The convolution left to the tail, if there is one, belongs to the
  * logits; the maps need its filters again, once a label. */
 static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   const network *net = context->model->net;
   const cam_node *linear = net->linear;
   layer_cost last;
-  int height, width, classes = net->graph->n_classes, channels = (int)net->fc_weight->shape[1];
+  int height, width;
   forward_layer(context->forward, net->features, &last);
   forward_map_size(context->forward, &height, &width);
-  uint64_t cells = (uint64_t)height * (uint64_t)width, filters = linear ? linear->weight->count : 0;
   uint64_t plane = (uint64_t)last.height * (uint64_t)last.width * (uint64_t)last.channels,
-           taps = linear ? (uint64_t)(linear->kernel[0] * linear->kernel[1]) : 1;
-  rows[LOGITS] = (cam_layer){
-      .name = "logits", .kind = "tail", .height = 1, .width = 1, .channels = classes};
-  rows[LOGITS].multiply_adds = net->fc_weight->count +
-                               (linear ? node_multiply_adds(linear, height, width) : 0);
-  rows[LOGITS].products = net->fc_weight->count + plane * taps + filters;
-  rows[LOGITS].bytes = (size_t)(net->fc_weight->count + plane + filters) * sizeof(float);
-  rows[MAPS] = (cam_layer){
-      .name = "class maps", .kind = "tail", .height = height, .width = width, .channels = LABELS};
-  rows[MAPS].multiply_adds = (uint64_t)LABELS * cells * (uint64_t)channels;
-  rows[MAPS].products = LABELS * (plane * taps + filters);
-  rows[MAPS].bytes = (size_t)(plane + filters + LABELS * ((uint64_t)channels + cells)) *
-                     sizeof(float);
+           cells = (uint64_t)height * (uint64_t)width,
+           channels = (uint64_t)net->fc_weight->shape[1], fc = net->fc_weight->count;
+  uint64_t filters = 0, taps = 1, linear_multiply_adds = 0;
+  if (linear) {
+    filters = linear->weight->count;
+    taps = (uint64_t)(linear->kernel[0] * linear->kernel[1]);
+    linear_multiply_adds = node_multiply_adds(linear, height, width);
+  }
+  rows[LOGITS] = (cam_layer){.name = "logits",
+                             .kind = "tail",
+                             .height = 1,
+                             .width = 1,
+                             .channels = net->graph->n_classes,
+                             .multiply_adds = fc + linear_multiply_adds,
+                             .products = fc + plane * taps + filters,
+                             .bytes = (size_t)(fc + plane + filters) * sizeof(float)};
+  rows[MAPS] = (cam_layer){.name = "class maps",
+                           .kind = "tail",
+                           .height = height,
+                           .width = width,
+                           .channels = LABELS,
+                           .multiply_adds = LABELS * cells * channels,
+                           .products = LABELS * (plane * taps + filters),
+                           .bytes = (size_t)(plane + filters + LABELS * (channels + cells)) *
+                                    sizeof(float)};
 }
 
-static void describe(const cam_context *context, cam_layer *layers) {
+static void describe_layers(const cam_context *context, cam_layer *layers) {
   int n = context->model->net->n_layers;
   for (int i = 0; i < n; i++) {
     layer_cost cost;
@@ -207,31 +229,39 @@ static void describe(const cam_context *context, cam_layer *layers) {
     layers[i].ms = INFINITY;
 }
 
+/* One pass: what is faster than before, into the rows; layer_ms: scratch, [layers]. */
+static void time_layers(cam_context *context, float *const maps[LABELS], double *layer_ms,
+                        cam_layer *layers, double *ms) {
+  int n = context->model->net->n_layers;
+  double begin = 1e3 * clock_seconds(), in_layers = 0;
+  forward_run(context->forward, context->logits, layer_ms);
+  double between = 1e3 * clock_seconds();
+  map_labels(context, maps);
+  double end = 1e3 * clock_seconds();
+  for (int i = 0; i < n; i++) {
+    in_layers += layer_ms[i];
+    layers[i].ms = fmin(layers[i].ms, layer_ms[i]);
+  }
+  layers[n + LOGITS].ms = fmin(layers[n + LOGITS].ms, between - begin - in_layers);
+  layers[n + MAPS].ms = fmin(layers[n + MAPS].ms, end - between);
+  *ms = fmin(*ms, end - begin);
+}
+
 cam_code cam_bench_layers(cam_context *context, int runs, cam_layer *layers, double *ms,
                           cam_error *error) {
   int n = context->model->net->n_layers;
   float *maps[LABELS] = {NULL};
   double *layer_ms = malloc((size_t)n * sizeof *layer_ms);
-  cam_code code = layer_ms ? prepare(context, error)
-                           : cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", n);
+  if (!layer_ms)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", n);
+  cam_code code = plan_made_input(context, error);
   if (!code)
     code = allocate_maps(context, maps, error);
-  if (!code)
-    describe(context, layers);
-  *ms = INFINITY;
-  for (int r = 0; r < runs && !code; r++) {
-    double begin = 1e3 * clock_seconds(), in_layers = 0;
-    forward_run(context->forward, context->logits, layer_ms);
-    double between = 1e3 * clock_seconds();
-    map_labels(context, maps);
-    double end = 1e3 * clock_seconds();
-    for (int i = 0; i < n; i++) {
-      in_layers += layer_ms[i];
-      layers[i].ms = fmin(layers[i].ms, layer_ms[i]);
-    }
-    layers[n + LOGITS].ms = fmin(layers[n + LOGITS].ms, between - begin - in_layers);
-    layers[n + MAPS].ms = fmin(layers[n + MAPS].ms, end - between);
-    *ms = fmin(*ms, end - begin);
+  if (!code) {
+    describe_layers(context, layers);
+    *ms = INFINITY;
+    for (int r = 0; r < runs; r++)
+      time_layers(context, maps, layer_ms, layers, ms);
   }
   free(maps[0]);
   free(layer_ms);
