@@ -90,7 +90,7 @@ static cam_code scan(const char *text, size_t n, cam_code code, cam_error *error
   return CAM_OK;
 }
 
-static int compare_names(const void *a, const void *b) {
+static int compare_member_names(const void *a, const void *b) {
   return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
@@ -111,7 +111,7 @@ static const char *duplicate_member(const cJSON *item, bool *broken) {
   n = 0;
   for (const cJSON *child = item->child; child; child = child->next)
     names[n++] = child->string;
-  qsort(names, (size_t)n, sizeof *names, compare_names);
+  qsort(names, (size_t)n, sizeof *names, compare_member_names);
   for (int i = 1; i < n && !found; i++)
     if (!strcmp(names[i - 1], names[i]))
       found = names[i];
@@ -240,7 +240,7 @@ json *json_new_array(void) { return JSON(cJSON_CreateArray()); }
 
 /* Adds item (NULL: it could not be made) under parent; on failure the parent is marked broken, and
  * what is printed from it is NULL. */
-static json *add(json *parent, const char *name, cJSON *item) {
+static json *add_item(json *parent, const char *name, cJSON *item) {
   cJSON *to = ITEM(parent);
   bool added = false;
   if (to && item && name)
@@ -267,24 +267,24 @@ static bool is_broken(const cJSON *item) {
 json *json_add_object(json *parent, const char *name) {
   if (!parent)
     return NULL;
-  return add(parent, name, cJSON_CreateObject());
+  return add_item(parent, name, cJSON_CreateObject());
 }
 json *json_add_array(json *parent, const char *name) {
   if (!parent)
     return NULL;
-  return add(parent, name, cJSON_CreateArray());
+  return add_item(parent, name, cJSON_CreateArray());
 }
 void json_add_text(json *parent, const char *name, const char *text) {
   if (parent)
-    add(parent, name, cJSON_CreateString(text));
+    add_item(parent, name, cJSON_CreateString(text));
 }
 void json_add_bool(json *parent, const char *name, bool value) {
   if (parent)
-    add(parent, name, cJSON_CreateBool(value));
+    add_item(parent, name, cJSON_CreateBool(value));
 }
 void json_add_tree(json *parent, const char *name, json *child) {
   if (parent)
-    add(parent, name, ITEM(child));
+    add_item(parent, name, ITEM(child));
   else
     json_free(child);
 }
@@ -297,7 +297,7 @@ static void add_formatted(json *parent, const char *name, const char *format, in
   if (!isfinite(value))
     value = 0;
   snprintf(text, sizeof text, format, precision, value);
-  add(parent, name, cJSON_CreateRaw(text));
+  add_item(parent, name, cJSON_CreateRaw(text));
 }
 void json_add_number(json *parent, const char *name, double value) {
   add_formatted(parent, name, "%.*g", 9, value);
@@ -310,7 +310,7 @@ void json_add_int(json *parent, const char *name, int64_t value) {
   char text[24];
   snprintf(text, sizeof text, "%" PRId64, value);
   if (parent)
-    add(parent, name, cJSON_CreateRaw(text));
+    add_item(parent, name, cJSON_CreateRaw(text));
 }
 
 void json_add_quoted(json *parent, const char *name, const char *quoted) {
@@ -319,7 +319,7 @@ void json_add_quoted(json *parent, const char *name, const char *quoted) {
   cJSON *item = cJSON_CreateStringReference(quoted); /* borrowed: cJSON frees no reference */
   if (item)
     item->type = cJSON_Raw | cJSON_IsReference;
-  add(parent, name, item);
+  add_item(parent, name, item);
 }
 
 /* Characters of the quoted texts in a tree, which are megabytes where all else is bytes. */

@@ -199,8 +199,8 @@ static cam_code read_entries(safetensors *file, cam_error *error) {
   return check_cover(file, error);
 }
 
-static cam_code read_header(safetensors *file, const char *path, const char *text, size_t n,
-                            cam_error *error) {
+static cam_code parse_header(safetensors *file, const char *path, const char *text, size_t n,
+                             cam_error *error) {
   cam_error parse = {0};
   file->header = json_parse(text, n, CAM_E_MODEL, &parse);
   if (!file->header)
@@ -253,8 +253,8 @@ static cam_code check_unchanged(int fd, const struct stat *before, const char *p
 }
 
 /* The whole file into memory, and what its header says of it. */
-static cam_code read_file(safetensors *file, int fd, const struct stat *status, const char *path,
-                          cam_error *error) {
+static cam_code load_tensors(safetensors *file, int fd, const struct stat *status, const char *path,
+                             cam_error *error) {
   const int64_t size = status->st_size;
   uint64_t header = 0;
   cam_code code = read_fully(fd, (uint8_t *)&header, LENGTH_BYTES, path, error);
@@ -280,7 +280,7 @@ static cam_code read_file(safetensors *file, int fd, const struct stat *status, 
   cam_sha256_hex(start, (size_t)size, file->sha256);
   file->data = start + LENGTH_BYTES + header;
   file->data_bytes = size - LENGTH_BYTES - (int64_t)header;
-  return read_header(file, path, (const char *)start + LENGTH_BYTES, (size_t)header, error);
+  return parse_header(file, path, (const char *)start + LENGTH_BYTES, (size_t)header, error);
 }
 
 cam_code safetensors_read(const char *path, safetensors **out, cam_error *error) {
@@ -292,7 +292,7 @@ cam_code safetensors_read(const char *path, safetensors **out, cam_error *error)
     return cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
   cam_code code = open_file(path, &fd, &status, error);
   if (!code)
-    code = read_file(file, fd, &status, path, error);
+    code = load_tensors(file, fd, &status, path, error);
   if (fd >= 0)
     close(fd);
   if (code)

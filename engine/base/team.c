@@ -55,7 +55,7 @@ static bool has_ended(cam_team *team, unsigned unused) {
   return !atomic_load(&team->running);
 }
 
-/* Returns when done(team, seen); whoever makes it true calls wake() afterwards. */
+/* Returns when done(team, seen); whoever makes it true calls wake_team() afterwards. */
 static void wait_for(cam_team *team, bool (*done)(cam_team *, unsigned), unsigned seen,
                      pthread_cond_t *condition) {
   for (int i = 0; i < SPINS; i++) {
@@ -71,7 +71,7 @@ static void wait_for(cam_team *team, bool (*done)(cam_team *, unsigned), unsigne
   pthread_mutex_unlock(&team->mutex);
 }
 
-static void wake(cam_team *team, pthread_cond_t *condition) {
+static void wake_team(cam_team *team, pthread_cond_t *condition) {
   if (!atomic_load(&team->sleepers))
     return; /* a thread that is about to sleep adds itself, then looks once more */
   pthread_mutex_lock(&team->mutex);
@@ -88,7 +88,7 @@ static void *help(void *argument) {
       return NULL;
     take_indices(team, self->thread);
     if (atomic_fetch_sub(&team->running, 1) == 1)
-      wake(team, &team->ended);
+      wake_team(team, &team->ended);
   }
 }
 
@@ -123,7 +123,7 @@ void team_free(cam_team *team) {
   if (!team)
     return;
   atomic_store(&team->quit, true);
-  wake(team, &team->begun);
+  wake_team(team, &team->begun);
   for (int i = 0; i < team->started; i++)
     pthread_join(team->helpers[i].id, NULL);
   pthread_cond_destroy(&team->ended);
@@ -146,7 +146,7 @@ void team_for(cam_team *team, int n, team_work *work, void *closure) {
   atomic_store_explicit(&team->next, 0, memory_order_relaxed);
   atomic_store_explicit(&team->running, team->threads - 1, memory_order_relaxed);
   atomic_fetch_add(&team->loops, 1);
-  wake(team, &team->begun);
+  wake_team(team, &team->begun);
   take_indices(team, 0);
   wait_for(team, has_ended, 0, &team->ended);
 }

@@ -39,7 +39,7 @@ typedef struct writer {
   unsigned n; /* bits in held */
 } writer;
 
-static inline void put(writer *w, uint64_t bits, unsigned n) {
+static inline void put_bits(writer *w, uint64_t bits, unsigned n) {
   w->held |= bits << w->n;
   w->n += n;
 }
@@ -268,17 +268,17 @@ static void write_code(writer *w, const entry *code) {
   make_code(p.counts, META, META_LONGEST, meta);
   while (!meta[order[n_order - 1]].length)
     n_order--;
-  put(w, LITERALS - 257, 5);
-  put(w, DISTANCES - 1, 5);
-  put(w, (unsigned)n_order - 4, 4);
+  put_bits(w, LITERALS - 257, 5);
+  put_bits(w, DISTANCES - 1, 5);
+  put_bits(w, (unsigned)n_order - 4, 4);
   for (int i = 0; i < n_order; i++) {
-    put(w, meta[order[i]].length, 3);
+    put_bits(w, meta[order[i]].length, 3);
     flush(w);
   }
   for (int i = 0; i < p.n; i++) {
     const int symbol = p.items[i].symbol;
-    put(w, meta[symbol].bits, meta[symbol].length);
-    put(w, p.items[i].extra, extra_bits[symbol]);
+    put_bits(w, meta[symbol].bits, meta[symbol].length);
+    put_bits(w, p.items[i].extra, extra_bits[symbol]);
     flush(w);
   }
 }
@@ -313,15 +313,15 @@ static void write_literals(writer *to, const entry *code, const uint32_t *pairs,
   size_t i = 0;
   for (; pairs && i + 4 <= n; i += 4) {
     const uint32_t a = pair_at(pairs, bytes + i), b = pair_at(pairs, bytes + i + 2);
-    put(&w, (a & mask) | (uint64_t)(b & mask) << (a >> PAIR_BITS),
-        (a >> PAIR_BITS) + (b >> PAIR_BITS));
+    put_bits(&w, (a & mask) | (uint64_t)(b & mask) << (a >> PAIR_BITS),
+             (a >> PAIR_BITS) + (b >> PAIR_BITS));
     flush(&w);
   }
   for (; i < n; i++) {
-    put(&w, code[bytes[i]].bits, code[bytes[i]].length);
+    put_bits(&w, code[bytes[i]].bits, code[bytes[i]].length);
     flush(&w);
   }
-  put(&w, code[256].bits, code[256].length);
+  put_bits(&w, code[256].bits, code[256].length);
   flush(&w);
   *to = w;
 }
@@ -329,9 +329,9 @@ static void write_literals(writer *to, const entry *code, const uint32_t *pairs,
 static void write_stored(writer *w, const uint8_t *bytes, size_t n, int last) {
   do {
     const size_t part = min_size(n, STORED_MOST);
-    put(w, last && part == n, 3);
+    put_bits(w, last && part == n, 3);
     end_byte(w);
-    put(w, part | (part ^ 0xffff) << 16, 32);
+    put_bits(w, part | (part ^ 0xffff) << 16, 32);
     flush(w);
     memcpy(w->out, bytes, part);
     w->out += part;
@@ -371,7 +371,7 @@ static void write_coded(writer *w, const uint8_t *bytes, size_t n, int last, uin
     pairs = NULL;
   if (pairs)
     make_pairs(code, pairs);
-  put(w, (unsigned)last | 2u << 1, 3);
+  put_bits(w, (unsigned)last | 2u << 1, 3);
   flush(w);
   write_code(w, code);
   write_literals(w, code, pairs, bytes, n);

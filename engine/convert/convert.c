@@ -18,9 +18,9 @@
 
 enum { SELF_TEST_LOGITS = 5, MAX_ARCHITECTURE = 16 << 20, MAX_PATH = 4096 };
 
-static void say(const cam_convert_options *options, const char *format, ...)
+static void report(const cam_convert_options *options, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static void say(const cam_convert_options *options, const char *format, ...) {
+static void report(const cam_convert_options *options, const char *format, ...) {
   char line[512];
   va_list arguments;
   if (!options->progress)
@@ -54,8 +54,8 @@ static int folder_length(const char *path) {
 
 /* ---- the file ---- */
 
-static cam_code write_text(const char *path, const joined *model, const char *text, bool to_disk,
-                           cam_error *error) {
+static cam_code write_model_text(const char *path, const joined *model, const char *text,
+                                 bool to_disk, cam_error *error) {
   FILE *file = fopen(path, "wb");
   if (!file)
     return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
@@ -69,11 +69,11 @@ static cam_code write_text(const char *path, const joined *model, const char *te
 }
 
 /* to_disk: and waits until the disk has it. */
-static cam_code write_file(const char *path, const joined *model, bool to_disk, cam_error *error) {
+static cam_code write_model(const char *path, const joined *model, bool to_disk, cam_error *error) {
   char *text = json_print(model->document, true, NULL);
   if (!text)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
-  const cam_code code = write_text(path, model, text, to_disk, error);
+  const cam_code code = write_model_text(path, model, text, to_disk, error);
   free(text);
   return code;
 }
@@ -145,7 +145,7 @@ static cam_code self_test(const cam_convert_options *options, const char *path, 
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
     goto out;
   }
-  say(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
+  report(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
   code = reference_logits(graph, team, input, logits, error);
   if (!code)
     add_self_test(document, logits, graph->n_classes);
@@ -166,21 +166,21 @@ static void report_unused(const cam_convert_options *options, const json *archit
     if (all->list[i].used || join_ignores(architecture, all->list[i].name))
       continue;
     number_shape_text(&all->list[i].view, shape);
-    say(options, "not used: tensor %s %s", all->list[i].name, shape);
+    report(options, "not used: tensor %s %s", all->list[i].name, shape);
   }
 }
 
 static cam_code join_read(const cam_convert_options *options, const json *architecture,
                           weights *all, joined *out, cam_error *error) {
   char labels[MAX_PATH];
-  say(options, "reading %s: %s, %d tensors", options->weights, all->format, all->n);
+  report(options, "reading %s: %s, %d tensors", options->weights, all->format, all->n);
   snprintf(labels, sizeof labels, "%.*s../labels", folder_length(options->architecture),
            options->architecture);
   const cam_code code = join_weights(architecture, labels, all, out, error);
   if (code)
     return code;
   if (out->batch_norms)
-    say(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
+    report(options, "folding %d batch norms into the convolutions before them", out->batch_norms);
   report_unused(options, architecture, all);
   return CAM_OK;
 }
@@ -214,18 +214,18 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   cam_code code = join_files(options, &model, error);
   if (code)
     return code;
-  code = write_file(unfinished, &model, false, error);
+  code = write_model(unfinished, &model, false, error);
   if (!code)
     code = self_test(options, unfinished, model.document, error);
   if (!code)
-    code = write_file(unfinished, &model, true, error);
+    code = write_model(unfinished, &model, true, error);
   if (!code)
     code = rename_file(unfinished, options->output, error);
   if (code)
     remove(unfinished);
   else
-    say(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors,
-        (double)model.bytes / 1e6);
+    report(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors,
+           (double)model.bytes / 1e6);
   joined_free(&model);
   return code;
 }

@@ -31,7 +31,7 @@ static cam_code check_type(const char *header, cam_error *error) {
 }
 
 /* *end: where the header ends and the pickle begins. */
-static cam_code read_header(const weights *all, size_t *end, cam_error *error) {
+static cam_code read_npy_header(const weights *all, size_t *end, cam_error *error) {
   const uint8_t *file = all->file;
   size_t wide = 2, length = 0; /* bytes of the length: 2 in format 1.0, 4 in 2.0 and 3.0 */
   if (all->n_file > 6 && file[6] > 1)
@@ -102,7 +102,7 @@ static cam_code add_dict(weights *all, const char *prefix, const pickle_value *d
 cam_code npy_read(weights *all, cam_error *error) {
   size_t begin = 0, used;
   const pickle_value *root;
-  cam_code code = read_header(all, &begin, error);
+  cam_code code = read_npy_header(all, &begin, error);
   if (!code)
     code = unpickle(all->memory, all->file + begin, all->n_file - begin, &used, &root, error);
   if (code)

@@ -43,12 +43,12 @@ const char *pickle_type_name(const pickle_value *value) {
   return names[value->type];
 }
 
-static bool is_text(const pickle_value *value) {
+static bool holds_text(const pickle_value *value) {
   return value->type == PICKLE_TEXT || value->type == PICKLE_BYTES;
 }
 
 bool pickle_text(arena *from, const pickle_value *value, const char **out) {
-  if (!is_text(value))
+  if (!holds_text(value))
     return false;
   const size_t n = value->as.bytes.n;
   if (n > 4096 || memchr(value->as.bytes.data, 0, n))
@@ -61,7 +61,7 @@ bool pickle_text(arena *from, const pickle_value *value, const char **out) {
 }
 
 bool pickle_text_is(const pickle_value *value, const char *text) {
-  return is_text(value) && value->as.bytes.n == strlen(text) &&
+  return holds_text(value) && value->as.bytes.n == strlen(text) &&
          !memcmp(value->as.bytes.data, text, value->as.bytes.n);
 }
 

@@ -87,8 +87,8 @@ static size_t storage_bytes(const pickle_value *value) {
   return bytes;
 }
 
-static cam_code add_tensor(weights *all, const char *name, const pickle_value *tensor,
-                           const storages *in, cam_error *error) {
+static cam_code add_state_tensor(weights *all, const char *name, const pickle_value *tensor,
+                                 const storages *in, cam_error *error) {
   const storage *from = find_storage(in, tensor->as.tensor.storage->as.storage.key);
   if (!from || !from->data)
     return cam_fail(error, CAM_E_WEIGHTS, "tensor %s: the file does not hold its numbers", name);
@@ -108,8 +108,8 @@ static cam_code add_tensor(weights *all, const char *name, const pickle_value *t
 }
 
 /* Values that are no tensors (epoch, nested dicts of an optimizer) are left out. */
-static cam_code add_tensors(weights *all, const pickle_value *dict, const storages *in,
-                            cam_error *error) {
+static cam_code add_state_dict(weights *all, const pickle_value *dict, const storages *in,
+                               cam_error *error) {
   cam_code code = CAM_OK;
   for (size_t i = 0; i + 1 < dict->as.list.n && !code; i += 2) {
     const char *name;
@@ -118,7 +118,7 @@ static cam_code add_tensors(weights *all, const pickle_value *dict, const storag
     if (!pickle_text(all->memory, dict->as.list.items[i], &name))
       return cam_fail(error, CAM_E_WEIGHTS, "state dict: a tensor's name is %s",
                       pickle_type_name(dict->as.list.items[i]));
-    code = add_tensor(all, name, dict->as.list.items[i + 1], in, error);
+    code = add_state_tensor(all, name, dict->as.list.items[i + 1], in, error);
   }
   return code;
 }
@@ -211,7 +211,7 @@ cam_code pth_read_legacy(weights *all, cam_error *error) {
   code = place_storages(all, at + used, value, &in, error);
   if (code)
     return code;
-  return add_tensors(all, dict, &in, error);
+  return add_state_dict(all, dict, &in, error);
 }
 
 /* ---- zip ---- */
@@ -274,7 +274,7 @@ static cam_code read_archive(weights *all, archive *zip, cam_error *error) {
   if (!code)
     code = fetch_storages(all, zip, folder, &in, error);
   if (!code)
-    code = add_tensors(all, dict, &in, error);
+    code = add_state_dict(all, dict, &in, error);
   return code;
 }
 

@@ -293,7 +293,7 @@ static cam_code op_dup(machine *m, const argument *a) {
   return push(m, m->stack[m->n - 1]);
 }
 
-static cam_code put(machine *m, size_t index) {
+static cam_code put_memo(machine *m, size_t index) {
   cam_code code = need(m, 1);
   if (code)
     return code;
@@ -315,10 +315,10 @@ static cam_code put(machine *m, size_t index) {
   m->memo[index] = m->stack[m->n - 1];
   return CAM_OK;
 }
-static cam_code op_put(machine *m, const argument *a) { return put(m, (size_t)a->number); }
+static cam_code op_put(machine *m, const argument *a) { return put_memo(m, (size_t)a->number); }
 static cam_code op_memoize(machine *m, const argument *a) {
   (void)a;
-  return put(m, m->memoized);
+  return put_memo(m, m->memoized);
 }
 
 static cam_code op_get(machine *m, const argument *a) {
@@ -505,7 +505,7 @@ static const size_t operand_bytes[] = {
     [FLOAT8] = 8, [BYTES1] = 1, [BYTES4] = 4, [BYTES8] = 8, [LINE] = 0};
 
 /* Bytes up to the end of the line, which is taken, too. */
-static cam_code take_line(machine *m, argument *a) {
+static cam_code take_rest_of_line(machine *m, argument *a) {
   const size_t left = (size_t)(m->end - m->at);
   const uint8_t *end = NULL;
   if (left)
@@ -532,7 +532,7 @@ static cam_code take_argument(machine *m, operand kind, argument *a) {
   if ((size_t)(m->end - m->at) < n)
     return fail(m, "the pickle ends too early");
   if (kind == LINE)
-    return take_line(m, a);
+    return take_rest_of_line(m, a);
   uint64_t bits = 0;
   for (size_t i = 0; i < n; i++)
     bits |= (uint64_t)m->at[i] << 8 * i;

@@ -6,12 +6,12 @@
 #include <string.h>
 
 enum { MAX_TENSORS = 1 << 16 };
-static int compare_names(const void *a, const void *b) {
+static int compare_weights(const void *a, const void *b) {
   return strcmp(((const weight *)a)->name, ((const weight *)b)->name);
 }
 
 cam_code weights_sort(weights *all, cam_error *error) {
-  qsort(all->list, (size_t)all->n, sizeof *all->list, compare_names);
+  qsort(all->list, (size_t)all->n, sizeof *all->list, compare_weights);
   for (int i = 1; i < all->n; i++)
     if (!strcmp(all->list[i - 1].name, all->list[i].name))
       return cam_fail(error, CAM_E_WEIGHTS, "tensor %s: the file holds it twice",
@@ -30,7 +30,7 @@ void weights_free(weights *all) {
 
 weight *weights_find(const weights *all, const char *name) {
   weight wanted = {.name = name};
-  return bsearch(&wanted, all->list, (size_t)all->n, sizeof *all->list, compare_names);
+  return bsearch(&wanted, all->list, (size_t)all->n, sizeof *all->list, compare_weights);
 }
 
 cam_code weights_add(weights *to, const char *name, const number_view *view, cam_error *error) {

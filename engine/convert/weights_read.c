@@ -49,7 +49,7 @@ static cam_code read_bytes(FILE *file, const char *path, weights *all, cam_error
   return CAM_OK;
 }
 
-static cam_code read_file(const char *path, weights *all, cam_error *error) {
+static cam_code read_weights_file(const char *path, weights *all, cam_error *error) {
   FILE *file = fopen(path, "rb");
   if (!file)
     return cam_fail(error, CAM_E_IO, "%s: %s", path, strerror(errno));
@@ -97,7 +97,7 @@ cam_code weights_read(const char *path, weights **out, cam_error *error) {
   weights *all = calloc(1, sizeof *all);
   if (!all)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a list of weights");
-  cam_code code = read_file(path, all, error);
+  cam_code code = read_weights_file(path, all, error);
   if (!code)
     code = read_values(all, error);
   if (code)
