@@ -143,6 +143,29 @@ START_TEST(agrees_with_a_flood_fill) {
 }
 END_TEST
 
+/* As many runs as there can be, in as much memory as map_box_runs says: nothing beyond it is
+ * written, in maps that end where they end, as a sanitizer sees. */
+START_TEST(room_for_the_most_runs) {
+  enum { SIDES = 70, GUARD = 64 };
+  for (int height = 1; height <= SIDES; height += 3)
+    for (int width = 1; width <= SIDES; width++) {
+      const size_t n = (size_t)(height * width), room = map_box_runs(height, width);
+      float *map = malloc(n * sizeof *map);
+      uint8_t *scratch = malloc(room * sizeof(box_run) + GUARD);
+      memset(scratch, 0xa5, room * sizeof(box_run) + GUARD);
+      for (size_t i = 0; i < n; i++)
+        map[i] = i % (size_t)width % 2 == 0;
+      ck_box(map_box(map, height, width, 0.5f, 0, width, height, (box_run *)scratch), 0, 0, 1,
+             height);
+      for (int i = 0; i < GUARD; i++)
+        ck_assert_msg(scratch[room * sizeof(box_run) + (size_t)i] == 0xa5, "%d x %d", width,
+                      height);
+      free(map);
+      free(scratch);
+    }
+}
+END_TEST
+
 /* A spiral visits every level of indirection: a recursive fill would need a frame per pixel. */
 START_TEST(spiral) {
   enum { SIDE = 1001 };
@@ -174,6 +197,7 @@ Suite *box_suite(void) {
   tcase_add_test(tcase, flat_and_empty_give_the_whole_photo);
   tcase_add_test(tcase, threshold_is_inclusive);
   tcase_add_test(tcase, agrees_with_a_flood_fill);
+  tcase_add_test(tcase, room_for_the_most_runs);
   tcase_add_test(tcase, spiral);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -175,6 +175,8 @@ static const struct {
     {"classes", "12",
      "classes: \"12\" is no class of this model; allowed are class indices (285) and WordNet ids "
      "(n02124075), comma separated"},
+    {"classes", "n0144076400000000", NULL}, /* as long as any name may be, and one longer */
+    {"classes", "n014407640000000", NULL},
     {"classes", "0,zebra",
      "classes: \"zebra\" is no class of this model; allowed are class indices (285) and WordNet "
      "ids (n02124075), comma separated"},

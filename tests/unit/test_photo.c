@@ -5,6 +5,7 @@
 #include "photo_fixtures.h"
 #include <check.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,6 +330,45 @@ START_TEST(a_jpeg_without_its_data_is_broken) {
 }
 END_TEST
 
+/* Between its segments: what nobody looks at before the frame header, a photo cut and glued behind
+ * it. */
+START_TEST(junk_in_a_jpeg) {
+  const photo_fixture *f = named("jpeg 4:4:4");
+  static const struct {
+    const char *before, *junk;
+    const char *says;
+  } cases[] = {
+      {"\xff\xdb", "\x12\x34", NULL},
+      {"\xff\xdb", "\xff\xff", NULL},
+      {"\xff\xc0", "\x01", NULL},
+      {"\xff\xc4", "\xff", NULL},
+      {"\xff\xc4", "\x12", "no marker at byte"},
+      {"\xff\xc4", "\xff\x01", "marker 01 at byte"},
+      {"\xff\xdb", "\xff\xd8", "marker d8 at byte"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const size_t at = find(f, cases[i].before, 2), n = strlen(cases[i].junk);
+    uint8_t *copy = malloc(f->n + n);
+    cam_photo photo;
+    cam_error error;
+    memcpy(copy, f->bytes, at);
+    memcpy(copy + at, cases[i].junk, n);
+    memcpy(copy + at + n, f->bytes + at, f->n - at);
+    cam_code code = decode(copy, f->n + n, &limits, &photo, &error);
+    free(copy);
+    ck_assert_msg(code == (cases[i].says ? CAM_E_PHOTO : CAM_OK), "case %zu: %s", i, error.detail);
+    if (cases[i].says) {
+      char want[64];
+      snprintf(want, sizeof want, "broken JPEG: %s %zu", cases[i].says, at + n - 1);
+      ck_assert_str_eq(error.detail, want);
+      continue;
+    }
+    same_pixels(f, &photo);
+    image_free(&photo.image);
+  }
+}
+END_TEST
+
 START_TEST(
     a_jpeg_with_missing_tables_is_broken) { /* libjpeg would take those of Motion JPEG for them */
   cam_error error;
@@ -365,6 +405,27 @@ START_TEST(a_png_of_unknown_parts_is_broken) {
   f = named("png palette 4");
   ck_assert_int_eq(decode_changed(f, find(f, "PLTE", 4), "tEXt", 4, &error), CAM_E_PHOTO);
   ck_assert_str_eq(error.detail, "broken PNG: no palette");
+}
+END_TEST
+
+/* All its data and no end is a whole picture; the name of more data behind it is not. */
+START_TEST(a_png_that_goes_on_is_cut_short) {
+  const photo_fixture *f = named("png RGB 8");
+  const size_t end = find(f, "IEND", 4) - 4;
+  uint8_t *copy = malloc(f->n);
+  memcpy(copy, f->bytes, end);
+  memcpy(copy + end, "\0\0\0\5IDAT", 8);
+  for (size_t n = 0; n <= 8; n++) {
+    cam_photo photo;
+    cam_error error;
+    const cam_code code = decode(copy, end + n, &limits, &photo, &error);
+    ck_assert_msg(code == (n < 8 ? CAM_OK : CAM_E_PHOTO), "%zu bytes: %s", n, error.detail);
+    if (!code) {
+      same_pixels(f, &photo);
+      image_free(&photo.image);
+    }
+  }
+  free(copy);
 }
 END_TEST
 
@@ -575,9 +636,11 @@ Suite *photo_suite(void) {
   tcase_add_test(tcase, limits_hold);
   tcase_add_test(tcase, any_budget_is_kept);
   tcase_add_test(tcase, a_jpeg_without_its_data_is_broken);
+  tcase_add_test(tcase, junk_in_a_jpeg);
   tcase_add_test(tcase, a_jpeg_with_missing_tables_is_broken);
   tcase_add_test(tcase, a_png_of_unknown_parts_is_broken);
   tcase_add_test(tcase, a_png_with_a_wrong_checksum_is_broken);
+  tcase_add_test(tcase, a_png_that_goes_on_is_cut_short);
   tcase_add_test(tcase, a_webp_says_what_is_wrong);
   tcase_add_test(tcase, what_a_webp_takes_is_counted);
   tcase_add_test(tcase, a_bmp_says_what_is_wrong);
