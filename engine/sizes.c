@@ -5,14 +5,9 @@
 #include "context.h"
 #include "render/picture.h"
 
-/* The network's input size for a photo: the model's own, or its short side and the long side to the
- * nearest multiple, ties up. */
-static void input_size(const cam_graph *graph, cam_resize resize, int width, int height,
-                       int *in_width, int *in_height) {
-  *in_width = graph->width;
-  *in_height = graph->height;
-  if (resize == CAM_STRETCH)
-    return;
+/* The short side of the model's own size, and the long side to the nearest multiple, ties up. */
+static void aspect_size(const cam_graph *graph, int width, int height, int *in_width,
+                        int *in_height) {
   const int side = min_int(graph->height, graph->width);
   const int64_t photo_long = max_int(width, height), photo_short = min_int(width, height),
                 multiple = graph->multiple;
@@ -25,6 +20,21 @@ static void input_size(const cam_graph *graph, cam_resize resize, int width, int
     *in_width = (int)longer;
   else
     *in_height = (int)longer;
+}
+
+/* The network's input size for a photo. */
+static void input_size(const cam_graph *graph, cam_resize resize, int width, int height,
+                       int *in_width, int *in_height) {
+  switch (resize) {
+  case CAM_STRETCH:
+  case CAM_RESIZE_COUNT:
+    *in_width = graph->width;
+    *in_height = graph->height;
+    return;
+  case CAM_ASPECT:
+    aspect_size(graph, width, height, in_width, in_height);
+    return;
+  }
 }
 
 void set_sizes(const cam_graph *graph, const cam_photo *photo, const cam_params *params,
