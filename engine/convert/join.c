@@ -151,14 +151,14 @@ static int64_t channels_in(const join *j, const unit *u, int i) {
   return j->units[u->inputs[i]].channels;
 }
 
-static cam_code read_bias(join *j, unit *u) {
+static cam_code read_unit_bias(join *j, unit *u) {
   if (!json_member(u->source, "bias"))
     return CAM_OK;
   return read_vector(j, u, "bias", u->channels, &u->bias);
 }
 
 /* 1 where the node says none. */
-static cam_code read_groups(join *j, const unit *u, const char *where, int64_t *groups) {
+static cam_code read_unit_groups(join *j, const unit *u, const char *where, int64_t *groups) {
   *groups = 1;
   if (!json_member(u->source, "groups"))
     return CAM_OK;
@@ -169,7 +169,7 @@ static cam_code join_conv(join *j, unit *u) {
   int64_t groups, in = channels_in(j, u, 0);
   char where[96], expected[96];
   snprintf(where, sizeof where, "node %.80s", u->name);
-  cam_code code = read_groups(j, u, where, &groups);
+  cam_code code = read_unit_groups(j, u, where, &groups);
   if (!code)
     code = find_weight(j, u, "conv", "HWIO");
   if (code)
@@ -182,7 +182,7 @@ static cam_code join_conv(join *j, unit *u) {
            (long long)groups);
   if (u->view.shape[2] != in / groups || u->channels % groups)
     return wrong_shape(j, u, u->weight, expected);
-  return read_bias(j, u);
+  return read_unit_bias(j, u);
 }
 
 static cam_code join_fc(join *j, unit *u) {
@@ -194,7 +194,7 @@ static cam_code join_fc(join *j, unit *u) {
   snprintf(expected, sizeof expected, "one for %lld channels", (long long)channels_in(j, u, 0));
   if (u->view.shape[1] != channels_in(j, u, 0))
     return wrong_shape(j, u, u->weight, expected);
-  return read_bias(j, u);
+  return read_unit_bias(j, u);
 }
 
 /* Factors of 1 and biases of 0, where the convolution has none. */
@@ -311,7 +311,7 @@ static int find_unit(const join *j, const char *name) {
   return -1;
 }
 
-static cam_code read_inputs(join *j, unit *u) {
+static cam_code read_unit_inputs(join *j, unit *u) {
   const json *inputs = json_member(u->source, "inputs");
   if (json_type_of(inputs) != JSON_ARRAY || json_count(inputs) < 1 ||
       json_count(inputs) > MAX_INPUTS)
@@ -349,7 +349,7 @@ static cam_code read_units(join *j) {
     if (!code && (find_unit(j, u->name) >= 0 || !strcmp(u->name, "input")))
       code = cam_fail(j->error, CAM_E_MODEL, "node %.80s: its name is taken", u->name);
     if (!code)
-      code = read_inputs(j, u);
+      code = read_unit_inputs(j, u);
     if (code)
       return code;
     j->n++;
