@@ -9,115 +9,101 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TAIL \
-  ",{\"name\":\"y\",\"op\":\"relu\",\"inputs\":[\"x\"]},{\"name\":\"gap\",\"op\":\"gap\"," \
-  "\"inputs\":[\"y\"]},{\"name\":\"fc\",\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"," \
-  "\"bias\":\"fcb\"}"
-/* The same without an activation: the last convolution is left to tail.c. */
-#define LINEAR_TAIL \
-  ",{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\",\"op\":\"fc\"," \
-  "\"inputs\":[\"gap\"],\"weight\":\"fc\",\"bias\":\"fcb\"}"
-#define CONV(name, input, rest) \
-  "{\"name\":\"" name "\",\"op\":\"conv\",\"inputs\":[\"" input "\"]," rest "}"
-#define OP1(name, op, input) "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[\"" input "\"]}"
-#define OP2(name, op, a, b) \
-  "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[\"" a "\",\"" b "\"]}"
-#define POOL(name, op, input, rest) \
-  "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[\"" input "\"]," rest "}"
+/* clang-format off */
+#define NODE(name, op, inputs, rest) \
+  "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[" inputs "]" rest "}"
+#define CONV(name, input, rest) NODE(name, "conv", "\"" input "\"", rest)
+#define POOL(name, op, input, rest) NODE(name, op, "\"" input "\"", rest)
+#define OP1(name, op, input) NODE(name, op, "\"" input "\"", "")
+#define OP2(name, op, a, b) NODE(name, op, "\"" a "\",\"" b "\"", "")
+/* Attributes. */
+#define KERNEL(y, x) ",\"kernel\":[" #y "," #x "]"
+#define STRIDE(y, x) ",\"stride\":[" #y "," #x "]"
+#define SAME ",\"padding\":\"same\""
+#define VALID ",\"padding\":\"valid\""
+#define PADS(top, left, bottom, right) ",\"padding\":[" #top "," #left "," #bottom "," #right "]"
+#define GROUPS(n) ",\"groups\":" #n
+#define W(tensor) ",\"weight\":\"" tensor "\""
+#define B(tensor) ",\"bias\":\"" tensor "\""
+/* The end of all: an activation, or none, so that the last convolution is left to tail.c. */
+#define TAIL "," OP1("y", "relu", "x") "," OP1("gap", "gap", "y") "," FC
+#define LINEAR_TAIL "," OP1("gap", "gap", "x") "," FC
+#define FC NODE("fc", "fc", "\"gap\"", W("fc") B("fcb"))
 
 static const struct {
   const char *what;
   made_model model;
 } cases[] = {
     {"stem, ReLU6",
-     {CONV("c", "input",
-           "\"stride\":[2,2],\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"") "," OP1("x",
-                                                                                            "relu6",
-                                                                                            "c")
-          TAIL,
+     {CONV("c", "input", STRIDE(2, 2) SAME W("w") B("b")) ","
+      OP1("x", "relu6", "c") TAIL,
       "w:3x3x3x20 b:20 fc:7x20 fcb:7", 7, 17, 23, 40, NULL}},
     {"1x1 on the picture",
-     {CONV("x", "input", "\"weight\":\"w\"") TAIL, "w:1x1x3x5 fc:3x5 fcb:3", 3, 9, 5, 12, NULL}},
+     {CONV("x", "input", W("w")) TAIL,
+      "w:1x1x3x5 fc:3x5 fcb:3", 3, 9, 5, 12, NULL}},
     {"wide 1x1 chain with residual",
-     {CONV("a", "input", "\"weight\":\"w\",\"bias\":\"b\"") "," CONV(
-          "c", "a", "\"weight\":\"v\",\"bias\":\"b\"") "," OP2("s", "add", "a",
-                                                               "c") "," OP1("x", "relu", "s") TAIL,
+     {CONV("a", "input", W("w") B("b")) ","
+      CONV("c", "a", W("v") B("b")) ","
+      OP2("s", "add", "a", "c") ","
+      OP1("x", "relu", "s") TAIL,
       "w:1x1x3x50 b:50 v:1x1x50x50 fc:4x50 fcb:4", 4, 13, 11, 24, NULL}},
     {"residual from the later side",
-     {CONV("a", "input", "\"weight\":\"w\"") "," OP1("r", "relu", "a") "," CONV(
-          "c", "r", "\"weight\":\"v\"") "," OP2("x", "add", "c", "r") TAIL,
+     {CONV("a", "input", W("w")) ","
+      OP1("r", "relu", "a") ","
+      CONV("c", "r", W("v")) ","
+      OP2("x", "add", "c", "r") TAIL,
       "w:1x1x3x17 v:1x1x17x17 fc:4x17 fcb:4", 4, 6, 7, 16, NULL}},
     {"sum of a plane with itself, sum of two pools",
-     {CONV("a", "input", "\"weight\":\"w\"") "," OP2("s", "add", "a", "a") "," POOL(
-          "p", "max_pool", "s",
-          "\"kernel\":[3,3],\"padding\":\"same\"") "," POOL("q", "avg_pool", "s",
-                                                            "\"kernel\":[3,3],\"padding\":[1,1,1,"
-                                                            "1]") "," OP2("x", "add", "p", "q")
-          TAIL,
+     {CONV("a", "input", W("w")) ","
+      OP2("s", "add", "a", "a") ","
+      POOL("p", "max_pool", "s", KERNEL(3, 3) SAME) ","
+      POOL("q", "avg_pool", "s", KERNEL(3, 3) PADS(1, 1, 1, 1)) ","
+      OP2("x", "add", "p", "q") TAIL,
       "w:2x3x3x19 fc:4x19 fcb:4", 4, 8, 9, 16, NULL}},
     {"depthwise 3x3 s1 and s2",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "d", "a",
-          "\"padding\":\"same\",\"groups\":37,\"weight\":\"v\","
-          "\"bias\":\"b\"") "," OP1("r", "relu6", "d") "," CONV("x", "r",
-                                                                "\"padding\":"
-                                                                "\"same\","
-                                                                "\"stride\":[2,2],"
-                                                                "\"groups\":37,"
-                                                                "\"weight\":\"v\","
-                                                                "\"bias\":\"b\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("d", "a", SAME GROUPS(37) W("v") B("b")) ","
+      OP1("r", "relu6", "d") ","
+      CONV("x", "r", SAME STRIDE(2, 2) GROUPS(37) W("v") B("b")) TAIL,
       "w:1x1x3x37 v:3x3x1x37 b:37 fc:4x37 fcb:4", 4, 15, 29, 60, NULL}},
     {"depthwise 5x5 s1 and s2",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "d", "a",
-          "\"padding\":\"same\",\"groups\":16,\"weight\":\"v\","
-          "\"bias\":\"b\"") "," OP1("r", "relu", "d") "," CONV("x", "r",
-                                                               "\"padding\":"
-                                                               "\"same\","
-                                                               "\"stride\":[2,2],"
-                                                               "\"groups\":16,"
-                                                               "\"weight\":\"v\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("d", "a", SAME GROUPS(16) W("v") B("b")) ","
+      OP1("r", "relu", "d") ","
+      CONV("x", "r", SAME STRIDE(2, 2) GROUPS(16) W("v")) TAIL,
       "w:1x1x3x16 v:5x5x1x16 b:16 fc:4x16 fcb:4", 4, 7, 31, 48, NULL}},
     {"depthwise, then a sum",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "d", "a", "\"padding\":\"same\",\"groups\":16,\"weight\":\"v\"") "," OP2("x", "add", "a",
-                                                                                   "d") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("d", "a", SAME GROUPS(16) W("v")) ","
+      OP2("x", "add", "a", "d") TAIL,
       "w:1x1x3x16 v:3x3x1x16 fc:4x16 fcb:4", 4, 7, 9, 16, NULL}},
     {"depthwise 7x3, valid, s3 by 1",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "x", "a", "\"padding\":\"valid\",\"stride\":[3,1],\"groups\":9,\"weight\":\"v\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("x", "a", VALID STRIDE(3, 1) GROUPS(9) W("v")) TAIL,
       "w:1x1x3x9 v:7x3x1x9 fc:4x9 fcb:4", 4, 15, 13, 24, NULL}},
     {"depthwise of the picture",
-     {CONV("x", "input", "\"padding\":\"same\",\"groups\":3,\"weight\":\"v\"") TAIL,
+     {CONV("x", "input", SAME GROUPS(3) W("v")) TAIL,
       "v:3x3x1x3 fc:4x3 fcb:4", 4, 5, 6, 8, NULL}},
     {"3x3 in two groups",
-     {CONV("a", "input", "\"padding\":[1,1,1,1],\"weight\":\"w\",\"bias\":\"b\"") "," OP1(
-          "r", "relu",
-          "a") "," CONV("x", "r",
-                        "\"padding\":[1,1,1,1],\"groups\":2,\"weight\":\"v\",\"bias\":\"c\"") TAIL,
+     {CONV("a", "input", PADS(1, 1, 1, 1) W("w") B("b")) ","
+      OP1("r", "relu", "a") ","
+      CONV("x", "r", PADS(1, 1, 1, 1) GROUPS(2) W("v") B("c")) TAIL,
       "w:3x3x3x32 b:32 v:3x3x16x64 c:64 fc:6x64 fcb:6", 6, 14, 15, 28, NULL}},
     {"3x3 in five narrow groups",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "x", "a", "\"padding\":[1,0,1,2],\"groups\":5,\"weight\":\"v\",\"bias\":\"b\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("x", "a", PADS(1, 0, 1, 2) GROUPS(5) W("v") B("b")) TAIL,
       "w:1x1x3x10 v:3x3x2x15 b:15 fc:6x15 fcb:6", 6, 9, 8, 16, NULL}},
     {"3x3 in 8 groups of 3",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "x", "a", "\"padding\":\"same\",\"groups\":8,\"weight\":\"v\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("x", "a", SAME GROUPS(8) W("v")) TAIL,
       "w:1x1x3x24 v:3x3x3x24 fc:6x24 fcb:6", 6, 9, 8, 16, NULL}},
     {"3x3 chain of VGG's kind",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"") "," OP1("r", "relu", "a") "," CONV(
-          "c", "r",
-          "\"padding\":\"same\",\"weight\":\"v\",\"bias\":\"b\"") "," OP1("s", "relu",
-                                                                          "c") "," POOL("p",
-                                                                                        "max_pool",
-                                                                                        "s",
-                                                                                        "\"kernel\""
-                                                                                        ":[2,2],"
-                                                                                        "\"stride\""
-                                                                                        ":[2,2]") "," CONV("x",
-                                                                                                           "p",
-                                                                                                           "\"padding\":\"same\",\"weight\":\"u\"")
-          TAIL,
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      OP1("r", "relu", "a") ","
+      CONV("c", "r", SAME W("v") B("b")) ","
+      OP1("s", "relu", "c") ","
+      POOL("p", "max_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) ","
+      CONV("x", "p", SAME W("u")) TAIL,
       "w:3x3x3x40 b:40 v:3x3x40x40 u:3x3x40x72 fc:6x72 fcb:6", 6, 22, 27, 40, NULL}},
     /* clang-format off */
     {"3x3 that feeds a pool and a convolution",
@@ -137,101 +123,79 @@ static const struct {
       "w:3x3x3x40 b:40 v:3x3x40x40 fc:6x40 fcb:6", 6, 22, 27, 40, NULL}},
     /* clang-format on */
     {"3x3 in tiles of 6x6: a sum, a pool",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV("c", "a", "\"padding\":[1,0,1,2],\"weight\":\"v\",\"bias\":\"b\"") "," OP2(
-          "s", "add", "c", "a") "," OP1("r", "relu",
-                                        "s") "," CONV("d", "r",
-                                                      "\"padding\":\"same\",\"weight\":"
-                                                      "\"u\"") "," OP1("t", "relu6",
-                                                                       "d") "," POOL("x",
-                                                                                     "max_"
-                                                                                     "pool",
-                                                                                     "t",
-                                                                                     "\"ker"
-                                                                                     "nel\""
-                                                                                     ":[2,"
-                                                                                     "2],"
-                                                                                     "\"str"
-                                                                                     "ide\""
-                                                                                     ":[2,"
-                                                                                     "2]") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("c", "a", PADS(1, 0, 1, 2) W("v") B("b")) ","
+      OP2("s", "add", "c", "a") ","
+      OP1("r", "relu", "s") ","
+      CONV("d", "r", SAME W("u")) ","
+      OP1("t", "relu6", "d") ","
+      POOL("x", "max_pool", "t", KERNEL(2, 2) STRIDE(2, 2)) TAIL,
       "w:1x1x3x18 v:3x3x18x18 b:18 u:3x3x18x20 fc:6x20 fcb:6", 6, 31, 37, 60, NULL}},
     {"pools with borders, strides and odd kernels",
-     {CONV("a", "input",
-           "\"weight\":\"w\"") "," POOL("p", "max_pool", "a",
-                                        "\"kernel\":[3,2],\"stride\":[2,1],\"padding\":[1,"
-                                        "0,2,1]") "," POOL("x", "avg_pool", "p",
-                                                           "\"kernel\":[2,3],\"stride\":["
-                                                           "1,2],\"padding\":\"same\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      POOL("p", "max_pool", "a", KERNEL(3, 2) STRIDE(2, 1) PADS(1, 0, 2, 1)) ","
+      POOL("x", "avg_pool", "p", KERNEL(2, 3) STRIDE(1, 2) SAME) TAIL,
       "w:1x1x3x18 fc:4x18 fcb:4", 4, 11, 12, 20, NULL}},
     {"concat of odd widths",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV(
-          "b", "input",
-          "\"weight\":\"v\"") ","
-                              "{\"name\":\"k\",\"op\":\"concat\",\"inputs\":[\"a\",\"input\",\"b\","
-                              "\"a\"]}"
-                              "," OP1("r", "relu", "k") "," CONV("x", "r", "\"weight\":\"u\"") TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("b", "input", W("v")) ","
+      NODE("k", "concat", "\"a\",\"input\",\"b\",\"a\"", "") ","
+      OP1("r", "relu", "k") ","
+      CONV("x", "r", W("u")) TAIL,
       "w:1x1x3x5 v:1x1x3x18 u:1x1x31x6 fc:4x6 fcb:4", 4, 5, 7, 8, NULL}},
     {"5x5 strided, valid",
-     {CONV("x", "input", "\"stride\":[2,3],\"weight\":\"w\",\"bias\":\"b\"") TAIL,
+     {CONV("x", "input", STRIDE(2, 3) W("w") B("b")) TAIL,
       "w:5x5x3x33 b:33 fc:4x33 fcb:4", 4, 19, 31, 48, NULL}},
     {"picture pooled first",
-     {POOL("p", "avg_pool", "input",
-           "\"kernel\":[2,2],\"stride\":[2,2]") "," CONV("x", "p", "\"weight\":\"w\"") TAIL,
+     {POOL("p", "avg_pool", "input", KERNEL(2, 2) STRIDE(2, 2)) ","
+      CONV("x", "p", W("w")) TAIL,
       "w:1x1x3x8 fc:4x8 fcb:4", 4, 10, 12, 16, NULL}},
     {"block with residual, 3x3",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\"") "," CONV("e", "a", "\"weight\":\"u\",\"bias\":\"b\"") "," OP1(
-          "r", "relu6",
-          "e") "," CONV("d", "r",
-                        "\"padding\":\"same\",\"groups\":51,\"weight\":\"v\",\"bias\":"
-                        "\"b\"") "," OP1("s", "relu6",
-                                         "d") "," CONV("p", "s",
-                                                       "\"weight\":\"t\"") "," OP2("x", "add", "p",
-                                                                                   "a") TAIL,
+     {CONV("a", "input", SAME W("w")) ","
+      CONV("e", "a", W("u") B("b")) ","
+      OP1("r", "relu6", "e") ","
+      CONV("d", "r", SAME GROUPS(51) W("v") B("b")) ","
+      OP1("s", "relu6", "d") ","
+      CONV("p", "s", W("t")) ","
+      OP2("x", "add", "p", "a") TAIL,
       "w:3x3x3x17 u:1x1x17x51 b:51 v:3x3x1x51 t:1x1x51x17 fc:4x17 fcb:4", 4, 53, 55, 80, NULL}},
     {"block of stride 2, 5x5, lopsided",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\"") "," CONV(
-          "e", "a",
-          "\"weight\":\"u\",\"bias\":\"b\"") "," OP1("r", "relu6",
-                                                     "e") "," CONV("d", "r",
-                                                                   "\"padding\":[4,1,0,3],"
-                                                                   "\"stride\":[2,2],\"groups\":51,"
-                                                                   "\"weight\":\"v\",\"bias\":"
-                                                                   "\"b\"") "," OP1("s", "relu",
-                                                                                    "d") "," CONV("x",
-                                                                                                  "s",
-                                                                                                  "\"weight\":\"t\"")
-          TAIL,
+     {CONV("a", "input", SAME W("w")) ","
+      CONV("e", "a", W("u") B("b")) ","
+      OP1("r", "relu6", "e") ","
+      CONV("d", "r", PADS(4, 1, 0, 3) STRIDE(2, 2) GROUPS(51) W("v") B("b")) ","
+      OP1("s", "relu", "d") ","
+      CONV("x", "s", W("t")) TAIL,
       "w:3x3x3x17 u:1x1x17x51 b:51 v:5x5x1x51 t:1x1x51x40 fc:4x40 fcb:4", 4, 53, 55, 80, NULL}},
     {"block without expansion, stride 3 over kernel 2",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\"") "," CONV(
-          "d", "a", "\"stride\":[3,3],\"groups\":48,\"weight\":\"v\"") "," CONV("x", "d",
-                                                                                "\"weight\":\"t\"")
-          TAIL,
+     {CONV("a", "input", SAME W("w")) ","
+      CONV("d", "a", STRIDE(3, 3) GROUPS(48) W("v")) ","
+      CONV("x", "d", W("t")) TAIL,
       "w:3x3x3x48 v:2x2x1x48 t:1x1x48x9 fc:4x9 fcb:4", 4, 53, 55, 80, NULL}},
     {"linear end: 3x3 in two groups",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"") "," OP1(
-          "r", "relu",
-          "a") "," CONV("x", "r",
-                        "\"padding\":\"same\",\"groups\":2,\"weight\":\"v\",\"bias\":\"c\"")
-          LINEAR_TAIL,
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      OP1("r", "relu", "a") ","
+      CONV("x", "r", SAME GROUPS(2) W("v") B("c")) LINEAR_TAIL,
       "w:3x3x3x34 b:34 v:3x3x17x300 c:300 fc:6x300 fcb:6", 6, 14, 15, 28, NULL}},
     {"linear end: 1x1",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\"") "," OP1(
-          "r", "relu6", "a") "," CONV("x", "r", "\"weight\":\"v\"") LINEAR_TAIL,
+     {CONV("a", "input", SAME W("w")) ","
+      OP1("r", "relu6", "a") ","
+      CONV("x", "r", W("v")) LINEAR_TAIL,
       "w:3x3x3x9 v:1x1x9x21 fc:6x21 fcb:6", 6, 5, 6, 8, NULL}},
     {"linear end: depthwise 5x3, lopsided padding",
-     {CONV("a", "input", "\"weight\":\"w\"") "," OP1("r", "relu", "a") "," CONV(
-          "x", "r", "\"padding\":[4,0,1,2],\"groups\":18,\"weight\":\"v\",\"bias\":\"b\"")
-          LINEAR_TAIL,
+     {CONV("a", "input", W("w")) ","
+      OP1("r", "relu", "a") ","
+      CONV("x", "r", PADS(4, 0, 1, 2) GROUPS(18) W("v") B("b")) LINEAR_TAIL,
       "w:1x1x3x18 v:5x3x1x18 b:18 fc:6x18 fcb:6", 6, 7, 9, 16, NULL}},
     {"linear end that is strided, and so is not",
-     {CONV("a", "input", "\"weight\":\"w\"") "," CONV("x", "a", "\"stride\":[2,1],\"weight\":\"v\"")
-          LINEAR_TAIL,
+     {CONV("a", "input", W("w")) ","
+      CONV("x", "a", STRIDE(2, 1) W("v")) LINEAR_TAIL,
       "w:1x1x3x18 v:3x3x18x20 fc:6x20 fcb:6", 6, 7, 9, 16, NULL}},
     {"linear end on the picture, and so is not",
-     {CONV("x", "input", "\"weight\":\"w\"") LINEAR_TAIL, "w:3x3x3x18 fc:6x18 fcb:6", 6, 7, 9, 16,
-      NULL}},
+     {CONV("x", "input", W("w")) LINEAR_TAIL,
+      "w:3x3x3x18 fc:6x18 fcb:6", 6, 7, 9, 16, NULL}},
 };
+/* clang-format on */
 static const char *const isas[] = {"portable", "x86-64-v3", "x86-64-v4"};
 enum { CASES = sizeof cases / sizeof *cases, ISAS = sizeof isas / sizeof *isas };
 
@@ -316,16 +280,18 @@ END_TEST
 /* Sizes that the graph allows and whose products do not fit 32 bits; packed weights of 8 GB from a
  * file of 1 MB. Nothing is computed. */
 START_TEST(sizes_at_the_limit) {
+  /* clang-format off */
   static const made_model models[] = {
-      {CONV("a", "input", "\"weight\":\"w\"") "," CONV("e", "a", "\"weight\":\"u\"") "," CONV(
-           "d", "e",
-           "\"padding\":\"same\",\"stride\":[64,16],\"groups\":65536,"
-           "\"weight\":\"v\"") "," CONV("x", "d", "\"weight\":\"t\"") TAIL,
+      {CONV("a", "input", W("w")) ","
+       CONV("e", "a", W("u")) ","
+       CONV("d", "e", SAME STRIDE(64, 16) GROUPS(65536) W("v")) ","
+       CONV("x", "d", W("t")) TAIL,
        "w:1x1x3x1 u:1x1x1x65536 v:1x15x1x65536 t:1x1x65536x1 fc:2x1 fcb:2", 2, 4, 1023, 1023, NULL},
-      {CONV("a", "input", "\"weight\":\"w\"") "," CONV("x", "a",
-                                                       "\"groups\":32749,\"weight\":\"v\"") TAIL,
+      {CONV("a", "input", W("w")) ","
+       CONV("x", "a", GROUPS(32749) W("v")) TAIL,
        "w:1x1x3x65498 v:1x1x2x32749 fc:2x32749 fcb:2", 2, 4, 4, 4, NULL},
   };
+  /* clang-format on */
   cam_graph *graph;
   cam_error error = {0};
   const kernels *k;
