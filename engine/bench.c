@@ -125,13 +125,13 @@ typedef struct probe_call {
   float sum[CAM_MAX_TEAM];
 } probe_call;
 
-static void probe_arithmetic(void *closure, int index, int thread) {
+static void measure_arithmetic(void *closure, int index, int thread) {
   probe_call *call = closure;
   (void)index;
   call->sum[thread] += call->k->probe_arithmetic(PROBE_LOOPS);
 }
 
-static void probe_memory(void *closure, int index, int thread) {
+static void measure_memory(void *closure, int index, int thread) {
   probe_call *call = closure;
   call->sum[thread] += call->k->probe_memory(
       call->memory + (size_t)index * (PROBE_PIECE / sizeof(float)), PROBE_PIECE / sizeof(float));
@@ -153,9 +153,9 @@ cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
     call.memory = memory +
                   (size_t)(round % (PROBE_BYTES / PROBE_SLICE)) * (PROBE_SLICE / sizeof *memory);
     double begin = 1e3 * clock_seconds();
-    team_for(context->team, pieces, probe_arithmetic, &call);
+    team_for(context->team, pieces, measure_arithmetic, &call);
     double between = 1e3 * clock_seconds();
-    team_for(context->team, PROBE_SLICE / PROBE_PIECE, probe_memory, &call);
+    team_for(context->team, PROBE_SLICE / PROBE_PIECE, measure_memory, &call);
     arithmetic = fmin(arithmetic, between - begin);
     reading = fmin(reading, 1e3 * clock_seconds() - between);
   }

@@ -1,7 +1,7 @@
 /* sizes.c - how large a photo becomes on its way, and how many bytes its pictures can take. Flow:
  * probe -> [sizes] -> decode, resize, overlay. Thread: any; touches only its arguments. */
 #include "sizes.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "context.h"
 #include "render/picture.h"
 

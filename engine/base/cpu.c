@@ -1,7 +1,7 @@
 /* cpu.c - how many processors this process may use: its affinity and its cgroup's quota, not what
  * the machine has. Any thread. */
-#include "base/minmax.h"
 #include "cam_engine.h"
+#include "cam_minmax.h"
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>

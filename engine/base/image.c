@@ -1,6 +1,6 @@
 /* image.c - room for an 8-bit picture, and turning it. Leaf. Any thread. */
 #include "image.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <stdlib.h>
 
 /* SLACK: readable bytes after the last pixel, so that four-byte loads of three-byte pixels stay

@@ -1,7 +1,7 @@
 /* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under
  * another name. */
-#include "base/minmax.h"
 #include "cam_json.h"
+#include "cam_minmax.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  * earlier run becomes the root, so that a component's root is its first run in row order. Blobs
  * have few runs: what takes time is the comparison with the threshold, which is vectorised. */
 #include "box.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <string.h>
 
 /* From row[x] on: the next byte that is `value`, or width. */

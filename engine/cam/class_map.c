@@ -5,7 +5,7 @@
  * per pixel is one multiply-add that the compiler vectorises. */
 #include "class_map.h"
 #include "base/clones.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>

@@ -6,7 +6,7 @@
  * and faster too. What tells them apart is how well the filter predicts: it hits few bytes of a
  * photo exactly, and few within 2. A wrong guess costs bytes, nothing else. */
 #include "deflate.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "huffman.h"
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>

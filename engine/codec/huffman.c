@@ -2,7 +2,7 @@
  * only its arguments. */
 #include "huffman.h"
 #include "base/clones.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,8 +6,8 @@
  *  - a warning means that it goes on with something made up: those that cost pixels are made
  * errors, the others are about tidiness. */
 #include "jpeg.h"
-#include "base/minmax.h"
 #include "cam_clock.h"
+#include "cam_minmax.h"
 #include <jerror.h>
 #include <jpeglib.h>
 #include <limits.h>

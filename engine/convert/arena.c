@@ -1,6 +1,6 @@
 /* arena.c - a list of blocks; small pieces share one, a large piece has its own. */
 #include "arena.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <stdlib.h>
 
 /* Sanitized builds say 0: each piece is an allocation of its own, and reading past it is seen. */

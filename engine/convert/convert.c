@@ -1,8 +1,8 @@
 /* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test
  * -> file -> renamed. Thread: the caller's, with a team for the reference forward pass. Untrusted
  * input: the weights, and the architecture. */
-#include "base/minmax.h"
 #include "cam_convert.h"
+#include "cam_minmax.h"
 #include "document.h"
 #include "join.h"
 #include "network/graph.h"

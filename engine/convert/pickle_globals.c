@@ -3,7 +3,7 @@
  * (numpy/core/src/multiarray/methods.c, descriptor.c). PyTorch: torch/_utils.py,
  * torch/serialization.py (persistent_id). One thread at a time. */
 #include "pickle_globals.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <string.h>
 
 /* ---- reading arguments ---- */

@@ -1,6 +1,6 @@
 /* pickle_value.c - pickle_value.h. One thread at a time. */
 #include "pickle_value.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <string.h>
 
 /* ---- making values ---- */

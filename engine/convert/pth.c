@@ -5,7 +5,7 @@
  * NAME/byteorder theirs. */
 #include "pth.h"
 #include "archive.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "unpickle.h"
 #include <stdio.h>
 #include <stdlib.h>

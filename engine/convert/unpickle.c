@@ -1,7 +1,7 @@
 /* unpickle.c - the stack machine: a table of opcodes and one loop. What globals mean is in
  * pickle_globals.c. One thread at a time. */
 #include "unpickle.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "pickle_globals.h"
 #include <stdio.h>
 #include <stdlib.h>

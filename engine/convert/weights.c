@@ -1,6 +1,6 @@
 /* weights.c - weights.h: a growing list, sorted once all is there. */
 #include "weights.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,7 @@
  * Invariant. Before a band is filtered, its `slots` input rows are in the ring: a band of `rows`
  * output rows sees just that many. Pieces are ranges of output rows with a ring each, so that rows
  * which two pieces need are expanded twice, to the same values. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * The kernel wants rows that have zeros at both ends and reads past no border. So input rows are
  * copied, each once, into a ring of as many rows as the filter is high: row r is in slot r %
  * height, after `left` cells of zeros. One more row of zeros stands for rows outside the plane. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * The arena holds the picture, then the planes, then each thread's scratch. Planes share it by
  * lifetime: a layer's plane lies where no plane lies that this layer or a later one reads. */
 #include "forward.h"
-#include "base/minmax.h"
 #include "cam_clock.h"
+#include "cam_minmax.h"
 #include "tail.h"
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * network. Thread: loading only; what it returns is immutable. Untrusted input: every error names
  * the node, the member or the tensor. */
 #include "graph.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "members.h"
 #include <inttypes.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* layer.c - layer.h: room for packed weights. Flow: network -> [layer] -> kinds of layers.
  * Thread: loading; packed_alloc on several at once. */
 #include "layer.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

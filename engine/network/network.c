@@ -3,8 +3,8 @@
  * them when nothing else sees what is between: they then cost nothing. Then chains of layers that
  * run faster as one are merged into blocks, and the weights of all are packed. */
 #include "network.h"
-#include "base/minmax.h"
 #include "base/team.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* node.c - node.h: the JSON of a node -> a checked node. Flow: model file -> [node] -> graph.
  * Thread: loading. Untrusted input: every error names the node, the member or the tensor. */
 #include "node.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "members.h"
 #include <inttypes.h>
 #include <stdio.h>

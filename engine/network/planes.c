@@ -1,7 +1,7 @@
 /* planes.c - operators without weights, on whole planes: pools, concatenation, and the sums and
  * activations that could not be fused. Flow: forward -> [planes] -> kernels. Thread: plan one, run
  * any. A piece is a range of output rows. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <string.h>
 

@@ -21,7 +21,7 @@
  * Pieces. Output cells are cut into row_parts, panels into panel_parts; a piece is one of each, so
  * pieces write apart. An output is one sum over k from first to last, whichever view its row comes
  * from: the result does not depend on how the work is cut. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * Products are OpenBLAS's, one per piece; a piece is the same whatever the team, so that sums do
  * not depend on threads. */
 #include "tail.h"
-#include "base/minmax.h"
 #include "blas.h"
+#include "cam_minmax.h"
 #include <string.h>
 
 enum { OUTPUTS_A_PIECE = 128 };

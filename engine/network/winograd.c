@@ -30,7 +30,7 @@
  * 6x6 needs a fifth fewer products, but more of the plane is padding and the filters take twice the
  * room: it is for large planes of few channels (choose_tile). With it VGG16's logits are 4.5e-7 of
  * the largest off, with 4x4 alone 3.2e-7. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "layers.h"
 #include <string.h>
 

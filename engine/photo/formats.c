@@ -2,7 +2,7 @@
  * probe -> decode. Thread: any. Unsupported kinds are known by name, so that the caller learns what
  * to convert. */
 #include "formats.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "decode_jpeg.h"
 #include "decode_stb.h"
 #include "decode_webp.h"

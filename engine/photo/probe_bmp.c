@@ -4,7 +4,7 @@
  * their end, gaps before the pixels, headers of 52, 56 and 64 bytes, alpha of 32-bit pictures that
  * have none, missing rows read as zeros. Not supported: RLE, and JPEG or PNG inside a BMP (for
  * printers). */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "probe.h"
 #include <stdlib.h>
 #include <string.h>

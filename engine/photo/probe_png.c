@@ -4,7 +4,7 @@
  * refused where the chunk changes pixels, as libpng and the browsers do for critical ones
  * (stb_image looks at none, and a damaged picture would pass for a whole one); where it says which
  * way up the picture is, that is not believed. */
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "codec/deflate.h"
 #include "exif.h"
 #include "probe.h"

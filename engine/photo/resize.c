@@ -4,7 +4,7 @@
  * horizontal, rounded to 8 bits, vertical. Rows that the vertical pass still needs live in a ring,
  * so memory does not grow with the photo's height. */
 #include "resize.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,8 +227,8 @@ static void scale_band(v8i16 *const rows[BAND], const taps *t, int outputs, uint
 }
 
 /* ---- Vertical pass: rows of the ring -> one row ---- */
-static void scale_row(const uint8_t *const *rows, const pair *weights, int n, size_t bytes,
-                      uint8_t *out) {
+static void resample_row(const uint8_t *const *rows, const pair *weights, int n, size_t bytes,
+                         uint8_t *out) {
   for (size_t x = 0; x < bytes; x += BLOCK) {
     v4u32 hi[4] = {{0}}, lo[4] = {{0}};
     for (int i = 0; i < n; i++) {
@@ -255,7 +255,7 @@ typedef struct scaler {
   size_t stride;        /* of a ring row: whole blocks, and one byte more than the pixels */
   int ring_rows, made;  /* rows made so far: 0 to made - 1, the last ring_rows of them kept */
   uint8_t *ring, *row;  /* [ring_rows, stride]; [stride] */
-  const uint8_t **rows; /* what scale_row reads */
+  const uint8_t **rows; /* what resample_row reads */
   v8i16 *spread[BAND];
 } scaler;
 
@@ -328,7 +328,7 @@ cam_code resize_bicubic(const cam_image *in, int width, int height, cam_image *o
       int n = s.down.count[y];
       for (int i = 0; i < 2 * n; i++)
         s.rows[i] = need_row(&s, s.down.first[y] + i, width);
-      scale_row(s.rows, s.down.pairs + (size_t)y * s.down.most, n, bytes, s.row);
+      resample_row(s.rows, s.down.pairs + (size_t)y * s.down.most, n, bytes, s.row);
     } else {
       row = need_row(&s, y, width);
     }

@@ -4,7 +4,7 @@
  * vectorises. */
 #include "overlay.h"
 #include "base/clones.h"
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include <math.h>
 #include <string.h>
 

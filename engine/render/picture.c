@@ -1,7 +1,7 @@
 /* picture.c - picture.h.   Flow: overlay -> [picture] -> png | jpeg -> reply.   Thread: any. */
 #include "picture.h"
-#include "base/minmax.h"
 #include "cam_encoding.h"
+#include "cam_minmax.h"
 #include "codec/jpeg.h"
 #include "codec/png.h"
 #include <math.h>

@@ -193,7 +193,7 @@ static void print_welcome(const struct service *service, const cam_model_info *i
 }
 
 /* The first model is loaded and tested. No photo is read before all threads are confined. */
-static cam_code make_ready(struct service *service, cam_error *error) {
+static cam_code become_ready(struct service *service, cam_error *error) {
   cam_code code = confine(service->settings, error);
   if (code)
     return code;
@@ -234,7 +234,7 @@ static cam_code look_at_loader(struct service *service, cam_error *error) {
   case LOADER_BUSY:
     return CAM_OK;
   case LOADER_DONE:
-    return make_ready(service, error);
+    return become_ready(service, error);
   case LOADER_FAILED:
     break;
   }

@@ -123,8 +123,8 @@ static cam_code read_include(const param *row, request_params *params, const cam
 }
 
 /* A class named twice, even once as an index and once as a WordNet id, counts once. */
-static cam_code read_classes(const param *row, request_params *params, const cam_model *model,
-                             const char *value, cam_error *error) {
+static cam_code read_class_list(const param *row, request_params *params, const cam_model *model,
+                                const char *value, cam_error *error) {
   char name[16];
   int n_classes = 0, n_items = 0;
   for (const char *item = value;; item++) {
@@ -175,7 +175,7 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
 #define REAL(field, low, high) .read = read_real, AT(field), .least = low, .most = high
 #define WORD(field, list) .read = read_word, AT(field), WORDS(list(NAME))
 #define CLASSES \
-  .read = read_classes, AT(classes), .info.list = true, \
+  .read = read_class_list, AT(classes), .info.list = true, \
   .allowed = "class indices or WordNet ids, comma separated, at most 10"
 #define INCLUDE \
   .read = read_include, AT(include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \

@@ -9,7 +9,7 @@
 
 /* ---- the JSON bodies, built once ---- */
 
-static app_text print_and_free(json *tree) {
+static app_text text_from(json *tree) {
   app_text text = {0};
   text.text = json_print(tree, true, &text.n);
   json_free(tree);
@@ -24,7 +24,7 @@ static app_text labels_text(const cam_model_info *info) {
     json_add_text(item, "wnid", info->class_list[i].wnid);
     json_add_text(item, "label", info->class_list[i].label);
   }
-  return print_and_free(tree);
+  return text_from(tree);
 }
 
 static app_text models_text(const cam_model_info *info) {
@@ -37,7 +37,7 @@ static app_text models_text(const cam_model_info *info) {
   json_add_text(input, "resize", cam_resize_name(info->resize));
   json_add_int(model, "classes", info->classes);
   json_add_int(model, "multiply_adds", (int64_t)info->multiply_adds);
-  return print_and_free(tree);
+  return text_from(tree);
 }
 
 static app_text version_text(const cam_model_info *info) {
@@ -49,7 +49,7 @@ static app_text version_text(const cam_model_info *info) {
   json *model = json_add_object(tree, "model");
   json_add_text(model, "name", info->name);
   json_add_text(model, "sha256", info->sha256);
-  return print_and_free(tree);
+  return text_from(tree);
 }
 
 /* ---- making and freeing ---- */

@@ -129,7 +129,7 @@ static bool is_worth_it(struct job *job, double now) {
   return true;
 }
 
-static void serve(struct job *job, cam_context *context) {
+static void serve_job(struct job *job, cam_context *context) {
   struct app *app = job->app;
   const double now = clock_seconds();
   job->timing.queue_ms = 1e3 * (now - job->queued);
@@ -146,7 +146,7 @@ static void serve(struct job *job, cam_context *context) {
 static void serve_and_return(struct job *job, cam_context *context) {
   atomic_int *busy = &job->app->metrics.workers_busy;
   atomic_fetch_add(busy, 1);
-  serve(job, context);
+  serve_job(job, context);
   atomic_fetch_sub(busy, 1);
   job->hand_back(job); /* not ours any more */
 }

@@ -105,23 +105,21 @@ static const struct {
       POOL("p", "max_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) ","
       CONV("x", "p", SAME W("u")) TAIL,
       "w:3x3x3x40 b:40 v:3x3x40x40 u:3x3x40x72 fc:6x72 fcb:6", 6, 22, 27, 40, NULL}},
-    /* clang-format off */
     {"3x3 that feeds a pool and a convolution",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"") ","
-      CONV("c", "a", "\"padding\":\"same\",\"weight\":\"v\",\"bias\":\"b\"") ","
-      POOL("p", "max_pool", "c", "\"kernel\":[2,2],\"stride\":[2,2]") ","
-      CONV("d", "c", "\"stride\":[2,2],\"weight\":\"u\"") ","
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      CONV("c", "a", SAME W("v") B("b")) ","
+      POOL("p", "max_pool", "c", KERNEL(2, 2) STRIDE(2, 2)) ","
+      CONV("d", "c", STRIDE(2, 2) W("u")) ","
       OP2("x", "add", "p", "d") TAIL,
       "w:3x3x3x40 b:40 v:3x3x40x40 u:2x2x40x40 fc:6x40 fcb:6", 6, 22, 27, 40, NULL}},
     {"3x3 whose activation feeds two pools",
-     {CONV("a", "input", "\"padding\":\"same\",\"weight\":\"w\",\"bias\":\"b\"") ","
-      CONV("c", "a", "\"padding\":\"same\",\"weight\":\"v\",\"bias\":\"b\"") ","
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      CONV("c", "a", SAME W("v") B("b")) ","
       OP1("s", "relu", "c") ","
-      POOL("p", "max_pool", "s", "\"kernel\":[2,2],\"stride\":[2,2]") ","
-      POOL("q", "avg_pool", "s", "\"kernel\":[2,2],\"stride\":[2,2]") ","
+      POOL("p", "max_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) ","
+      POOL("q", "avg_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) ","
       OP2("x", "add", "p", "q") TAIL,
       "w:3x3x3x40 b:40 v:3x3x40x40 fc:6x40 fcb:6", 6, 22, 27, 40, NULL}},
-    /* clang-format on */
     {"3x3 in tiles of 6x6: a sum, a pool",
      {CONV("a", "input", W("w")) ","
       CONV("c", "a", PADS(1, 0, 1, 2) W("v") B("b")) ","
