@@ -6,10 +6,11 @@
  * output rows goes all the way while it is in the second-level cache: the input rows that it needs
  * are expanded (or copied), filtered, and projected to the output.
  *
- * Layout of a piece's scratch, in rows of ring_row floats:
- *   ring [slots] of expanded rows; row r is in slot r % slots, after `left` cells of zeros;
- *   one row of zeros, for rows outside the plane;
- *   filtered [rows of a band, out_width, channels].
+ * Layout of a piece's scratch:
+ *   ring      [slots, ring_row] of expanded rows; row r is in slot r % slots, after `left` cells
+ *             of zeros;
+ *   zeros     [ring_row], for rows outside the plane;
+ *   filtered  [rows of a band, out_width, channels].
  *
  * Invariant. Before a band is filtered, its `slots` input rows are in the ring: a band of `rows`
  * output rows sees just that many. Pieces are ranges of output rows with a ring each, so that rows

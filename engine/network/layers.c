@@ -8,8 +8,8 @@ static const layer_type *const layer_types[] = {
 };
 
 const layer_type *layer_type_for(const network *net, const cam_node *node) {
-  const layer_type *const *type = layer_types;
-  while (!(*type)->fits(net, node))
-    type++;
-  return *type;
+  for (size_t i = 0; i < sizeof layer_types / sizeof *layer_types; i++)
+    if (layer_types[i]->fits(net, node))
+      return layer_types[i];
+  return NULL;
 }

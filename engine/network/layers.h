@@ -4,15 +4,18 @@
 #define LAYERS_H
 #include "layer.h"
 
-extern const layer_type layer_depthwise; /* one filter a channel */
-extern const layer_type layer_winograd;  /* 3x3, stride 1 */
-extern const layer_type layer_product;   /* any convolution */
-extern const layer_type layer_block; /* two or three of these as one: block_length (network.c) */
-extern const layer_type layer_pool;  /* max_pool, avg_pool */
+/* clang-format off */
+extern const layer_type layer_depthwise;   /* one filter a channel */
+extern const layer_type layer_winograd;    /* 3x3, stride 1 */
+extern const layer_type layer_product;     /* any convolution */
+extern const layer_type layer_block;       /* two or three of them as one (network.c) */
+extern const layer_type layer_pool;        /* max_pool, avg_pool */
 extern const layer_type layer_elementwise; /* add, relu, relu6 that were not fused */
-extern const layer_type layer_concat; /* along channels; of one plane: a copy in padded cells */
+extern const layer_type layer_concat;      /* along channels; one plane: a copy in padded cells */
+/* clang-format on */
 
-/* The first kind that fits; every node but gap and fc has one. */
+/* The first kind that fits; NULL: an operator that none computes (gap and fc, which the tail does).
+ */
 const layer_type *layer_type_for(const network *net, const cam_node *node);
 
 /* A product with 1x1 kernels on the plane as it lies: what the 1x1 parts of a block must be. */

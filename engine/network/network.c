@@ -132,6 +132,7 @@ static int source_of(making *m, const layer_type *type, const cam_node *node, in
   return padded_picture(m, node);
 }
 
+/* NULL: no kind of layer computes the operator. */
 static layer *add_layer(making *m, const cam_node *node) {
   network *net = m->net;
   layer l = {.type = layer_type_for(net, node),
@@ -140,45 +141,46 @@ static layer *add_layer(making *m, const cam_node *node) {
              .residual = NO_RESIDUAL,
              .channels = node->channels,
              .finish = activation(node->op)};
+  if (!l.type)
+    return NULL;
   for (int k = 0; k < node->n_inputs; k++)
     l.inputs[k] = source_of(m, l.type, node, node->inputs[k]);
   net->layers[net->n_layers] = l;
   return &net->layers[net->n_layers++];
 }
 
-/* All nodes become layers, but the gap and the fc. */
-static cam_code make_layers(network *net, cam_error *error) {
-  const cam_graph *graph = net->graph;
-  making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)), -1};
-  if (!m.at)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
-  for (int i = 0; i < graph->n_nodes; i++) {
-    const cam_node *node = &graph->nodes[i];
+/* Layers of all nodes, but of the gap and the fc. */
+static cam_code make_layers(making *m, cam_error *error) {
+  network *net = m->net;
+  for (int i = 0; i < net->graph->n_nodes; i++) {
+    const cam_node *node = &net->graph->nodes[i];
     if (node->op == OP_FC) {
       net->fc_weight = node->weight;
       net->fc_bias = node->bias;
-    } else if (node->op == OP_GAP) {
+      continue;
+    }
+    if (node->op == OP_GAP) {
       net->features = GRAPH_INPUT;
       if (node->inputs[0] >= 0)
-        net->features = m.at[node->inputs[0]];
-    } else {
-      layer *l = fuse_node(&m, node);
-      if (!l)
-        l = add_layer(&m, node);
-      l->last = node;
-      m.at[i] = (int)(l - net->layers);
+        net->features = m->at[node->inputs[0]];
+      continue;
     }
+    layer *l = fuse_node(m, node);
+    if (!l)
+      l = add_layer(m, node);
+    if (!l)
+      return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": no layer computes \"%s\"", node->name,
+                      op_name(node->op));
+    l->last = node;
+    m->at[i] = (int)(l - net->layers);
   }
-  free(m.at);
   return CAM_OK;
 }
 
 /* ---- blocks: see block.c ---- */
 
-enum {
-  LARGE_PLANE =
-      700 << 10 /* bytes of an expanded plane from which on a block was faster, or as fast */
-};
+/* Bytes of an expanded plane from which on a block is faster, or as fast. */
+enum { LARGE_PLANE = 700 << 10 };
 
 static int layer_uses(const network *net, int index) {
   int n = net->features == index;
@@ -356,9 +358,13 @@ static cam_code build(network *net, cam_error *error) {
   const cam_graph *graph = net->graph;
   net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
   net->shape = calloc((size_t)graph->n_nodes, sizeof *net->shape);
-  if (!net->layers || !net->shape)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
-  cam_code code = make_layers(net, error);
+  making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)), -1};
+  cam_code code;
+  if (net->layers && net->shape && m.at)
+    code = make_layers(&m, error);
+  else
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  free(m.at);
   if (code)
     return code;
   leave_to_tail(net);

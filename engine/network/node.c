@@ -223,24 +223,41 @@ static cam_code check_fc(reading *r) {
   return CAM_OK;
 }
 
+static void shape_by_kernel(const cam_node *node, const int in[2], int out[2]) {
+  for (int axis = 0; axis < 2; axis++)
+    node_padding(node, axis, in[axis], &out[axis]);
+}
+
+static void shape_one_cell(const cam_node *node, const int in[2], int out[2]) {
+  (void)node;
+  (void)in;
+  out[0] = 1;
+  out[1] = 1;
+}
+
+/* clang-format off */
 static const struct {
   unsigned has;
   int least_inputs, most_inputs;
-  bool one_cell; /* its output is one cell, whatever its input */
   /* After all attributes; sets the channels where they are not those of the first input. NULL:
    * nothing is left to check. */
   cam_code (*check)(reading *r);
+  /* Height and width of the output. Without kernel, stride and padding shape_by_kernel gives those
+   * of the input. */
+  void (*shape)(const cam_node *node, const int in[2], int out[2]);
 } operators[OP_COUNT] = {
-    [OP_CONV] = {HAS_STRIDE | HAS_PADDING | HAS_GROUPS | HAS_WEIGHT | HAS_BIAS, 1, 1, false, NULL},
-    [OP_MAX_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, false, NULL},
-    [OP_AVG_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, false, NULL},
-    [OP_RELU] = {0, 1, 1, false, NULL},
-    [OP_RELU6] = {0, 1, 1, false, NULL},
-    [OP_ADD] = {0, 2, 2, false, check_add},
-    [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, false, check_concat},
-    [OP_GAP] = {0, 1, 1, true, NULL},
-    [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, true, check_fc},
+  [OP_CONV] = {HAS_STRIDE | HAS_PADDING | HAS_GROUPS | HAS_WEIGHT | HAS_BIAS, 1, 1,
+               NULL, shape_by_kernel},
+  [OP_MAX_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, NULL, shape_by_kernel},
+  [OP_AVG_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, NULL, shape_by_kernel},
+  [OP_RELU] = {0, 1, 1, NULL, shape_by_kernel},
+  [OP_RELU6] = {0, 1, 1, NULL, shape_by_kernel},
+  [OP_ADD] = {0, 2, 2, check_add, shape_by_kernel},
+  [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, check_concat, shape_by_kernel},
+  [OP_GAP] = {0, 1, 1, NULL, shape_one_cell},
+  [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, check_fc, shape_one_cell},
 };
+/* clang-format on */
 
 static const char *const op_names[OP_COUNT] = {
 #define X(id, name) name,
@@ -382,11 +399,7 @@ cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], 
     if (in[k][0] != in[0][0] || in[k][1] != in[0][1])
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": inputs of %d x %d and %d x %d cells",
                       node->name, in[0][1], in[0][0], in[k][1], in[k][0]);
-  for (int axis = 0; axis < 2; axis++) {
-    node_padding(node, axis, in[0][axis], &out[axis]);
-    if (operators[node->op].one_cell)
-      out[axis] = 1;
-  }
+  operators[node->op].shape(node, in[0], out);
   if (out[0] < 1 || out[1] < 1)
     return cam_fail(error, CAM_E_MODEL,
                     "node \"%.60s\": a kernel of %d x %d does not fit %d x %d cells", node->name,

@@ -8,14 +8,15 @@
  *
  * Layout.
  *   k      counts depth = kernel height x kernel breadth x channels of a group, in this order.
- *   right  weight [group][panel][depth][columns of the panel], 0 in padded columns: a panel is what
- *          the kernel multiplies at a time, two vectors of channels, the last of a group one or
- * two. Groups too narrow for a vector are merged into one, with zeros where a channel does not see
- * another. left   a view (below) of one of three kinds:
+ *   right  weight [group][panel][depth][columns of the panel], 0 in padded columns. A panel is
+ *          what the kernel multiplies at a time: two vectors of channels, or one at the end of a
+ *          group. Groups too narrow for a vector are merged into one, with zeros where a channel
+ *          does not see another.
+ *   left   a view (below) of one of three kinds:
  *          - the plane itself, for 1x1 kernels of stride 1: row m is cell m;
- *          - the plane under a larger kernel: row m is `kernel height` runs, each of `kernel
- * breadth` cells that are neighbours in memory, a row of the plane apart. It needs the kernel to be
- * inside the plane, one group, and cells without padding;
+ *          - the plane under a larger kernel: row m is `kernel height` runs, a row of the plane
+ *            apart, each of `kernel breadth` cells that are neighbours in memory. The kernel must
+ *            be inside the plane, there must be one group, and cells must have no padding;
  *          - gathered: a block of a few rows, copied to scratch, 0 outside the plane.
  *
  * Pieces. Output cells are cut into row_parts, panels into panel_parts; a piece is one of each, so

@@ -159,11 +159,13 @@ static void add_tap(const tail *t, int tap, const float *kernel, float *seen, fl
  *
  * Without a linear convolution the features are the plane, and the map is [cells,C] x row.
  *
- * With one, feature map f = bias[f] + the plane convolved with filter f, and its sum with the row
- * is map = sum over f of row[f] * bias[f] + the plane convolved with one kernel, which is made
- * first. The convolution goes tap by tap, as [cells,stride] x kernel[tap], over all cells; of those
- * the window that the tap sees is added to the map. Scratch of a thread: kernel [taps,stride], then
- * seen [height,width]. */
+ * With one, feature map f is bias[f] + the plane convolved with filter f, so that the map is
+ *   (sum over f of row[f] * bias[f]) + the plane convolved with (sum over f of row[f] * filter f):
+ * one constant and one kernel, which is made first. The convolution goes tap by tap: the product
+ * [cells,stride] x kernel[tap] says what each cell of the plane gives; the cells in the window that
+ * the tap sees are added to the map.
+ *
+ * Scratch of a thread: kernel [taps,stride], then seen [height,width], one tap's product. */
 static void map_class(void *closure, int index, int thread) {
   const maps_call *call = closure;
   const tail *t = call->t;

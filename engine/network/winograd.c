@@ -19,10 +19,10 @@
  *   BY_TILES     Where tiles are many. One phase: a piece is a block of tiles and does all three
  *                parts, v and m in its scratch, which stays in the second-level cache.
  *   BY_CHANNELS  Where tiles are few, it is the filters that stream from memory, and each must be
- *                read by one thread only. Phase 0: pieces are ranges of tiles, which write v for
- * all (step.common). Phase 1: a piece is a range of panels, that is of output channels, of all
- * tiles, m in its scratch. In both, the last in_strides[0] floats of scratch are zeros: a cell
- * outside the plane.
+ *                read by one thread only. Phase 0: pieces are ranges of tiles and write the v of
+ *                all (step.common). Phase 1: a piece is a range of panels, which is one of output
+ *                channels, of all tiles, m in its scratch.
+ * Either way the last in_strides[0] floats of scratch are zeros: a cell outside the plane.
  *
  * Invariant. A tile's v and m do not depend on the tiles beside it, nor an m on the panels beside
  * it: both ways give the same bits.

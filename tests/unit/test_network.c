@@ -5,6 +5,7 @@
 #include "network/reference.h"
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -275,6 +276,19 @@ START_TEST(layers_agree_with_the_reference) {
 }
 END_TEST
 
+/* Whoever adds an operator is reminded to test it. */
+START_TEST(every_operator_has_a_case) {
+  for (int op = 0; op < OP_COUNT; op++) {
+    char member[64];
+    int n = 0;
+    snprintf(member, sizeof member, "\"op\":\"%s\"", op_name((cam_op)op));
+    for (int i = 0; i < CASES; i++)
+      n += strstr(cases[i].model.nodes, member) != NULL;
+    ck_assert_msg(n > 0, "no case has %s", member);
+  }
+}
+END_TEST
+
 /* Sizes that the graph allows and whose products do not fit 32 bits; packed weights of 8 GB from a
  * file of 1 MB. Nothing is computed. */
 START_TEST(sizes_at_the_limit) {
@@ -321,6 +335,7 @@ Suite *network_suite(void) {
   Suite *suite = suite_create("network");
   TCase *tcase = tcase_create("layers");
   tcase_add_loop_test(tcase, layers_agree_with_the_reference, 0, CASES);
+  tcase_add_test(tcase, every_operator_has_a_case);
   tcase_add_test(tcase, sizes_at_the_limit);
   suite_add_tcase(suite, tcase);
   return suite;
