@@ -12,8 +12,9 @@ void cam_sha256_hex(const uint8_t *bytes, size_t n, char out[65]);
 size_t cam_base64_length(size_t n); /* characters that n bytes take, padded, without a NUL */
 /* Writes cam_base64_length(n) characters to out; adds no NUL. */
 void cam_base64_encode(const uint8_t *bytes, size_t n, char *out);
-/* Decodes text[0..n) (white space is skipped, padding required) into out, which has room for n / 4
- * * 3 + 3 bytes. False if it is not base64. */
+/* Decodes text[0..n), base64 or base64url (RFC 4648 sections 4 and 5, not mixed), into out, which
+ * has room for n / 4 * 3 + 3 bytes. White space is skipped; the padding may be left out, all of it.
+ * False if it is neither. */
 bool cam_base64_decode(const char *text, size_t n, uint8_t *out, size_t *n_out);
 
 /* Compares n bytes in a time that depends on n alone. */

@@ -77,10 +77,37 @@ START_TEST(base64_skips_white_space) {
 }
 END_TEST
 
+/* As JavaScript and JWT libraries write it, with and without padding. */
+START_TEST(base64_of_other_spellings) {
+  static const struct {
+    const char *text, *bytes;
+  } vectors[] = {
+      {"Zg", "f"},
+      {"Zm8", "fo"},
+      {"Zm9vYg", "foob"},
+      {"Zm9v\nYmE\n", "fooba"},
+      {"-_-_", "\xfb\xff\xbf"},
+      {"-_-_-w==", "\xfb\xff\xbf\xfb"},
+      {"-_-_-w", "\xfb\xff\xbf\xfb"},
+      {"+/+/+/8", "\xfb\xff\xbf\xfb\xff"},
+  };
+  for (unsigned i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+    const size_t length = strlen(vectors[i].text);
+    uint8_t *bytes = malloc(length / 4 * 3 + 3);
+    size_t n;
+    ck_assert_msg(cam_base64_decode(vectors[i].text, length, bytes, &n), "%s", vectors[i].text);
+    ck_assert_uint_eq(n, strlen(vectors[i].bytes));
+    ck_assert_mem_eq(bytes, vectors[i].bytes, n);
+    free(bytes);
+  }
+}
+END_TEST
+
 START_TEST(base64_refuses) {
-  static const char *const wrong[] = {"Z",           "Zg",        "Zg=",  "Zg===", "=",
-                                      "Zm9v=",       "Zg==Zg==",  "Zm9-", "Zm9_",  "Zm9v!",
-                                      "Zm\xc3\xa9v", "data:Zm9v", "Zh=="};
+  static const char *const wrong[] = {
+      "Z",        "Zm9vY", "Zg=",  "Zg===",  "A===",  "AAAAA===",      "=",           "Zm9v=",
+      "Zg==Zg==", "Zg=Zg", "Zg=g", "-/-/",   "+/+_",  "Zm9v!",         "Zm\xc3\xa9v", "data:Zm9v",
+      "Zh==",     "Zh",    "Zm9",  "-_-_-x", "-_-x=", "-_-_-w=\n=\n=", "=Zg="};
   for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     const size_t length = strlen(wrong[i]);
     uint8_t *bytes = malloc(length / 4 * 3 + 3);
@@ -111,6 +138,7 @@ Suite *encoding_suite(void) {
   tcase_add_test(tcase, base64_vectors);
   tcase_add_test(tcase, base64_round_trip);
   tcase_add_test(tcase, base64_skips_white_space);
+  tcase_add_test(tcase, base64_of_other_spellings);
   tcase_add_test(tcase, base64_refuses);
   tcase_add_test(tcase, equality);
   suite_add_tcase(suite, tcase);
