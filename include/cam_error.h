@@ -25,6 +25,7 @@
   X(CAM_E_BUDGET, "decode_budget", \
     "the photo needs more memory or work to decode than is allowed") \
   X(CAM_E_BUSY, "busy", "the queue is full") \
+  X(CAM_E_ROOM, "busy", "the memory for all requests together is in use") \
   X(CAM_E_NOT_READY, "not_ready", "the service is starting or draining") \
   X(CAM_E_DEADLINE, "deadline", "the request took longer than is allowed") \
   X(CAM_E_MODEL, "bad_model", "the model file is not usable") \

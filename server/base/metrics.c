@@ -34,10 +34,17 @@ void metrics_count_end(struct metrics *metrics, int route, int status, metrics_e
 metrics_end metrics_end_of(cam_code code, bool takes_photos) {
   static const metrics_end ends[CAM_CODES] = {
       /* the others are answers */
-      [CAM_E_BUSY] = REFUSED_QUEUE_FULL,           [CAM_E_TOO_LARGE] = REFUSED_TOO_LARGE,
-      [CAM_E_DEADLINE] = REFUSED_DEADLINE,         [CAM_E_NOT_READY] = REFUSED_NOT_READY,
-      [CAM_E_HEADERS] = REFUSED_TOO_LARGE,         [CAM_E_REPLY] = REFUSED_REPLY,
-      [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED, [CAM_E_NO_MEMORY] = REFUSED_NO_MEMORY,
+      /* clang-format off */
+      [CAM_E_BUSY]         = REFUSED_QUEUE_FULL,
+      [CAM_E_ROOM]         = REFUSED_MEMORY,
+      [CAM_E_TOO_LARGE]    = REFUSED_TOO_LARGE,
+      [CAM_E_HEADERS]      = REFUSED_TOO_LARGE,
+      [CAM_E_DEADLINE]     = REFUSED_DEADLINE,
+      [CAM_E_NOT_READY]    = REFUSED_NOT_READY,
+      [CAM_E_REPLY]        = REFUSED_REPLY,
+      [CAM_E_UNAUTHORIZED] = REFUSED_UNAUTHORIZED,
+      [CAM_E_NO_MEMORY]    = REFUSED_NO_MEMORY,
+      /* clang-format on */
   };
   if (!ends[code] || (code == CAM_E_NOT_READY && !takes_photos))
     return END_ANSWERED;
@@ -88,42 +95,45 @@ static void label(FILE *out, const char *before, const char *name, const char *v
   fputc('"', out);
 }
 
-/* Bytes: proc(5), statm. */
-static void read_memory(unsigned long long *mapped, unsigned long long *resident) {
+/* Bytes: proc(5), statm. False where there is no /proc, or it cannot be read. */
+static bool read_memory(unsigned long long *mapped, unsigned long long *resident) {
   const unsigned long long page = (unsigned long long)sysconf(_SC_PAGESIZE);
-  *mapped = *resident = 0;
   FILE *file = fopen("/proc/self/statm", "re");
   if (!file)
-    return;
-  if (fscanf(file, "%llu %llu", mapped, resident) != 2)
-    *mapped = *resident = 0;
+    return false;
+  const bool read = fscanf(file, "%llu %llu", mapped, resident) == 2;
   fclose(file);
   *mapped *= page;
   *resident *= page;
+  return read;
 }
 
-static unsigned long long open_files(void) {
+static bool count_open_files(unsigned long long *n) {
   DIR *folder = opendir("/proc/self/fd");
   if (!folder)
-    return 0;
-  unsigned long long n = 0;
+    return false;
+  *n = 0;
   for (struct dirent *entry; (entry = readdir(folder));)
-    n += entry->d_name[0] != '.';
+    *n += entry->d_name[0] != '.';
   closedir(folder);
-  return n - 1; /* without the folder's own */
+  --*n; /* the folder's own */
+  return true;
 }
 
-/* What Prometheus's own client libraries say of every process, by the same names. */
+/* What Prometheus's own client libraries say of every process, by the same names. What is not known
+ * is left out: a 0 would be believed. */
 static void write_process(FILE *out, double started) {
-  unsigned long long mapped, resident;
+  unsigned long long mapped = 0, resident = 0, n_files;
   struct rlimit files = {0};
   struct timespec used = {0};
-  read_memory(&mapped, &resident);
   getrlimit(RLIMIT_NOFILE, &files);
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-  one(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident);
-  one(out, "process_virtual_memory_bytes", "gauge", "Mapped memory.", mapped);
-  one(out, "process_open_fds", "gauge", "Open file descriptors.", open_files());
+  if (read_memory(&mapped, &resident)) {
+    one(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident);
+    one(out, "process_virtual_memory_bytes", "gauge", "Mapped memory.", mapped);
+  }
+  if (count_open_files(&n_files))
+    one(out, "process_open_fds", "gauge", "Open file descriptors.", n_files);
   one(out, "process_max_fds", "gauge", "File descriptors that may be open.",
       (unsigned long long)files.rlim_cur);
   head(out, "process_cpu_seconds_total", "counter",

@@ -16,6 +16,7 @@
  * an answer or by closing. ABANDONED: its client was gone first. */
 #define METRICS_REFUSALS(X) \
   X(REFUSED_QUEUE_FULL, "queue_full") \
+  X(REFUSED_MEMORY, "memory") \
   X(REFUSED_TOO_LARGE, "too_large") \
   X(REFUSED_TOO_SLOW, "too_slow") \
   X(REFUSED_DEADLINE, "deadline") \

@@ -21,6 +21,7 @@ static const int statuses[CAM_CODES] = {
     [CAM_E_PIXELS] = 422,
     [CAM_E_BUDGET] = 422,
     [CAM_E_BUSY] = 429,
+    [CAM_E_ROOM] = 429,
     [CAM_E_NOT_READY] = 503,
     [CAM_E_DEADLINE] = 503,
     [CAM_E_MODEL] = 500,
@@ -52,6 +53,10 @@ static const struct {
 };
 
 int problem_status(cam_code code) { return (unsigned)code < CAM_CODES ? statuses[code] : 500; }
+
+bool problem_passes(cam_code code) {
+  return code == CAM_E_BUSY || code == CAM_E_ROOM || code == CAM_E_NOT_READY;
+}
 
 const char *problem_title(int status) {
   for (unsigned i = 0; i < sizeof titles / sizeof *titles; i++)

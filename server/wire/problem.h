@@ -7,6 +7,8 @@
 
 /* HTTP status of an error (a unit test asserts that no code is without one). */
 int problem_status(cam_code code);
+/* Whether the same request may succeed in a moment, so that the answer says Retry-After. */
+bool problem_passes(cam_code code);
 /* "Bad Request" */
 const char *problem_title(int status);
 /* {"type","title","status","detail","code","request_id"} (+ "stage" where the error names one) as a

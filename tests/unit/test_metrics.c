@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static char *text_of(struct metrics *metrics, const char *model) {
   static const char *const routes[] = {"/cam", "other"};
@@ -82,10 +83,11 @@ START_TEST(every_error_is_an_end) {
     cam_code code;
     metrics_end end;
   } refusals[] = {
-      {CAM_E_BUSY, REFUSED_QUEUE_FULL},           {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE},
-      {CAM_E_DEADLINE, REFUSED_DEADLINE},         {CAM_E_NOT_READY, REFUSED_NOT_READY},
-      {CAM_E_HEADERS, REFUSED_TOO_LARGE},         {CAM_E_REPLY, REFUSED_REPLY},
-      {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED}, {CAM_E_NO_MEMORY, REFUSED_NO_MEMORY},
+      {CAM_E_ROOM, REFUSED_MEMORY},         {CAM_E_BUSY, REFUSED_QUEUE_FULL},
+      {CAM_E_TOO_LARGE, REFUSED_TOO_LARGE}, {CAM_E_DEADLINE, REFUSED_DEADLINE},
+      {CAM_E_NOT_READY, REFUSED_NOT_READY}, {CAM_E_HEADERS, REFUSED_TOO_LARGE},
+      {CAM_E_REPLY, REFUSED_REPLY},         {CAM_E_UNAUTHORIZED, REFUSED_UNAUTHORIZED},
+      {CAM_E_NO_MEMORY, REFUSED_NO_MEMORY},
   };
   for (int code = 0; code < CAM_CODES; code++) {
     metrics_end wanted = END_ANSWERED;
@@ -108,6 +110,22 @@ START_TEST(no_model_yet) {
 }
 END_TEST
 
+/* Without a descriptor to spare, /proc cannot be read, as where there is none. */
+START_TEST(what_is_not_known_is_left_out) {
+  struct metrics *metrics = calloc(1, sizeof *metrics);
+  const struct rlimit none = {0, 0};
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0); /* of this test's process alone */
+  char *text = text_of(metrics, NULL);
+  ck_assert_ptr_null(strstr(text, "process_resident_memory_bytes"));
+  ck_assert_ptr_null(strstr(text, "process_virtual_memory_bytes"));
+  ck_assert_ptr_null(strstr(text, "process_open_fds"));
+  ck_assert_ptr_nonnull(strstr(text, "\nprocess_max_fds 0\n"));
+  ck_assert_ptr_nonnull(strstr(text, "\nprocess_cpu_seconds_total "));
+  free(text);
+  free(metrics);
+}
+END_TEST
+
 Suite *metrics_suite(void);
 Suite *metrics_suite(void) {
   Suite *suite = suite_create("metrics");
@@ -115,6 +133,7 @@ Suite *metrics_suite(void) {
   tcase_add_test(tcase, counts_what_happened);
   tcase_add_test(tcase, every_error_is_an_end);
   tcase_add_test(tcase, no_model_yet);
+  tcase_add_test(tcase, what_is_not_known_is_left_out);
   suite_add_tcase(suite, tcase);
   return suite;
 }

@@ -22,11 +22,28 @@ START_TEST(statuses_of_the_contract) {
       {CAM_E_LENGTH, 411},    {CAM_E_TOO_LARGE, 413}, {CAM_E_HEADERS, 431},
       {CAM_E_REPLY, 422},     {CAM_E_FORMAT, 415},    {CAM_E_PHOTO, 422},
       {CAM_E_PIXELS, 422},    {CAM_E_BUDGET, 422},    {CAM_E_BUSY, 429},
-      {CAM_E_NOT_READY, 503}, {CAM_E_DEADLINE, 503},  {CAM_E_INTERNAL, 500},
-      {CAM_CODES, 500},       {(cam_code)-1, 500},
+      {CAM_E_ROOM, 429},      {CAM_E_NOT_READY, 503}, {CAM_E_DEADLINE, 503},
+      {CAM_E_INTERNAL, 500},  {CAM_CODES, 500},       {(cam_code)-1, 500},
   };
   for (unsigned i = 0; i < sizeof expected / sizeof *expected; i++)
     ck_assert_int_eq(problem_status(expected[i].code), expected[i].status);
+}
+END_TEST
+
+/* Both are "busy" to a caller, who waits and tries again; what an operator does about them differs.
+ */
+START_TEST(two_ways_to_be_busy) {
+  ck_assert_str_eq(cam_code_name(CAM_E_BUSY), "busy");
+  ck_assert_str_eq(cam_code_name(CAM_E_ROOM), "busy");
+  for (int code = 0; code < CAM_CODES; code++) {
+    const int status = problem_status((cam_code)code);
+    if (problem_passes((cam_code)code))
+      ck_assert(status == 429 || status == 503);
+    else
+      ck_assert_int_ne(status, 429);
+  }
+  ck_assert(problem_passes(CAM_E_BUSY) && problem_passes(CAM_E_NOT_READY));
+  ck_assert(!problem_passes(CAM_E_TOO_LARGE) && !problem_passes(CAM_E_DEADLINE));
 }
 END_TEST
 
@@ -63,6 +80,7 @@ Suite *problem_suite(void) {
   TCase *tcase = tcase_create("problem");
   tcase_add_loop_test(tcase, every_code_has_a_status_with_a_title, 0, CAM_CODES);
   tcase_add_test(tcase, statuses_of_the_contract);
+  tcase_add_test(tcase, two_ways_to_be_busy);
   tcase_add_test(tcase, documents);
   suite_add_tcase(suite, tcase);
   return suite;
