@@ -1,15 +1,13 @@
 /* accept.c - a small reader of Accept: media ranges, their q, the most exact range that names a
  * type decides. Flow: admit -> [accept] -> worker.   Thread: any. */
 #include "accept.h"
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 typedef struct offer {
   const char *type;
   int exactness; /* 0: unnamed, 1: by star/star, 2: by type/star, 3: itself */
-  double quality;
+  int quality;   /* thousandths */
 } offer;
 
 static int match(const char *range, size_t n, const char *type) {
@@ -21,27 +19,37 @@ static int match(const char *range, size_t n, const char *type) {
   return n == 3 && !memcmp(range, "*/*", 3);
 }
 
-/* The q among the parameters parameters[0..n); 1 if there is none, 0 if it is not a number. */
-static double quality_of(const char *parameters, size_t n) {
+/* RFC 9110 section 12.4.2: "0" or "1", then at most a point and three digits, which after "1" are
+ * zeros. In thousandths; 0 for what is no such number: it is no wish. */
+static int read_qvalue(const char *text, size_t n) {
+  if (n < 1 || n > 5 || (text[0] != '0' && text[0] != '1') || (n > 1 && text[1] != '.'))
+    return 0;
+  int value = text[0] - '0';
+  for (size_t i = 2; i < 5; i++) {
+    const char digit = i < n ? text[i] : '0';
+    if (digit < '0' || digit > '9')
+      return 0;
+    value = 10 * value + digit - '0';
+  }
+  return value <= 1000 ? value : 0;
+}
+
+/* The q among the parameters parameters[0..n), in thousandths; 1000 if there is none. */
+static int quality_of(const char *parameters, size_t n) {
   for (const char *at = parameters, *end = parameters + n; at < end;) {
     const char *next = memchr(at, ';', (size_t)(end - at));
     if (!next)
       next = end;
-    while (at < next && strchr(" \t", *at))
+    const char *last = next;
+    while (at < last && strchr(" \t", *at))
       at++;
-    if (next - at >= 3 && (at[0] == 'q' || at[0] == 'Q') && at[1] == '=') {
-      char number[8] = "";
-      size_t n_number = (size_t)(next - at) - 2;
-      if (n_number > 7)
-        n_number = 7;
-      memcpy(number, at + 2, n_number);
-      if (strspn(number, "01") < 1)
-        return 0;
-      return fmin(strtod(number, NULL), 1);
-    }
+    while (last > at && strchr(" \t", last[-1]))
+      last--;
+    if (last - at >= 2 && (at[0] == 'q' || at[0] == 'Q') && at[1] == '=')
+      return read_qvalue(at + 2, (size_t)(last - at) - 2);
     at = next + 1;
   }
-  return 1;
+  return 1000;
 }
 
 #define X(id, name, extension, type) type,
@@ -66,8 +74,8 @@ accepted accept_choose(const char *value) {
     if (spaces < n) {
       const char *range = at + spaces;
       size_t n_range = strcspn(range, ";, \t"), n_parameters = n - spaces - n_range;
-      double quality = quality_of(range + n_range + (range[n_range] == ';'),
-                                  n_parameters - (range[n_range] == ';'));
+      int quality = quality_of(range + n_range + (range[n_range] == ';'),
+                               n_parameters - (range[n_range] == ';'));
       for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
         int exactness = match(range, n_range, offers[i].type);
         if (exactness > offers[i].exactness)

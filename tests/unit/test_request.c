@@ -285,6 +285,22 @@ START_TEST(accept_chooses) {
       {"image/jpg", ACCEPT_NEITHER},
       {"image/jpeg, application/json", ACCEPT_JSON},
       {"image/jpeg;q=0.2, application/json;q=0.1", ACCEPT_PICTURE},
+      {"image/png;q=0x1", ACCEPT_NEITHER},
+      {"image/png;q=0x1, application/json;q=0.001", ACCEPT_JSON},
+      {"image/png;q=1e0", ACCEPT_NEITHER},
+      {"image/png;q=1.001", ACCEPT_NEITHER},
+      {"image/png;q=2", ACCEPT_NEITHER},
+      {"image/png;q=0.1234", ACCEPT_NEITHER},
+      {"image/png;q=00.5", ACCEPT_NEITHER},
+      {"image/png;q=.5", ACCEPT_NEITHER},
+      {"image/png;q=-1", ACCEPT_NEITHER},
+      {"image/png;q=", ACCEPT_NEITHER},
+      {"image/png;q=1.", ACCEPT_PICTURE},
+      {"image/png;q=0.", ACCEPT_NEITHER},
+      {"image/png;q=0.001", ACCEPT_PICTURE},
+      {"image/png;q=1.000 , application/json;q=0.999", ACCEPT_PICTURE},
+      {"image/png;q=0.998, application/json;q=0.999\t", ACCEPT_JSON},
+      {"image/png ; q=0.5 ; q=0.1, application/json;q=0.4", ACCEPT_PICTURE},
   };
   static const struct {
     const char *value;
