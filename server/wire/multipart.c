@@ -30,9 +30,9 @@ static size_t read_value(const char *text, size_t n, char *out, size_t room) {
   return used ? i + quoted : 0;
 }
 
-/* The parameter `name` of a header value text[0..n) "form-data; name=x; filename=y" into out. 1:
- * there; 0: absent; -1: there and not usable. */
-static int find_parameter(const char *text, size_t n, const char *name, char *out, size_t room) {
+/* Where the value of parameter `name` begins in a header value text[0..n) "form-data; name=x;
+ * filename=y"; NULL: there is no such parameter. */
+static const char *find_value(const char *text, size_t n, const char *name) {
   size_t n_name = strlen(name);
   bool quoted = false;
   for (size_t i = 0; i < n; i++) {
@@ -44,13 +44,29 @@ static int find_parameter(const char *text, size_t n, const char *name, char *ou
       size_t at = i + 1;
       while (at < n && (text[at] == ' ' || text[at] == '\t'))
         at++;
-      if (n - at > n_name && !strncasecmp(text + at, name, n_name) && text[at + n_name] == '=') {
-        at += n_name + 1;
-        return read_value(text + at, n - at, out, room) ? 1 : -1;
-      }
+      if (n - at > n_name && !strncasecmp(text + at, name, n_name) && text[at + n_name] == '=')
+        return text + at + n_name + 1;
     }
   }
-  return 0;
+  return NULL;
+}
+
+/* The parameter's value into out. 1: there; 0: absent; -1: there and not usable. */
+static int find_parameter(const char *text, size_t n, const char *name, char *out, size_t room) {
+  const char *value = find_value(text, n, name);
+  if (!value)
+    return 0;
+  return read_value(value, (size_t)(text + n - value), out, room) ? 1 : -1;
+}
+
+/* filename="": what a browser sends for a file input that was left empty. */
+static bool has_empty_filename(const char *text, size_t n) {
+  const char *value = find_value(text, n, "filename"), *end = text + n;
+  if (!value)
+    return false;
+  if (value == end || *value == ';')
+    return true;
+  return end - value >= 2 && value[0] == '"' && value[1] == '"';
 }
 
 cam_code multipart_open(multipart *reader, const char *content_type, const uint8_t *body, size_t n,
@@ -96,6 +112,7 @@ static cam_code read_header(const char *line, size_t n, multipart_part *part, in
           error, CAM_E_BODY,
           "multipart: the name of part %d is empty, unfinished or longer than %d characters",
           number, MULTIPART_NAME);
+    part->unchosen = has_empty_filename(line, n);
   } else if (starts_with(line, n, encoding)) {
     size_t at = sizeof encoding - 1;
     while (at < n && (line[at] == ' ' || line[at] == '\t'))
@@ -116,6 +133,11 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
   *more = false;
   if (left >= 2 && at[0] == '-' && at[1] == '-')
     return CAM_OK; /* what follows the closing delimiter is an epilogue and ignored */
+  if (!left || (left == 1 && at[0] == '-'))
+    return cam_fail(error, CAM_E_BODY,
+                    "multipart: the body ends at the boundary before part %d, which lacks the two "
+                    "hyphens of the final boundary",
+                    number);
   while (left && (*at == ' ' || *at == '\t')) {
     at++;
     left--;
@@ -128,6 +150,11 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
   for (const uint8_t *start = at;;) {
     left = (size_t)(reader->end - at);
     const uint8_t *line_end = memmem(at, min_size(left, HEADER_BYTES), "\r\n", 2);
+    if (!line_end && left < HEADER_BYTES)
+      return cam_fail(error, CAM_E_BODY,
+                      "multipart: the body ends within the headers of part %d, before the final "
+                      "boundary",
+                      number);
     if (!line_end || line_end - start > HEADER_BYTES)
       return cam_fail(error, CAM_E_BODY,
                       "multipart: the headers of part %d do not end within %d bytes", number,
@@ -147,10 +174,11 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
   if (!next)
     return cam_fail(
         error, CAM_E_BODY,
-        "multipart: the body ends within part %d (\"%.40s\"), before its closing boundary", number,
+        "multipart: the body ends within part %d (\"%.40s\"), before the final boundary", number,
         part->name);
   part->bytes = next == at ? next : at + 2;
   part->n = (size_t)(next - part->bytes);
+  part->unchosen = part->unchosen && !part->n;
   reader->at = next + reader->n_delimiter;
   reader->parts = number;
   *more = true;

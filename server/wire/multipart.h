@@ -26,6 +26,7 @@ typedef struct multipart_part {
   char name[MULTIPART_NAME + 1];
   const uint8_t *bytes; /* into the body */
   size_t n;
+  bool unchosen; /* a file input in which no file was chosen: filename="" and no bytes */
 } multipart_part;
 
 /* content_type: the header's whole value; its boundary may be quoted and other parameters may

@@ -3,6 +3,7 @@
 #include "request.h"
 #include "cam_encoding.h"
 #include "cam_json.h"
+#include "cam_minmax.h"
 #include "multipart.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 enum { VALUE_BYTES = 1024 }; /* of one parameter; ten WordNet ids take 110 */
 
 typedef struct reading {
-  const char *content_type;
+  const char *content_type; /* "" if there is none */
+  size_t n_type;            /* characters of it without its parameters */
   const uint8_t *body;
   size_t n;
   const cam_model *model;
@@ -21,11 +23,86 @@ typedef struct reading {
   cam_error *error;
 } reading;
 
+static bool is_type(const reading *r, const char *type) {
+  return r->n_type == strlen(type) && !strncasecmp(r->content_type, type, r->n_type);
+}
+
+/* ---- a photo, whatever its Content-Type; and what is told from one ---- */
+
+static bool begins_with(const reading *r, const char *text) {
+  return r->n >= strlen(text) && !memcmp(r->body, text, strlen(text));
+}
+
+static const char byte_order_mark[] = "\xef\xbb\xbf"; /* UTF-8's */
+
+static bool looks_like_json(const reading *r) {
+  size_t at = 0;
+  if (begins_with(r, byte_order_mark))
+    at = strlen(byte_order_mark);
+  while (at < r->n && strchr(" \t\r\n", r->body[at]) && r->body[at])
+    at++;
+  return at < r->n && (r->body[at] == '{' || r->body[at] == '[');
+}
+
+static bool looks_like_multipart(const reading *r) {
+  static const char first[] = "form-data; name=";
+  return begins_with(r, "--") && memmem(r->body, min_size(r->n, 1024), first, strlen(first));
+}
+
+/* "image=...": no byte of the beginning is one that no text has. */
+static bool looks_like_fields(const reading *r) {
+  const size_t n = min_size(r->n, 64);
+  for (size_t i = 0; i < n; i++)
+    if (r->body[i] < ' ' || r->body[i] > '~')
+      return false;
+  return is_type(r, "application/x-www-form-urlencoded") && memchr(r->body, '=', n);
+}
+
+static bool looks_like_data_uri(const reading *r) {
+  return r->n >= 5 && !strncasecmp((const char *)r->body, "data:", 5);
+}
+
+/* The first bytes of a JPEG, PNG and WebP file, encoded. */
+static bool looks_like_base64(const reading *r) {
+  return begins_with(r, "/9j/") || begins_with(r, "iVBORw0KGgo") || begins_with(r, "UklGR");
+}
+
+/* Bodies that are no photo and not what their Content-Type says: what they are, what is wanted. */
+static const struct {
+  bool (*looks)(const reading *);
+  const char *what, *wanted;
+} lookalikes[] = {
+    {looks_like_json, "JSON", "application/json"},
+    {looks_like_multipart, "a multipart form", "multipart/form-data and its boundary"},
+    {looks_like_fields, "form fields without a file",
+     "multipart/form-data (curl -F image=@photo.jpg)"},
+    {looks_like_data_uri, "a data: URI", "application/json with {\"image\": \"data:...\"}"},
+    {looks_like_base64, "base64", "application/json with {\"image\": \"<base64>\"}"},
+};
+
 static cam_code read_photo(reading *r) {
+  for (size_t i = 0; i < sizeof lookalikes / sizeof *lookalikes; i++)
+    if (lookalikes[i].looks(r))
+      return cam_fail(
+          r->error, CAM_E_FORMAT, "Content-Type: \"%.*s\", but the body is %s; %s is wanted",
+          (int)min_size(r->n_type, 40), r->content_type, lookalikes[i].what, lookalikes[i].wanted);
   r->photos->photos[0].bytes = r->body;
   r->photos->photos[0].n = r->n;
   r->photos->n = 1;
   return CAM_OK;
+}
+
+/* ---- multipart/form-data ---- */
+
+/* What a browser puts into a form beside what its user filled in: a file input that was left empty,
+ * the charset (HTML, "constructing the entry list"), the button that was pressed, by its usual
+ * names. */
+static bool is_of_the_browser(const multipart_part *part) {
+  static const char *const names[] = {"_charset_", "submit", "button", "upload"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(part->name, names[i]))
+      return true;
+  return part->unchosen;
 }
 
 static cam_code read_field(reading *r, const multipart_part *part) {
@@ -45,22 +122,35 @@ static cam_code read_field(reading *r, const multipart_part *part) {
   return params_set(r->params, r->model, part->name, value, r->error);
 }
 
+static cam_code read_part(reading *r, const multipart_part *part, int number, int *images) {
+  if (is_of_the_browser(part))
+    return CAM_OK;
+  if (strcmp(part->name, "image"))
+    return read_field(r, part);
+  if (!part->n)
+    return cam_fail(r->error, CAM_E_BODY, "image: part %d is empty", number);
+  ++*images;
+  if (*images <= CAM_MAX_TASKS) {
+    r->photos->photos[r->photos->n].bytes = part->bytes;
+    r->photos->photos[r->photos->n].n = part->n;
+    r->photos->n++;
+  }
+  return CAM_OK;
+}
+
 /* Photos beyond the limit are counted, not kept, so that the answer can say how many there were. */
 static cam_code read_multipart(reading *r) {
   multipart reader;
   multipart_part part;
-  bool more;
+  bool more = true;
   int images = 0;
   cam_code code = multipart_open(&reader, r->content_type, r->body, r->n, r->error);
-  while (!code && !(code = multipart_next(&reader, &part, &more, r->error)) && more) {
-    if (strcmp(part.name, "image"))
-      code = read_field(r, &part);
-    else if (!part.n)
-      code = cam_fail(r->error, CAM_E_BODY, "image: part %d is empty", reader.parts);
-    else if (images++ < CAM_MAX_TASKS) {
-      r->photos->photos[r->photos->n].bytes = part.bytes;
-      r->photos->photos[r->photos->n++].n = part.n;
-    }
+  if (!code)
+    code = multipart_next(&reader, &part, &more, r->error);
+  while (!code && more) {
+    code = read_part(r, &part, reader.parts, &images);
+    if (!code)
+      code = multipart_next(&reader, &part, &more, r->error);
   }
   if (code)
     return code;
@@ -69,6 +159,8 @@ static cam_code read_multipart(reading *r) {
                     CAM_MAX_TASKS);
   return CAM_OK;
 }
+
+/* ---- JSON ---- */
 
 static cam_code read_base64(reading *r, const json *member) {
   if (!member)
@@ -135,8 +227,20 @@ static cam_code json_value(const json *member, char *out, size_t room, cam_error
   return CAM_OK;
 }
 
+/* Text of UTF-16 or UTF-32: by its byte order mark, or by the zero that is half of its first
+ * character. */
+static bool is_wide(const reading *r) {
+  return begins_with(r, "\xfe\xff") || begins_with(r, "\xff\xfe") ||
+         (r->n >= 2 && (!r->body[0] || !r->body[1]));
+}
+
 static cam_code read_json(reading *r) {
-  json *tree = json_parse((const char *)r->body, r->n, CAM_E_BODY, r->error);
+  if (is_wide(r))
+    return cam_fail(r->error, CAM_E_BODY, "JSON: UTF-16 or UTF-32; only UTF-8 is read");
+  size_t skip = 0;
+  if (begins_with(r, byte_order_mark))
+    skip = strlen(byte_order_mark);
+  json *tree = json_parse((const char *)r->body + skip, r->n - skip, CAM_E_BODY, r->error);
   if (!tree)
     return r->error->code;
   cam_code code = CAM_OK;
@@ -167,13 +271,15 @@ cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
       {"multipart/form-data", read_multipart},
       {"application/json", read_json},
   };
-  reading r = {content_type ? content_type : "", body, n, model, params, photos, error};
+  reading r = {"", 0, body, n, model, params, photos, error};
+  if (content_type)
+    r.content_type = content_type;
+  r.n_type = strcspn(r.content_type, "; \t");
   *photos = (request_photos){0};
   if (!n)
     return cam_fail(error, CAM_E_BODY, "the body is empty; a photo is wanted");
-  size_t n_type = strcspn(r.content_type, "; \t");
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
-    if (n_type == strlen(forms[i].type) && !strncasecmp(r.content_type, forms[i].type, n_type))
+    if (is_type(&r, forms[i].type))
       return forms[i].read(&r);
   return read_photo(&r);
 }

@@ -43,14 +43,48 @@ START_TEST(any_other_type_is_the_photo) {
                          "multipart/form-data-not",
                          "application/jsonl"};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-    ck_assert_int_eq(read_text(types[i], "top_k=1&x"), CAM_OK);
+    ck_assert_int_eq(read_text(types[i], "top_k\x81=1&"), CAM_OK);
     ck_assert_int_eq(photos.n, 1);
     ck_assert_uint_eq(photos.photos[0].n, 9);
-    ck_assert_mem_eq(photos.photos[0].bytes, "top_k=1&x", 9);
+    ck_assert_mem_eq(photos.photos[0].bytes, "top_k\x81=1&", 9);
     request_photos_free(&photos);
   }
   ck_assert_int_eq(read_text(NULL, ""), CAM_E_BODY);
   ck_assert_int_eq(read_text(form, ""), CAM_E_BODY);
+}
+END_TEST
+
+/* As curl -d, fetch() with a string and forms without enctype send them: not one is a photo, and
+ * each is told what to send. */
+START_TEST(other_bodies_are_told_what_to_send) {
+  static const struct {
+    const char *type, *body, *says;
+  } cases[] = {
+      {"application/x-www-form-urlencoded", "{\"image\": \"aGVsbG8=\"}", "JSON; application/json"},
+      {NULL, " \r\n\t{}", "Content-Type: \"\", but the body is JSON"},
+      {"text/plain; charset=utf-8", "\xef\xbb\xbf {}", "Content-Type: \"text/plain\", but"},
+      {"image/png", "[]", "JSON"},
+      {"application/x-www-form-urlencoded", "image=%89PNG&top_k=1", "multipart/form-data"},
+      {"application/x-www-form-urlencoded", "=", "multipart/form-data"},
+      {"application/octet-stream", IMAGE("x") "--B--", "a multipart form; multipart/form-data"},
+      {"text/plain", "DATA:image/png;base64,iVBORw0KGgo=", "a data: URI; application/json"},
+      {"text/plain", "iVBORw0KGgoAAAANSUhEUg==", "base64; application/json"},
+      {NULL, "/9j/4AAQSkZJRg==", "base64; application/json"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ck_assert_msg(read_text(cases[i].type, cases[i].body) == CAM_E_FORMAT, "%s", cases[i].body);
+    ck_assert_msg(strstr(error.detail, cases[i].says) != NULL, "%s", error.detail);
+    ck_assert_int_eq(photos.n, 0);
+  }
+}
+END_TEST
+
+/* What merely begins like one of them goes to the decoder, which has the last word. */
+START_TEST(short_bodies_are_photos) {
+  static const char *const bodies[] = {" ", "-", "--", "dat", "/9j", "\xef\xbb\xbf", "x{}", "BM=="};
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+    ck_assert_msg(read_text("text/plain", bodies[i]) == CAM_OK, "%s", bodies[i]);
+  ck_assert_int_eq(read_bytes("application/x-www-form-urlencoded", "BM=\0\0\0", 6), CAM_OK);
 }
 END_TEST
 
@@ -103,7 +137,12 @@ START_TEST(multipart_wrong) {
       {IMAGE("x") FIELD("top_k", "11") "--B--", "top_k", CAM_E_PARAMETER},
       {IMAGE("x") FIELD("top_k", "1") FIELD("top_k", "1") "--B--", "top_k: given twice",
        CAM_E_PARAMETER},
-      {IMAGE("x") "--B", "no line break", CAM_E_BODY},
+      {IMAGE("x") "--B", "the boundary before part 2, which lacks the two hyphens of the final",
+       CAM_E_BODY},
+      {IMAGE("x") "--B-", "hyphens of the final boundary", CAM_E_BODY},
+      {IMAGE("x") "--B\r\n", "headers of part 2, before the final boundary", CAM_E_BODY},
+      {IMAGE("x"), "within part 1 (\"image\"), before the final boundary", CAM_E_BODY},
+      {"--B", "hyphens of the final boundary", CAM_E_BODY},
       {"--B\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\nx", "ends within part 1",
        CAM_E_BODY},
       {"--B\r\nContent-Disposition: form-data; name=\"image\"", "headers of part 1", CAM_E_BODY},
@@ -128,6 +167,43 @@ START_TEST(multipart_wrong) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ck_assert_msg(read_text(form, cases[i].body) == cases[i].code, "case %zu: %s", i, error.detail);
     ck_assert_msg(strstr(error.detail, cases[i].says) != NULL, "case %zu: %s", i, error.detail);
+  }
+}
+END_TEST
+
+#define UNCHOSEN(filename) \
+  PART("Content-Disposition: form-data; name=\"image\"; " filename \
+       "\r\nContent-Type: application/octet-stream", \
+       "")
+START_TEST(multipart_parts_of_the_browser) {
+  static const struct {
+    const char *body, *says; /* NULL: it is one photo, "x" */
+  } cases[] = {
+      {IMAGE("x") UNCHOSEN("filename=\"\"") "--B--", NULL},
+      {UNCHOSEN("filename=\"\"") IMAGE("x") UNCHOSEN("filename=") "--B--", NULL},
+      {UNCHOSEN("filename=; x=y") IMAGE("x") "--B--", NULL},
+      {FIELD("_charset_", "UTF-8") IMAGE("x") FIELD("submit", "Send it") "--B--", NULL},
+      {FIELD("button", "") FIELD("upload", "1") FIELD("upload", "2") IMAGE("x") "--B--", NULL},
+      {PART("Content-Disposition: form-data; name=second; filename=\"\"", "") IMAGE("x") "--B--",
+       NULL},
+      {PART("Content-Disposition: form-data; filename=\"\"; name=\"image\"", "x") "--B--", NULL},
+      {UNCHOSEN("filename=\"\"") "--B--", "image: 0 parts"},
+      {UNCHOSEN("filename=\"a\"") IMAGE("x") "--B--", "image: part 1 is empty"},
+      {UNCHOSEN("filename=\"") IMAGE("x") "--B--", "image: part 1 is empty"},
+      {IMAGE("x") PART("Content-Disposition: form-data; name=hat; filename=\"\"", "y") "--B--",
+       "hat: there is no such field"},
+      {IMAGE("x") FIELD("_charset", "UTF-8") "--B--", "_charset: there is no such field"},
+      {IMAGE("x") FIELD("Submit", "") "--B--", "Submit: there is no such field"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    cam_code code = read_text(form, cases[i].body);
+    if (cases[i].says) {
+      ck_assert_msg(strstr(error.detail, cases[i].says) != NULL, "case %zu: %s", i, error.detail);
+      continue;
+    }
+    ck_assert_msg(code == CAM_OK, "case %zu: %s", i, error.detail);
+    ck_assert_int_eq(photos.n, 1);
+    ck_assert_uint_eq(photos.photos[0].n, 1);
   }
 }
 END_TEST
@@ -196,7 +272,8 @@ START_TEST(json_bodies) {
   const char *good[] = {"{\"image\":\"aGVsbG8=\"}",
                         "{\"image\":\"data:image/png;base64,aGVsbG8=\",\"top_k\":2}",
                         "{\"top_k\":\"2\",\"image\":\"aGVs\\nbG8=\",\"alpha\":0.125}",
-                        "{\"image\":\"DATA:;base64,aGVsbG8=\",\"include\":[\"map\",\"heatmap\"]}"};
+                        "{\"image\":\"DATA:;base64,aGVsbG8=\",\"include\":[\"map\",\"heatmap\"]}",
+                        "\xef\xbb\xbf{\"image\":\"aGVsbG8\"}"};
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     ck_assert_msg(!read_text("application/json; charset=utf-8", good[i]), "%s: %s", good[i],
                   error.detail);
@@ -244,6 +321,16 @@ START_TEST(json_wrong) {
                   error.detail);
     request_photos_free(&photos);
   }
+}
+END_TEST
+
+START_TEST(json_of_wide_characters) {
+  static const char *const bodies[] = {"\xfe\xff\0{", "\xff\xfe{\0", "\0{\0}", "{\0}\0"};
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    ck_assert_int_eq(read_bytes("application/json", bodies[i], 4), CAM_E_BODY);
+    ck_assert_ptr_nonnull(strstr(error.detail, "only UTF-8"));
+  }
+  ck_assert_int_eq(read_text("application/json", "\xef\xbb\xbf"), CAM_E_BODY);
 }
 END_TEST
 
@@ -335,15 +422,19 @@ Suite *request_suite(void) {
   Suite *suite = suite_create("request");
   TCase *tcase = tcase_create("request");
   tcase_add_test(tcase, any_other_type_is_the_photo);
+  tcase_add_test(tcase, other_bodies_are_told_what_to_send);
+  tcase_add_test(tcase, short_bodies_are_photos);
   tcase_add_test(tcase, multipart_photos_and_parameters);
   tcase_add_test(tcase, multipart_boundaries);
   tcase_add_test(tcase, multipart_wrong);
+  tcase_add_test(tcase, multipart_parts_of_the_browser);
   tcase_add_test(tcase, multipart_names);
   tcase_add_test(tcase, multipart_too_many);
   tcase_add_test(tcase, multipart_every_prefix);
   tcase_add_test(tcase, multipart_long_headers_and_values);
   tcase_add_test(tcase, json_bodies);
   tcase_add_test(tcase, json_wrong);
+  tcase_add_test(tcase, json_of_wide_characters);
   tcase_add_test(tcase, accept_chooses);
   suite_add_tcase(suite, tcase);
   return suite;
