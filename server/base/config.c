@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <ini.h>
 #include <inttypes.h>
+#include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const setting config_settings[SETTING_COUNT] = {
 #define NUMBER(field, fallback, low, high, what) \
@@ -35,6 +37,13 @@ const setting config_settings[SETTING_COUNT] = {
    .words = list, \
    .meaning = what},
     SETTINGS(NUMBER, TEXT, WORD)};
+
+const setting *config_find(const char *name) {
+  for (int i = 0; i < SETTING_COUNT; i++)
+    if (!strcmp(config_settings[i].name, name))
+      return &config_settings[i];
+  return NULL;
+}
 
 static int64_t *number_of(config *settings, const setting *row) {
   return (int64_t *)((char *)settings + row->offset);
@@ -99,11 +108,6 @@ cam_code config_set(config *settings, const setting *row, const char *value, con
   case SETTING_NUMBER:
     if (whole_read(value, row->least, row->most, number_of(settings, row)))
       return CAM_OK;
-    if (!strncmp(value, "tcp://", 6)) /* CAMSERVE_PORT=tcp://10.0.0.1:80: what Kubernetes tells
-                                         every pod about a service called camserve */
-      return cam_fail(error, CAM_E_PARAMETER,
-                      "%s: \"%.24s\" (%.60s) comes from Kubernetes; set enableServiceLinks: false",
-                      row->name, value, source);
     return cam_fail(error, CAM_E_PARAMETER,
                     "%s: \"%.24s\" (%.60s); allowed are whole numbers from %" PRId64 " to %" PRId64,
                     row->name, value, source, row->least, row->most);
@@ -153,22 +157,21 @@ static int take_value(void *closure, const char *section, const char *name, cons
   ini_state *reading = closure;
   char source[64];
   snprintf(source, sizeof source, "%s:%d", reading->path, reading->line);
-  for (int i = 0; i < SETTING_COUNT; i++) {
-    if (strcmp(config_settings[i].name, name))
-      continue;
-    if (reading->seen[i]) {
-      stop(reading, "a setting that was given before");
-      return 0;
-    }
-    reading->seen[i] = true;
-    reading->code = config_set(reading->settings, &config_settings[i], value, source,
-                               reading->error);
-    return !reading->code;
+  const setting *row = config_find(name);
+  if (!row) {
+    reading->code = cam_fail(reading->error, CAM_E_PARAMETER,
+                             "%s: unknown setting \"%.40s\"; `camserve help --ini` lists them all",
+                             source, name);
+    return 0;
   }
-  reading->code = cam_fail(reading->error, CAM_E_PARAMETER,
-                           "%s: unknown setting \"%.40s\"; `camserve help --ini` lists them all",
-                           source, name);
-  return 0;
+  bool *seen = &reading->seen[row - config_settings];
+  if (*seen) {
+    stop(reading, "a setting that was given before");
+    return 0;
+  }
+  *seen = true;
+  reading->code = config_set(reading->settings, row, value, source, reading->error);
+  return !reading->code;
 }
 
 static cam_code load_file(config *settings, const char *path, cam_error *error) {
@@ -190,13 +193,87 @@ static cam_code load_file(config *settings, const char *path, cam_error *error) 
   return reading.code;
 }
 
-/* ---- all together ---- */
+/* ---- the environment ---- */
 
-/* NULL where it is not set or empty. */
+/* Whether "NAME=VALUE" is what Kubernetes sets in every container for a service called camserve, or
+ * camserve-something (https://kubernetes.io/docs/tutorials/services/connect-applications-service/).
+ */
+static bool is_service_link(const char *variable) {
+  regex_t links;
+  if (regcomp(&links,
+              "^CAMSERVE_([A-Z0-9_]+_)?(SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=|"
+              "PORT=(tcp|udp|sctp)://|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?=)",
+              REG_EXTENDED | REG_NOSUB))
+    return false; /* no memory */
+  const bool found = !regexec(&links, variable, 0, NULL, 0);
+  regfree(&links);
+  return found;
+}
+
+/* NULL where it is not set, empty, or a service link. */
 static const char *environment(const char *name) {
   const char *value = getenv(name);
-  return value && *value ? value : NULL;
+  char variable[SETTING_NAME_MAX + 16];
+  if (!value || !*value)
+    return NULL;
+  snprintf(variable, sizeof variable, "%s=%s", name, value);
+  return is_service_link(variable) ? NULL : value;
 }
+
+cam_code config_take_platform_port(config *settings, cam_error *error) {
+  const char *port = environment("PORT");
+  if (!port || environment("CAMSERVE_PORT"))
+    return CAM_OK;
+  return config_set(settings, config_find("port"), port, "PORT", error);
+}
+
+/* Whether "NAME=VALUE" is a setting's, or names the file. */
+static bool is_known(const char *variable) {
+  const size_t n = strcspn(variable, "=");
+  char known[SETTING_NAME_MAX] = "CAMSERVE_CONFIG";
+  for (int i = 0; strlen(known) != n || memcmp(known, variable, n); i++) {
+    if (i == SETTING_COUNT)
+      return false;
+    config_environment_name(config_settings[i].name, known);
+  }
+  return true;
+}
+
+/* Adds " NAME" of "NAME=VALUE" to line[0..used), or " ..." where the line is full. What is used of
+ * it then. */
+static size_t append_name(char *line, size_t used, size_t room, const char *variable) {
+  const int n = (int)strcspn(variable, "=");
+  if (room - used < (size_t)n + sizeof " NAME ...") {
+    snprintf(line + used, room - used, " ...");
+    return used;
+  }
+  return used + (size_t)snprintf(line + used, room - used, " %.*s", n, variable);
+}
+
+void config_check_environment(void (*warn)(const char *line)) {
+  char line[512] = "unknown variables in the environment:";
+  size_t used = strlen(line);
+  int links = 0, unknown = 0;
+  for (char **variable = environ; *variable; variable++) {
+    if (strncmp(*variable, "CAMSERVE_", strlen("CAMSERVE_")))
+      continue;
+    if (is_service_link(*variable)) {
+      links++;
+    } else if (!is_known(*variable)) {
+      used = append_name(line, used, sizeof line, *variable);
+      unknown++;
+    }
+  }
+  if (unknown)
+    warn(line);
+  if (!links)
+    return;
+  snprintf(line, sizeof line, "%d service links of Kubernetes in the environment are ignored",
+           links);
+  warn(line);
+}
+
+/* ---- all together ---- */
 
 cam_code config_load(config *out, const char *file, cam_error *error) {
   cam_code code = CAM_OK;

@@ -13,7 +13,9 @@
  * most unused (words allowed: "a|b" in WORD) */
 #define SETTINGS(NUMBER, TEXT, WORD) \
   TEXT(host, "127.0.0.1", "address to listen on; 0.0.0.0 for all") \
-  NUMBER(port, 8080, 0, 65535, "TCP port; 0: any free one (printed at start)") \
+  NUMBER(port, 8080, 0, 65535, \
+         "TCP port; 0: any free one (printed at start); " \
+         "where it is not set, the variable PORT is looked at") \
   TEXT(admin_host, "127.0.0.1", "address of the admin port") \
   NUMBER(admin_port, -1, -1, 65535, \
          "TCP port of /metrics, /healthz, /readyz and /version alone; 0: any free one; -1: none, " \
@@ -97,17 +99,27 @@ extern const setting config_settings[SETTING_COUNT];
 const char *config_environment_name(const char *name, char out[SETTING_NAME_MAX]);
 const char *config_flag_name(const char *name, char out[SETTING_NAME_MAX]);
 
+/* Row of SETTINGS by its name ("max_body_bytes"); NULL: there is none. */
+const setting *config_find(const char *name);
+
 /* Defaults < file < environment. file: the --config flag, or NULL for CAMSERVE_CONFIG, or for no
- * file where that is not set either. A variable that is set but empty counts as not set.
- * CAM_E_PARAMETER names the setting, the value, where it came from and what is allowed; an unknown
- * key or section of the file and a key given twice are refused, by file and line; CAM_E_IO: the
- * file cannot be read. *out needs config_free whatever the code. */
+ * file where that is not set either. A variable that is set but empty counts as not set, and so
+ * does a service link (CAMSERVE_PORT=tcp://10.0.0.1:80), by which Kubernetes tells every container
+ * of a service called camserve. CAM_E_PARAMETER names the setting, the value, where it came from
+ * and what is allowed; an unknown key or section of the file and a key given twice are refused, by
+ * file and line; CAM_E_IO: the file cannot be read. *out needs config_free whatever the code. */
 cam_code config_load(config *out, const char *file, cam_error *error);
 /* One setting as text; source ("--port", "camserve.ini:12") is for the error. Wins over what is
  * there. */
 cam_code config_set(config *settings, const setting *row, const char *value, const char *source,
                     cam_error *error);
+/* The port that the platform says (Knative, Cloud Run), where CAMSERVE_PORT is not set. */
+cam_code config_take_platform_port(config *settings, cam_error *error);
 void config_free(config *settings);
+
+/* What the environment holds of ours that is no setting: a line for all service links, a line that
+ * names the other variables, without their values; none where there is nothing to say. */
+void config_check_environment(void (*warn)(const char *line));
 
 /* What the settings ask of the engine: threads of a team, and what one photo may cost. */
 int config_threads(const config *settings);

@@ -173,6 +173,8 @@ cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv,
   cam_code code = read_arguments(out, &flags, argc, argv, error);
   if (!code && *out->command->settings)
     code = config_load(&out->config, flags.config_file, error);
+  if (!code && cli_uses(out->command, config_find("port")))
+    code = config_take_platform_port(&out->config, error);
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     char name[SETTING_NAME_MAX];
     if (flags.settings[i])

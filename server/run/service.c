@@ -286,11 +286,14 @@ static cam_code serve(struct service *service, cam_error *error) {
   return code;
 }
 
+static void warn(const char *line) { log_event("settings", "%s", line); }
+
 int service_run(const config *settings, cam_error *error) {
   struct service service = {.settings = settings};
   settle_malloc();
   sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
+  config_check_environment(warn);
   settle_descriptors(settings);
   if (!geteuid())
     log_event("service", "this runs as root, which nothing here needs: give it a user of its own");

@@ -37,6 +37,7 @@ static cam_error error;
 static void clean(void) {
   char name[SETTING_NAME_MAX];
   unsetenv("CAMSERVE_CONFIG");
+  unsetenv("PORT");
   for (int i = 0; i < SETTING_COUNT; i++)
     unsetenv(config_environment_name(config_settings[i].name, name));
 }

@@ -14,6 +14,7 @@ static char path[] = "/tmp/test_config_XXXXXX";
 static void clear_environment(void) {
   char name[SETTING_NAME_MAX];
   unsetenv("CAMSERVE_CONFIG");
+  unsetenv("PORT");
   for (int i = 0; i < SETTING_COUNT; i++)
     unsetenv(config_environment_name(config_settings[i].name, name));
 }
@@ -92,15 +93,119 @@ START_TEST(numbers_are_strict) {
 }
 END_TEST
 
-START_TEST(words_and_kubernetes) {
+START_TEST(words) {
   setenv("CAMSERVE_LOG", "tex", 1);
   ck_assert_int_eq(config_load(&settings, NULL, &error), CAM_E_PARAMETER);
   ck_assert_str_eq(error.detail, "log: \"tex\" (CAMSERVE_LOG); allowed are text|json");
-  config_free(&settings);
-  unsetenv("CAMSERVE_LOG");
-  setenv("CAMSERVE_PORT", "tcp://10.0.0.1:80", 1);
-  ck_assert_int_eq(config_load(&settings, NULL, &error), CAM_E_PARAMETER);
-  ck_assert_ptr_nonnull(strstr(error.detail, "enableServiceLinks"));
+}
+END_TEST
+
+static const struct {
+  const char *own, *platform; /* CAMSERVE_PORT, PORT; NULL: not set */
+  int port;                   /* -1: refused */
+} ports[] = {
+    {NULL, "9000", 9000},
+    {"", "9000", 9000},
+    {"tcp://10.0.0.1:8080", "9000", 9000},
+    {"tcp://10.0.0.1:8080", NULL, 1001},
+    {"tcp://[fd00::1]:8080", NULL, 1001},
+    {"udp://10.0.0.1:8080", NULL, 1001},
+    {"9001", "9000", 9001},
+    {"9001", "http", 9001},
+    {NULL, "", 1001},
+    {NULL, "http", -1},
+    {NULL, "70000", -1},
+    {NULL, "-2", -1},
+    {NULL, "tcp://10.0.0.1:8080", -1},
+    {"tcp:", NULL, -1},
+    {"tcp//10.0.0.1", NULL, -1},
+    {"http://10.0.0.1:80", NULL, -1},
+};
+static void set_or_unset(const char *name, const char *value) {
+  if (value)
+    setenv(name, value, 1);
+  else
+    unsetenv(name);
+}
+START_TEST(port_of_the_platform) {
+  set_or_unset("CAMSERVE_PORT", ports[_i].own);
+  set_or_unset("PORT", ports[_i].platform);
+  cam_code code = load_text("port = 1001\n", 12);
+  if (!code)
+    code = config_take_platform_port(&settings, &error);
+  unsetenv("PORT");
+  ck_assert_int_eq(code, ports[_i].port < 0 ? CAM_E_PARAMETER : CAM_OK);
+  if (code)
+    ck_assert_msg(strstr(error.detail, "PORT)") != NULL, "%s", error.detail);
+  else
+    ck_assert_int_eq(settings.port, ports[_i].port);
+}
+END_TEST
+
+static char said[2][600];
+static int n_said;
+static void note(const char *line) {
+  ck_assert_int_lt(n_said, 2);
+  snprintf(said[n_said++], sizeof said[0], "%s", line);
+}
+
+START_TEST(service_links_are_ignored) {
+  static const char *const links[][2] = {
+      {"CAMSERVE_SERVICE_HOST", "10.0.0.1"},
+      {"CAMSERVE_SERVICE_PORT", "80"},
+      {"CAMSERVE_SERVICE_PORT_HTTP", "80"},
+      {"CAMSERVE_PORT", "tcp://10.0.0.1:80"},
+      {"CAMSERVE_PORT_80_TCP", "tcp://10.0.0.1:80"},
+      {"CAMSERVE_PORT_80_TCP_PROTO", "tcp"},
+      {"CAMSERVE_PORT_80_TCP_PORT", "80"},
+      {"CAMSERVE_PORT_80_TCP_ADDR", "10.0.0.1"},
+      {"CAMSERVE_ADMIN_PORT", "tcp://10.0.0.2:8081"},
+      {"CAMSERVE_ADMIN_SERVICE_HOST", "10.0.0.2"},
+      {"CAMSERVE_V2_CANARY_PORT_53_UDP", "udp://10.0.0.3:53"},
+  };
+  enum { LINKS = sizeof links / sizeof *links };
+  for (int i = 0; i < LINKS; i++)
+    setenv(links[i][0], links[i][1], 1);
+  ck_assert_msg(config_load(&settings, NULL, &error) == CAM_OK, "%s", error.detail);
+  ck_assert_int_eq(settings.port, 8080);
+  ck_assert_int_eq(settings.admin_port, -1);
+  config_check_environment(note);
+  ck_assert_int_eq(n_said, 1);
+  ck_assert_str_eq(said[0], "11 service links of Kubernetes in the environment are ignored");
+  for (int i = 0; i < LINKS; i++)
+    unsetenv(links[i][0]);
+}
+END_TEST
+
+START_TEST(unknown_variables_are_named) {
+  static const char *const unknown[] = {"CAMSERVE_QUEU", "CAMSERVE_KEY", "CAMSERVE_PORT_HTTP",
+                                        "CAMSERVE_", "CAMSERVE_PORT_X_TCP"};
+  setenv("CAMSERVE_PORT", "80", 1);
+  setenv("CAMSERVE_CONFIG", "x", 1);
+  setenv("CAMSERV_QUEUE", "1", 1);
+  config_check_environment(note);
+  ck_assert_int_eq(n_said, 0);
+  for (int i = 0; i < 5; i++)
+    setenv(unknown[i], "correct-horse", 1);
+  config_check_environment(note);
+  ck_assert_int_eq(n_said, 1);
+  for (int i = 0; i < 5; i++)
+    ck_assert_msg(strstr(said[0], unknown[i]) != NULL, "%s", said[0]);
+  ck_assert_ptr_null(strstr(said[0], "horse"));
+  ck_assert_ptr_null(strstr(said[0], "CONFIG"));
+}
+END_TEST
+
+START_TEST(unknown_variables_beyond_the_line) {
+  for (int i = 0; i < 100; i++) {
+    char name[32];
+    snprintf(name, sizeof name, "CAMSERVE_UNKNOWN_%d", i);
+    setenv(name, "", 1);
+  }
+  config_check_environment(note);
+  ck_assert_int_eq(n_said, 1);
+  ck_assert_str_eq(said[0] + strlen(said[0]) - 4, " ...");
+  ck_assert_uint_lt(strlen(said[0]), 512);
 }
 END_TEST
 
@@ -158,7 +263,11 @@ Suite *config_suite(void) {
   tcase_add_loop_test(tcase, every_default_is_allowed, 0, SETTING_COUNT);
   tcase_add_test(tcase, later_sources_win);
   tcase_add_loop_test(tcase, numbers_are_strict, 0, 10);
-  tcase_add_test(tcase, words_and_kubernetes);
+  tcase_add_test(tcase, words);
+  tcase_add_loop_test(tcase, port_of_the_platform, 0, (int)(sizeof ports / sizeof *ports));
+  tcase_add_test(tcase, service_links_are_ignored);
+  tcase_add_test(tcase, unknown_variables_are_named);
+  tcase_add_test(tcase, unknown_variables_beyond_the_line);
   tcase_add_loop_test(tcase, bad_files_by_line, 0, (int)(sizeof bad_files / sizeof *bad_files));
   tcase_add_test(tcase, long_lines_and_nul_bytes);
   tcase_add_test(tcase, no_such_file_or_a_directory);
