@@ -133,6 +133,18 @@ static void check_length(struct exchange *exchange, const struct head *head) {
   room_for_length(job, job->declared, &job->error);
 }
 
+/* RFC 9110 sections 8.4 and 15.5.16. */
+static void check_encoding(struct exchange *exchange, const struct head *head) {
+  struct job *job = &exchange->job;
+  const char *coding = head->content_encoding;
+  if (!exchange->route->takes_body || !coding || !*coding || !strcasecmp(coding, "identity"))
+    return;
+  cam_fail(&job->error, CAM_E_FORMAT,
+           "Content-Encoding: \"%.40s\"; a body is read as it is, without one", coding);
+  answer_problem(job);
+  job_add_header(job, "Accept-Encoding", "identity");
+}
+
 static void check_room(struct exchange *exchange, const struct head *head) {
   (void)head;
   if (exchange->route->takes_body)
@@ -177,8 +189,8 @@ static void take_over(struct exchange *exchange, const struct head *head) {
 
 void admit(struct exchange *exchange, const struct head *head) {
   static void (*const checks[])(struct exchange *, const struct head *) = {
-      check_size,   check_framing, check_route, check_key,   check_phase,
-      check_length, check_room,    check_query, check_accept};
+      check_size,   check_framing,  check_route, check_key,   check_phase,
+      check_length, check_encoding, check_room,  check_query, check_accept};
   struct job *job = &exchange->job;
   take_over(exchange, head);
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

@@ -19,6 +19,7 @@ void head_add_header(struct head *head, const char *name, const char *value) {
   } wanted[] = {
       {"Accept", &head->accept, NULL},
       {"Content-Type", &head->content_type, NULL},
+      {"Content-Encoding", &head->content_encoding, NULL},
       {"X-Request-Id", &head->request_id, NULL},
       {"Content-Length", &head->content_length, &head->content_lengths},
       {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},

@@ -11,8 +11,8 @@ enum { HEAD_QUERY = 16 };
 /* Strings are borrowed; NULL where there is none. */
 struct head {
   const char *method, *path;
-  const char *accept, *content_type, *request_id, *content_length, *transfer_encoding,
-      *authorization, *api_key, *traceparent, *host;
+  const char *accept, *content_type, *content_encoding, *request_id, *content_length,
+      *transfer_encoding, *authorization, *api_key, *traceparent, *host;
   const char *origin, *preflight; /* preflight: Access-Control-Request-Method */
   int content_lengths, transfer_encodings, traceparents, hosts; /* how often the header is there */
   int bad_names; /* headers whose name is none: "Content-Length : 5" */

@@ -62,7 +62,7 @@ void answer_problem(struct job *job) {
     job_answer(job, problem_status(job->error.code), media, text, n, true);
   else
     job_answer(job, 503, media, no_memory, sizeof no_memory - 1, false);
-  if (job->error.code != CAM_E_BUSY && job->error.code != CAM_E_NOT_READY)
+  if (!problem_passes(job->error.code))
     return;
   char seconds[16];
   snprintf(seconds, sizeof seconds, "%d", pace_retry_after(&app->pace, queue_length(app->queue)));

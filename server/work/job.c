@@ -23,7 +23,7 @@ void job_answer(struct job *job, int status, const char *type, char *body, size_
 
 void job_add_header(struct job *job, const char *name, const char *value) {
   struct response *response = &job->response;
-  if (response->n_headers == RESPONSE_HEADERS)
+  if (response->n_headers == RESPONSE_HEADERS || !value[strspn(value, " \t")])
     return;
   struct response_header *header = &response->headers[response->n_headers++];
   header->name = name;

@@ -74,7 +74,8 @@ void job_clear(struct job *job);
 /* The answer, in place of any before it: body is taken over if owned, else it must outlive the
  * server. */
 void job_answer(struct job *job, int status, const char *type, char *body, size_t n, bool owned);
-/* Control characters and bytes above 0x7e in value become '?'. */
+/* Control characters and bytes above 0x7e in value become '?'. A blank value is left out: the HTTP
+ * library takes none that is empty, and a label may be. */
 void job_add_header(struct job *job, const char *name, const char *value);
 
 #endif

@@ -2,6 +2,7 @@
  * share is atomic. */
 #include "room.h"
 #include "app.h"
+#include "cam_minmax.h"
 #include "queue.h"
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,13 @@ cam_code room_enqueue(struct job *job) {
 
 /* ---- bodies ---- */
 
+/* What is larger than all bodies together may be never fits, however long its caller waits. */
+static int64_t most_of_one_body(const config *settings) {
+  return min_int64(settings->max_body_bytes, settings->bodies_bytes);
+}
+
 cam_code room_for_length(const struct job *job, uint64_t bytes, cam_error *error) {
-  const uint64_t most = (uint64_t)job->app->config->max_body_bytes;
+  const uint64_t most = (uint64_t)most_of_one_body(job->app->config);
   if (bytes > most)
     return cam_fail(error, CAM_E_TOO_LARGE, "the body has %llu bytes; allowed are %llu",
                     (unsigned long long)bytes, (unsigned long long)most);
@@ -41,12 +47,12 @@ cam_code room_for_length(const struct job *job, uint64_t bytes, cam_error *error
 
 static cam_code room_for_bytes(const struct job *job, size_t n, cam_error *error) {
   const config *settings = job->app->config;
-  const size_t most = (size_t)settings->max_body_bytes;
+  const size_t most = (size_t)most_of_one_body(settings);
   if (n > most - job->n_body)
     return cam_fail(error, CAM_E_TOO_LARGE, "the body has more than %zu bytes; allowed are %zu",
                     job->n_body + n - 1, most);
   if (atomic_load(&job->app->body_bytes) + n > (size_t)settings->bodies_bytes)
-    return cam_fail(error, CAM_E_BUSY,
+    return cam_fail(error, CAM_E_ROOM,
                     "the bodies of all requests together have more than %lld bytes",
                     (long long)settings->bodies_bytes);
   return CAM_OK;
@@ -56,7 +62,7 @@ static cam_code room_for_bytes(const struct job *job, size_t n, cam_error *error
  * doubles. */
 static size_t capacity_for(const struct job *job, size_t n) {
   enum { LEAST = 16384 };
-  const size_t most = (size_t)job->app->config->max_body_bytes;
+  const size_t most = (size_t)most_of_one_body(job->app->config);
   size_t capacity = 2 * job->capacity;
   if (job->declared && job->declared <= most)
     capacity = (size_t)job->declared;
@@ -101,7 +107,7 @@ void room_drop_body(struct job *job) {
 /* ---- answers ---- */
 
 static cam_code refuse_reply(const struct job *job, cam_error *error) {
-  return cam_fail(error, CAM_E_BUSY,
+  return cam_fail(error, CAM_E_ROOM,
                   "the answers of all requests together have more than %lld bytes",
                   (long long)job->app->config->replies_bytes);
 }

@@ -416,13 +416,55 @@ START_TEST(bodies_are_bounded) {
     ck_assert_int_eq(room_add_body(a, bytes, 100, &error), CAM_OK);
   ck_assert_uint_eq(a->n_body, 1000);
   ck_assert_int_eq(room_add_body(b, bytes, 500, &error), CAM_OK);
-  ck_assert_int_eq(room_add_body(b, bytes, 1, &error), CAM_E_BUSY); /* all bodies together */
+  ck_assert_int_eq(room_add_body(b, bytes, 1, &error), CAM_E_ROOM); /* all bodies together */
   ck_assert_uint_eq(b->n_body, 0);
   ck_assert_uint_eq(atomic_load(&app.body_bytes), 1000);
   ck_assert_int_eq(room_add_body(a, bytes, 1, &error), CAM_E_TOO_LARGE);
   ck_assert_uint_eq(a->n_body, 0);
   exchange_free(one);
   exchange_free(two);
+}
+END_TEST
+
+/* One that is larger than all together may be would be told to come back for ever. */
+START_TEST(what_never_fits_is_too_large) {
+  cam_error error;
+  char bytes[601] = "";
+  settings.bodies_bytes = 600;
+  struct exchange *one = exchange_new(&app, &access_to);
+  ck_assert_int_eq(room_for_length(&one->job, 600, &error), CAM_OK);
+  ck_assert_int_eq(room_for_length(&one->job, 601, &error), CAM_E_TOO_LARGE);
+  ck_assert_str_eq(error.detail, "the body has 601 bytes; allowed are 600");
+  ck_assert_int_eq(room_add_body(&one->job, bytes, 601, &error), CAM_E_TOO_LARGE);
+  ck_assert_int_eq(room_add_body(&one->job, bytes, 600, &error), CAM_OK);
+  exchange_free(one);
+}
+END_TEST
+
+START_TEST(encodings_are_named) {
+  static const char *const wrong[] = {"gzip", "br", "identity, gzip", "x"};
+  char detail[160];
+  struct head head = post();
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    head.content_encoding = wrong[i];
+    ck_assert_int_eq(admitted(head, detail), CAM_E_FORMAT);
+    ck_assert_msg(strstr(detail, "Content-Encoding") && strstr(detail, wrong[i]), "%s", detail);
+  }
+  head.content_encoding = "Identity";
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+  head.content_encoding = "";
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+}
+END_TEST
+
+START_TEST(blank_headers_are_left_out) {
+  struct exchange *one = exchange_new(&app, &access_to);
+  job_add_header(&one->job, "X-Cam-Label", "");
+  job_add_header(&one->job, "X-Cam-Label", " \t ");
+  ck_assert_int_eq(one->job.response.n_headers, 0);
+  job_add_header(&one->job, "X-Cam-Label", " a");
+  ck_assert_int_eq(one->job.response.n_headers, 1);
+  exchange_free(one);
 }
 END_TEST
 
@@ -437,10 +479,10 @@ START_TEST(answers_are_bounded) {
   ck_assert_int_eq(room_count_reply(a, &error), CAM_E_REPLY);
   a->response.n = b->response.n = 300;
   ck_assert_int_eq(room_count_reply(a, &error), CAM_OK);
-  ck_assert_int_eq(room_count_reply(b, &error), CAM_E_BUSY);
+  ck_assert_int_eq(room_count_reply(b, &error), CAM_E_ROOM);
   b->response.n = 200;
   ck_assert_int_eq(room_count_reply(b, &error), CAM_OK);
-  ck_assert_int_eq(room_for_reply(b, 1, &error), CAM_E_BUSY);
+  ck_assert_int_eq(room_for_reply(b, 1, &error), CAM_E_ROOM);
   ck_assert_uint_eq(atomic_load(&app.reply_bytes), 500);
   exchange_free(one);
   exchange_free(two);
@@ -493,6 +535,9 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, keys);
   tcase_add_test(tcase, ids);
   tcase_add_test(tcase, bodies_are_bounded);
+  tcase_add_test(tcase, what_never_fits_is_too_large);
+  tcase_add_test(tcase, encodings_are_named);
+  tcase_add_test(tcase, blank_headers_are_left_out);
   tcase_add_test(tcase, answers_are_bounded);
   tcase_add_test(tcase, escapes);
   tcase_add_test(tcase, headers_are_safe);
