@@ -9,7 +9,7 @@ B        := build$(ARCH:%=/%)$(SANITIZE:%=/%)
 MODEL    := models/efficientnet-lite0.safetensors
 FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
-BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libisal-dev nettle-dev libzip-dev libinih-dev libseccomp-dev
+BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libpng-dev liblcms2-dev libisal-dev nettle-dev libzip-dev libinih-dev libseccomp-dev
 MODEL_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
@@ -42,7 +42,7 @@ HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(HARDEN_$(or
            $(if $(SANITIZE)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(HARDEN) $(WARN) $(SAN) -MMD -MP
-LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lisal -lnettle -lzip -linih -lseccomp -lm
+LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lpng16 -llcms2 -lisal -lnettle -lzip -linih -lseccomp -lm
 
 ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
 SERVER  := $(filter-out server/cli/main.c,$(wildcard server/*/*.c))
@@ -139,8 +139,6 @@ $B/engine/%.o: engine/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iengine -c -o $@ $<
 
-# stb_image copies 0 bytes to NULL, or adds 0 to it, where a PNG has no palette or data: harmless.
-$B/engine/photo/decode_stb.o: ALL += -fno-sanitize=nonnull-attribute,pointer-overflow
 $B/engine/convert/arena.o: ALL += $(if $(SANITIZE),-DARENA_BLOCK=0)
 
 # The server sees include/ and nothing of the engine.

@@ -21,6 +21,7 @@ typedef struct state {
   jmp_buf back;
   cam_code code;
   cam_error *error;
+  bool ran_out; /* the bytes ended before the photo said that it does */
 } state;
 
 /* ---- What the library says ---- */
@@ -58,6 +59,9 @@ static void on_message(j_common_ptr library, int level) {
   case JWRN_HUFF_BAD_CODE:
   case JWRN_MUST_RESYNC:
     on_error(library);
+  case JWRN_JPEG_EOF:
+    state_of(library)->ran_out = true;
+    break;
   default:
     break; /* no pixel is made up for these: bytes too many, progression out of order, unknown
               versions, no end-of-image marker */
@@ -77,78 +81,67 @@ static struct jpeg_error_mgr *fence(state *s, cam_error *error) {
 
 /* ---- In ---- */
 
-/* Bytes that decoding holds beside its result: with several scans all coefficients, 2 bytes each;
- * and for each component two strips of blocks, as high as its sampling says, with a row of context
- * above and below, and the rows made of one strip: 40 rows and more where sampling is 4. */
-static size_t scratch_bytes(j_decompress_ptr library) {
-  size_t rows = 12 * (size_t)library->max_v_samp_factor,
-         bytes = rows * (library->image_width + 32) * (size_t)library->num_components;
-  for (int c = 0; jpeg_has_multiple_scans(library) && c < library->num_components; c++) {
-    const jpeg_component_info *component = &library->comp_info[c];
-    bytes += sizeof(JBLOCK) * (component->width_in_blocks + 4) *
-             (component->height_in_blocks + 4); /* they come in whole MCUs */
+static int divided(int a, int b) { return (a + b - 1) / b; } /* rounded up */
+
+/* Scaled decoding computes fewer pixels of each block of 8 x 8. */
+static int shrink_of(const jpeg_shape *shape, int least_width, int least_height) {
+  int shrink = 8;
+  while (shrink > 1 && (divided(shape->width, shrink) < least_width ||
+                        divided(shape->height, shrink) < least_height))
+    shrink /= 2;
+  return shrink;
+}
+
+static int most_of(const int factors[4], int n) {
+  int most = 1;
+  for (int i = 0; i < n; i++)
+    most = max_int(most, factors[i]);
+  return most;
+}
+
+/* With several scans, the coefficients of the whole picture: 2 bytes each, in whole units of all
+ * components (T.81 A.2). */
+static size_t coefficient_bytes(const jpeg_shape *shape) {
+  const int most_across = most_of(shape->across, shape->components),
+            most_down = most_of(shape->down, shape->components);
+  const size_t units_across = (size_t)divided(shape->width, 8 * most_across),
+               units_down = (size_t)divided(shape->height, 8 * most_down);
+  size_t bytes = 0;
+  for (int c = 0; shape->several_scans && c < shape->components; c++) {
+    const size_t rows = units_down * (size_t)shape->down[c];
+    bytes += rows * (units_across * (size_t)shape->across[c] * sizeof(JBLOCK) + sizeof(void *));
   }
   return bytes;
 }
 
-static void forbid_if_missing(j_decompress_ptr library, JHUFF_TBL **table) {
-  if (*table)
-    return;
-  *table = jpeg_alloc_huff_table((j_common_ptr)library);
-  memset(*table, 0, sizeof **table);
-}
-/* The library takes tables that are nowhere in the file for those of Motion JPEG. Empty ones in
- * their place make their use a bad code. */
-static void forbid_missing_tables(j_decompress_ptr library) {
-  for (int i = 0; i < NUM_HUFF_TBLS; i++) {
-    forbid_if_missing(library, &library->dc_huff_tbl_ptrs[i]);
-    forbid_if_missing(library, &library->ac_huff_tbl_ptrs[i]);
-  }
-}
-
-/* All scans have been read if there are several: does each component have its own, and a
- * progressive photo more than its first? */
-static void check_scans(j_decompress_ptr library) {
-  bool detail = !library->progressive_mode;
-  for (int c = 0; jpeg_has_multiple_scans(library) && c < library->num_components; c++) {
-    bool begun = library->comp_info[c].quant_table != NULL;
-    if (library->progressive_mode)
-      begun = library->coef_bits[c][0] >= 0;
-    if (!begun)
-      LEAVE(library, CAM_E_PHOTO, "broken JPEG: no scan data for some of its %d components",
-            library->num_components);
-    for (int i = 1; !detail && i < DCTSIZE2; i++)
-      detail = library->coef_bits[c][i] >= 0;
-  }
-  if (!detail)
-    LEAVE(library, CAM_E_PHOTO, "broken JPEG: nothing after its first scan: cut short");
+/* Beside that, for each component two strips of blocks, as high as its sampling says, with a row of
+ * context above and below, and the rows made of one strip. The library rounds a row up to 64 bytes
+ * and keeps pointers to it. What does not depend on the picture (tables, pools) is FIXED_BYTES.
+ * Segments of a profile are kept once as they came and once in one piece. */
+size_t jpeg_work_bytes(const jpeg_shape *shape, int least_width, int least_height,
+                       size_t *pixel_bytes) {
+  enum { FIXED_BYTES = 64 << 10, ROW_EXTRA = 128, STRIP_ROWS = 12 };
+  const int shrink = shrink_of(shape, least_width, least_height);
+  const size_t channels = shape->components == 4 ? 4 : 3;
+  *pixel_bytes = channels * (size_t)divided(shape->width, shrink) *
+                 (size_t)divided(shape->height, shrink);
+  const size_t rows = STRIP_ROWS * (size_t)most_of(shape->down, shape->components) *
+                      (size_t)shape->components;
+  return *pixel_bytes + coefficient_bytes(shape) + rows * ((size_t)shape->width + ROW_EXTRA) +
+         2 * shape->profile_bytes + FIXED_BYTES;
 }
 
-/* Adobe's CMYK, which everyone writes who writes any, has 255 for no ink. */
-static void cmyk_row(const uint8_t *cmyk, size_t n, uint8_t *rgb) {
-  for (size_t i = 0; i < n; i++, cmyk += 4, rgb += 3)
-    for (int c = 0; c < 3; c++) {
-      uint32_t product = (uint32_t)cmyk[c] * cmyk[3] + 128;
-      rgb[c] = (uint8_t)((product + (product >> 8)) >> 8); /* / 255, rounded */
-    }
-}
+typedef struct source {
+  const uint8_t *bytes;
+  size_t n;
+  const jpeg_shape *shape;
+  int shrink;
+  size_t budget;
+  struct jpeg_progress_mgr *watch; /* NULL: no deadline */
+  jpeg_picture *picture;
+} source;
 
-static void read_pixels(j_decompress_ptr library, uint8_t *pixels) {
-  size_t width = library->output_width;
-  JSAMPARRAY cmyk = NULL;
-  if (library->out_color_space == JCS_CMYK)
-    cmyk = library->mem->alloc_sarray((j_common_ptr)library, JPOOL_IMAGE, 4 * library->output_width,
-                                      1);
-  while (library->output_scanline < library->output_height) {
-    uint8_t *row = pixels + 3 * width * library->output_scanline;
-    if (!jpeg_read_scanlines(library, cmyk ? cmyk : &row, 1))
-      LEAVE(library, CAM_E_INTERNAL, "libjpeg gave no row %u", library->output_scanline);
-    if (cmyk)
-      cmyk_row(*cmyk, width, row);
-  }
-}
-
-/* The library calls this at each row of blocks of each scan, and at each row of pixels: a
+/* The library calls this at each row of pixels; reading scans calls it at each row of blocks: a
  * progressive photo of many scans is bounded in time, too. */
 typedef struct progress {
   struct jpeg_progress_mgr base;
@@ -156,75 +149,154 @@ typedef struct progress {
 } progress; /* base first: a pointer to it is one to the progress */
 static void on_progress(j_common_ptr library) {
   const progress *p = (const progress *)library->progress;
-  if (clock_seconds() >= p->deadline)
+  if (p && clock_seconds() >= p->deadline)
     LEAVE(library, CAM_E_DEADLINE, "the deadline passed while the JPEG was decoded");
 }
 
-typedef struct wish {
-  const uint8_t *bytes;
-  size_t n;
-  int width, height, least_width, least_height;
-  size_t budget;
-  progress progress;
-} wish;
+/* Has each component its scan? */
+static bool all_begun(j_decompress_ptr library) {
+  for (int c = 0; c < library->num_components; c++) {
+    bool begun = library->comp_info[c].quant_table != NULL;
+    if (library->progressive_mode)
+      begun = library->coef_bits[c][0] >= 0;
+    if (!begun)
+      return false;
+  }
+  return true;
+}
 
-/* Scaled decoding computes fewer pixels of each block of 8 x 8: 12 megapixels take a fourth of the
- * time at 1/4. */
-static void choose_scale(j_decompress_ptr library, const wish *w) {
-  int shrink = 8;
-  while (shrink > 1 && ((w->width + shrink - 1) / shrink < w->least_width ||
-                        (w->height + shrink - 1) / shrink < w->least_height))
-    shrink /= 2;
-  library->scale_num = 1;
-  library->scale_denom = (unsigned)shrink;
+/* Has the last bit of every coefficient been read? */
+static bool all_read(j_decompress_ptr library) {
+  if (!all_begun(library))
+    return false;
+  for (int c = 0; library->progressive_mode && c < library->num_components; c++)
+    for (int i = 0; i < DCTSIZE2; i++)
+      if (library->coef_bits[c][i] != 0)
+        return false;
+  return true;
+}
+
+/* The end of a photo of several scans came before all was read: does it still show the whole
+ * photo? With an end-of-image marker it may lack later scans, and is less sharp. */
+static void check_unfinished(j_decompress_ptr library) {
+  if (!all_begun(library))
+    LEAVE(library, CAM_E_PHOTO, "broken JPEG: no scan data for some of its %d components",
+          library->num_components);
+  if (state_of((j_common_ptr)library)->ran_out)
+    LEAVE(library, CAM_E_PHOTO, "broken JPEG: cut short, no end-of-image marker");
+  for (int c = 0; library->progressive_mode && c < library->num_components; c++)
+    for (int i = 1; i < DCTSIZE2; i++)
+      if (library->coef_bits[c][i] >= 0)
+        return;
+  LEAVE(library, CAM_E_PHOTO, "broken JPEG: nothing after its first scan: cut short");
+}
+
+/* Reads scans until nothing is missing, and not further: what follows may be anything. */
+static void read_scans(j_decompress_ptr library) {
+  for (;;) {
+    const int got = jpeg_consume_input(library);
+    on_progress((j_common_ptr)library);
+    if (got == JPEG_SCAN_COMPLETED && all_read(library))
+      return;
+    if (got == JPEG_REACHED_EOI) {
+      check_unfinished(library);
+      return;
+    }
+  }
+}
+
+static void read_rows(j_decompress_ptr library, const jpeg_picture *picture) {
+  const size_t row_bytes = (size_t)picture->channels * (size_t)picture->width;
+  while (library->output_scanline < library->output_height) {
+    uint8_t *row = picture->pixels + row_bytes * library->output_scanline;
+    if (!jpeg_read_scanlines(library, &row, 1))
+      LEAVE(library, CAM_E_INTERNAL, "libjpeg gave no row %u", library->output_scanline);
+  }
+}
+
+static void make_room(j_decompress_ptr library, jpeg_picture *picture) {
+  enum { SLACK = 4 }; /* see cam_image */
+  picture->width = (int)library->output_width;
+  picture->height = (int)library->output_height;
+  picture->channels = library->out_color_components;
+  picture->grey = library->jpeg_color_space == JCS_GRAYSCALE;
+  const size_t bytes = (size_t)picture->channels * library->output_width * library->output_height;
+  picture->pixels = malloc(bytes + SLACK);
+  if (!picture->pixels)
+    LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+  memset(picture->pixels + bytes, 0, SLACK);
+}
+
+static void read_profile(j_decompress_ptr library, jpeg_picture *picture) {
+  unsigned n = 0;
+  if (jpeg_read_icc_profile(library, &picture->profile.data, &n))
+    picture->profile.size = n;
+}
+
+static void check_header(j_decompress_ptr library, const jpeg_shape *shape) {
+  if (library->image_width != (JDIMENSION)shape->width ||
+      library->image_height != (JDIMENSION)shape->height ||
+      library->num_components != shape->components ||
+      jpeg_has_multiple_scans(library) != shape->several_scans)
+    LEAVE(library, CAM_E_PHOTO, "broken JPEG: %u x %u pixels of %d components and %d x %d of %d",
+          library->image_width, library->image_height, library->num_components, shape->width,
+          shape->height, shape->components);
 }
 
 /* Ends by a jump to its first line if anything is wrong: all that it owns is reached through its
  * arguments. */
-static void decode(j_decompress_ptr library, wish *w, cam_image *image) {
+static void decode(j_decompress_ptr library, const source *from) {
   if (setjmp(state_of((j_common_ptr)library)->back))
     return;
   jpeg_create_decompress(library);
-  if (w->progress.deadline > 0)
-    library->progress = &w->progress.base;
-  jpeg_mem_src(library, w->bytes, w->n);
-  jpeg_read_header(library, TRUE);
-  if (library->image_width != (JDIMENSION)w->width ||
-      library->image_height != (JDIMENSION)w->height)
-    LEAVE(library, CAM_E_PHOTO, "broken JPEG: %u x %u pixels and %d x %d", library->image_width,
-          library->image_height, w->width, w->height);
-  library->out_color_space = library->num_components == 4 ? JCS_CMYK : JCS_RGB;
-  choose_scale(library, w);
-  jpeg_calc_output_dimensions(library);
-  size_t needed = 3 * (size_t)library->output_width * library->output_height +
-                  scratch_bytes(library);
-  if (needed > w->budget)
-    LEAVE(library, CAM_E_BUDGET, "decoding needs %zu bytes of memory; allowed are %zu", needed,
-          w->budget);
+  library->progress = from->watch;
   /* In place of what the environment variable JPEGMEM says. */
-  library->mem->max_memory_to_use = (long)min_size(w->budget, LONG_MAX);
-  forbid_missing_tables(library);
-  if (!image_alloc(image, (int)library->output_width, (int)library->output_height))
-    LEAVE(library, CAM_E_NO_MEMORY, "no memory to decode the photo");
+  library->mem->max_memory_to_use = (long)min_size(from->budget, LONG_MAX);
+  jpeg_mem_src(library, from->bytes, from->n);
+  if (from->shape->profile_bytes)
+    jpeg_save_markers(library, JPEG_APP0 + 2, 0xffff);
+  jpeg_read_header(library, TRUE);
+  check_header(library, from->shape);
+  library->out_color_space = library->num_components == 4 ? JCS_CMYK : JCS_RGB;
+  library->scale_num = 1;
+  library->scale_denom = (unsigned)from->shrink;
+  library->buffered_image = from->shape->several_scans;
+  read_profile(library, from->picture);
   jpeg_start_decompress(library);
-  check_scans(library);
-  read_pixels(library, image->rgb);
+  if (library->buffered_image) {
+    read_scans(library);
+    jpeg_start_output(library, library->input_scan_number);
+  }
+  make_room(library, from->picture);
+  read_rows(library, from->picture);
 }
 
-cam_code jpeg_decode(const uint8_t *bytes, size_t n, int width, int height, int least_width,
-                     int least_height, size_t budget, double deadline, cam_image *image,
+void jpeg_picture_free(jpeg_picture *picture) {
+  free(picture->pixels);
+  free(picture->profile.data);
+  *picture = (jpeg_picture){0};
+}
+
+cam_code jpeg_decode(const uint8_t *bytes, size_t n, const jpeg_shape *shape, int least_width,
+                     int least_height, size_t budget, double deadline, jpeg_picture *picture,
                      cam_error *error) {
-  wish w = {bytes,       n,
-            width,       height,
-            least_width, least_height,
-            budget,      {{.progress_monitor = on_progress}, deadline}};
+  *picture = (jpeg_picture){0};
+  size_t pixel_bytes;
+  const size_t needed = jpeg_work_bytes(shape, least_width, least_height, &pixel_bytes);
+  if (needed > budget)
+    return cam_fail(error, CAM_E_BUDGET, "decoding needs %zu bytes of memory; allowed are %zu",
+                    needed, budget);
+  progress watch = {{.progress_monitor = on_progress}, deadline};
+  source from = {.bytes = bytes, .n = n, .shape = shape, .budget = budget, .picture = picture};
+  from.shrink = shrink_of(shape, least_width, least_height);
+  if (deadline > 0)
+    from.watch = &watch.base;
   state s = {0};
   struct jpeg_decompress_struct library = {.err = fence(&s, error)};
-  *image = (cam_image){0};
-  decode(&library, &w, image);
+  decode(&library, &from);
   jpeg_destroy_decompress(&library);
   if (s.code)
-    image_free(image);
+    jpeg_picture_free(picture);
   return s.code;
 }
 

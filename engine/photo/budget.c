@@ -1,4 +1,4 @@
-/* budget.c - budget.h: memory for decoders, counted. Flow: decode_stb, decode_webp -> [budget] ->
+/* budget.c - budget.h: memory for decoders, counted. Flow: decode_png, decode_webp -> [budget] ->
  * malloc. Thread: any. Zeroed, because a decoder that leaves pixels unwritten where data is missing
  * would show what an earlier request left there. */
 #include "budget.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-  MOST_BLOCKS = 64, /* at a time: stb_image has at most ten, libwebp some thirty */
+  MOST_BLOCKS = 64, /* at a time: libpng has at most twenty, libwebp some thirty */
   RESERVE = 8,
 };
 
@@ -94,18 +94,6 @@ void budget_free(void *block) {
     *place = NULL;
   budget.used -= malloc_usable_size(block);
   free(block);
-}
-
-/* By calloc and copying: stb_image copies a PNG's bytes from distance 0, which are not yet there,
- * and what realloc adds, or leaves beyond the size that was asked for, is not zero. */
-void *budget_realloc(void *block, size_t size) {
-  void *moved = budget_malloc(size);
-  if (!block || !moved)
-    return moved;
-  const size_t old = malloc_usable_size(block);
-  memcpy(moved, block, old < size ? old : size);
-  budget_free(block);
-  return moved;
 }
 
 int budget_count(void) { return budget.count; }

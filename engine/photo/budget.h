@@ -13,10 +13,8 @@ enum {
 
 void budget_begin(size_t limit); /* bytes that may be held at any moment */
 
-/* As malloc, realloc and free, but zeroed. NULL beyond the limit and where there is no memory.
- * While a block moves, both its places count. */
+/* As malloc and free, but zeroed. NULL beyond the limit and where there is no memory. */
 void *budget_malloc(size_t size);
-void *budget_realloc(void *block, size_t size);
 void budget_free(void *block);
 /* As budget_malloc, but a block of up to BUDGET_SMALL bytes is given whatever the limit and, out of
  * a reserve of a few, where there is no memory. */

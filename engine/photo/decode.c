@@ -1,6 +1,7 @@
 /* decode.c - the bytes of a photo -> upright RGB pixels. Flow: formats -> probe_* -> decode_* ->
  * [decode] -> resize. Thread: any. */
 #include "decode.h"
+#include "cam_minmax.h"
 #include "formats.h"
 
 static bool lies_on_its_side(const cam_photo *photo) { return photo->orientation >= 5; }
@@ -24,17 +25,36 @@ cam_code photo_probe(const uint8_t *bytes, size_t n, const cam_limits *limits, c
   return CAM_OK;
 }
 
+/* A copy of the photo's plan with what is wanted of it. */
+static photo_plan plan_for(const cam_photo *photo, int least_width, int least_height) {
+  photo_plan plan = photo->plan;
+  plan.least_width = least_width;
+  plan.least_height = least_height;
+  if (lies_on_its_side(photo)) {
+    plan.least_width = least_height;
+    plan.least_height = least_width;
+  }
+  return plan;
+}
+
+size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height) {
+  const photo_plan plan = plan_for(photo, least_width, least_height);
+  size_t result;
+  const size_t decoding = photo_format_of(photo->format)->work(&plan, &result);
+  if (photo->orientation == 1)
+    return decoding;
+  return max_size(decoding, 2 * result); /* turned: the result beside what it was */
+}
+
 cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, int least_width,
                       int least_height, cam_photo *photo, cam_error *error) {
-  photo_plan *plan = &photo->plan;
   cam_image *image = &photo->image;
-  const bool on_its_side = lies_on_its_side(photo);
-  plan->least_width = on_its_side ? least_height : least_width;
-  plan->least_height = on_its_side ? least_width : least_height;
-  cam_code code = photo_format_of(photo->format)->decode(bytes, n, plan, image, error);
+  photo_plan plan = plan_for(photo, least_width, least_height);
+  plan.budget = min_size(photo_work_bytes(photo, least_width, least_height), limits->decode_bytes);
+  cam_code code = photo_format_of(photo->format)->decode(bytes, n, &plan, image, error);
   if (code || photo->orientation == 1)
     return code;
-  size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;
+  const size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;
   if (both > limits->decode_bytes)
     code = cam_fail(error, CAM_E_BUDGET,
                     "turning the photo upright takes %zu bytes of memory; allowed are %zu", both,

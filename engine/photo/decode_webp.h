@@ -5,6 +5,7 @@
 #include "base/image.h"
 #include "probe.h"
 
+size_t work_of_webp(const photo_plan *plan, size_t *result);
 /* See photo_format; plan->budget is kept, the result included, but for some blocks of at most 512
  * bytes. */
 cam_code decode_webp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,

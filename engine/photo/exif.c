@@ -2,18 +2,12 @@
  * Thread: any. CIPA DC-008-2019 (Exif 2.32) 4.5-4.7, TIFF 6.0 section 2. Reads IFD0 only and
  * follows no other offset, so nothing can loop. */
 #include "exif.h"
+#include "cam_minmax.h"
+#include "markers.h"
 #include <stdbool.h>
 #include <string.h>
 
-enum {
-  SOI = 0xd8,
-  EOI = 0xd9,
-  SOS = 0xda,
-  APP1 = 0xe1,
-  TAG_ORIENTATION = 0x0112,
-  TYPE_SHORT = 3,
-  ENTRY = 12
-};
+enum { TAG_ORIENTATION = 0x0112, TYPE_SHORT = 3, ENTRY = 12 };
 
 static uint32_t number(const uint8_t *p, int bytes, bool big) {
   uint32_t value = 0;
@@ -49,37 +43,30 @@ static int tiff_orientation(const uint8_t *tiff, size_t n) {
   return 0;
 }
 
+/* "Exif", NUL and a byte that should be NUL and at times is not: 6; else 0. */
+static size_t name_bytes(const uint8_t *content, size_t n) {
+  return n >= 6 && !memcmp(content, "Exif", 5) ? 6 : 0;
+}
+
 int exif_of_tiff(const uint8_t *tiff, size_t n) {
-  if (n >= 6 && !memcmp(tiff, "Exif\0", 6)) {
-    tiff += 6;
-    n -= 6;
-  }
-  const int orientation = tiff_orientation(tiff, n);
-  if (!orientation)
-    return 1;
-  return orientation;
+  const size_t name = name_bytes(tiff, n);
+  return max_int(tiff_orientation(tiff + name, n - name), 1);
 }
 
 int exif_orientation(const uint8_t *jpeg, size_t n) {
-  if (n < 4 || jpeg[0] != 0xff || jpeg[1] != SOI)
+  if (n < 2 || jpeg[0] != 0xff || jpeg[1] != SOI)
     return 1;
   size_t at = 2;
-  while (n - at >= 4) {
-    if (jpeg[at] != 0xff || jpeg[at + 1] == 0xff) { /* padding between segments */
-      at++;
-      continue;
-    }
-    int marker = jpeg[at + 1];
-    size_t length = number(jpeg + at + 2, 2, true);
-    if (marker == SOS || marker == EOI || length < 2 || length > n - at - 2)
+  for (;;) {
+    const jpeg_segment segment = next_segment(jpeg, n, &at);
+    if (segment.marker < SOF0 || segment.marker == SOI || segment.marker == EOI ||
+        segment.marker == SOS)
       return 1;
-    const uint8_t *content = jpeg + at + 4;
-    if (marker == APP1 && length >= 8 && !memcmp(content, "Exif\0", 6)) {
-      int orientation = tiff_orientation(content + 6, length - 8);
-      if (orientation)
-        return orientation;
-    }
-    at += 2 + length;
+    const size_t name = name_bytes(segment.content, segment.n);
+    if (segment.marker != APP1 || !name)
+      continue;
+    const int orientation = tiff_orientation(segment.content + name, segment.n - name);
+    if (orientation)
+      return orientation;
   }
-  return 1;
 }

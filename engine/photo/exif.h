@@ -8,7 +8,7 @@
 /* Each: 1 to 8; 1 if there is none or it is damaged. */
 int exif_orientation(const uint8_t *jpeg, size_t n);
 /* What PNG (eXIf) and WebP (EXIF) have: from the byte order mark, or from "Exif\0\0" before it, as
- * some write. */
+ * some write (here as in JPEG, the second NUL may be another byte). */
 int exif_of_tiff(const uint8_t *tiff, size_t n);
 
 #endif

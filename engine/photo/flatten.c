@@ -16,11 +16,15 @@ static void compose(uint8_t *pixels, size_t n) {
   }
 }
 
-void flatten(uint8_t *pixels, int width, int height, cam_image *image) {
-  const size_t count = (size_t)width * (size_t)height;
-  compose(pixels, count);
-  uint8_t *smaller = realloc(pixels, 3 * count + 4); /* see cam_image */
+void trim_room(cam_image *image) {
+  enum { SLACK = 4 }; /* see cam_image */
+  uint8_t *smaller = realloc(image->rgb, 3 * (size_t)image->width * (size_t)image->height + SLACK);
   if (smaller)
-    pixels = smaller;
+    image->rgb = smaller;
+}
+
+void flatten(uint8_t *pixels, int width, int height, cam_image *image) {
+  compose(pixels, (size_t)width * (size_t)height);
   *image = (cam_image){width, height, pixels};
+  trim_room(image);
 }

@@ -3,17 +3,18 @@
  * to convert. */
 #include "formats.h"
 #include "cam_minmax.h"
+#include "decode_bmp.h"
 #include "decode_jpeg.h"
-#include "decode_stb.h"
+#include "decode_png.h"
 #include "decode_webp.h"
 #include <string.h>
 #include <strings.h>
 
 static const photo_format formats[CAM_FORMAT_COUNT] = {
-    [CAM_JPEG] = {"JPEG", "\xff\xd8", NULL, probe_jpeg, decode_jpeg},
-    [CAM_PNG] = {"PNG", "\x89PNG", NULL, probe_png, decode_png},
-    [CAM_WEBP] = {"WebP", "RIFF", "WEBP", probe_webp, decode_webp},
-    [CAM_BMP] = {"BMP", "BM", NULL, probe_bmp, decode_bmp},
+    [CAM_JPEG] = {"JPEG", "\xff\xd8", NULL, probe_jpeg, work_of_jpeg, decode_jpeg},
+    [CAM_PNG] = {"PNG", "\x89PNG", NULL, probe_png, work_of_png, decode_png},
+    [CAM_WEBP] = {"WebP", "RIFF", "WEBP", probe_webp, work_of_webp, decode_webp},
+    [CAM_BMP] = {"BMP", "BM", NULL, probe_bmp, work_of_bmp, decode_bmp},
 };
 
 const photo_format *photo_format_of(cam_format format) { return &formats[format]; }

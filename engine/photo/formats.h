@@ -11,8 +11,11 @@ typedef struct photo_format {
   const char *brand; /* NULL, or the four bytes from the eighth on, which say what a RIFF holds */
   cam_code (*probe)(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan,
                     cam_error *error); /* see probe.h */
-  /* Decodes a probed photo, as stored. CAM_OK: *image is the caller's, for image_free. Else it is
-   * empty and: CAM_E_PHOTO (broken, cut), CAM_E_FORMAT, CAM_E_BUDGET, CAM_E_DEADLINE,
+  /* Bytes that decoding holds at most at any moment, the result included; plan->least_width and
+   * least_height count. *result: bytes of the result, all channels. */
+  size_t (*work)(const photo_plan *plan, size_t *result);
+  /* Decodes a probed photo, as stored, to sRGB. CAM_OK: *image is the caller's, for image_free.
+   * Else it is empty and: CAM_E_PHOTO (broken, cut), CAM_E_FORMAT, CAM_E_BUDGET, CAM_E_DEADLINE,
    * CAM_E_NO_MEMORY. */
   cam_code (*decode)(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,
                      cam_error *error);

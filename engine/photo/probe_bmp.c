@@ -1,9 +1,7 @@
-/* probe_bmp.c - reads the header of a BMP and writes it anew in the one form that stb_image reads
- * right. Microsoft, "Bitmap Header Types"; [MS-WMF] 2.2.2.3. Flow: formats -> [probe] ->
- * decode_stb. Thread: any. Allocates nothing. That spares us stb's traps: short palettes read past
- * their end, gaps before the pixels, headers of 52, 56 and 64 bytes, alpha of 32-bit pictures that
- * have none, missing rows read as zeros. Not supported: RLE, and JPEG or PNG inside a BMP (for
- * printers). */
+/* probe_bmp.c - reads the header of a BMP. Microsoft, "Bitmap Header Types"; [MS-WMF] 2.2.2.3.
+ * Flow: formats -> [probe] -> decode_bmp. Thread: any. Allocates nothing. Accepted although untidy:
+ * palettes shorter than their indices, gaps before the pixels, headers of 52, 56 and 64 bytes.
+ * Not supported: JPEG or PNG inside a BMP (for printers), OS/2's Huffman and RLE of 24 bits. */
 #include "cam_minmax.h"
 #include "probe.h"
 #include <stdlib.h>
@@ -19,6 +17,8 @@ enum {
   V4 = 108,
   V5 = 124,
   BI_RGB = 0,
+  BI_RLE8 = 1,
+  BI_RLE4 = 2,
   BI_BITFIELDS = 3,
   BI_ALPHABITFIELDS = 6
 };
@@ -36,16 +36,11 @@ typedef struct bmp {
 
 #define BROKEN(...) cam_fail(error, CAM_E_PHOTO, "broken BMP: " __VA_ARGS__)
 
-static void put(uint8_t *p, int bytes, uint32_t value) {
-  for (int i = 0; i < bytes; i++)
-    p[i] = (uint8_t)(value >> 8 * i);
-}
-
-static bool usable_mask(uint32_t mask) { /* one run of at most 8 bits: what stb scales to 8 bits */
+static bool usable_mask(uint32_t mask) { /* one run of bits */
   if (!mask)
     return false;
-  uint32_t run = mask >> __builtin_ctz(mask);
-  return !(run & (run + 1)) && run <= 255;
+  const uint32_t run = mask >> __builtin_ctz(mask);
+  return !(run & (run + 1));
 }
 
 static cam_code read_masks(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
@@ -53,7 +48,7 @@ static cam_code read_masks(const uint8_t *bytes, size_t n, bmp *b, cam_error *er
       {31u << 10, 31u << 5, 31u, 0},
       {0xffu << 16, 0xffu << 8, 0xffu, 0}}; /* 16 and 32 bits; the fourth byte is not alpha */
   memcpy(b->mask, usual[b->bits == 32], sizeof b->mask);
-  if (b->compression == BI_RGB)
+  if (b->compression != BI_BITFIELDS && b->compression != BI_ALPHABITFIELDS)
     return CAM_OK;
   /* They stand behind a 40-byte header, within all longer ones. */
   const bool has_alpha = b->header >= V3 || b->compression == BI_ALPHABITFIELDS;
@@ -73,6 +68,8 @@ static cam_code check_compression(const bmp *b, cam_error *error) {
     return CAM_OK;
   if ((b->compression == BI_BITFIELDS || b->compression == BI_ALPHABITFIELDS) &&
       (b->bits == 16 || b->bits == 32) && b->header != OS2)
+    return CAM_OK;
+  if ((b->compression == BI_RLE8 && b->bits == 8) || (b->compression == BI_RLE4 && b->bits == 4))
     return CAM_OK;
   const char *name = NULL;
   if (b->compression < sizeof compressions / sizeof *compressions)
@@ -114,59 +111,47 @@ static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *e
   return read_masks(bytes, n, b, error);
 }
 
-/* The header that stb_image reads right, in place of all that is before the pixels. `entries` of
- * the palette stand at `palette`, `entry` bytes each. */
-static void write_header(const bmp *b, const uint8_t *palette, size_t entry, size_t entries,
-                         photo_plan *plan) {
-  const bool masks = b->bits > 8 && b->bits != 24;
-  const size_t header = masks ? V4 : V1;
-  size_t inserted = FILE_HEADER + header;
-  if (b->bits <= 8)
-    inserted += 4u << b->bits;
-  uint8_t *out = plan_patch(plan, 0, b->offset, inserted), *h = out + FILE_HEADER;
-  memset(out, 0, inserted);
-  memcpy(out, "BM", 2);
-  put(out + 10, 4, (uint32_t)inserted);
-  put(h, 4, (uint32_t)header);
-  put(h + 4, 4, (uint32_t)b->width);
-  put(h + 8, 4, (uint32_t)b->height);
-  put(h + 12, 2, 1);
-  put(h + 14, 2, b->bits);
-  if (masks) {
-    put(h + 16, 4, BI_BITFIELDS);
-    for (int i = 0; i < 4; i++)
-      put(h + V1 + 4 * i, 4, b->mask[i]);
-  }
-  for (size_t i = 0; i < entries; i++)
-    memcpy(h + header + 4 * i, palette + entry * i, 3);
+/* Rows without compression must all be there; the padding of the last may be missing. */
+static cam_code check_rows(const bmp *b, const photo_plan *plan, size_t n, cam_error *error) {
+  const uint64_t row = ((uint64_t)b->width * b->bits + 7) / 8, stride = (row + 3) / 4 * 4,
+                 size = stride * (uint64_t)(plan->height - 1) + row;
+  if (b->offset > n || size > n - b->offset)
+    return BROKEN("cut short: %zu bytes, needs %llu", n, (unsigned long long)(b->offset + size));
+  return CAM_OK;
 }
 
 cam_code probe_bmp(const uint8_t *bytes, size_t n, const cam_limits *limits, photo_plan *plan,
                    cam_error *error) {
   bmp b = {0};
   cam_code code = read_header(bytes, n, &b, error);
+  if (!code)
+    code = plan_size(plan, b.width, llabs(b.height), limits, error);
   if (code)
     return code;
-  code = plan_size(plan, b.width, llabs(b.height), limits, error);
+  bmp_plan *out = &plan->bmp;
+  out->run_length = b.compression == BI_RLE8 || b.compression == BI_RLE4;
+  out->top_down = b.height < 0;
+  if (out->run_length && out->top_down)
+    return BROKEN("runs from the top");
+  if (out->run_length && b.offset > n)
+    return BROKEN("cut short: %zu bytes, pixels at byte %zu", n, b.offset);
+  if (!out->run_length)
+    code = check_rows(&b, plan, n, error);
   if (code)
     return code;
-  uint64_t row = (b.width * b.bits + 7) / 8, stride = (row + 3) / 4 * 4,
-           size = stride * (plan->height - 1) + row; /* the last padding may be missing */
-  const size_t entry = b.header == CORE ? 3 : 4, palette_at = FILE_HEADER + b.header;
-  size_t entries = 0;
-  if (b.offset > n || size > n - b.offset)
-    return BROKEN("cut short: %zu bytes, needs %llu", n, (unsigned long long)(b.offset + size));
+  const size_t palette_at = FILE_HEADER + b.header;
   if (b.offset < palette_at)
     return BROKEN("pixels at byte %zu, inside its header", b.offset);
+  out->entry = b.header == CORE ? 3 : 4;
   if (b.bits <= 8) {
-    entries = min_size((b.offset - palette_at) / entry, 1u << b.bits);
+    const size_t entries = (b.offset - palette_at) / (size_t)out->entry;
     if (!entries)
       return BROKEN("no palette");
+    out->palette = (photo_span){palette_at, min_size(entries, 1u << b.bits)};
   }
-  plan->channels = 3;
-  if (b.mask[3])
-    plan->channels = 4;
-  plan->budget = limits->decode_bytes;
-  write_header(&b, bytes + palette_at, entry, entries, plan);
+  out->pixels = b.offset;
+  out->bits = (int)b.bits;
+  memcpy(out->mask, b.mask, sizeof out->mask);
+  plan->channels = b.mask[3] || out->run_length ? 4 : 3;
   return CAM_OK;
 }

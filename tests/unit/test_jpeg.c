@@ -15,7 +15,9 @@ static uint8_t *made(pattern kind, int width, int height, int channels) {
   uint8_t *pixels = malloc(n);
   uint32_t x = 2463534242;
   for (size_t i = 0; i < n; i++) {
-    x ^= x << 13, x ^= x >> 17, x ^= x << 5;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
     int column = (int)(i / (size_t)channels) % width, row = (int)(i / (size_t)channels) / width,
         c = (int)i % channels;
     pixels[i] = kind == WHITE   ? 255
@@ -33,20 +35,34 @@ static cam_bytes encoded(const uint8_t *pixels, int width, int height, int chann
   return file;
 }
 
+/* What the probe says of what jpeg_encode writes. */
+static jpeg_shape shape_of(int width, int height, int channels) {
+  return (jpeg_shape){.width = width,
+                      .height = height,
+                      .components = channels,
+                      .across = {channels == 1 ? 1 : 2, 1, 1},
+                      .down = {channels == 1 ? 1 : 2, 1, 1}};
+}
+
+static cam_code decode(const cam_bytes *file, const jpeg_shape *shape, size_t budget,
+                       double deadline, jpeg_picture *picture, cam_error *error) {
+  return jpeg_decode(file->data, file->size, shape, INT_MAX, INT_MAX, budget, deadline, picture,
+                     error);
+}
+
 /* Mean difference of what is read back. */
 static double read_back(const cam_bytes *file, const uint8_t *pixels, int width, int height,
                         int channels) {
-  cam_image image;
+  const jpeg_shape shape = shape_of(width, height, channels);
+  jpeg_picture image;
   cam_error error = {0};
   long sum = 0;
-  ck_assert_msg(!jpeg_decode(file->data, file->size, width, height, INT_MAX, INT_MAX, SIZE_MAX, 0,
-                             &image, &error),
-                "%s", error.detail);
+  ck_assert_msg(!decode(file, &shape, SIZE_MAX, 0, &image, &error), "%s", error.detail);
   ck_assert(image.width == width && image.height == height);
   for (int i = 0; i < width * height; i++)
     for (int c = 0; c < 3; c++)
-      sum += abs(image.rgb[3 * i + c] - pixels[channels * i + (channels == 3 ? c : 0)]);
-  image_free(&image);
+      sum += abs(image.pixels[3 * i + c] - pixels[channels * i + (channels == 3 ? c : 0)]);
+  jpeg_picture_free(&image);
   return (double)sum / (3.0 * width * height);
 }
 
@@ -119,33 +135,30 @@ START_TEST(memory_is_bounded) { /* several scans are held as coefficients: 2 byt
                                    pixels */
   uint8_t *pixels = made(SMOOTH, 333, 222, 3);
   cam_bytes file = encoded(pixels, 333, 222, 3);
-  cam_image image;
+  jpeg_shape shape = shape_of(333, 222, 3);
+  jpeg_picture image;
   cam_error error;
-  size_t result = 3 * 333 * 222;
-  ck_assert_int_eq(
-      jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result, 0, &image, &error),
-      CAM_E_BUDGET);
-  ck_assert_ptr_null(image.rgb);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, result + 100000, 0,
-                               &image, &error),
+  size_t result;
+  const size_t work = jpeg_work_bytes(&shape, INT_MAX, INT_MAX, &result);
+  ck_assert_uint_eq(result, 3 * 333 * 222);
+  ck_assert_uint_lt(work, result + 200000);
+  ck_assert_int_eq(decode(&file, &shape, work - 1, 0, &image, &error), CAM_E_BUDGET);
+  ck_assert_ptr_null(image.pixels);
+  ck_assert_int_eq(decode(&file, &shape, work, 0, &image, &error), CAM_OK);
+  jpeg_picture_free(&image);
+  const size_t less = jpeg_work_bytes(&shape, 100, 60, &result); /* at 1/2 */
+  ck_assert_uint_eq(result, 3 * 167 * 111);
+  ck_assert_int_eq(jpeg_decode(file.data, file.size, &shape, 100, 60, less, 0, &image, &error),
                    CAM_OK);
-  image_free(&image);
-  ck_assert_int_eq(
-      jpeg_decode(file.data, file.size, 333, 222, 100, 60, result / 4 + 30000, 0, &image, &error),
-      CAM_OK); /* at 1/2 */
   ck_assert(image.width == 167 && image.height == 111);
-  image_free(&image);
-  ck_assert_int_eq(
-      jpeg_decode(file.data, file.size, 334, 222, INT_MAX, INT_MAX, SIZE_MAX, 0, &image, &error),
-      CAM_E_PHOTO); /* not what was probed */
-  ck_assert_int_eq(
-      jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e-3, &image, &error),
-      CAM_E_DEADLINE); /* long ago */
-  ck_assert_ptr_null(image.rgb);
-  ck_assert_int_eq(jpeg_decode(file.data, file.size, 333, 222, INT_MAX, INT_MAX, SIZE_MAX, 1e300,
-                               &image, &error),
-                   CAM_OK);
-  image_free(&image);
+  jpeg_picture_free(&image);
+  ck_assert_int_eq(decode(&file, &shape, SIZE_MAX, 1e-3, &image, &error),
+                   CAM_E_DEADLINE); /* long ago */
+  ck_assert_ptr_null(image.pixels);
+  ck_assert_int_eq(decode(&file, &shape, SIZE_MAX, 1e300, &image, &error), CAM_OK);
+  jpeg_picture_free(&image);
+  shape.width = 334; /* not what was probed */
+  ck_assert_int_eq(decode(&file, &shape, SIZE_MAX, 0, &image, &error), CAM_E_PHOTO);
   free(file.data);
   free(pixels);
 }
