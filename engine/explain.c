@@ -7,6 +7,7 @@
 #include "cam_clock.h"
 #include "cam_engine.h"
 #include "context.h"
+#include "cost.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
 #include "render/overlay.h"
@@ -17,9 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const cam_limits cam_default_limits = {.max_pixels = 50000000,
+const cam_limits cam_default_limits = {.max_pixels = 64000000,
                                        .max_side = 32768,
-                                       .decode_bytes = (size_t)512 << 20,
+                                       .decode_bytes = (size_t)800 << 20,
                                        .max_scans = 100,
                                        .decode_ms = 10000};
 const cam_params cam_default_params = {.top_k = 3,
@@ -167,7 +168,7 @@ static cam_code explain_classes(cam_context *context, item *it) {
   return CAM_OK;
 }
 
-static const cam_image *canvas_of(const item *it) {
+static cam_image *canvas_of(item *it) {
   if (it->canvas.rgb)
     return &it->canvas;
   if (it->task->params->size == CAM_SIZE_INPUT)
@@ -199,44 +200,71 @@ typedef struct render_call {
   picture *pictures;
 } render_call;
 
-static void render_one(void *closure, int index, int thread) {
-  (void)thread;
-  const render_call *call = closure;
-  picture *pic = &call->pictures[index];
+/* Heat [n] laid over the canvas: pixels for paint_free; NULL: no memory. The only picture of a
+ * photo is painted on the canvas itself, which nobody needs any more. */
+static uint8_t *paint(item *it, const uint8_t *heat, size_t n) {
+  const cam_params *params = it->task->params;
+  uint8_t *canvas = canvas_of(it)->rgb, *rgb = canvas;
+  if (it->task->result.count > 1)
+    rgb = malloc(3 * n);
+  if (rgb)
+    overlay_blend(canvas, heat, n, colormap_get(params->colormap), params->alpha, rgb);
+  return rgb;
+}
+
+static void paint_free(item *it, uint8_t *rgb) {
+  if (rgb != canvas_of(it)->rgb)
+    free(rgb);
+}
+
+static cam_code quote_both(cam_prediction *p, cam_error *error) {
+  cam_code code = CAM_OK;
+  if (p->heatmap.data)
+    code = picture_quote(&p->heatmap, error);
+  if (!code && p->overlay.data)
+    code = picture_quote(&p->overlay, error);
+  return code;
+}
+
+/* Makes one label's pictures. What that takes of memory is counted in cost.c. */
+static cam_code render_label(const cam_graph *graph, picture *pic) {
   cam_prediction *p = pic->prediction;
   const cam_task *task = pic->it->task;
   const cam_params *params = task->params;
   int width, height;
-  if (pic->it->deadline > 0 && clock_seconds() >= pic->it->deadline) {
-    cam_fail(&pic->error, CAM_E_DEADLINE, "the deadline passed before picture %d of %d", index + 1,
-             task->result.count);
-    return;
-  }
   picture_size(params, &task->result, &width, &height);
-  size_t n = (size_t)width * (size_t)height;
-  const bool overlay = params->include & CAM_INCLUDE_OVERLAY;
+  const size_t n = (size_t)width * (size_t)height;
   uint8_t *heat = malloc(n), *rgb = NULL;
-  if (overlay)
-    rgb = malloc(3 * n);
-  if (!heat || (overlay && !rgb)) {
-    cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for an overlay of %d x %d", width, height);
-    goto out;
-  }
-  map_heat(call->context->model->graph->rule, p->map, task->result.map_height,
-           task->result.map_width, heat, height, width);
+  if (!heat)
+    return cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
+  map_heat(graph->rule, p->map, task->result.map_height, task->result.map_width, heat, height,
+           width);
   cam_code code = CAM_OK;
-  if (rgb) {
-    overlay_blend(canvas_of(pic->it)->rgb, heat, n, colormap_get(params->colormap), params->alpha,
-                  rgb);
-    code = picture_encode(params->picture, rgb, width, height, 3, params->base64, &p->overlay,
-                          &pic->error);
-  }
-  if (!code && params->include & CAM_INCLUDE_HEATMAP)
-    code = picture_encode(params->picture, heat, width, height, 1, params->base64, &p->heatmap,
-                          &pic->error);
-out:
+  if (params->include & CAM_INCLUDE_HEATMAP)
+    code = picture_encode(params->picture, heat, width, height, 1, &p->heatmap, &pic->error);
+  const bool overlay = !code && params->include & CAM_INCLUDE_OVERLAY;
+  if (overlay)
+    rgb = paint(pic->it, heat, n);
   free(heat);
-  free(rgb);
+  if (overlay && !rgb)
+    code = cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
+  else if (overlay)
+    code = picture_encode(params->picture, rgb, width, height, 3, &p->overlay, &pic->error);
+  paint_free(pic->it, rgb);
+  if (!code && params->base64)
+    code = quote_both(p, &pic->error);
+  return code;
+}
+
+static void render_one(void *closure, int index, int thread) {
+  (void)thread;
+  const render_call *call = closure;
+  picture *pic = &call->pictures[index];
+  if (pic->it->deadline > 0 && clock_seconds() >= pic->it->deadline)
+    cam_fail(&pic->error, CAM_E_DEADLINE, "the deadline passed before picture %d of %d", index + 1,
+             pic->it->task->result.count);
+  else
+    render_label(call->context->model->graph, pic);
 }
 
 static cam_code render(cam_context *context, item *it) {
@@ -273,10 +301,10 @@ static const struct {
 /* One photo, by the whole team. */
 static void explain_photo(cam_context *context, cam_task *task, double deadline, double *stage_ms) {
   item it = {.task = task, .deadline = deadline};
-  cam_code code = CAM_OK;
   double since = clock_seconds();
   memset(&task->result, 0, sizeof task->result);
   memset(&task->error, 0, sizeof task->error);
+  cam_code code = cost_check(context, task, &task->error);
   for (size_t i = 0; i < sizeof way / sizeof *way && !code; i++) {
     const cam_stage stage = way[i].stage;
     if (deadline > 0 && since >= deadline)

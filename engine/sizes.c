@@ -1,4 +1,4 @@
-/* sizes.c - how large a photo becomes on its way, and how many bytes its pictures can take. Flow:
+/* sizes.c - how large a photo becomes on its way. Flow:
  * probe -> [sizes] -> decode, resize, overlay. Thread: any; touches only its arguments. */
 #include "sizes.h"
 #include "cam_minmax.h"
@@ -52,39 +52,4 @@ void least_size(const cam_result *result, int *width, int *height) {
   picture_size(&cam_default_params, result, width, height);
   *width = max_int(*width, (3 * result->input_width + 1) / 2);
   *height = max_int(*height, (3 * result->input_height + 1) / 2);
-}
-
-/* ---- bytes ---- */
-
-/* Of all pictures of a task; 0 if its photo is no photo. probe: look into it, whatever is asked. */
-static uint64_t most_task_bytes(const cam_context *context, const cam_task *task, bool probe) {
-  const cam_graph *graph = context->model->graph;
-  const cam_params *params = task->params;
-  int width = PICTURE_FIT_SIDE, height = PICTURE_FIT_SIDE;
-  if (params->size == CAM_SIZE_INPUT) {
-    width = graph->max_side;
-    height = graph->max_side;
-  }
-  if (probe || params->size == CAM_SIZE_ORIGINAL) {
-    cam_photo photo;
-    cam_result sizes;
-    if (photo_probe(task->bytes, task->n_bytes, &context->limits, &photo, NULL))
-      return 0;
-    set_sizes(graph, &photo, params, &sizes);
-    picture_size(params, &sizes, &width, &height);
-  }
-  uint64_t each = 0;
-  if (params->include & CAM_INCLUDE_OVERLAY)
-    each += picture_most_bytes(params, width, height, 3);
-  if (params->include & CAM_INCLUDE_HEATMAP)
-    each += picture_most_bytes(params, width, height, 1);
-  return each * (uint64_t)(params->top_k + params->n_classes);
-}
-
-uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
-                           bool probe) {
-  uint64_t bytes = 0;
-  for (int i = 0; i < n_tasks; i++)
-    bytes += most_task_bytes(context, &tasks[i], probe);
-  return bytes;
 }

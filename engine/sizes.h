@@ -1,6 +1,6 @@
 /* sizes.h - how large a photo becomes on its way: for the network, for the overlays, when it is
  * decoded. Flow: probe -> [sizes] -> decode, resize, overlay. Thread: any; touches only its
- * arguments. cam_picture_bytes (cam_engine.h) is in sizes.c, too. */
+ * arguments. */
 #ifndef SIZES_H
 #define SIZES_H
 #include "cam_engine.h"

@@ -105,6 +105,7 @@ typedef struct cam_limits { /* bounds on what one photo may cost, checked before
   size_t decode_bytes;      /* memory of the decoder at any moment, its result included */
   int max_scans;            /* of a progressive JPEG */
   int decode_ms;            /* time in which a JPEG must be decoded; 0: any */
+  uint64_t work_bytes;      /* memory of all of its way, pictures included; 0: any */
 } cam_limits;
 extern const cam_limits cam_default_limits;
 enum {
@@ -206,12 +207,15 @@ typedef struct cam_task {
  * not on threads, neighbours or load. */
 void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double deadline,
                  double *stage_ms);
-/* Bytes that the pictures of these tasks have at most (a PNG: a little more than its pixels; a
- * JPEG: what noise takes), base64 included. Cheap; decodes nothing. probe: reads the photos' sizes
- * where they matter; without it a picture counts as the largest of its `size`, but for `original`,
- * which is always read. A photo that cannot be probed has no pictures. */
-uint64_t cam_picture_bytes(const cam_context *context, const cam_task *tasks, int n_tasks,
-                           bool probe);
+/* What explaining takes at most, read from the photos' headers: nothing is decoded. */
+typedef struct cam_cost {
+  uint64_t work_bytes;    /* that cam_explain holds at any moment, its results included */
+  uint64_t picture_bytes; /* of the results' pictures, base64 included */
+  uint64_t map_values;    /* cells of all maps together */
+} cam_cost;
+/* alone: on a context of cam_spread; else on the context's whole team. A photo that cannot be
+ * probed, or needs more than cam_limits.work_bytes, costs nothing. Any thread. */
+cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_tasks, bool alone);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
 /* ---- Measurements, on a made picture of the model's own size ---- */

@@ -37,10 +37,12 @@ static photo_plan plan_for(const cam_photo *photo, int least_width, int least_he
   return plan;
 }
 
-size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height) {
+size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height, size_t *image) {
   const photo_plan plan = plan_for(photo, least_width, least_height);
   size_t result;
   const size_t decoding = photo_format_of(photo->format)->work(&plan, &result);
+  if (image)
+    *image = result;
   if (photo->orientation == 1)
     return decoding;
   return max_size(decoding, 2 * result); /* turned: the result beside what it was */
@@ -50,7 +52,8 @@ cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, 
                       int least_height, cam_photo *photo, cam_error *error) {
   cam_image *image = &photo->image;
   photo_plan plan = plan_for(photo, least_width, least_height);
-  plan.budget = min_size(photo_work_bytes(photo, least_width, least_height), limits->decode_bytes);
+  plan.budget = min_size(photo_work_bytes(photo, least_width, least_height, NULL),
+                         limits->decode_bytes);
   cam_code code = photo_format_of(photo->format)->decode(bytes, n, &plan, image, error);
   if (code || photo->orientation == 1)
     return code;

@@ -24,8 +24,9 @@ cam_code photo_probe(const uint8_t *bytes, size_t n, const cam_limits *limits, c
                      cam_error *error);
 
 /* Bytes that photo_decode holds at most at any moment for a probed photo, the image included: known
- * before anything is decoded. It holds no more than cam_limits.decode_bytes either. */
-size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height);
+ * before anything is decoded. It holds no more than cam_limits.decode_bytes either. *image (NULL
+ * allowed): what is left in the end. */
+size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height, size_t *image);
 
 /* Decodes a probed photo. The image may be 1/2, 1/4 or 1/8 of the photo (sides rounded up) where
  * that costs less and has at least least_width x least_height pixels; it is always all of the

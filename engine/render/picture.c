@@ -18,41 +18,53 @@ static uint64_t most_of_jpeg(uint64_t width, uint64_t height, unsigned channels)
   return width * height * (channels + 3) / 4 + 4096;
 }
 
-/* The forms of a picture: who writes it, and how many bytes it has at most. */
+/* The filtered rows with their compressed bytes, then those with the file made of them. */
+static uint64_t work_of_png(uint64_t width, uint64_t height, unsigned channels) {
+  return 2 * most_of_png(width, height, channels);
+}
+
+/* The file's room, and a half more when it has to grow; strips of rows. */
+static uint64_t work_of_jpeg(uint64_t width, uint64_t height, unsigned channels) {
+  return most_of_jpeg(width, height, channels) * 5 / 2 + 64 * width * channels;
+}
+
+/* The forms of a picture: who writes it, how many bytes it has at
+ * most, and how many its writer holds beside the pixels. */
 static const struct {
   cam_code (*encode)(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
                      cam_error *error);
   uint64_t (*most)(uint64_t width, uint64_t height, unsigned channels);
+  uint64_t (*work)(uint64_t width, uint64_t height, unsigned channels);
 } forms[] = {
-    [CAM_PICTURE_PNG] = {png_encode, most_of_png},
-    [CAM_PICTURE_JPEG] = {jpeg_encode, most_of_jpeg},
+    [CAM_PICTURE_PNG] = {png_encode, most_of_png, work_of_png},
+    [CAM_PICTURE_JPEG] = {jpeg_encode, most_of_jpeg, work_of_jpeg},
 };
 _Static_assert(sizeof forms / sizeof *forms == CAM_PICTURE_COUNT, "each form has its row");
 
-/* The bytes become their own quoted text. */
-static cam_code quote_base64(cam_bytes *bytes, cam_error *error) {
-  const size_t length = cam_base64_length(bytes->size);
-  char *text = malloc(length + 3);
+/* Base64 is written from its end to its front (nettle), so it may lie over the file. */
+cam_code picture_quote(cam_bytes *file, cam_error *error) {
+  const size_t length = cam_base64_length(file->size);
+  char *text = realloc(file->data, length + 3);
   if (!text) {
-    free(bytes->data);
-    *bytes = (cam_bytes){0};
+    free(file->data);
+    *file = (cam_bytes){0};
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
   }
+  cam_base64_encode((const uint8_t *)text, file->size, text + 1);
   text[0] = '"';
-  cam_base64_encode(bytes->data, bytes->size, text + 1);
   text[length + 1] = '"';
   text[length + 2] = 0;
-  free(bytes->data);
-  *bytes = (cam_bytes){(uint8_t *)text, length + 2};
+  *file = (cam_bytes){(uint8_t *)text, length + 2};
   return CAM_OK;
 }
 
 cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
-                        int channels, bool base64, cam_bytes *out, cam_error *error) {
-  const cam_code code = forms[form].encode(pixels, width, height, channels, out, error);
-  if (code || !base64)
-    return code;
-  return quote_base64(out, error);
+                        int channels, cam_bytes *out, cam_error *error) {
+  return forms[form].encode(pixels, width, height, channels, out, error);
+}
+
+uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned channels) {
+  return forms[form].work((uint64_t)width, (uint64_t)height, channels);
 }
 
 uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels) {

@@ -12,10 +12,17 @@ void picture_size(const cam_params *params, const cam_result *of, int *width, in
 /* Bytes that a picture of this size has at most, as it is asked for (form, base64). */
 uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels);
 
-/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). With base64 the result is the file
- * as base64 text in double quotes with a NUL (see cam_params.base64). The same bytes for the same
+/* Bytes that picture_encode holds at any moment beside the pixels and its result before base64. */
+uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned channels);
+
+/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). The same bytes for the same
  * picture, always. CAM_OK: out->data is the caller's, for free(). Else it is empty: CAM_E_PIXELS (a
  * JPEG has at most 65500 pixels a side), CAM_E_NO_MEMORY. */
 cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
-                        int channels, bool base64, cam_bytes *out, cam_error *error);
+                        int channels, cam_bytes *out, cam_error *error);
+
+/* The file becomes its own base64 text, in double quotes and with a NUL (cam_params.base64), in
+ * place. CAM_E_NO_MEMORY: it is empty. */
+cam_code picture_quote(cam_bytes *file, cam_error *error);
+
 #endif

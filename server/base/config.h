@@ -34,18 +34,21 @@
        "not start") \
   NUMBER(http_threads, 2, 1, 64, "threads that speak HTTP (they compute nothing)") \
   NUMBER(max_body_bytes, 20971520, 1024, 1073741824, "bytes of one request body") \
-  NUMBER(bodies_bytes, 1073741824, 1048576, 68719476736, \
+  NUMBER(bodies_bytes, 268435456, 1048576, 68719476736, \
          "bytes of all request bodies that are in memory at once; beyond it 429") \
-  NUMBER(max_pixels, 50000000, 1, 1000000000, "width x height of one photo") \
+  NUMBER(max_pixels, 64000000, 1, 1000000000, "width x height of one photo") \
   NUMBER(max_side, 32768, 1, 65535, "pixels of one side of a photo") \
-  NUMBER(decode_bytes, 536870912, 1048576, 17179869184, \
+  NUMBER(decode_bytes, 838860800, 1048576, 17179869184, \
          "memory one photo may take while it is decoded") \
+  NUMBER(work_bytes, 1073741824, 16777216, 68719476736, \
+         "memory that all photos being decoded and rendered may take; large ones wait for each " \
+         "other, and what alone needs more is refused") \
   NUMBER(max_scans, 100, 1, 10000, "scans of a progressive JPEG") \
   NUMBER(decode_ms, 10000, 1, 3600000, "time in which a JPEG must be decoded") \
   NUMBER(max_photos, 8, 1, 8, "photos in one request") \
-  NUMBER(max_reply_bytes, 201326592, 65536, 2000000000, \
+  NUMBER(max_reply_bytes, 268435456, 65536, 2000000000, \
          "bytes of one answer; what would be more is refused before it is computed") \
-  NUMBER(replies_bytes, 1073741824, 1048576, 68719476736, \
+  NUMBER(replies_bytes, 402653184, 1048576, 68719476736, \
          "bytes of all answers that are in memory at once; beyond it 429") \
   NUMBER(max_headers, 64, 8, 1000, "header fields of one request") \
   NUMBER(max_header_bytes, 16384, 1024, 1048576, "bytes of a request's line and headers together") \

@@ -184,6 +184,7 @@ static cam_code read_base64(reading *r, const json *member) {
     return cam_fail(r->error, CAM_E_BODY, "image: %zu characters that are not base64", n);
   r->photos->photos[0].bytes = r->photos->decoded;
   r->photos->photos[0].n = decoded;
+  r->photos->n_decoded = decoded;
   r->photos->n = 1;
   return CAM_OK;
 }

@@ -12,6 +12,7 @@ typedef struct request_photos {
     size_t n;
   } photos[CAM_MAX_TASKS];
   uint8_t *decoded; /* storage behind a photo that came as base64 */
+  size_t n_decoded; /* bytes of it */
 } request_photos;
 
 /* Reads body[0..n) as its Content-Type says: multipart/form-data, application/json, else (also

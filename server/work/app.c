@@ -4,6 +4,7 @@
 #include "cam_clock.h"
 #include "cam_engine.h"
 #include "queue.h"
+#include "space.h"
 #include <math.h>
 #include <time.h>
 
@@ -22,9 +23,13 @@ cam_code app_open(struct app *app, const config *settings, cam_error *error) {
   app->started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
   choose_teams(app, settings);
   app->queue = queue_create((int)settings->queue);
-  if (!app->queue)
+  app->space = space_create((uint64_t)settings->work_bytes, app->teams * app->threads);
+  if (!app->queue || !app->space) {
+    queue_free(app->queue);
+    space_free(app->space);
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a queue of %lld",
                     (long long)settings->queue);
+  }
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -35,6 +40,7 @@ cam_code app_open(struct app *app, const config *settings, cam_error *error) {
 
 void app_close(struct app *app) {
   queue_free(app->queue);
+  space_free(app->space);
   pthread_cond_destroy(&app->jobs_changed);
   pthread_mutex_destroy(&app->jobs_mutex);
 }

@@ -13,6 +13,7 @@
 typedef enum app_phase { APP_STARTING, APP_READY, APP_DRAINING } app_phase;
 struct generation;
 struct queue;
+struct space;
 
 struct app {
   const config *config;
@@ -23,6 +24,7 @@ struct app {
 
   int teams, threads; /* workers, threads of each */
   struct queue *queue;
+  struct space *space;
   struct metrics metrics;
   struct pace pace;
   atomic_size_t body_bytes;  /* of all bodies now in memory: room.c */

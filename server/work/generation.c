@@ -77,7 +77,8 @@ static cam_code make_texts(struct generation *generation, cam_error *error) {
 
 static cam_code make_contexts(const struct app *app, struct generation *generation,
                               cam_error *error) {
-  const cam_limits limits = config_limits(app->config);
+  cam_limits limits = config_limits(app->config);
+  limits.work_bytes = (uint64_t)app->config->work_bytes; /* a command serves one at a time: any */
   cam_code code = CAM_OK;
   while (!code && generation->n_contexts < app->teams) {
     cam_context **context = &generation->contexts[generation->n_contexts];

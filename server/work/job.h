@@ -10,9 +10,11 @@
 #ifndef JOB_H
 #define JOB_H
 #include "cam_engine.h"
+#include "space.h"
 #include "wire/accept.h"
 #include "wire/params.h"
 #include "wire/reply.h"
+#include "wire/request.h"
 #include "wire/request_id.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,12 +53,16 @@ struct job {
   request_params params; /* those of the query, later those of the body too */
   uint8_t *body;         /* [capacity], of which n_body came */
   size_t n_body, capacity;
-  uint64_t declared; /* Content-Length; 0 if the body is chunked */
+  uint64_t declared;                 /* Content-Length; 0 if the body is chunked */
+  bool body_read;                    /* read, params and error say what is in it */
+  request_photos read;               /* its photos */
+  space_taken taken;                 /* of space.h */
+  uint64_t most_pictures, most_text; /* bytes that its answer can have, known with them */
 
   cam_error error; /* the first thing that was wrong; code CAM_OK: nothing was */
   bool hung_up;    /* the client left while it waited: there is nobody to answer */
   struct response response;
-  size_t reply_bytes; /* of it that are counted in app's */
+  size_t reply_bytes; /* that are counted in app's: what it may have, later what it has */
 
   double queued; /* seconds of CLOCK_MONOTONIC: the body was complete */
   reply_timing timing;

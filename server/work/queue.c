@@ -10,6 +10,7 @@ struct queue {
   pthread_cond_t changed; /* a job came, closed became true, or a party is over */
   struct job *first, *last;
   int length, capacity;
+  int aside;  /* jobs taken that still wait */
   int takers; /* threads that wait for a job */
   bool closed;
 };
@@ -48,7 +49,7 @@ cam_code queue_put(struct queue *queue, struct job *job) {
   cam_code code = CAM_OK;
   if (queue->closed)
     code = CAM_E_NOT_READY;
-  else if (queue->length == queue->capacity)
+  else if (queue->length + queue->aside >= queue->capacity)
     code = CAM_E_BUSY;
   else
     link_last(queue, job);
@@ -114,6 +115,27 @@ struct job *queue_take_together(struct queue *queue, struct queue_party *party) 
   return job;
 }
 
+static void count_aside(struct queue *queue, int more) {
+  pthread_mutex_lock(&queue->mutex);
+  queue->aside += more;
+  pthread_mutex_unlock(&queue->mutex);
+}
+
+void queue_set_aside(struct queue *queue) { count_aside(queue, 1); }
+void queue_not_aside(struct queue *queue) { count_aside(queue, -1); }
+
+void queue_put_back(struct queue *queue, struct job *job) {
+  pthread_mutex_lock(&queue->mutex);
+  queue->aside--;
+  job->next = queue->first;
+  queue->first = job;
+  if (!queue->last)
+    queue->last = job;
+  queue->length++;
+  pthread_cond_signal(&queue->changed);
+  pthread_mutex_unlock(&queue->mutex);
+}
+
 int queue_surplus(struct queue *queue) {
   pthread_mutex_lock(&queue->mutex);
   int surplus = queue->length - queue->takers;
@@ -123,7 +145,7 @@ int queue_surplus(struct queue *queue) {
 
 int queue_length(struct queue *queue) {
   pthread_mutex_lock(&queue->mutex);
-  int length = queue->length;
+  int length = queue->length + queue->aside;
   pthread_mutex_unlock(&queue->mutex);
   return length;
 }

@@ -106,38 +106,42 @@ void room_drop_body(struct job *job) {
 
 /* ---- answers ---- */
 
-static cam_code refuse_reply(const struct job *job, cam_error *error) {
-  return cam_fail(error, CAM_E_ROOM,
-                  "the answers of all requests together have more than %lld bytes",
-                  (long long)job->app->config->replies_bytes);
+static cam_code refuse_reply(struct job *job, uint64_t bytes, int64_t allowed) {
+  return cam_fail(&job->error, CAM_E_REPLY,
+                  "the answer may have %llu bytes; allowed are %lld: fewer labels, size=fit or "
+                  "format=jpeg make it less",
+                  (unsigned long long)bytes, (long long)allowed);
 }
 
-cam_code room_for_reply(const struct job *job, uint64_t bytes, cam_error *error) {
+cam_code room_take_reply(struct job *job, uint64_t pictures, uint64_t text) {
   const config *settings = job->app->config;
-  if (bytes > (uint64_t)settings->max_reply_bytes)
-    return cam_fail(error, CAM_E_REPLY,
-                    "the pictures may have %llu bytes; allowed are %lld: fewer labels, size=fit or "
-                    "format=jpeg make it less",
-                    (unsigned long long)bytes, (long long)settings->max_reply_bytes);
-  if (atomic_load(&job->app->reply_bytes) >= (size_t)settings->replies_bytes)
-    return refuse_reply(job, error);
-  return CAM_OK;
-}
-
-cam_code room_count_reply(struct job *job, cam_error *error) {
-  const config *settings = job->app->config;
-  const size_t n = job->response.n;
-  if (n > (size_t)settings->max_reply_bytes)
-    return cam_fail(error, CAM_E_REPLY,
-                    "the answer has %zu bytes; allowed are %lld: fewer labels, size=fit or "
-                    "format=jpeg make it smaller",
-                    n, (long long)settings->max_reply_bytes);
-  if (atomic_fetch_add(&job->app->reply_bytes, n) + n > (size_t)settings->replies_bytes) {
-    atomic_fetch_sub(&job->app->reply_bytes, n);
-    return refuse_reply(job, error);
+  if (pictures > (uint64_t)settings->max_reply_bytes)
+    return refuse_reply(job, pictures, settings->max_reply_bytes);
+  const uint64_t bytes = pictures + text, all = (uint64_t)settings->replies_bytes;
+  if (bytes > all)
+    return refuse_reply(job, bytes, settings->replies_bytes);
+  if (atomic_fetch_add(&job->app->reply_bytes, bytes) + bytes > all) {
+    atomic_fetch_sub(&job->app->reply_bytes, bytes);
+    return cam_fail(
+        &job->error, CAM_E_ROOM,
+        "the answers of all requests together have no room for %llu bytes more; allowed "
+        "are %lld",
+        (unsigned long long)bytes, (long long)settings->replies_bytes);
   }
-  job->reply_bytes = n;
+  job->reply_bytes = bytes;
   return CAM_OK;
+}
+
+void room_settle_reply(struct job *job) {
+  const config *settings = job->app->config;
+  size_t n = job->response.n;
+  if (n > (size_t)settings->max_reply_bytes)
+    refuse_reply(job, n, settings->max_reply_bytes);
+  if (job->error.code)
+    n = 0; /* the problem that is answered instead is small */
+  atomic_fetch_add(&job->app->reply_bytes, n);
+  atomic_fetch_sub(&job->app->reply_bytes, job->reply_bytes);
+  job->reply_bytes = n;
 }
 
 void room_leave(struct job *job) {

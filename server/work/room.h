@@ -7,7 +7,9 @@
  *   of a request      limit of one        limit of all together
  *   waiting           -                   queue
  *   its body          max_body_bytes      bodies_bytes
- *   its answer        max_reply_bytes     replies_bytes */
+ *   its answer        max_reply_bytes     replies_bytes
+ *   its way           work_bytes          work_bytes: space.h, where large ones wait for each other
+ */
 #ifndef ROOM_H
 #define ROOM_H
 #include "job.h"
@@ -26,11 +28,13 @@ void room_drop_body(struct job *job); /* frees it before the job ends */
  * job->error says so, and the job is still yours. */
 cam_code room_enqueue(struct job *job);
 
-/* Before an answer is computed: may it have so many bytes, and is there any room for one?
- * CAM_E_REPLY, CAM_E_ROOM. */
-cam_code room_for_reply(const struct job *job, uint64_t bytes, cam_error *error);
-/* Counts the bytes of job->response. CAM_E_REPLY, CAM_E_ROOM: they are not counted. */
-cam_code room_count_reply(struct job *job, cam_error *error);
+/* Before an answer is computed, takes what it can have at most: bytes of pictures, and of what
+ * stands around them. CAM_E_REPLY: more than one answer, or all of them, may have; CAM_E_ROOM; in
+ * job->error. */
+cam_code room_take_reply(struct job *job, uint64_t pictures, uint64_t text);
+/* When it is made: what job->response has in place of what it might have had. CAM_E_REPLY in
+ * job->error where that is more than one may have all the same. */
+void room_settle_reply(struct job *job);
 
 /* The job ends: all that was counted of it is given back, its body is freed. */
 void room_leave(struct job *job);

@@ -8,7 +8,6 @@
 #include "job.h"
 #include "queue.h"
 #include "room.h"
-#include "wire/request.h"
 #include <math.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -43,15 +42,6 @@ static void observe(struct job *job) {
       metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
 }
 
-/* Before anything is decoded: is there room for the pictures that are asked for? The photos' sizes
- * are read only where it depends on them. */
-static cam_code check_reply(struct job *job, cam_context *context, const cam_task *tasks) {
-  uint64_t bytes = cam_picture_bytes(context, tasks, job->photos, false);
-  if (bytes > (uint64_t)job->app->config->max_reply_bytes)
-    bytes = cam_picture_bytes(context, tasks, job->photos, true);
-  return room_for_reply(job, bytes, &job->error);
-}
-
 /* For the log: the first photo that was decoded. */
 static void note_photo(struct job *job, const cam_task *tasks) {
   for (int i = 0; i < job->photos; i++) {
@@ -64,49 +54,87 @@ static void note_photo(struct job *job, const cam_task *tasks) {
   }
 }
 
-static void explain(struct job *job, cam_context *context, const request_photos *photos) {
-  cam_task tasks[CAM_MAX_TASKS] = {0};
-  const int n = photos->n;
-  const bool as_picture = job->accepted.form == ACCEPT_PICTURE;
-  if (as_picture && answer_prepare_picture(job))
-    return;
-  job->params.cam.base64 = !as_picture;
-  for (int i = 0; i < n; i++)
-    tasks[i] = (cam_task){.bytes = photos->photos[i].bytes,
-                          .n_bytes = photos->photos[i].n,
+/* How a job goes on once its body is read. */
+typedef enum way { WAY_ANSWER /* with what is wrong */, WAY_TEAM, WAY_ALONE, WAY_LATER } way;
+
+static void fill_tasks(const struct job *job, cam_task *tasks) {
+  for (int i = 0; i < job->photos; i++)
+    tasks[i] = (cam_task){.bytes = job->read.photos[i].bytes,
+                          .n_bytes = job->read.photos[i].n,
                           .params = &job->params.cam};
-  if (check_reply(job, context, tasks))
+}
+
+/* Once, whoever it is served by in the end. */
+static void read_body(struct job *job) {
+  const int64_t most = job->app->config->max_photos;
+  job->body_read = true;
+  if (request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params,
+                   &job->read, &job->error))
     return;
+  job->photos = job->read.n;
+  if (job->photos > most)
+    cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", job->photos,
+             (long long)most);
+  else if (job->accepted.form == ACCEPT_PICTURE)
+    answer_prepare_picture(job);
+  job->params.cam.base64 = job->accepted.form != ACCEPT_PICTURE;
+}
+
+/* What stands around the pictures of an answer: numbers of 16 characters, and for each label its
+ * name and the rest. */
+static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
+  enum { NUMBER = 16, LABEL = 1024 };
+  uint64_t bytes = (uint64_t)(job->photos * (CAM_MAX_TOP_K + CAM_MAX_CLASSES)) * LABEL;
+  if (job->params.cam.include & CAM_INCLUDE_MAP)
+    bytes += NUMBER * cost->map_values;
+  return bytes;
+}
+
+/* Who serves the job, and the memory for it, all of it, before anything is decoded. What takes much
+ * memory takes long, most of it in things that one thread does: it is for one thread from the first
+ * byte to the last, so that small ones do not wait for a team behind it. */
+static way choose_way(struct job *job, cam_context *context, bool alone) {
+  enum { TEAM_BYTES = 32 << 20 };
+  struct space *space = job->app->space;
+  way how = alone ? WAY_ALONE : WAY_TEAM;
+  cam_task tasks[CAM_MAX_TASKS];
+  fill_tasks(job, tasks);
+  cam_cost cost = cam_cost_of(context, tasks, job->photos, alone);
+  if (cost.work_bytes > TEAM_BYTES) {
+    how = WAY_ALONE;
+    cost = cam_cost_of(context, tasks, job->photos, true);
+  }
+  uint64_t bytes = cost.work_bytes + job->read.n_decoded;
+  if (!bytes)
+    bytes = 1; /* none of them is a photo */
+  job->most_pictures = cost.picture_bytes;
+  job->most_text = text_bytes(job, &cost);
+  if (space_allows(space, bytes, &job->error))
+    return WAY_ANSWER;
+  queue_set_aside(job->app->queue);
+  if (!space_take(space, job, bytes))
+    return WAY_LATER;
+  queue_not_aside(job->app->queue);
+  return how;
+}
+
+static void explain(struct job *job, cam_context *context) {
+  cam_task tasks[CAM_MAX_TASKS];
+  const int n = job->photos;
+  fill_tasks(job, tasks);
   cam_explain(context, tasks, n, fmin(job->deadline, atomic_load(&job->app->stop_at)),
               job->timing.stage_ms);
   job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
   note_photo(job, tasks);
   if (n == 1 && tasks[0].error.code)
     job->error = tasks[0].error;
-  else if (as_picture)
+  else if (job->accepted.form == ACCEPT_PICTURE)
     answer_picture(job, &tasks[0]);
   else
     answer_json(job, tasks);
-  if (!job->error.code)
-    room_count_reply(job, &job->error);
   for (int i = 0; i < n; i++)
     cam_result_free(&tasks[i].result);
   observe(job);
-}
-
-static void read_and_explain(struct job *job, cam_context *context) {
-  const int64_t most = job->app->config->max_photos;
-  request_photos photos;
-  if (!request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params,
-                    &photos, &job->error)) {
-    job->photos = photos.n;
-    if (photos.n > most)
-      cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", photos.n,
-               (long long)most);
-    else
-      explain(job, context, &photos);
-  }
-  request_photos_free(&photos);
 }
 
 /* Is there still anyone to answer, and time to do it? */
@@ -129,59 +157,103 @@ static bool is_worth_it(struct job *job, double now) {
   return true;
 }
 
-static void serve_job(struct job *job, cam_context *context) {
-  struct app *app = job->app;
+/* A job that was just taken from the queue, for the first time or after it was set aside. The
+ * memory of its answer is taken last, so that nobody waits with that in his hands. */
+static way begin_job(struct job *job, cam_context *context, bool alone) {
   const double now = clock_seconds();
+  way how = WAY_ALONE;
   job->timing.queue_ms = 1e3 * (now - job->queued);
-  if (is_worth_it(job, now)) {
-    read_and_explain(job, context);
-    pace_note(&app->pace, clock_seconds() - now, atomic_load(&app->metrics.workers_busy));
+  if (!is_worth_it(job, now))
+    return WAY_ANSWER;
+  if (!job->body_read)
+    read_body(job);
+  if (!job->error.code && !job->taken.bytes)
+    how = choose_way(job, context, alone);
+  if (how == WAY_LATER)
+    return WAY_LATER; /* not a look at the job from here on */
+  if (job->error.code || room_take_reply(job, job->most_pictures, job->most_text))
+    return WAY_ANSWER;
+  return how;
+}
+
+/* The jobs that were set aside for want of the memory that is free again. */
+static void hand_on(struct app *app) {
+  for (struct job *next; (next = space_next(app->space));)
+    queue_put_back(app->queue, next);
+}
+
+/* The end of a job's way, on this thread: it is the HTTP thread's again. */
+static void end_job(struct job *job, cam_context *context, way how) {
+  struct app *app = job->app;
+  atomic_int *busy = &app->metrics.workers_busy;
+  const double now = clock_seconds();
+  atomic_fetch_add(busy, 1);
+  if (how != WAY_ANSWER) {
+    explain(job, context);
+    pace_note(&app->pace, clock_seconds() - now, atomic_load(busy));
   }
+  request_photos_free(&job->read);
   room_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
+  room_settle_reply(job);
+  space_give(app->space, job);
   generation_leave(app, &job->generation);
   if (job->error.code)
     answer_problem(job);
-}
-
-static void serve_and_return(struct job *job, cam_context *context) {
-  atomic_int *busy = &job->app->metrics.workers_busy;
-  atomic_fetch_add(busy, 1);
-  serve_job(job, context);
   atomic_fetch_sub(busy, 1);
   job->hand_back(job); /* not ours any more */
+  hand_on(app);
 }
 
-/* ---- one job after another ---- */
+/* ---- one job after another ----
+ * A request that comes alone is shared by the team's threads, which answers it soonest. While many
+ * wait, each thread serves its own, which answers most; and so it does while one of them serves a
+ * large one, which would keep the whole team from all others. */
 
-/* A thread of the team, on its own until there is no more to do for any of them, or the next job is
- * of another generation than the context. */
 typedef struct spread {
   struct queue *queue;
   struct queue_party party;
   struct job *first;
+  way how; /* of the first */
 } spread;
-static struct job *next_job(spread *call) { return queue_take_together(call->queue, &call->party); }
+
+/* A thread of the team, on its own until there is no more to do for any of them, or the next job is
+ * of another generation than the context. */
 static void serve_alone(void *closure, int index, cam_context *own) {
   spread *call = closure;
-  for (struct job *job = index ? next_job(call) : call->first; job; job = next_job(call))
-    serve_and_return(job, own);
+  struct job *job = NULL;
+  if (!index)
+    end_job(call->first, own, call->how);
+  while ((job = queue_take_together(call->queue, &call->party))) {
+    const way how = begin_job(job, own, true);
+    if (how != WAY_LATER)
+      end_job(job, own, how);
+  }
 }
 
-/* A request that comes alone is shared by the team's threads, which answers it soonest; while many
- * wait, each thread serves its own, which answers most. */
+static void serve(struct worker *worker, struct job *job, cam_context *context) {
+  struct app *app = worker->app;
+  const bool many = queue_surplus(app->queue) + 1 >= cam_spread_least(context);
+  spread call = {app->queue, {job->generation, app->threads}, job, begin_job(job, context, many)};
+  switch (call.how) {
+  case WAY_LATER:
+    return; /* the job is not ours any more */
+  case WAY_ANSWER:
+  case WAY_TEAM:
+    end_job(job, context, call.how);
+    return;
+  case WAY_ALONE:
+    cam_spread(context, app->threads, serve_alone, &call);
+  }
+}
+
 static void *work(void *argument) {
   struct worker *worker = argument;
-  struct queue *queue = worker->app->queue;
-  for (struct job *job; (job = queue_take(queue));) {
+  struct app *app = worker->app;
+  for (struct job *job; (job = queue_take(app->queue));) {
     struct generation *generation = job->generation;
-    cam_context *context = generation->contexts[worker->number];
-    generation_stay(worker->app, generation); /* the job may leave before its context is at rest */
-    if (queue_surplus(queue) + 1 >= cam_spread_least(context))
-      cam_spread(context, worker->app->threads, serve_alone,
-                 &(spread){queue, {generation, worker->app->threads}, job});
-    else
-      serve_and_return(job, context);
-    generation_leave(worker->app, &generation);
+    generation_stay(app, generation); /* the job may leave before its context is at rest */
+    serve(worker, job, generation->contexts[worker->number]);
+    generation_leave(app, &generation);
   }
   return NULL;
 }

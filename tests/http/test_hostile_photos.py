@@ -43,7 +43,7 @@ def test_broken(client, name):
 def test_64250_by_64250(server, make):
     """Or as large as a format can say."""
     before = server.watch_peak()
-    assert problem(cam(server.client, make()), 422, detail="50000000")["code"] == "too_many_pixels"
+    assert problem(cam(server.client, make()), 422, detail="64000000")["code"] == "too_many_pixels"
     assert server.peak_mib() < before + 32
 
 

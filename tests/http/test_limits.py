@@ -70,11 +70,18 @@ def test_reply(tight):
 
 
 def test_reply_of_many_large_photos(client):
-    """Eight photos of 49 megapixels, twenty labels each, as large as they are: refused for a few hundred bytes of headers."""
+    """Photos of 49 megapixels, as large as they are: refused for a few hundred bytes of headers. Two make too large an answer, eight take too much
+    memory on the way, and with twenty labels each of them does for itself."""
     photo = hostile.huge_png(7000, 7000)
-    wish = {"size": "original", "top_k": 10, "classes": ",".join(str(i) for i in range(900, 910)), "include": "overlay,heatmap"}
-    document = problem(client.post("/cam", files=[("image", photo)] * 8, params=wish), 422, detail="allowed are 201326592")
+    wish = {"size": "original", "top_k": 1}
+    document = problem(client.post("/cam", files=[("image", photo)] * 2, params=wish), 422, detail="allowed are 268435456")
     assert document["code"] == "reply_too_large"
+    document = problem(client.post("/cam", files=[("image", photo)] * 8, params=wish), 422, detail="allowed are 1073741824")
+    assert document["code"] == "decode_budget"
+    wish = {"size": "original", "top_k": 10, "classes": ",".join(str(i) for i in range(900, 910)), "include": "overlay,heatmap"}
+    response = client.post("/cam", files=[("image", photo)] * 8, params=wish)
+    assert response.status_code == 200
+    assert [item["error"]["code"] for item in response.json()["results"]] == ["decode_budget"] * 8
 
 
 def test_all_replies_together(start):

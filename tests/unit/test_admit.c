@@ -468,24 +468,29 @@ START_TEST(blank_headers_are_left_out) {
 }
 END_TEST
 
-/* Of one answer 300 bytes, of all 500: what is refused is not counted. */
+/* Of one answer's pictures 300 bytes, of all answers 500: taken before they are made, settled when
+ * they are; what is refused is not counted. */
 START_TEST(answers_are_bounded) {
-  cam_error error;
   struct exchange *one = exchange_new(&app, &access_to), *two = exchange_new(&app, &access_to);
   struct job *a = &one->job, *b = &two->job;
-  ck_assert_int_eq(room_for_reply(a, 301, &error), CAM_E_REPLY);
-  ck_assert_int_eq(room_for_reply(a, 300, &error), CAM_OK);
-  a->response.n = 301;
-  ck_assert_int_eq(room_count_reply(a, &error), CAM_E_REPLY);
-  a->response.n = b->response.n = 300;
-  ck_assert_int_eq(room_count_reply(a, &error), CAM_OK);
-  ck_assert_int_eq(room_count_reply(b, &error), CAM_E_ROOM);
-  b->response.n = 200;
-  ck_assert_int_eq(room_count_reply(b, &error), CAM_OK);
-  ck_assert_int_eq(room_for_reply(b, 1, &error), CAM_E_ROOM);
-  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 500);
+  ck_assert_int_eq(room_take_reply(a, 301, 0), CAM_E_REPLY);
+  ck_assert_int_eq(room_take_reply(a, 300, 201), CAM_E_REPLY);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 0);
+  a->error.code = CAM_OK;
+  ck_assert_int_eq(room_take_reply(a, 300, 100), CAM_OK);
+  ck_assert_int_eq(room_take_reply(b, 100, 1), CAM_E_ROOM);
+  b->error.code = CAM_OK;
+  ck_assert_int_eq(room_take_reply(b, 100, 0), CAM_OK);
+  a->response.n = 250;
+  room_settle_reply(a);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 350);
+  b->response.n = 301;
+  room_settle_reply(b);
+  ck_assert_int_eq(b->error.code, CAM_E_REPLY);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 250);
   exchange_free(one);
   exchange_free(two);
+  ck_assert_uint_eq(atomic_load(&app.reply_bytes), 0);
 }
 END_TEST
 

@@ -119,7 +119,8 @@ START_TEST(base64_is_the_file_in_quotes) {
   uint8_t *pixels = made(SMOOTH, 50, 40, 3), decoded[8192];
   cam_bytes file = encoded(pixels, 50, 40, 3), text;
   size_t n;
-  ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, pixels, 50, 40, 3, true, &text, NULL), CAM_OK);
+  ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, pixels, 50, 40, 3, &text, NULL), CAM_OK);
+  ck_assert_int_eq(picture_quote(&text, NULL), CAM_OK);
   ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"' && !text.data[text.size]);
   ck_assert(text.size < sizeof decoded &&
             cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { FIXTURES = sizeof photo_fixtures / sizeof *photo_fixtures };
-static const cam_limits limits = {50000000, 32768, 512u << 20, 100, 0};
+static const cam_limits limits = {50000000, 32768, 512u << 20, 100, 0, 0};
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees a byte too many. */
 static cam_code decode_least(const void *bytes, size_t n, int least_width, int least_height,
@@ -237,22 +237,22 @@ START_TEST(limits_hold) {
   cam_error error;
   const photo_fixture *f = named("jpeg progressive"); /* 10 scans */
   ck_assert_int_eq(
-      decode(f->bytes, f->n, &(cam_limits){50000000, 32768, 512u << 20, 9, 0}, &photo, &error),
+      decode(f->bytes, f->n, &(cam_limits){50000000, 32768, 512u << 20, 9, 0, 0}, &photo, &error),
       CAM_E_BUDGET);
   ck_assert_str_eq(error.detail, "more than 9 scans; allowed are 9");
   ck_assert_int_eq(
-      decode(f->bytes, f->n, &(cam_limits){21 * 13, 21, 512u << 20, 10, 0}, &photo, &error),
+      decode(f->bytes, f->n, &(cam_limits){21 * 13, 21, 512u << 20, 10, 0, 0}, &photo, &error),
       CAM_OK);
   image_free(&photo.image);
   ck_assert_int_eq(
-      decode(f->bytes, f->n, &(cam_limits){21 * 13 - 1, 21, 512u << 20, 10, 0}, &photo, &error),
+      decode(f->bytes, f->n, &(cam_limits){21 * 13 - 1, 21, 512u << 20, 10, 0, 0}, &photo, &error),
       CAM_E_PIXELS);
   ck_assert_int_eq(
-      decode(f->bytes, f->n, &(cam_limits){21 * 13, 20, 512u << 20, 10, 0}, &photo, &error),
+      decode(f->bytes, f->n, &(cam_limits){21 * 13, 20, 512u << 20, 10, 0, 0}, &photo, &error),
       CAM_E_PIXELS);
   for (int i = 0; i < FIXTURES; i++) {
     ck_assert_int_eq(decode(photo_fixtures[i].bytes, photo_fixtures[i].n,
-                            &(cam_limits){50000000, 32768, 100, 100, 0}, &photo, &error),
+                            &(cam_limits){50000000, 32768, 100, 100, 0, 0}, &photo, &error),
                      CAM_E_BUDGET);
     ck_assert_ptr_nonnull(strstr(error.detail, "allowed are 100"));
   }
@@ -271,7 +271,7 @@ START_TEST(any_budget_is_kept) { /* from nothing to enough: refused in a word or
   for (int i = 0; i < FIXTURES; i++)
     for (size_t bytes = 0; bytes < 6000; bytes += bytes < 1500 ? 5 : 150) {
       cam_code code = decode(photo_fixtures[i].bytes, photo_fixtures[i].n,
-                             &(cam_limits){50000000, 32768, bytes, 100, 0}, &photo, &error);
+                             &(cam_limits){50000000, 32768, bytes, 100, 0, 0}, &photo, &error);
       ck_assert_msg(code == CAM_OK || code == CAM_E_BUDGET, "%s with %zu: %s",
                     photo_fixtures[i].name, bytes, error.detail);
       if (!code)
@@ -461,9 +461,9 @@ START_TEST(what_a_webp_takes_is_counted) { /* fails where libwebp does not take 
   size_t result = (size_t)(3 * f->width * f->height),
          least = result + (size_t)(4 * f->width * f->height); /* and what it decodes into */
   ck_assert_int_eq(
-      decode(f->bytes, f->n, &(cam_limits){50000000, 32768, least, 100, 0}, &photo, &error),
+      decode(f->bytes, f->n, &(cam_limits){50000000, 32768, least, 100, 0, 0}, &photo, &error),
       CAM_E_BUDGET);
-  ck_assert_int_eq(decode(f->bytes, f->n, &(cam_limits){50000000, 32768, least + 100000, 100, 0},
+  ck_assert_int_eq(decode(f->bytes, f->n, &(cam_limits){50000000, 32768, least + 100000, 100, 0, 0},
                           &photo, &error),
                    CAM_OK);
   same_pixels(f, &photo);

@@ -287,8 +287,9 @@ START_TEST(base64_is_the_file_in_quotes) {
     cam_bytes png, text;
     size_t n;
     ck_assert_int_eq(png_encode(pixels, width * 50, 20, 3, &png, NULL), CAM_OK);
-    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, pixels, width * 50, 20, 3, true, &text, NULL),
+    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, pixels, width * 50, 20, 3, &text, NULL),
                      CAM_OK);
+    ck_assert_int_eq(picture_quote(&text, NULL), CAM_OK);
     ck_assert_uint_eq(strlen((char *)text.data), text.size);
     ck_assert_uint_eq(text.size, (png.size + 2) / 3 * 4 + 2);
     ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"');

@@ -1,0 +1,179 @@
+/* cost.c - what explaining takes at most, from the photos' headers alone. Flow: probe -> [cost] ->
+ * whoever decides whether there is room. Thread: any; touches only its arguments.
+ *
+ * A photo on its way holds most at one of these moments:
+ *   decoded    what its decoder says that it takes (photo_work_bytes)
+ *   again      the first decoding's picture, while the whole photo is decoded for its overlay
+ *   rendered   photo, input and canvas; for each label whose pictures are made at the time its
+ * heat, its pixels and what the encoder takes, or what the encoder made of them; and all pictures
+ * that are finished. The pixels of a single label are the canvas. */
+#include "cost.h"
+#include "cam_minmax.h"
+#include "photo/decode.h"
+#include "render/picture.h"
+#include "sizes.h"
+#include <limits.h>
+
+enum { BYTES = 3 /* of a pixel */, SMALL_THINGS = 256 << 10 /* tables, lists, headers */ };
+
+static uint64_t max_of(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* Rows that wait for the second pass, and the weights of both (photo/resize.c). */
+static uint64_t resize_bytes(int in_width, int in_height, int width, int height) {
+  const uint64_t row = BYTES * (uint64_t)width + 256,
+                 rows = 4 * ((uint64_t)in_height / (unsigned)height + 4),
+                 weights = 16 * ((uint64_t)in_width + (uint64_t)in_height + 8 * (uint64_t)width +
+                                 8 * (uint64_t)height);
+  return rows * row + weights;
+}
+
+static uint64_t image_bytes(int width, int height) {
+  return BYTES * (uint64_t)width * (uint64_t)height;
+}
+
+/* Of one label while its pictures are made, but for what they are in the end (explain.c). */
+static uint64_t bytes_on_the_way(const cam_params *params, int width, int height, bool on_canvas) {
+  const uint64_t heat = (uint64_t)width * (uint64_t)height;
+  uint64_t most = heat, pixels = 0;
+  if (params->include & CAM_INCLUDE_HEATMAP)
+    most = heat + picture_work_bytes(params->picture, width, height, 1);
+  if (!(params->include & CAM_INCLUDE_OVERLAY))
+    return most;
+  if (!on_canvas)
+    pixels = image_bytes(width, height);
+  most = max_of(most, heat + pixels);
+  return max_of(most, pixels + picture_work_bytes(params->picture, width, height, 3));
+}
+
+static bool has_pictures(const cam_params *params) {
+  return params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP);
+}
+
+/* All pictures of a photo when they are finished. */
+static uint64_t finished_bytes(const cam_params *params, int count, int width, int height) {
+  uint64_t each = 0;
+  if (params->include & CAM_INCLUDE_OVERLAY)
+    each += picture_most_bytes(params, width, height, 3);
+  if (params->include & CAM_INCLUDE_HEATMAP)
+    each += picture_most_bytes(params, width, height, 1);
+  return each * (uint64_t)count;
+}
+
+/* Is the photo wanted whole, also where it was decoded to what the network needs? */
+static bool is_wanted_whole(const cam_params *params) {
+  return params->size == CAM_SIZE_ORIGINAL && params->include & CAM_INCLUDE_OVERLAY;
+}
+
+/* The sizes of a photo's way, and what it takes to begin it. */
+typedef struct way {
+  cam_photo photo;
+  cam_result sizes;
+  int width, height; /* of the pictures */
+  uint64_t decoding; /* bytes at most, the first time or the second */
+  uint64_t kept;     /* bytes of what decoding leaves for the pictures */
+} way;
+
+static void plan_decoding(const cam_params *params, way *w) {
+  int width, height;
+  size_t image, whole;
+  least_size(&w->sizes, &width, &height);
+  w->decoding = photo_work_bytes(&w->photo, width, height, &image);
+  w->kept = image;
+  if (!is_wanted_whole(params))
+    return;
+  const size_t again = photo_work_bytes(&w->photo, INT_MAX, INT_MAX, &whole);
+  if (whole == image)
+    return;
+  w->decoding = max_of(w->decoding, image + again);
+  w->kept = image + whole;
+}
+
+/* A map has no more cells than the input. */
+static uint64_t map_values(const cam_result *sizes, int count) {
+  return (uint64_t)count * (uint64_t)sizes->input_width * (uint64_t)sizes->input_height;
+}
+
+/* After decoding, `abreast` labels at a time: all pictures are finished but for theirs, or all are.
+ */
+static uint64_t rendering_bytes(const way *w, const cam_params *params, int count, int abreast) {
+  const cam_result *sizes = &w->sizes;
+  uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
+                   sizeof(float) * map_values(sizes, count) +
+                   resize_bytes(sizes->width, sizes->height, sizes->input_width,
+                                sizes->input_height);
+  if (!has_pictures(params))
+    return bytes;
+  if (w->width != sizes->width || w->height != sizes->height)
+    bytes += image_bytes(w->width, w->height) +
+             resize_bytes(sizes->width, sizes->height, w->width, w->height);
+  const int made = min_int(abreast, count);
+  const uint64_t each = finished_bytes(params, 1, w->width, w->height),
+                 making = bytes_on_the_way(params, w->width, w->height, count == 1);
+  return bytes +
+         max_of((uint64_t)(count - made) * each + (uint64_t)made * making, (uint64_t)count * each);
+}
+
+static int count_of(const cam_context *context, const cam_params *params) {
+  return min_int(params->top_k + params->n_classes, context->model->info.classes);
+}
+
+/* One photo: what it takes at most, its finished pictures included, and those alone. */
+typedef struct photo_cost {
+  uint64_t most, finished, map_values;
+} photo_cost;
+
+/* Nothing where it is no photo. */
+static photo_cost cost_of(const cam_context *context, const cam_task *task, int abreast) {
+  const cam_params *params = task->params;
+  const int count = count_of(context, params);
+  way w = {.sizes = {0}};
+  if (photo_probe(task->bytes, task->n_bytes, &context->limits, &w.photo, NULL))
+    return (photo_cost){0};
+  set_sizes(context->model->graph, &w.photo, params, &w.sizes);
+  picture_size(params, &w.sizes, &w.width, &w.height);
+  plan_decoding(params, &w);
+  const uint64_t finished = finished_bytes(params, count, w.width, w.height),
+                 rendering = rendering_bytes(&w, params, count, abreast);
+  return (photo_cost){.most = SMALL_THINGS + max_of(finished, max_of(w.decoding, rendering)),
+                      .finished = finished,
+                      .map_values = map_values(&w.sizes, count)};
+}
+
+cam_code cost_check(const cam_context *context, const cam_task *task, cam_error *error) {
+  const uint64_t allowed = context->limits.work_bytes;
+  if (!allowed)
+    return CAM_OK;
+  const uint64_t most = cost_of(context, task, 1).most;
+  if (most <= allowed)
+    return CAM_OK;
+  return cam_fail(
+      error, CAM_E_BUDGET,
+      "decoding and rendering may take %llu bytes of memory; allowed are %llu: size=fit "
+      "or fewer labels make it less",
+      (unsigned long long)most, (unsigned long long)allowed);
+}
+
+/* Photos side by side are as many as the team has threads; one after another, the largest counts.
+ */
+cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_tasks, bool alone) {
+  int threads = team_threads(context->team), photos = 1;
+  if (alone)
+    threads = 1;
+  else if (n_tasks >= cam_spread_least(context))
+    photos = threads;
+  uint64_t sum = 0, largest = 0;
+  cam_cost cost = {0};
+  for (int i = 0; i < n_tasks; i++) {
+    if (cost_check(context, &tasks[i], NULL))
+      continue; /* it will not be explained */
+    const photo_cost one = cost_of(context, &tasks[i], photos > 1 ? 1 : threads);
+    const uint64_t beyond = one.most - one.finished;
+    sum += beyond;
+    largest = max_of(largest, beyond);
+    cost.picture_bytes += one.finished;
+    cost.map_values += one.map_values;
+  }
+  cost.work_bytes = cost.picture_bytes + min_of(sum, (uint64_t)photos * largest);
+  return cost;
+}
