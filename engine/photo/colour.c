@@ -28,7 +28,7 @@ enum {
 
 static _Thread_local struct {
   size_t used, limit;
-  bool out_of_memory;
+  bool refused, out_of_memory;
 } memory;
 
 static void *count(void *block) {
@@ -37,7 +37,10 @@ static void *count(void *block) {
   return block;
 }
 static bool has_room(size_t bytes) {
-  return bytes <= memory.limit && memory.used <= memory.limit - bytes;
+  if (bytes <= memory.limit && memory.used <= memory.limit - bytes)
+    return true;
+  memory.refused = true;
+  return false;
 }
 static void *lcms_malloc(cmsContext context, cmsUInt32Number bytes) {
   (void)context;
@@ -71,6 +74,7 @@ static cmsContext open_context(size_t limit) {
   cmsPluginMemHandler plugin = counted; /* lcms wants it writable */
   memory.used = 0;
   memory.limit = limit;
+  memory.refused = false;
   memory.out_of_memory = false;
   return cmsCreateContext(&plugin, NULL);
 }
@@ -273,17 +277,18 @@ static void convert(const conversion *c, colour_kind kind, uint8_t *pixels, size
 }
 
 cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pixels, size_t n,
-                        int channels, cam_error *error) {
+                        int channels, size_t budget, cam_error *error) {
   conversion c = {0};
   if (!space->icc && space->gamma <= 0) {
     convert(&c, kind, pixels, n, channels);
     return CAM_OK;
   }
-  cmsContext context = open_context(colour_work_bytes(space->n));
+  const size_t needed = colour_work_bytes(space->n);
+  cmsContext context = open_context(min_size(needed, budget));
   if (context)
     c = make_conversion(context, space, kind, channels);
-  const bool out_of_memory = memory.out_of_memory;
-  if (!out_of_memory)
+  const bool out_of_memory = memory.out_of_memory, over_budget = memory.refused && budget < needed;
+  if (!out_of_memory && !over_budget)
     convert(&c, kind, pixels, n, channels);
   if (c.transform)
     cmsDeleteTransform(c.transform);
@@ -291,5 +296,9 @@ cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pi
     cmsDeleteContext(context);
   if (out_of_memory)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory to convert the photo's colours");
+  if (over_budget)
+    return cam_fail(error, CAM_E_BUDGET,
+                    "converting its colours needs %zu bytes of memory; allowed are %zu", needed,
+                    budget);
   return CAM_OK;
 }

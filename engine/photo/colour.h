@@ -30,8 +30,9 @@ size_t colour_work_bytes(size_t profile_bytes);
  * CMYK 4 that become 3, packed at the beginning. What is broken, too large, of a kind that does not
  * fit the pixels, or the same as sRGB is as if it were not there: the pixels stay, and of CMYK ink
  * becomes colour by multiplication. A profile's perceptual table goes before its matrix, without
- * compensation of black, as in browsers. CAM_E_NO_MEMORY is the only failure. */
+ * compensation of black, as in browsers. budget: bytes that may be held beside the pixels.
+ * CAM_E_BUDGET (it is less than colour_work_bytes, and more was needed), CAM_E_NO_MEMORY. */
 cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pixels, size_t n,
-                        int channels, cam_error *error);
+                        int channels, size_t budget, cam_error *error);
 
 #endif

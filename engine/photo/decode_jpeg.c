@@ -31,7 +31,8 @@ cam_code decode_jpeg(const uint8_t *bytes, size_t n, const photo_plan *plan, cam
     return code;
   const size_t count = (size_t)picture.width * (size_t)picture.height;
   const colour_space space = {.icc = picture.profile.data, .n = picture.profile.size};
-  code = colour_to_srgb(&space, kind_of(&picture), picture.pixels, count, picture.channels, error);
+  code = colour_to_srgb(&space, kind_of(&picture), picture.pixels, count, picture.channels,
+                        plan_rest(plan, count * (size_t)picture.channels + space.n), error);
   if (!code) {
     *image = (cam_image){picture.width, picture.height, picture.pixels};
     picture.pixels = NULL;

@@ -186,7 +186,8 @@ static cam_code finish(reader *r, cam_error *error) {
     return cam_fail(error, CAM_E_PHOTO, "broken PNG: %s", r->why);
   }
   return colour_to_srgb(&r->space, r->grey ? COLOUR_GREY : COLOUR_RGB, r->pixels,
-                        (size_t)plan->width * (size_t)plan->height, r->channels, error);
+                        (size_t)plan->width * (size_t)plan->height, r->channels,
+                        plan_rest(plan, plan_pixel_bytes(plan) + r->space.n), error);
 }
 
 cam_code decode_png(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,

@@ -99,7 +99,7 @@ static cam_code to_srgb(const uint8_t *bytes, const photo_plan *plan, uint8_t *p
     space.n = plan->webp.profile.n;
   }
   return colour_to_srgb(&space, COLOUR_RGB, pixels, (size_t)plan->width * (size_t)plan->height,
-                        plan->channels, error);
+                        plan->channels, plan_rest(plan, plan_pixel_bytes(plan)), error);
 }
 
 cam_code decode_webp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_image *image,

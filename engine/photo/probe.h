@@ -4,6 +4,7 @@
  * probe_bmp.c] -> decode_*. Thread: any. */
 #ifndef PROBE_H
 #define PROBE_H
+#include "base/minmax.h"
 #include "cam_engine.h"
 #include "codec/jpeg.h"
 
@@ -68,6 +69,11 @@ cam_code plan_size(photo_plan *plan, int64_t width, int64_t height, const cam_li
 /* Bytes of the plan's pixels while they are decoded, all channels. */
 static inline size_t plan_pixel_bytes(const photo_plan *plan) {
   return (size_t)plan->channels * (size_t)plan->width * (size_t)plan->height;
+}
+
+/* What is left of the plan's budget while `held` bytes are held. */
+static inline size_t plan_rest(const photo_plan *plan, size_t held) {
+  return plan->budget - min_size(plan->budget, held);
 }
 
 static inline uint32_t be16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }

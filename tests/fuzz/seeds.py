@@ -15,7 +15,9 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(TESTS / "http"), str(TESTS / "reference")]
 import hostile  # noqa: E402
+import odd_pictures  # noqa: E402
 import pictures  # noqa: E402
+import profiles  # noqa: E402
 import small_model  # noqa: E402
 import weight_files  # noqa: E402
 
@@ -99,6 +101,47 @@ def webps(picture):
     yield "webp-exif", pictures.save(image, "WEBP", quality=50, exif=pictures.exif(6)[6:])
 
 
+def coloured(picture):
+    image, grey = Image.fromarray(picture), Image.fromarray(picture).convert("L")
+    for name, make in profiles.KNOWN.items():
+        yield f"jpeg-{name}", pictures.jpeg(image, icc_profile=make())
+        yield f"webp-{name}", pictures.webp(image, lossless=True, icc_profile=make())
+        yield f"png-{name}", pictures.png(image, icc_profile=make())
+    yield "jpeg-ink", pictures.jpeg(image.convert("CMYK"), icc_profile=profiles.cmyk(3))
+    yield "jpeg-ink-for-light", pictures.jpeg(image, icc_profile=profiles.cmyk(3))
+    yield "jpeg-grey-profile", pictures.jpeg(grey, icc_profile=profiles.grey(1.0))
+    yield "png-grey-profile", pictures.png(grey, icc_profile=profiles.grey([0, 0.2, 0.5, 1]))
+    yield "webp-v4", pictures.webp(image, icc_profile=profiles.rgb(profiles.P3, 1.8, version=0x04200000))
+    file = pictures.png(image)
+    for gamma in (0, 1, 45455, 100000, 0x7FFFFFFF):
+        yield f"png-gamma-{gamma}", file[:33] + pictures.chunk(b"gAMA", struct.pack(">I", gamma)) + file[33:]
+        primaries = pictures.chunk(b"cHRM", struct.pack(">8I", 34570, 35850, 73470, 26530, 15960, 84040, 3660, 10))
+        yield f"png-primaries-{gamma}", file[:33] + pictures.chunk(b"gAMA", struct.pack(">I", gamma)) + primaries + file[33:]
+
+
+def odd(picture):
+    """One in five of each kind."""
+    for kind, make in odd_pictures.KINDS.items():
+        for i, (file, _) in enumerate(make(picture).values()):
+            if i % 5 == 0:
+                yield f"odd-{kind}-{i}".replace(" ", "-"), file
+
+
+def narrow():
+    """Where rows are padded most, and what is kept for the whole picture."""
+    for side in (1, 2, 3, 8, 15, 16, 17):
+        for width, height in ((side, 1500), (1500, side), (side, side)):
+            picture = pictures.smooth(width, height)
+            name = f"{width}x{height}"
+            yield f"jpeg-{name}", pictures.jpeg(picture, quality=10)
+            yield f"jpeg-progressive-{name}", pictures.jpeg(picture, quality=10, progressive=True)
+            yield f"jpeg-ink-{name}", pictures.jpeg(Image.fromarray(picture).convert("CMYK"), quality=10, progressive=True)
+            yield f"png-interlaced-{name}", pictures.interlaced(picture)
+            yield f"webp-{name}", pictures.webp(picture)
+            yield f"webp-lossless-{name}", pictures.webp(picture, lossless=True)
+    yield "webp-canvas", odd_pictures.animation(16384, 4, odd_pictures.frame(pictures.smooth(8, 2)))
+
+
 def others():
     for magic in (b"GIF89a", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif", b"II*\0", b"%PDF-1.4", b"<?xml version=\"1.0\"?><!-- x --><!DOCTYPE svg [<!ENTITY a \"b\">]><svg/>",
                   b"\xef\xbb\xbf <svg xmlns='x'>", b"no photo", b""):
@@ -108,7 +151,7 @@ def others():
 def photo():
     small, tiny = pictures.scene(20, 13), pictures.scene(5, 3)
     for picture in (small, tiny):
-        for kind in (jpegs, pngs, bmps, webps):
+        for kind in (jpegs, pngs, bmps, webps, coloured):
             for name, file in kind(picture):
                 if len(file) < 8192:
                     yield f"{name}-{len(picture)}", file + bytes([len(picture) % 4])
@@ -118,6 +161,13 @@ def photo():
     for name, file in jpegs(pictures.smooth(900, 6)):  # rows of libjpeg's own weigh more than the picture
         if len(file) < 8192:
             yield f"{name}-wide", file + b"\x02"
+    for name, file in odd(pictures.scene(64, 40)):
+        if len(file) < 8192:
+            yield name, file + b"\0"
+    for name, file in narrow():
+        if len(file) < 8192:
+            yield f"narrow-{name}", file + b"\0"
+            yield f"narrow-{name}-shrunk", file + b"\4"
     for name, file in others():
         yield name, file + b"\1"
 
