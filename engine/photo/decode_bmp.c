@@ -4,8 +4,7 @@
  *
  * Own code, since stb_image reads neither RLE nor most headers right, and once a header is read
  * what is left are the loops below. The probe has checked that the rows are there, so only
- * run-length coding looks at bounds here. Pixels that it leaves out are transparent, as in
- * browsers. */
+ * run-length coding looks at bounds here. Pixels that it leaves out are black, as in browsers. */
 #include "decode_bmp.h"
 #include "cam_minmax.h"
 #include "flatten.h"
@@ -19,7 +18,7 @@ typedef struct canvas {
   const uint8_t *bytes; /* of the file */
   size_t n;
   uint8_t *pixels;         /* [height,width,channels], top row first */
-  uint8_t colours[256][4]; /* the palette; what it lacks is black */
+  uint8_t colours[256][3]; /* the palette; what it lacks is black */
 } canvas;
 
 static uint8_t *pixel_at(const canvas *c, size_t x, size_t y) {
@@ -36,8 +35,6 @@ static size_t row_of(const photo_plan *plan, size_t i) {
 
 static void read_palette(canvas *c) {
   const bmp_plan *bmp = &c->plan->bmp;
-  for (size_t i = 0; i < 256; i++)
-    c->colours[i][3] = 255;
   for (size_t i = 0; i < bmp->palette.n; i++) {
     const uint8_t *entry = c->bytes + bmp->palette.at + i * (size_t)bmp->entry;
     for (int channel = 0; channel < 3; channel++)
@@ -123,11 +120,11 @@ static void draw_run(pen *p, size_t count, const uint8_t *codes, bool literal) {
   const size_t width = (size_t)plan->width, room = width - min_size(p->x, width),
                per_byte = plan->bmp.bits == 4 ? 2 : 1;
   uint8_t *out = pixel_at(p->c, p->x, row_of(plan, p->y));
-  for (size_t i = 0; i < min_size(count, room); i++, out += 4) {
+  for (size_t i = 0; i < min_size(count, room); i++, out += 3) {
     unsigned code = codes[literal ? i / per_byte : 0];
     if (per_byte == 2)
       code = i % 2 == 0 ? code >> 4 : code & 15;
-    memcpy(out, p->c->colours[code], 4);
+    memcpy(out, p->c->colours[code], 3);
   }
   p->x += count;
 }
@@ -211,8 +208,7 @@ cam_code decode_bmp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_
     *image = (cam_image){plan->width, plan->height, c.pixels};
     return CAM_OK;
   }
-  if (!plan->bmp.run_length)
-    mend_alpha(&c);
+  mend_alpha(&c);
   flatten(c.pixels, plan->width, plan->height, image);
   return CAM_OK;
 }

@@ -152,6 +152,6 @@ cam_code probe_bmp(const uint8_t *bytes, size_t n, const cam_limits *limits, pho
   out->pixels = b.offset;
   out->bits = (int)b.bits;
   memcpy(out->mask, b.mask, sizeof out->mask);
-  plan->channels = b.mask[3] || out->run_length ? 4 : 3;
+  plan->channels = b.mask[3] ? 4 : 3;
   return CAM_OK;
 }

@@ -238,7 +238,7 @@ def run_lengths(rgb):
             odd[f"RLE{bits}, {name}, no end"] = (bmp(width, height, bits, 3 - bits // 4, palette, data), good)
         long = b"\0\0".join(runs(row, bits) + b"\x50\0" for row in rows)
         odd[f"RLE{bits}, too long rows"] = (bmp(width, height, bits, 3 - bits // 4, palette, long + b"\0\1"), good)
-        holes = numpy.concatenate([colours[rows[::-1]], numpy.full((height, width, 1), 255, numpy.uint8)], 2)
+        holes = colours[rows[::-1]].copy()
         holes[:height - 20] = 0  # the picture ends after 20 rows from the bottom
         holes[height - 5:, 7:] = 0  # rows end early
         holes[height - 10:height - 5, :9] = 0  # a leap
