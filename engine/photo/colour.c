@@ -12,9 +12,10 @@
 #include "cam_minmax.h"
 #include <lcms2.h>
 #include <lcms2_plugin.h>
-#include <malloc.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,59 +25,91 @@ enum {
   PER_PROFILE_BYTE = 6,  /* a table of 8 bits is kept in 16, and copied once while it is linked */
 };
 
-/* ---- Memory ---- */
+/* ---- Memory ----
+ * lcms2 goes on where it gets none, and falls over: it uses a mutex that it could not make. So it
+ * is left by a jump instead, and all that it has is freed from a list. The one thing of it that is
+ * not memory of ours is the context's place in a list of the library's, which is given back as
+ * usual; while the context is made, nothing jumps, and there NULL is understood. No memory is asked
+ * for while the library holds a lock that others wait for. */
+
+typedef struct block {
+  struct block *next, **link; /* link: what points to this one */
+  size_t size;                /* with this header */
+  _Alignas(max_align_t) uint8_t bytes[];
+} block;
 
 static _Thread_local struct {
+  block *first;
   size_t used, limit;
-  bool refused, out_of_memory;
+  bool refused, out_of_memory; /* there was a limit; there was none to be had */
+  jmp_buf *back;               /* where to go then; NULL: nowhere */
 } memory;
 
-static void *count(void *block) {
-  memory.used += malloc_usable_size(block); /* 0 for NULL */
-  memory.out_of_memory |= !block;
-  return block;
+static void *leave(void) {
+  if (memory.back)
+    longjmp(*memory.back, 1);
+  return NULL;
 }
-static bool has_room(size_t bytes) {
-  if (bytes <= memory.limit && memory.used <= memory.limit - bytes)
-    return true;
-  memory.refused = true;
-  return false;
-}
-static void *lcms_malloc(cmsContext context, cmsUInt32Number bytes) {
+
+static void *lcms_malloc(cmsContext context, cmsUInt32Number n) {
   (void)context;
-  if (!has_room(bytes))
-    return NULL;
-  return count(malloc(bytes));
+  const size_t size = sizeof(block) + n;
+  if (memory.used > memory.limit || size > memory.limit - memory.used) {
+    memory.refused = true;
+    return leave();
+  }
+  block *new = malloc(size);
+  if (!new) {
+    memory.out_of_memory = true;
+    return leave();
+  }
+  *new = (block){.next = memory.first, .link = &memory.first, .size = size};
+  if (new->next)
+    new->next->link = &new->next;
+  memory.first = new;
+  memory.used += size;
+  return new->bytes;
 }
-static void lcms_free(cmsContext context, void *block) {
+
+static void lcms_free(cmsContext context, void *bytes) {
   (void)context;
-  memory.used -= malloc_usable_size(block);
-  free(block);
+  if (!bytes)
+    return;
+  block *old = (block *)(void *)((uint8_t *)bytes - offsetof(block, bytes));
+  *old->link = old->next;
+  if (old->next)
+    old->next->link = old->link;
+  memory.used -= old->size;
+  free(old);
 }
-static void *lcms_realloc(cmsContext context, void *block, cmsUInt32Number bytes) {
-  (void)context;
-  if (!has_room(bytes)) /* both places count while a block moves */
-    return NULL;
-  const size_t old = malloc_usable_size(block);
-  void *moved = count(realloc(block, bytes));
-  if (moved)
-    memory.used -= old;
+
+static void *lcms_realloc(cmsContext context, void *bytes, cmsUInt32Number n) {
+  void *moved = lcms_malloc(context, n);
+  if (!moved || !bytes)
+    return moved;
+  const block *old = (const block *)(const void *)((uint8_t *)bytes - offsetof(block, bytes));
+  memcpy(moved, bytes, min_size(n, old->size - sizeof(block)));
+  lcms_free(context, bytes);
   return moved;
 }
 
 static cmsContext open_context(size_t limit) {
-  static const cmsPluginMemHandler counted = {
+  cmsPluginMemHandler counted = {
       .base = {cmsPluginMagicNumber, 2060, cmsPluginMemHandlerSig, NULL},
       .MallocPtr = lcms_malloc,
       .FreePtr = lcms_free,
       .ReallocPtr = lcms_realloc,
   };
-  cmsPluginMemHandler plugin = counted; /* lcms wants it writable */
-  memory.used = 0;
+  memset(&memory, 0, sizeof memory);
   memory.limit = limit;
-  memory.refused = false;
-  memory.out_of_memory = false;
-  return cmsCreateContext(&plugin, NULL);
+  return cmsCreateContext(&counted, NULL);
+}
+
+static void close_context(cmsContext context) {
+  if (context)
+    cmsDeleteContext(context);
+  while (memory.first)
+    lcms_free(NULL, memory.first->bytes);
 }
 
 size_t colour_work_bytes(size_t profile_bytes) {
@@ -185,7 +218,7 @@ static cmsUInt32Number layout_of(cmsColorSpaceSignature space, colour_kind kind,
   case cmsSigCmykData:
     return kind == COLOUR_CMYK ? TYPE_CMYK_8_REV : 0;
   case cmsSigGrayData:
-    return kind == COLOUR_GREY ? TYPE_GRAY_8 : 0;
+    return kind == COLOUR_GREY ? TYPE_GRAY_FLT : 0;
   case cmsSigRgbData:
     if (kind == COLOUR_CMYK)
       return 0;
@@ -197,7 +230,7 @@ static cmsUInt32Number layout_of(cmsColorSpaceSignature space, colour_kind kind,
 
 typedef struct conversion {
   cmsHTRANSFORM transform; /* NULL: there is nothing to convert */
-  bool grey;               /* it takes one byte a pixel */
+  bool grey;               /* it takes one float a pixel and gives three */
 } conversion;
 
 static conversion make_conversion(cmsContext context, const colour_space *space, colour_kind kind,
@@ -213,7 +246,11 @@ static conversion make_conversion(cmsContext context, const colour_space *space,
     srgb = srgb_profile(context);
   if (srgb) {
     c.grey = colours == cmsSigGrayData;
-    const cmsUInt32Number out = layout == TYPE_RGBA_8 ? TYPE_RGBA_8 : TYPE_RGB_8;
+    cmsUInt32Number out = TYPE_RGB_8;
+    if (c.grey)
+      out = TYPE_RGB_FLT;
+    else if (layout == TYPE_RGBA_8)
+      out = TYPE_RGBA_8;
     c.transform = cmsCreateTransformTHR(context, from, layout, srgb, out, INTENT_PERCEPTUAL,
                                         cmsFLAGS_NOCACHE);
     cmsCloseProfile(srgb);
@@ -224,22 +261,27 @@ static conversion make_conversion(cmsContext context, const colour_space *space,
 
 /* ---- Pixels ---- */
 
+/* In floats: a table of 8 bits is coarse where sRGB is steep, near black. */
 static void convert_grey(const conversion *c, uint8_t *pixels, size_t n, int channels) {
-  uint8_t levels[256], colours[256][3];
+  float levels[256], colours[256][3];
+  uint8_t table[256][3];
   for (int i = 0; i < 256; i++)
-    levels[i] = (uint8_t)i;
+    levels[i] = (float)i / 255;
   cmsDoTransform(c->transform, levels, colours, 256);
+  for (int i = 0; i < 256; i++)
+    for (int channel = 0; channel < 3; channel++)
+      table[i][channel] = (uint8_t)lrintf(255 * fminf(fmaxf(colours[i][channel], 0), 1));
   for (size_t i = 0; i < n; i++, pixels += channels)
-    memcpy(pixels, colours[pixels[0]], 3);
+    memcpy(pixels, table[pixels[0]], 3);
 }
 
 /* By blocks, so that what is written never lies over what is still to be read. */
 static void convert_ink(const conversion *c, uint8_t *pixels, size_t n) {
-  uint8_t block[3 * BLOCK];
+  uint8_t converted[3 * BLOCK];
   for (size_t at = 0; at < n; at += BLOCK) {
     const size_t count_now = min_size(BLOCK, n - at);
-    cmsDoTransform(c->transform, pixels + 4 * at, block, (cmsUInt32Number)count_now);
-    memcpy(pixels + 3 * at, block, 3 * count_now);
+    cmsDoTransform(c->transform, pixels + 4 * at, converted, (cmsUInt32Number)count_now);
+    memcpy(pixels + 3 * at, converted, 3 * count_now);
   }
 }
 
@@ -276,29 +318,51 @@ static void convert(const conversion *c, colour_kind kind, uint8_t *pixels, size
                    (cmsUInt32Number)min_size(BLOCK, n - at));
 }
 
+typedef struct work {
+  const colour_space *space;
+  colour_kind kind;
+  uint8_t *pixels;
+  size_t n;
+  int channels;
+  bool begun; /* to change pixels */
+} work;
+
+/* All with lcms in it. False where it was left for want of memory; what it had is in the list. */
+static bool work_in(cmsContext context, work *w) {
+  jmp_buf back;
+  memory.back = &back;
+  if (!setjmp(back)) {
+    const conversion c = make_conversion(context, w->space, w->kind, w->channels);
+    w->begun = true;
+    convert(&c, w->kind, w->pixels, w->n, w->channels);
+    if (c.transform)
+      cmsDeleteTransform(c.transform);
+  }
+  memory.back = NULL;
+  return !memory.refused && !memory.out_of_memory;
+}
+
 cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pixels, size_t n,
                         int channels, size_t budget, cam_error *error) {
-  conversion c = {0};
+  const conversion none = {0};
   if (!space->icc && space->gamma <= 0) {
-    convert(&c, kind, pixels, n, channels);
+    convert(&none, kind, pixels, n, channels);
     return CAM_OK;
   }
+  work w = {space, kind, pixels, n, channels, false};
   const size_t needed = colour_work_bytes(space->n);
   cmsContext context = open_context(min_size(needed, budget));
-  if (context)
-    c = make_conversion(context, space, kind, channels);
-  const bool out_of_memory = memory.out_of_memory, over_budget = memory.refused && budget < needed;
-  if (!out_of_memory && !over_budget)
-    convert(&c, kind, pixels, n, channels);
-  if (c.transform)
-    cmsDeleteTransform(c.transform);
-  if (context)
-    cmsDeleteContext(context);
-  if (out_of_memory)
+  memory.out_of_memory |= !context && !memory.refused; /* its own room is not asked for here */
+  const bool done = context && work_in(context, &w);
+  close_context(context);
+  if (done)
+    return CAM_OK;
+  if (memory.out_of_memory)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory to convert the photo's colours");
-  if (over_budget)
+  if (budget < needed || w.begun)
     return cam_fail(error, CAM_E_BUDGET,
                     "converting its colours needs %zu bytes of memory; allowed are %zu", needed,
                     budget);
+  convert(&none, kind, pixels, n, channels); /* a profile that wants more than any good one */
   return CAM_OK;
 }

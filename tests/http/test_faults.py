@@ -12,9 +12,11 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
 import hostile
 import pictures
+import profiles
 from client import check_problem, same, strict_json
 from faults import EVER, Faults, FaultyServer, build
 from server import BINARY, PATIENCE, ROOT, environment
@@ -66,6 +68,8 @@ def asks():
     return {
         "png": post("/cam", png), "progressive": post("/cam?include=overlay,heatmap,map&format=jpeg", pictures.jpeg(scene, progressive=True)),
         "bmp": post("/cam?size=input", pictures.save(scene, "BMP")), "webp": post("/cam", pictures.webp(scene)),
+        "coloured png": post("/cam?include=none", pictures.png(scene, icc_profile=profiles.KNOWN["ProPhoto"]())),
+        "ink": post("/cam?include=none", pictures.jpeg(Image.fromarray(scene).convert("CMYK"), icc_profile=profiles.cmyk(3))),
         "picture": post("/cam", png, "Accept: image/png"), "json": post("/cam?alpha=0.3", as_json, "Content-Type: application/json"),
         "form": post("/cam", form([png, b"no photo", jpeg], top_k=2), "Content-Type: multipart/form-data; boundary=b"),
         "chunked": b"POST /cam HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(png), png),
