@@ -228,7 +228,7 @@ cam_code config_take_platform_port(config *settings, cam_error *error) {
 }
 
 /* Whether "NAME=VALUE" is a setting's, or names the file. */
-static bool is_known(const char *variable) {
+static bool is_our_variable(const char *variable) {
   const size_t n = strcspn(variable, "=");
   char known[SETTING_NAME_MAX] = "CAMSERVE_CONFIG";
   for (int i = 0; strlen(known) != n || memcmp(known, variable, n); i++) {
@@ -259,7 +259,7 @@ void config_check_environment(void (*warn)(const char *line)) {
       continue;
     if (is_service_link(*variable)) {
       links++;
-    } else if (!is_known(*variable)) {
+    } else if (!is_our_variable(*variable)) {
       used = append_name(line, used, sizeof line, *variable);
       unknown++;
     }

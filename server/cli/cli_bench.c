@@ -234,7 +234,7 @@ static void print_layers(const bench *b) {
          gflops_of(sum.multiply_adds, sum.ms), (double)sum.bytes * 1e-6, b->layers_ms);
 }
 
-static double most_of(const double *values, int n) {
+static double largest_magnitude(const double *values, int n) {
   double most = 0;
   for (int i = 0; i < n; i++)
     most = fmax(most, fabs(values[i]));
@@ -249,7 +249,7 @@ static void print_people(const bench *b, const cam_model_info *info) {
     print_stages(b, info);
   if (!b->reference)
     return;
-  double largest = most_of(b->reference, info->classes);
+  double largest = largest_magnitude(b->reference, info->classes);
   printf("logits: at most %.2g from the float64 reference, %.2g of the largest (%.4g)\n",
          b->difference, b->difference / largest, largest);
 }
@@ -300,7 +300,7 @@ static void add_layers(json *tree, const bench *b) {
 static void add_reference(json *tree, const bench *b, int classes) {
   json *reference = json_add_object(tree, "reference");
   json_add_number(reference, "difference", b->difference);
-  json_add_number(reference, "largest", most_of(b->reference, classes));
+  json_add_number(reference, "largest", largest_magnitude(b->reference, classes));
   json *logits = json_add_array(reference, "logits");
   for (int c = 0; c < classes; c++)
     json_add_number(logits, NULL, b->reference[c]);

@@ -85,7 +85,7 @@ static void add_timing(json *tree, const reply_timing *timing) {
   json_add_fixed(ms, "total", timing->total_ms, 3);
 }
 
-static char *print_and_free(json *tree, bool compact, size_t *n) {
+static char *print_tree(json *tree, bool compact, size_t *n) {
   char *text = json_print(tree, compact, n);
   json_free(tree);
   return text;
@@ -103,7 +103,7 @@ char *reply_text(const cam_model_info *model, const char *request_id, const cam_
     add_task(tree, model, request_id, tasks);
   }
   add_timing(tree, timing);
-  return print_and_free(tree, compact, n);
+  return print_tree(tree, compact, n);
 }
 
 /* ---- the list in pieces: each is a small object, printed without the brace that joins it to the
@@ -113,7 +113,7 @@ bool reply_list_head(FILE *out, const cam_model_info *model, const char *request
   json *tree = json_new_object();
   add_head(tree, model, request_id);
   size_t n = 0;
-  char *text = print_and_free(tree, true, &n);
+  char *text = print_tree(tree, true, &n);
   bool written = text && fprintf(out, "%.*s,\"results\":[", (int)n - 1, text) > 0;
   free(text);
   return written;
@@ -123,7 +123,7 @@ bool reply_list_item(FILE *out, const cam_model_info *model, const char *request
                      const cam_task *task, bool first) {
   json *tree = json_new_object();
   add_task(tree, model, request_id, task);
-  char *text = print_and_free(tree, true, NULL);
+  char *text = print_tree(tree, true, NULL);
   bool written = text && (first || putc(',', out) != EOF) && fputs(text, out) != EOF;
   free(text);
   return written;
@@ -132,7 +132,7 @@ bool reply_list_item(FILE *out, const cam_model_info *model, const char *request
 bool reply_list_tail(FILE *out, const reply_timing *timing) {
   json *tree = json_new_object();
   add_timing(tree, timing);
-  char *text = print_and_free(tree, true, NULL);
+  char *text = print_tree(tree, true, NULL);
   bool written = text && fprintf(out, "],%s", text + 1) > 0;
   free(text);
   return written;

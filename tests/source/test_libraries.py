@@ -13,7 +13,7 @@ HEADERS = {
     "libseccomp": r"seccomp\.h",
 }
 # The C library, the kernel and the compiler.
-SYSTEM = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(ctype|dirent|endian|errno|fcntl|float|fnmatch|inttypes|limits|malloc|math|netdb|poll|pthread|sched"
+SYSTEM = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(ctype|dirent|endian|errno|fcntl|float|fnmatch|inttypes|limits|malloc|math|netdb|poll|pthread|regex|sched"
                     r"|setjmp|signal|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|strings|time|unistd|emmintrin|immintrin|arm_neon)\.h")
 
 
