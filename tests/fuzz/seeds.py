@@ -190,7 +190,16 @@ def multipart():
     yield "cut", form + b"B\n" + image
     yield "nothing", form + b"B\n--B--\r\n"
     yield "near", form + b"aXa\n--aXa\r\nContent-Disposition: form-data; name=image\r\n\r\n\r\n--aXaX\r\n--aX\r\n--aXa--"
+    yield "browser", form + b"B\n" + part("_charset_", b"UTF-8") + part("image", b"", '; filename=""') + image + part("submit", b"Send") + b"--B--"
+    yield "unchosen", form + b"B\n" + part("image", b"", "; filename=") + part("x", b"", '; filename=""; y=z') + b"--B--"
+    yield "hyphens", form + b"B\n" + image + b"--B"
+    yield "headers", form + b"B\n" + image + b"--B\r\nContent-Disposition: form-"
     yield "json", b"application/json\n{}"
+    yield "unsaid", b"text/plain\n\xef\xbb\xbf \t\r\n{}"
+    yield "untyped", b"\n" + image + b"--B--"
+    yield "form", b"application/x-www-form-urlencoded\nimage=%89PNG&top_k=1"
+    yield "uri", b"text/plain\nData:image/png;base64,iVBORw0KGgo="
+    yield "base64", b"text/plain\niVBORw0KGgo="
     yield "photo", b"image/png\n\x89PNG"
 
 
@@ -201,6 +210,9 @@ def json_bodies():
             {"image": "AA==", "classes": "1,2", "include": "none"}, {"image": ""}, {"image": 5}, {"image": None, "top_k": True}, [], "x", 1.5, [[[{"a": [{}]}]]], {"a": {"a": {"": []}}},
             {"image": "AA==", "\u00e9\U0001f600": "\\u00e9\n\t\"/"}, [-0.0, 1e300, 123456789012345678, 1e-300]]):
         yield f"{i}", json.dumps(body, ensure_ascii=i % 2 == 0).encode()
+    yield "url", b'{"image":"-_-_-w"}'
+    yield "mark", b'\xef\xbb\xbf{"image":"AA"}'
+    yield "wide", '{"image":"AA=="}'.encode("utf-16")
     yield "escapes", rb'{"image":"AA\u003d\u003D","a":"\ud83d\ude00 \/\b\f\n\r\t\\\""}'
     yield "lone-surrogate", rb'{"image":"\ud83d"}'
     yield "twice", b'{"image":"AA==","image":"AA=="}'
@@ -214,6 +226,8 @@ def parameters():
     yield "edges", b"top_k=10\nalpha=1\nthreshold=-0\nclasses=0,1,2,3,4,5,6,7,8,9\ninclude=none"
     yield "wrong", b"top_k=0\nalpha=nan\nthreshold=1e999\nclasses=,\ninclude=none,map\nsize=\ncolor=red\ntop_k=3\ntop_k=3"
     yield "accept", b"accept: application/json\nAccept: image/*;q=1.000, image/jpeg;q=0\naccept: text/html,image/avif,image/webp,*/*;q=0.8\naccept: ,;,"
+    yield "qualities", b"accept: image/png;q=0x1, */*;q=1.\naccept: image/png ; q=0.125 ;q=1, image/jpeg;q=1.001"
+    yield "numbers", b"content-length: 18446744073709551617\ncontent-length: -9223372036854775808\ncontent-length: 007\ncontent-length: -0"
     yield "ids", b"x-request-id: a.b-c_1\nx-request-id: \nx-request-id: a b\nx-request-id: " + b"x" * 129
     yield "trace", b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nTraceparent: 01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x"
     yield "key", b"authorization: Bearer  0123456789abcdef\nauthorization: bearer\nauthorization: Basic eA=="

@@ -1,12 +1,15 @@
 /* target_parameters.c - lines of "name=value" as parameters of one request, of "name: value" as
  * headers: what is accepted is within its range. */
+#include "base/whole.h"
 #include "fuzz.h"
 #include "http/cors.h"
 #include "http/keys.h"
 #include "wire/accept.h"
 #include "wire/trace.h"
 #include "work/job.h"
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,6 +35,24 @@ static void read_accept(const char *value) {
   accepted chosen = accept_choose(value);
   PROMISE((unsigned)chosen.form <= ACCEPT_NEITHER && (unsigned)chosen.picture < CAM_PICTURE_COUNT);
   PROMISE(chosen.form != ACCEPT_PICTURE || chosen.pictures >> chosen.picture & 1);
+}
+
+/* What is read is what the digits say. */
+static void read_number(const char *value) {
+  int64_t number = 77;
+  char again[32];
+  if (!whole_read(value, INT64_MIN, INT64_MAX, &number)) {
+    PROMISE(number == 77);
+    return;
+  }
+  const bool negative = *value == '-';
+  value += negative;
+  value += strspn(value, "0");
+  snprintf(again, sizeof again, "%" PRId64, number);
+  if (!*value)
+    PROMISE(!number);
+  else
+    PROMISE((again[0] == '-') == negative && !strcmp(again + negative, value));
 }
 
 static void read_id(const char *value) {
@@ -68,8 +89,8 @@ static const struct {
   const char *name;
   void (*read)(const char *value);
 } headers[] = {
-    {"accept", read_accept},     {"x-request-id", read_id}, {"traceparent", read_trace},
-    {"authorization", read_key}, {"origin", read_origin},
+    {"accept", read_accept},     {"content-length", read_number}, {"x-request-id", read_id},
+    {"traceparent", read_trace}, {"authorization", read_key},     {"origin", read_origin},
 };
 
 static void run(const uint8_t *bytes, size_t n) {

@@ -98,6 +98,7 @@ def test_all_replies_together(start):
     end = time.monotonic() + PATIENCE
     while server.client.post(wish, content=NOISE).status_code != 200:
         assert time.monotonic() < end, "the answer that was cut off still counts"
+    assert settled(server)["memory"] >= 1 and not settled(server).get("queue_full")
 
 
 def test_slow_upload(start):
