@@ -113,9 +113,12 @@ END_TEST
 /* Without a descriptor to spare, /proc cannot be read, as where there is none. */
 START_TEST(what_is_not_known_is_left_out) {
   struct metrics *metrics = calloc(1, sizeof *metrics);
-  const struct rlimit none = {0, 0};
-  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0); /* of this test's process alone */
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  const struct rlimit none = {0, files.rlim_max};
+  ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
   char *text = text_of(metrics, NULL);
+  setrlimit(RLIMIT_NOFILE, &files);
   ck_assert_ptr_null(strstr(text, "process_resident_memory_bytes"));
   ck_assert_ptr_null(strstr(text, "process_virtual_memory_bytes"));
   ck_assert_ptr_null(strstr(text, "process_open_fds"));
