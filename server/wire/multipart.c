@@ -126,6 +126,38 @@ static cam_code read_header(const char *line, size_t n, multipart_part *part, in
   return CAM_OK;
 }
 
+/* The lines from *at on, up to an empty one, on whose line break *at is then left: that may be the
+ * delimiter's own, and the part empty. */
+static cam_code read_headers(const uint8_t **at, const uint8_t *end, multipart_part *part,
+                             int number, cam_error *error) {
+  const uint8_t *const start = *at;
+  size_t n_line;
+  do {
+    const size_t left = (size_t)(end - *at);
+    const uint8_t *line = *at, *line_end = memmem(line, min_size(left, HEADER_BYTES), "\r\n", 2);
+    if (!line_end && left < HEADER_BYTES)
+      return cam_fail(error, CAM_E_BODY,
+                      "multipart: the body ends within the headers of part %d, before the final "
+                      "boundary",
+                      number);
+    if (!line_end || line_end - start > HEADER_BYTES)
+      return cam_fail(error, CAM_E_BODY,
+                      "multipart: the headers of part %d do not end within %d bytes", number,
+                      HEADER_BYTES);
+    n_line = (size_t)(line_end - line);
+    cam_code code = CAM_OK;
+    if (n_line)
+      code = read_header((const char *)line, n_line, part, number, error);
+    if (code)
+      return code;
+    *at = line_end + 2;
+  } while (n_line);
+  if (!part->name[0])
+    return cam_fail(error, CAM_E_BODY, "multipart: part %d has no name", number);
+  *at -= 2;
+  return CAM_OK;
+}
+
 cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam_error *error) {
   const uint8_t *at = reader->at;
   int number = reader->parts + 1;
@@ -147,28 +179,9 @@ cam_code multipart_next(multipart *reader, multipart_part *part, bool *more, cam
                     number);
   *part = (multipart_part){.bytes = NULL};
   at += 2;
-  for (const uint8_t *start = at;;) {
-    left = (size_t)(reader->end - at);
-    const uint8_t *line_end = memmem(at, min_size(left, HEADER_BYTES), "\r\n", 2);
-    if (!line_end && left < HEADER_BYTES)
-      return cam_fail(error, CAM_E_BODY,
-                      "multipart: the body ends within the headers of part %d, before the final "
-                      "boundary",
-                      number);
-    if (!line_end || line_end - start > HEADER_BYTES)
-      return cam_fail(error, CAM_E_BODY,
-                      "multipart: the headers of part %d do not end within %d bytes", number,
-                      HEADER_BYTES);
-    size_t n = (size_t)(line_end - at);
-    if (n && read_header((const char *)at, n, part, number, error))
-      return error->code;
-    at = line_end + 2;
-    if (!n)
-      break;
-  }
-  if (!part->name[0])
-    return cam_fail(error, CAM_E_BODY, "multipart: part %d has no name", number);
-  at -= 2; /* the empty line's break may be the one of the delimiter, then the part is empty */
+  cam_code code = read_headers(&at, reader->end, part, number, error);
+  if (code)
+    return code;
   const uint8_t *next = memmem(at, (size_t)(reader->end - at), reader->delimiter,
                                reader->n_delimiter);
   if (!next)

@@ -51,11 +51,13 @@ static bool looks_like_multipart(const reading *r) {
 
 /* "image=...": no byte of the beginning is one that no text has. */
 static bool looks_like_fields(const reading *r) {
+  if (!is_type(r, "application/x-www-form-urlencoded"))
+    return false;
   const size_t n = min_size(r->n, 64);
   for (size_t i = 0; i < n; i++)
     if (r->body[i] < ' ' || r->body[i] > '~')
       return false;
-  return is_type(r, "application/x-www-form-urlencoded") && memchr(r->body, '=', n);
+  return memchr(r->body, '=', n);
 }
 
 static bool looks_like_data_uri(const reading *r) {
@@ -220,8 +222,9 @@ static cam_code json_value(const json *member, char *out, size_t room, cam_error
   out[0] = '\0';
   for (const json *value = json_first(member); value; value = json_next(value)) {
     const size_t used = strlen(out);
-    if (append_value(value, name, before, out + used, room - used, error))
-      return error->code;
+    cam_code code = append_value(value, name, before, out + used, room - used, error);
+    if (code)
+      return code;
     if (*out)
       before = ",";
   }
