@@ -92,6 +92,21 @@ START_TEST(every_form) {
 }
 END_TEST
 
+/* Only a command that has a port looks at PORT, which may be anything to others. */
+START_TEST(port_of_the_platform) {
+  setenv("PORT", "9100", 1);
+  ck_assert_int_eq(parse(""), CAM_OK);
+  ck_assert_int_eq(arguments.config.port, 9100);
+  ck_assert_int_eq(parse("--port 81"), CAM_OK);
+  ck_assert_int_eq(arguments.config.port, 81);
+  setenv("PORT", "COM3", 1);
+  ck_assert_int_eq(parse("explain x"), CAM_OK);
+  ck_assert_int_eq(parse(""), CAM_E_PARAMETER);
+  ck_assert_str_eq(error.detail,
+                   "port: \"COM3\" (PORT); allowed are whole numbers from 0 to 65535");
+}
+END_TEST
+
 static const struct {
   const char *line, *said;
 } wrong[] = {
@@ -263,6 +278,7 @@ Suite *cli_suite(void) {
   tcase_add_checked_fixture(tcase, clean, release);
   tcase_add_test(tcase, serve_is_the_default);
   tcase_add_test(tcase, every_form);
+  tcase_add_test(tcase, port_of_the_platform);
   tcase_add_loop_test(tcase, wrong_usage, 0, (int)(sizeof wrong / sizeof *wrong));
   tcase_add_test(tcase, help_wins);
   tcase_add_test(tcase, numbers);
