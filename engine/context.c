@@ -1,6 +1,7 @@
 /* context.c - cam_context: a team, and what its threads work in. Flow: model -> [context] ->
  * explain, bench. Thread: made and freed by one; then one caller at a time. */
 #include "context.h"
+#include "network/blas.h"
 #include <stdlib.h>
 
 /* A context without those of its threads. */
@@ -35,23 +36,11 @@ static cam_code contexts_alone(cam_context *context, int threads, cam_error *err
   return code;
 }
 
-cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits,
-                            cam_context **out, cam_error *error) {
-  cam_code code = context_new(model, threads, limits, out, error);
-  if (!code && threads > 1)
-    code = contexts_alone(*out, threads, error);
-  if (code) {
-    cam_context_free(*out);
-    *out = NULL;
-  }
-  return code;
-}
-
-void cam_context_free(cam_context *context) {
+static void context_delete(cam_context *context) {
   if (!context)
     return;
   for (int i = 0; context->alone && i < team_threads(context->team); i++)
-    cam_context_free(context->alone[i]);
+    context_delete(context->alone[i]);
   free(context->alone);
   forward_free(context->forward);
   team_free(context->team);
@@ -59,6 +48,30 @@ void cam_context_free(cam_context *context) {
   free(context->scaled);
   free(context->logits);
   free(context);
+}
+
+cam_code cam_context_create(const cam_model *model, int threads, const cam_limits *limits,
+                            cam_context **out, cam_error *error) {
+  *out = NULL;
+  cam_code code = blas_reserve(threads, error);
+  if (code)
+    return code;
+  code = context_new(model, threads, limits, out, error);
+  if (!code && threads > 1)
+    code = contexts_alone(*out, threads, error);
+  if (!code)
+    return CAM_OK;
+  context_delete(*out);
+  blas_release(threads);
+  *out = NULL;
+  return code;
+}
+
+void cam_context_free(cam_context *context) {
+  if (!context)
+    return;
+  blas_release(team_threads(context->team));
+  context_delete(context);
 }
 
 int cam_spread_least(const cam_context *context) { return team_threads(context->team) / 2 + 1; }

@@ -3,7 +3,61 @@
 #include "cam_engine.h"
 #include <cblas.h>
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* How many threads the environment asks OpenBLAS for. It asks this while it is loaded, before
+ * main(), and the program's function takes the place of its own: so it makes none. One that it
+ * makes allocates a buffer first, tries for ever where memory is limited (ulimit -v), and is waited
+ * for at exit. */
+int openblas_num_threads_env(void);
+int openblas_num_threads_env(void) { return 1; }
+
+/* Each call of OpenBLAS that is going on has a buffer, which it keeps for the next. The one place
+ * where it can fail, it does not: without memory it tries again for ever. So the buffers are made
+ * beforehand, after a look whether they can be. Untouched, they are addresses and no memory. */
+void *blas_memory_alloc(int unused); /* OpenBLAS's, in no header of its own */
+void blas_memory_free(void *buffer);
+enum { BUFFERS_MOST = 128 };
+static const size_t buffer_bytes = (size_t)136 << 20; /* at least as many as OpenBLAS asks for */
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards both below */
+static int reserved, made;
+
+/* Holding as many at once as there may be is what makes them. Called with the mutex held. */
+static bool make_buffers(int n) {
+  void *held[BUFFERS_MOST];
+  void *look = malloc((size_t)(n - made) * buffer_bytes);
+  if (!look)
+    return false;
+  free(look);
+  for (int i = 0; i < n; i++)
+    held[i] = blas_memory_alloc(0);
+  for (int i = 0; i < n; i++)
+    blas_memory_free(held[i]);
+  made = n;
+  return true;
+}
+
+cam_code blas_reserve(int threads, cam_error *error) {
+  pthread_mutex_lock(&mutex);
+  const int n = reserved + threads < BUFFERS_MOST ? reserved + threads : BUFFERS_MOST;
+  const bool there = n <= made || make_buffers(n);
+  if (there)
+    reserved += threads;
+  pthread_mutex_unlock(&mutex);
+  if (there)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_NO_MEMORY, "no memory for OpenBLAS: %d buffers of %zu MiB", n,
+                  buffer_bytes >> 20);
+}
+
+void blas_release(int threads) {
+  pthread_mutex_lock(&mutex);
+  reserved -= threads;
+  pthread_mutex_unlock(&mutex);
+}
 
 void blas_init(void) { openblas_set_num_threads(1); }
 

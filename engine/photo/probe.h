@@ -4,7 +4,7 @@
  * probe_bmp.c] -> decode_*. Thread: any. */
 #ifndef PROBE_H
 #define PROBE_H
-#include "base/minmax.h"
+#include "cam_minmax.h"
 #include "cam_engine.h"
 #include "codec/jpeg.h"
 
