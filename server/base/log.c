@@ -1,12 +1,23 @@
 /* log.c - the form of a line. Flow: anyone -> [log] -> standard error.   Thread: any. */
 #include "log.h"
+#include "sink.h"
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards both below */
+static struct sink output = {.descriptor = STDERR_FILENO};
+static unsigned long long unsaid; /* lines lost since a line said so */
+static atomic_ullong lost;
+
 static bool as_json;
+void log_open_output(void) { output = sink_open(STDERR_FILENO); }
+unsigned long long log_lines_lost(void) { return atomic_load(&lost); }
+
 void log_use_json(bool wanted) { as_json = wanted; }
 
 static void put(struct log_line *line, const char *format, ...)
@@ -67,15 +78,42 @@ void log_open(struct log_line *line) {
   log_text(line, "time", text);
 }
 
-void log_close(struct log_line *line) {
+static void end_line(struct log_line *line) {
   const size_t most = LOG_LINE - 3; /* before what ends a line */
   if (line->n > most)
     line->n = most;
   if (as_json)
     line->text[line->n++] = '}';
   line->text[line->n++] = '\n';
-  if (write(STDERR_FILENO, line->text, line->n) < 0) {
-  } /* there is nowhere to say that the log is lost */
+}
+
+/* A line that says how many were lost, then this one: both or none. Called with the mutex held. */
+static bool write_after_loss(const struct log_line *line) {
+  struct log_line first;
+  char text[64], both[2 * LOG_LINE];
+  if (!sink_has_room(&output))
+    return false;
+  snprintf(text, sizeof text, "%llu lines were lost: nobody read them", unsaid);
+  log_open(&first);
+  log_text(&first, "source", "log");
+  log_text(&first, "event", text);
+  end_line(&first);
+  memcpy(both, first.text, first.n);
+  memcpy(both + first.n, line->text, line->n);
+  return sink_write(&output, both, first.n + line->n);
+}
+
+void log_close(struct log_line *line) {
+  end_line(line);
+  pthread_mutex_lock(&mutex);
+  const bool written = unsaid ? write_after_loss(line) : sink_write(&output, line->text, line->n);
+  if (written) {
+    unsaid = 0;
+  } else {
+    unsaid++;
+    atomic_fetch_add(&lost, 1);
+  }
+  pthread_mutex_unlock(&mutex);
 }
 
 void log_event(const char *source, const char *format, ...) {

@@ -5,6 +5,7 @@
 #include "cam_json.h"
 #include "http/request_log.h"
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,41 @@ START_TEST(what_is_not_there_is_left_out) {
 }
 END_TEST
 
+/* Fills a pipe, then reads it: nobody waits, what is lost is counted, and said once. */
+START_TEST(lost_lines_are_counted) {
+  int ends[2], before = dup(STDERR_FILENO);
+  char text[65536];
+  ck_assert_int_eq(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+  fcntl(ends[1], F_SETFL, 0); /* the one that is written to blocks, as they do */
+  dup2(ends[1], STDERR_FILENO);
+  log_open_output();
+  unsigned n = 0;
+  while (!log_lines_lost() && n++ < 100000)
+    log_event("test", "line %u", n);
+  log_event("test", "two more");
+  log_event("test", "two more");
+  const unsigned long long lost = log_lines_lost();
+  ck_assert_uint_eq(lost, 3);
+  while (read(ends[0], text, sizeof text) > 0)
+    ;
+  log_event("test", "heard");
+  log_event("test", "again");
+  dup2(before, STDERR_FILENO);
+  log_open_output();
+  const ssize_t got = read(ends[0], text, sizeof text - 1);
+  ck_assert_int_gt(got, 0);
+  text[got] = 0;
+  const char *said = strstr(text, "3 lines were lost"), *heard = strstr(text, "heard");
+  ck_assert(said && heard && said < heard);
+  ck_assert_ptr_nonnull(strstr(heard, "again"));
+  ck_assert_ptr_null(strstr(heard, "lost"));
+  ck_assert_uint_eq(log_lines_lost(), lost);
+  close(ends[0]);
+  close(ends[1]);
+  close(before);
+}
+END_TEST
+
 Suite *log_suite(void);
 Suite *log_suite(void) {
   Suite *suite = suite_create("log");
@@ -137,6 +173,7 @@ Suite *log_suite(void) {
   tcase_add_loop_test(tcase, one_line_of_json, 0, (int)(sizeof hostile / sizeof *hostile));
   tcase_add_loop_test(tcase, one_line_of_text, 0, (int)(sizeof hostile / sizeof *hostile));
   tcase_add_test(tcase, what_is_not_there_is_left_out);
+  tcase_add_test(tcase, lost_lines_are_counted);
   suite_add_tcase(suite, tcase);
   return suite;
 }
