@@ -60,9 +60,16 @@
          "how long a body may take before upload_bytes_per_s counts") \
   NUMBER(download_bytes_per_s, 32768, 1024, 1073741824, \
          "a client that reads its answer more slowly is cut off, after request_deadline_ms") \
-  NUMBER(idle_timeout_s, 15, 1, 3600, "a connection on which nothing moves is closed") \
+  NUMBER(idle_timeout_s, 15, 1, 3600, \
+         "a connection on which nothing moves within a request, or before its first, is closed") \
+  NUMBER(keep_alive_s, 75, 1, 3600, "a connection on which no further request comes is closed") \
+  NUMBER(connection_requests, 10000, 1, 1000000000, \
+         "requests on one connection; the last answer says that it is closed") \
   NUMBER(connections, 1024, 1, 65536, "open connections in all") \
   NUMBER(connections_per_ip, 256, 1, 65536, "open connections of one address") \
+  TEXT(trusted_proxies, "", \
+       "addresses and networks of proxies, comma separated (10.0.0.0/8): whom they name in " \
+       "X-Forwarded-For is the peer in the log, and connections_per_ip is not for them") \
   TEXT(tls_cert, "", \
        "PEM file of the certificate and those above it; with tls_key camserve speaks HTTPS; " \
        "empty: plain HTTP") \
@@ -71,7 +78,10 @@
   TEXT(cors, "", \
        "origins whose pages may call, comma separated (https://example.org), or *; empty: none " \
        "but this server's own") \
-  NUMBER(drain_ms, 10000, 0, 3600000, "after SIGTERM, how long requests may take to finish")
+  NUMBER(leave_ms, 0, 0, 3600000, \
+         "after SIGTERM, how long /readyz says 503 while all is served, so that a balancer turns " \
+         "away before connections are refused") \
+  NUMBER(drain_ms, 10000, 0, 3600000, "after that, how long requests may take to finish")
 
 typedef struct config {
 #define NUMBER(field, fallback, least, most, meaning) int64_t field;

@@ -232,6 +232,23 @@ static void write_connections(FILE *out, struct metrics *metrics) {
       get(&metrics->connections_refused));
 }
 
+/* What a balancer or an autoscaler goes by. */
+static void write_load(FILE *out, struct metrics *metrics, const metrics_facts *facts) {
+  one(out, "camserve_queue_jobs", "gauge", "Requests that wait for a worker.",
+      (unsigned long long)facts->queue_jobs);
+  one(out, "camserve_queue_capacity", "gauge", "Requests that may wait.",
+      (unsigned long long)facts->queue_capacity);
+  one(out, "camserve_workers", "gauge", "Threads that work on photos.",
+      (unsigned long long)facts->workers);
+  one(out, "camserve_workers_busy", "gauge", "Threads of them that are on a request.",
+      (unsigned long long)atomic_load(&metrics->workers_busy));
+  head(out, "camserve_phase", "gauge", "1 for the phase of the service's life that it is in.");
+  for (int i = 0; i < facts->n_phases; i++)
+    fprintf(out, "camserve_phase{phase=\"%s\"} %d\n", facts->phases[i], i == facts->phase);
+  one(out, "camserve_log_lines_lost_total", "counter", "Lines of the log that nobody took in time.",
+      facts->log_lines_lost);
+}
+
 char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *n) {
   char *text = NULL;
   FILE *out = open_memstream(&text, n);
@@ -240,10 +257,7 @@ char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *
   write_requests(out, metrics, facts);
   write_connections(out, metrics);
   write_stages(out, metrics);
-  one(out, "camserve_queue_jobs", "gauge", "Requests that wait for a worker.",
-      (unsigned long long)facts->queue_jobs);
-  one(out, "camserve_workers_busy", "gauge", "Workers that are on a request.",
-      (unsigned long long)atomic_load(&metrics->workers_busy));
+  write_load(out, metrics, facts);
   one(out, "camserve_request_bytes_total", "counter", "Bytes of request bodies that came.",
       get(&metrics->request_bytes));
   one(out, "camserve_response_bytes_total", "counter",

@@ -58,7 +58,7 @@ struct metrics {
   } stages[METRICS_STAGES];
   atomic_ullong request_bytes, response_bytes;
   atomic_ullong reloads[RELOADS][2]; /* failed, done */
-  atomic_int workers_busy;
+  atomic_int workers_busy;           /* threads */
 };
 
 /* A request began: its request line came. */
@@ -76,7 +76,11 @@ void metrics_observe(struct metrics *metrics, int stage, double ms);
 /* What a scrape shows that is not counted here. */
 typedef struct metrics_facts {
   const char *const *routes; /* [n_routes] labels */
-  int n_routes, queue_jobs;
+  int n_routes;
+  const char *const *phases; /* [n_phases] names */
+  int n_phases, phase;       /* phase: which of them it is */
+  int workers, queue_jobs, queue_capacity;
+  unsigned long long log_lines_lost;
   const char *version, *commit, *isa, *model, *sha256; /* the last three NULL: no model yet */
   double started;                                      /* seconds since 1970 */
 } metrics_facts;

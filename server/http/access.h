@@ -5,9 +5,10 @@
 #define ACCESS_H
 
 struct access {
-  struct keys *keys; /* NULL: no key is asked for */
-  struct tls *tls;   /* NULL: plain HTTP */
-  struct cors *cors; /* NULL: no page of another site may call */
+  struct keys *keys;       /* NULL: no key is asked for */
+  struct tls *tls;         /* NULL: plain HTTP */
+  struct cors *cors;       /* NULL: no page of another site may call */
+  struct proxies *proxies; /* NULL: no proxy is trusted */
 };
 
 #endif

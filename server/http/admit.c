@@ -18,7 +18,9 @@
 static void check_size(struct exchange *exchange, const struct head *head) {
   const config *settings = exchange->job.app->config;
   cam_error *error = &exchange->job.error;
-  if (head->n_headers > settings->max_headers)
+  if (head->no_memory)
+    cam_fail(error, CAM_E_NO_MEMORY, "no memory for the headers");
+  else if (head->n_headers > settings->max_headers)
     cam_fail(error, CAM_E_HEADERS, "%d headers; allowed are %lld", head->n_headers,
              (long long)settings->max_headers);
   else if (head->n_bytes > (size_t)settings->max_header_bytes)
@@ -31,7 +33,10 @@ static void check_size(struct exchange *exchange, const struct head *head) {
  * for other headers, 5.1; for two hosts, 3.2. */
 static void check_framing(struct exchange *exchange, const struct head *head) {
   cam_error *error = &exchange->job.error;
-  if (head->bad_names)
+  if (head->strange)
+    cam_fail(error, CAM_E_BODY,
+             "headers: a NUL, a line that ends in LF alone, or one that goes on in the next");
+  else if (head->bad_names)
     cam_fail(error, CAM_E_BODY,
              "headers: %d with no name, or with a character in it that no name has",
              head->bad_names);
@@ -114,10 +119,12 @@ static void check_key(struct exchange *exchange, const struct head *head) {
 static void check_phase(struct exchange *exchange, const struct head *head) {
   (void)head;
   struct job *job = &exchange->job;
-  const app_phase phase = atomic_load(&job->app->phase);
-  if (exchange->route->needs_model && (!job->generation || phase == APP_STARTING))
+  const bool starting = !job->generation || atomic_load(&job->app->phase) == APP_STARTING;
+  if (exchange->route->needs_model && starting)
     cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
-  if (phase == APP_DRAINING && exchange->route->takes_body)
+  /* whoever has just connected was not told that it ends here, and is served */
+  if (exchange->route->takes_body && !exchange->first &&
+      atomic_load(&job->app->phase) == APP_DRAINING)
     cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
 }
 

@@ -56,8 +56,13 @@ struct exchange {
   const char *allow_origin;   /* what Access-Control-Allow-Origin says; NULL: it is left out */
   double body_began;          /* seconds of CLOCK_MONOTONIC: the headers were complete */
   size_t bytes_in;            /* of body, kept or not */
-  metrics_end end;            /* known before it is over where it is closed without an answer */
-  void *connection;           /* the HTTP library's */
+  bool probe;             /* asked for again and again by a balancer: not counted as a request */
+  bool first;             /* of its connection */
+  bool last;              /* of its connection, which its answer says */
+  metrics_end end;        /* known before it is over where it is closed without an answer */
+  void *connection;       /* the HTTP library's */
+  const char *target_end; /* of the request target, in the library's memory; NULL: it has none */
+  struct exchange *before, *after; /* those of this thread whose headers have not come: http.c */
 };
 
 /* A request whose line has come, counted in app's open jobs; the caller's. NULL: no memory. */

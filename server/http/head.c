@@ -1,6 +1,7 @@
 /* head.c - head.h. Flow: http -> [head] -> admit.   Thread: the connection's. */
 #include "head.h"
 #include "base/whole.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -11,13 +12,59 @@ static bool is_name(const char *name) {
   return *name && !name[strspn(name, token)];
 }
 
+/* ---- where the parts lie ---- */
+
+enum { LINE_END = 2 };
+
+void head_line(struct head *head, const char *method, const char *target_end, const char *version) {
+  if (!target_end || !*version)
+    return; /* HTTP/0.9, which has no headers */
+  head->due = version + strlen(version) + LINE_END;
+  head->strange = target_end + 1 != version || method >= target_end;
+}
+
+static void check_place(struct head *head, const char *name, const char *value) {
+  if (!head->due)
+    return;
+  if (name != head->due)
+    head->strange = true;
+  head->due = value + strlen(value) + LINE_END;
+}
+
+void head_end(struct head *head) {
+  if (head->due && head->due + LINE_END != head->method + head->n_bytes)
+    head->strange = true;
+}
+
+/* ---- headers ---- */
+
+/* Two lines of a list are one, in their order: RFC 9110 section 5.3. */
+static void join(struct head *head, const char **list, char **owned, const char *value) {
+  char *longer = NULL;
+  if (!*list) {
+    *list = value;
+    return;
+  }
+  if (asprintf(&longer, "%s, %s", *list, value) < 0) {
+    head->no_memory = true;
+    return;
+  }
+  free(*owned);
+  *owned = longer;
+  *list = longer;
+}
+
+void head_clear(struct head *head) {
+  free(head->joined_accept);
+  free(head->joined_forwarded);
+}
+
 void head_add_header(struct head *head, const char *name, const char *value) {
   const struct {
     const char *name;
     const char **value;
     int *count; /* NULL: how often does not matter */
   } wanted[] = {
-      {"Accept", &head->accept, NULL},
       {"Content-Type", &head->content_type, NULL},
       {"Content-Encoding", &head->content_encoding, NULL},
       {"X-Request-Id", &head->request_id, NULL},
@@ -30,8 +77,14 @@ void head_add_header(struct head *head, const char *name, const char *value) {
       {"Origin", &head->origin, NULL},
       {"Access-Control-Request-Method", &head->preflight, NULL},
   };
+  const char *text = value ? value : ""; /* the library has NULL for what is empty */
+  check_place(head, name, value);
   if (!is_name(name))
     head->bad_names++;
+  if (!strcasecmp(name, "Accept"))
+    join(head, &head->accept, &head->joined_accept, text);
+  if (!strcasecmp(name, "X-Forwarded-For"))
+    join(head, &head->forwarded_for, &head->joined_forwarded, text);
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     if (strcasecmp(name, wanted[i].name))
       continue;
@@ -58,7 +111,19 @@ uint64_t head_declared(const struct head *head) {
 
 bool head_has_body(const struct head *head) {
   return head->transfer_encodings || head->content_lengths > 1 || head->bad_names ||
-         head_declared(head);
+         head->strange || head_declared(head);
+}
+
+const char *head_path(const char *target) {
+  size_t scheme = 0;
+  if (!strncasecmp(target, "http://", 7))
+    scheme = 7;
+  else if (!strncasecmp(target, "https://", 8))
+    scheme = 8;
+  if (!scheme)
+    return target;
+  const char *path = strchr(target + scheme, '/');
+  return path ? path : "/";
 }
 
 void head_shorten_query(char *line) {

@@ -5,7 +5,6 @@
  * X-Frame-Options did. */
 #include "headers.h"
 #include "cors.h"
-#include "work/app.h"
 
 static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; "
                                   "connect-src 'self'; img-src 'self' data: blob:; "
@@ -23,7 +22,6 @@ bool headers_add(const struct exchange *exchange,
                  bool (*add)(void *closure, const char *name, const char *value), void *closure) {
   const struct job *job = &exchange->job;
   const struct response *response = &job->response;
-  const bool draining = atomic_load(&job->app->phase) == APP_DRAINING;
   const bool varies = cors_varies(exchange->access->cors);
   const struct row rows[] = {
       {"Content-Type", response->type},
@@ -41,7 +39,7 @@ bool headers_add(const struct exchange *exchange,
       {"Access-Control-Allow-Origin", exchange->allow_origin},
       {"Access-Control-Expose-Headers", exchange->allow_origin ? CORS_ANSWER_HEADERS : NULL},
       {"Vary", varies ? "Origin" : NULL},
-      {"Connection", draining ? "close" : NULL},
+      {"Connection", exchange->last ? "close" : NULL},
   };
   bool added = true;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

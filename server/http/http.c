@@ -16,6 +16,7 @@
  * the connection.) A suspended connection is neither read nor timed out nor closed by the library,
  * so a job outlives no connection and no connection its job. */
 #include "http.h"
+#include "acceptor.h"
 #include "admit.h"
 #include "base/log.h"
 #include "cam_clock.h"
@@ -25,28 +26,29 @@
 #include "routes.h"
 #include "tls.h"
 #include "watch.h"
+#include "wire/problem.h"
 #include "work/answer.h"
 #include "work/room.h"
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <math.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
   ADMIN_CONNECTIONS = 64,
   CONNECTION_BYTES = 16384, /* beside the headers */
-  ADMIN_IDLE_S = 150        /* longer than two scrapes */
+  ADMIN_KEEP_ALIVE_S = 150  /* longer than two scrapes */
 };
 
 /* What the settings say of a port. */
 struct terms {
   const char *host;
   int64_t port, threads, connections, per_address;
-  int64_t idle_s; /* a connection on which nothing moves so long is closed */
+  int64_t idle_s, keep_alive_s; /* how long nothing may move: within a request, between two */
 };
 
 struct http {
@@ -54,12 +56,21 @@ struct http {
   const struct access *access;
   struct terms terms;
   bool admin, tls;
+  bool knows_layout;       /* this is the release whose memory head_line is about */
   struct metrics *metrics; /* the app's, or its own that nobody sees: who asks after the service is
                               none of its traffic */
   struct metrics unseen;
   struct MHD_Daemon *daemon;
   struct watch *watch;
+  struct acceptor *acceptor;
   struct listener listener;
+};
+
+/* A connection, from its first byte to its end: the library's socket context. */
+struct peer {
+  struct watched *watched;
+  peer_address address;
+  int64_t requests; /* that have begun */
 };
 
 /* ---- what the library knows of a connection ---- */
@@ -71,8 +82,18 @@ static const union MHD_ConnectionInfo *known(struct MHD_Connection *connection,
   return info ? info : &nothing;
 }
 
-static struct watched *watched_of(struct MHD_Connection *connection) {
+/* NULL: there was no memory for it, and the connection is about to end. */
+static struct peer *peer_of(struct MHD_Connection *connection) {
   return known(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static struct watched *watched_of(struct MHD_Connection *connection) {
+  const struct peer *peer = peer_of(connection);
+  return peer ? peer->watched : NULL;
+}
+
+static void set_timeout(struct MHD_Connection *connection, int64_t seconds) {
+  MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)seconds);
 }
 
 static int socket_of(struct MHD_Connection *connection) {
@@ -85,19 +106,6 @@ static int socket_of(struct MHD_Connection *connection) {
  * none of ours. */
 static int library_status(struct MHD_Connection *connection) {
   return (int)known(connection, MHD_CONNECTION_INFO_HTTP_STATUS)->http_status;
-}
-
-static void peer_of(struct MHD_Connection *connection, char *out, size_t room) {
-  const struct sockaddr *address =
-      known(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-  const void *bytes = NULL;
-  out[0] = 0;
-  if (address && address->sa_family == AF_INET)
-    bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
-  if (address && address->sa_family == AF_INET6)
-    bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-  if (bytes)
-    inet_ntop(address->sa_family, bytes, out, (socklen_t)room);
 }
 
 /* ---- answers ---- */
@@ -113,6 +121,14 @@ static void watch_reader(struct http *http, struct MHD_Connection *connection, s
                            (double)n / (double)settings->download_bytes_per_s;
   watch_until(http->watch, watched_of(connection), clock_seconds() + allowed_s);
   watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
+}
+
+/* Whether the connection ends with the answer to this request. */
+static bool is_last(const struct http *http, struct MHD_Connection *connection) {
+  const struct app *app = http->app;
+  const struct peer *peer = peer_of(connection);
+  return atomic_load(&app->phase) >= APP_LEAVING || !peer ||
+         peer->requests >= app->config->connection_requests;
 }
 
 /* Gives the library the answer; one is made of job.error where there is none yet. MHD_NO closes the
@@ -131,6 +147,7 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
     return MHD_NO;
   }
   response->owned = false; /* the library's from here on */
+  exchange->last = is_last(http, connection);
   const bool added = headers_add(exchange, add_header, out);
   if (strcmp(exchange->method, "HEAD"))
     atomic_fetch_add(&http->metrics->response_bytes, response->n);
@@ -166,23 +183,58 @@ static enum MHD_Result take_query(void *closure, enum MHD_ValueKind kind, const 
  * thread. */
 static void hand_back(struct job *job) { MHD_resume_connection(exchange_of(job)->connection); }
 
+/* The exchanges of this thread whose headers have not all come: a list. */
+static _Thread_local struct exchange *first_in_line;
+
+static void enter_line(struct exchange *exchange) {
+  exchange->after = first_in_line;
+  if (first_in_line)
+    first_in_line->before = exchange;
+  first_in_line = exchange;
+}
+
+static void leave_line(struct exchange *exchange) {
+  if (exchange->after)
+    exchange->after->before = exchange->before;
+  if (exchange->before)
+    exchange->before->after = exchange->after;
+  else if (first_in_line == exchange)
+    first_in_line = exchange->after;
+  exchange->before = NULL;
+  exchange->after = NULL;
+}
+
 /* The request line has come. More query parameters than fit the connection's memory make 0.9.75
  * lose its place: it neither answers nor closes. The line is still the library's buffer here, not
- * yet split, so a query that is far too long ends early. */
+ * yet split, so a query that is far too long ends early. line NULL: there is no target. */
 static void *on_request_line(void *closure, const char *line, struct MHD_Connection *connection) {
   struct http *http = closure;
+  struct peer *peer = peer_of(connection);
+  const bool probe = line && route_is_probe(line);
+  const char *target_end = line ? line + strlen(line) : NULL;
   if (line)
     head_shorten_query((char *)(uintptr_t)line);
-  metrics_count_received(http->metrics);
+  if (peer)
+    peer->requests++;
+  acceptor_heard(http->acceptor, socket_of(connection));
+  set_timeout(connection, http->terms.idle_s);
+  if (!probe)
+    metrics_count_received(http->metrics);
   struct exchange *exchange = exchange_new(http->app, http->access);
   if (!exchange)
     return NULL;
   exchange->connection = connection;
+  exchange->target_end = target_end;
+  exchange->probe = probe;
   exchange->tls = http->tls;
   exchange->job.socket = socket_of(connection);
   exchange->job.hand_back = hand_back;
-  peer_of(connection, exchange->peer, sizeof exchange->peer);
+  if (peer) {
+    peer_address_text(&peer->address, exchange->peer);
+    exchange->first = peer->requests == 1;
+  }
   watch_until(http->watch, watched_of(connection), exchange->job.deadline);
+  enter_line(exchange);
   return exchange;
 }
 
@@ -198,16 +250,35 @@ static void watch_upload(struct http *http, struct MHD_Connection *connection,
   watch_until(http->watch, watched_of(connection), fmin(due, exchange->job.deadline));
 }
 
+static void read_head(struct http *http, struct MHD_Connection *connection,
+                      const struct exchange *exchange, const char *version, struct head *head) {
+  head->admin = http->admin;
+  head->n_bytes = known(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+  if (http->knows_layout)
+    head_line(head, head->method, exchange->target_end, version);
+  head->n_headers = MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, head);
+  head_end(head);
+  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, head);
+}
+
+/* Whom a trusted proxy speaks for is who is logged. */
+static void name_client(const struct http *http, struct MHD_Connection *connection,
+                        struct exchange *exchange, const struct head *head) {
+  const struct peer *peer = peer_of(connection);
+  if (!peer)
+    return;
+  const peer_address client = proxies_client(http->access->proxies, &peer->address,
+                                             head->forwarded_for);
+  peer_address_text(&client, exchange->peer);
+}
+
 /* The headers have come. */
 static enum MHD_Result take_head(struct http *http, struct MHD_Connection *connection,
-                                 struct exchange *exchange, const char *path, const char *method) {
-  struct head head = {.method = method, .path = path, .admin = http->admin};
-  head.n_bytes = known(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-  head.n_headers = MHD_get_connection_values(connection, MHD_HEADER_KIND, take_header, &head);
-  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &head);
+                                 struct exchange *exchange, struct head *head) {
   const struct job *job = &exchange->job;
-  const bool has_body = head_has_body(&head);
-  admit(exchange, &head);
+  const bool has_body = head_has_body(head);
+  name_client(http, connection, exchange, head);
+  admit(exchange, head);
   exchange->body_began = clock_seconds();
   if (job->error.code && has_body)
     return respond(http, connection, exchange, EXCHANGE_ANSWERED_EARLY);
@@ -219,8 +290,9 @@ static enum MHD_Result take_head(struct http *http, struct MHD_Connection *conne
   return MHD_YES;
 }
 
-/* A body that grows past the limit or past its time cannot be answered here: it is closed, and
- * counted. */
+/* What is wrong with a body is answered at its end (the library takes no answer before), and the
+ * rest of it is read into nothing until then, at the pace and within the time that all bodies have.
+ * What is past its time is closed, and counted. */
 static enum MHD_Result take_body(struct http *http, struct MHD_Connection *connection,
                                  struct exchange *exchange, const char *bytes, size_t n) {
   struct job *job = &exchange->job;
@@ -231,18 +303,9 @@ static enum MHD_Result take_body(struct http *http, struct MHD_Connection *conne
     exchange->end = REFUSED_TOO_SLOW;
     return MHD_NO;
   }
-  if (exchange->state == EXCHANGE_DECIDED)
-    return MHD_YES;
-  switch (room_add_body(job, bytes, n, &job->error)) {
-  case CAM_OK:
-    return MHD_YES;
-  case CAM_E_TOO_LARGE:
-    exchange->end = REFUSED_TOO_LARGE;
-    return MHD_NO;
-  default:
+  if (exchange->state == EXCHANGE_BODY && room_add_body(job, bytes, n, &job->error))
     exchange->state = EXCHANGE_DECIDED;
-    return MHD_YES;
-  }
+  return MHD_YES;
 }
 
 /* The whole request has come, and a worker is to answer it: it keeps the deadline from here on. */
@@ -269,7 +332,6 @@ static enum MHD_Result take_end(struct http *http, struct MHD_Connection *connec
 static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *bytes, size_t *n,
                               void **state) {
-  (void)version;
   struct http *http = closure;
   struct exchange *exchange = *state;
   const size_t n_bytes = *n;
@@ -278,8 +340,14 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
   if (exchange->state != EXCHANGE_LINE)
     *n = 0; /* all of them are taken */
   switch (exchange->state) {
-  case EXCHANGE_LINE:
-    return take_head(http, connection, exchange, path, method);
+  case EXCHANGE_LINE: {
+    struct head head = {.method = method, .path = head_path(path)};
+    leave_line(exchange);
+    read_head(http, connection, exchange, version, &head);
+    const enum MHD_Result result = take_head(http, connection, exchange, &head);
+    head_clear(&head);
+    return result;
+  }
   case EXCHANGE_BODY:
     if (n_bytes)
       return take_body(http, connection, exchange, bytes, n_bytes);
@@ -343,7 +411,8 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
     status = exchange->job.response.status;
   else if (exchange)
     status = how.library_status;
-  metrics_count_end(http->metrics, route_number(exchange ? exchange->route : NULL), status, end);
+  if (!exchange || !exchange->probe)
+    metrics_count_end(http->metrics, route_number(exchange ? exchange->route : NULL), status, end);
   if (!how.completed || !exchange || early)
     watch_mark(watched_of(connection), true);
   if (!exchange)
@@ -351,11 +420,14 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
   if (early && how.completed)
     linger(http, connection);
   log_end(exchange, end, &how);
+  leave_line(exchange);
   exchange_free(exchange);
+  if (how.completed)
+    set_timeout(connection, http->terms.keep_alive_s);
   /* The next request on this connection: the library ends idleness, this ends a request line that
    * comes byte by byte. */
   watch_until(http->watch, watched_of(connection),
-              clock_seconds() + (double)http->terms.idle_s +
+              clock_seconds() + (double)http->terms.keep_alive_s +
                   1e-3 * (double)http->app->config->request_deadline_ms);
 }
 
@@ -369,69 +441,115 @@ static void count_unread(struct http *http, const struct watched *watched) {
                     watch_expired(http->watch, watched) ? REFUSED_TOO_SLOW : REFUSED_MALFORMED);
 }
 
+/* A connection begins. Without memory for its deadline it has none to live: it ends at once. */
+static struct peer *welcome(struct http *http, struct MHD_Connection *connection) {
+  const int socket = socket_of(connection);
+  struct peer *peer = calloc(1, sizeof *peer);
+  acceptor_opened(http->acceptor, socket);
+  if (peer) {
+    peer->address = peer_address_of(
+        known(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    peer->watched = watch_open(http->watch, socket);
+  }
+  if (!peer || !peer->watched) {
+    shutdown(socket, SHUT_RDWR);
+    return peer;
+  }
+  set_timeout(connection, http->terms.idle_s);
+  watch_until(http->watch, peer->watched,
+              clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
+  return peer;
+}
+
 static void on_connection(void *closure, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what) {
   struct http *http = closure;
   struct metrics *metrics = http->metrics;
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     atomic_fetch_add(&metrics->connections, 1);
-    *context = watch_open(http->watch, socket_of(connection));
-    watch_until(http->watch, *context,
-                clock_seconds() + 1e-3 * (double)http->app->config->request_deadline_ms);
-  } else {
-    count_unread(http, *context);
-    watch_close(http->watch, *context);
-    *context = NULL;
-    atomic_fetch_add(&metrics->connections_closed, 1);
+    *context = welcome(http, connection);
+    return;
   }
+  struct watched *watched = watched_of(connection);
+  count_unread(http, watched);
+  watch_close(http->watch, watched);
+  free(*context);
+  *context = NULL;
+  acceptor_closed(http->acceptor, socket_of(connection));
+  atomic_fetch_add(&metrics->connections_closed, 1);
 }
 
-/* While draining, callers are let in no more (but at the admin port): they hear so at once.
- * MHD_quiesce_daemon would be the library's way, but under epoll it and the HTTP threads take the
- * listening socket out of the same set without a lock; who comes second ends the process (0.9.75:
- * "Failed to remove listen FD"). */
-static enum MHD_Result on_accept(void *closure, const struct sockaddr *address, socklen_t n) {
-  const struct http *http = closure;
-  (void)address;
-  (void)n;
-  if (http->admin || atomic_load(&http->app->phase) != APP_DRAINING)
-    return MHD_YES;
-  atomic_fetch_add(&http->metrics->connections_refused, 1);
-  return MHD_NO;
+/* ---- what the library says ---- */
+
+/* The exchange whose headers the library is reading at this moment, on this thread; NULL: none. */
+static struct exchange *being_read(void) {
+  for (struct exchange *one = first_in_line; one; one = one->after)
+    if (MHD_get_connection_info(one->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE))
+      return one;
+  return NULL;
 }
 
-/* accept(2) failed, for want of descriptors or memory: the library (0.9.75) tries again at once on
- * a thread without a connection, for ever, with two lines each time: a whole processor, and 5 MB of
- * log a second. That thread has nobody to serve, so it waits here instead; one line a second is
- * enough. */
-static bool is_accept_failure(const char *text) {
-  static _Atomic double quiet_until;
-  const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
-  const bool limit = !strncmp(text, "Hit process or system resource limit", 36);
-  if (limit && strstr(text, "at FIRST connection"))
-    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
-  if (limit || strncmp(text, "Error accepting connection", 26))
-    return limit;
-  const double now = clock_seconds();
-  if (now < atomic_load(&quiet_until))
-    return true;
-  atomic_store(&quiet_until, now + 1);
-  return false;
+static bool print_header(void *closure, const char *name, const char *value) {
+  return fprintf(closure, "%s: %s\r\n", name, value) > 0;
+}
+
+/* The answer's bytes as they go out, for free(); NULL: no memory. */
+static char *print_answer(const struct exchange *exchange, size_t *n) {
+  const struct response *response = &exchange->job.response;
+  char *text = NULL;
+  FILE *out = open_memstream(&text, n);
+  if (!out)
+    return NULL;
+  fprintf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", response->status,
+          problem_title(response->status), response->n);
+  headers_add(exchange, print_header, out);
+  fputs("\r\n", out);
+  fwrite(response->body, 1, response->n, out);
+  if (!fclose(out))
+    return text;
+  free(text);
+  return NULL;
+}
+
+/* The library refuses a request whose headers it has read (a bad Content-Length, no Host). What
+ * 0.9.75 would send then has all its headers twice (parse_connection_headers goes on as if it had
+ * not answered). So the answer is sent here, past the library, and the socket is shut for what it
+ * says itself. */
+static void refuse_instead(struct http *http, struct exchange *exchange, int status) {
+  struct job *job = &exchange->job;
+  struct MHD_Connection *connection = exchange->connection;
+  const int socket = socket_of(connection);
+  const bool too_large = status == 413;
+  leave_line(exchange);
+  request_id_set(job->id, NULL);
+  cam_fail(&job->error, too_large ? CAM_E_TOO_LARGE : CAM_E_BODY,
+           "Content-Length is no number, or too large, or there is no Host");
+  answer_problem(job);
+  exchange->last = true;
+  exchange->end = too_large ? REFUSED_TOO_LARGE : REFUSED_MALFORMED;
+  exchange->state = EXCHANGE_ANSWERED_EARLY;
+  size_t n = 0;
+  char *text = print_answer(exchange, &n);
+  if (text && http->tls)
+    tls_say(known(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session, text, n);
+  else if (text && send(socket, text, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    job->response.n = 0; /* it is gone */
+  free(text);
+  linger(http, connection);
+  shutdown(socket, SHUT_WR);
 }
 
 static void on_log(void *closure, const char *format, va_list arguments) {
   char text[256];
-  const struct http *http = closure;
+  struct http *http = closure;
+  int status = 0;
   vsnprintf(text, sizeof text, format, arguments);
-  if (!strncmp(text, "Server reached connection limit", 31)) {
-    /* one address has too many: a line each would fill the disk for it */
-    atomic_fetch_add(&http->metrics->connections_refused, 1);
-    return;
+  if (sscanf(text, "Error processing request (HTTP response code is %d", &status) == 1) {
+    struct exchange *exchange = being_read();
+    if (exchange)
+      refuse_instead(http, exchange, status);
   }
-  if (is_accept_failure(text))
-    return;
-  if (!strncmp(text, "Application reported", 20) ||
-      !strncmp(text, "Connection rejected by app", 26))
+  if (!strncmp(text, "Application reported", 20))
     return;                      /* that is us, who knows why */
   if (strstr(text, "handshake")) /* its words are "received handshake message out of context" */
     log_event("http", "a TLS handshake failed");
@@ -454,22 +572,24 @@ static struct terms terms_of(const config *settings, http_side side) {
                           .threads = settings->http_threads,
                           .connections = settings->connections,
                           .per_address = settings->connections_per_ip,
-                          .idle_s = settings->idle_timeout_s};
+                          .idle_s = settings->idle_timeout_s,
+                          .keep_alive_s = settings->keep_alive_s};
   return (struct terms){.host = settings->admin_host,
                         .port = settings->admin_port,
                         .threads = 1,
                         .connections = ADMIN_CONNECTIONS,
                         .per_address = ADMIN_CONNECTIONS,
-                        .idle_s = settings->idle_timeout_s > ADMIN_IDLE_S ? settings->idle_timeout_s
-                                                                          : ADMIN_IDLE_S};
+                        .idle_s = settings->idle_timeout_s,
+                        .keep_alive_s = settings->keep_alive_s > ADMIN_KEEP_ALIVE_S
+                                            ? settings->keep_alive_s
+                                            : ADMIN_KEEP_ALIVE_S};
 }
 
 static struct MHD_Daemon *start_daemon(struct http *http) {
   const struct terms *terms = &http->terms;
   const size_t memory = (size_t)(CONNECTION_BYTES + 2 * http->app->config->max_header_bytes);
-  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-  if (http->listener.v6)
-    flags |= MHD_USE_IPv6;
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+                   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
   if (http->tls)
     flags |= MHD_USE_TLS;
   struct MHD_OptionItem pool[] = {{MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)terms->threads, NULL},
@@ -482,15 +602,13 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
   const bool many = terms->threads > 1; /* one thread is no pool to the library */
   /* clang-format off */
   return MHD_start_daemon(
-      flags, 0, on_accept, http, handle, http,
+      flags, 0, NULL, NULL, handle, http,
       MHD_OPTION_EXTERNAL_LOGGER, on_log, http, /* first: it hears of the others' errors */
-      MHD_OPTION_LISTEN_SOCKET, http->listener.socket,
       MHD_OPTION_ARRAY, many ? pool : none,
       MHD_OPTION_ARRAY, http->tls ? tls : none,
-      MHD_OPTION_CONNECTION_LIMIT, (unsigned)terms->connections,
-      MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)terms->per_address,
+      MHD_OPTION_CONNECTION_LIMIT, (unsigned)terms->connections + SOMAXCONN, /* acceptor.h limits */
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
-      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)terms->idle_s,
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)terms->keep_alive_s,
       MHD_OPTION_STRICT_FOR_CLIENT, 1,
       MHD_OPTION_URI_LOG_CALLBACK, on_request_line, http,
       MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
@@ -499,6 +617,36 @@ static struct MHD_Daemon *start_daemon(struct http *http) {
       MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
       MHD_OPTION_END);
   /* clang-format on */
+}
+
+static bool take_socket(void *closure, int socket, const struct sockaddr *address, socklen_t n) {
+  struct http *http = closure;
+  return MHD_add_connection(http->daemon, socket, address, n) == MHD_YES;
+}
+
+static cam_code start_parts(struct http *http, cam_error *error) {
+  const struct terms *terms = &http->terms;
+  http->watch = watch_start();
+  if (!http->watch)
+    return cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
+  cam_code code = listener_bind(terms->host, (int)terms->port, &http->listener, error);
+  if (code)
+    return code;
+  const acceptor_terms how = {.connections = terms->connections,
+                              .per_address = terms->per_address,
+                              .trusted = http->access->proxies,
+                              .take = take_socket,
+                              .closure = http,
+                              .refused = &http->metrics->connections_refused};
+  http->acceptor = acceptor_new(&http->listener, &how);
+  if (!http->acceptor) {
+    close(http->listener.socket);
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory to accept connections");
+  }
+  http->daemon = start_daemon(http);
+  if (!http->daemon)
+    return cam_fail(error, CAM_E_IO, "the HTTP server cannot be started");
+  return CAM_OK;
 }
 
 cam_code http_start(struct app *app, const struct access *access, http_side side, struct http **out,
@@ -512,19 +660,9 @@ cam_code http_start(struct app *app, const struct access *access, http_side side
   http->terms = terms_of(app->config, side);
   http->admin = side == HTTP_ADMIN;
   http->tls = access->tls && !http->admin;
+  http->knows_layout = !strcmp(MHD_get_version(), "0.9.75");
   http->metrics = http->admin ? &http->unseen : &app->metrics;
-  http->listener.socket = -1;
-  cam_code code = CAM_OK;
-  http->watch = watch_start();
-  if (!http->watch)
-    code = cam_fail(error, CAM_E_NO_MEMORY, "the watching thread cannot be started");
-  if (!code)
-    code = listener_open(http->terms.host, (int)http->terms.port, &http->listener, error);
-  if (!code) {
-    http->daemon = start_daemon(http);
-    if (!http->daemon)
-      code = cam_fail(error, CAM_E_IO, "the HTTP server cannot be started");
-  }
+  const cam_code code = start_parts(http, error);
   if (code)
     http_stop(http);
   else
@@ -532,15 +670,30 @@ cam_code http_start(struct app *app, const struct access *access, http_side side
   return code;
 }
 
-const struct listener *http_listener(const struct http *http) { return &http->listener; }
+const struct listener *http_address(const struct http *http) { return &http->listener; }
+
+cam_code http_listen(struct http *http, cam_error *error) {
+  return listener_listen(&http->listener, error);
+}
+
+cam_code http_accept(struct http *http, cam_error *error) {
+  if (acceptor_start(http->acceptor))
+    return CAM_OK;
+  return cam_fail(error, CAM_E_NO_MEMORY, "the accepting thread cannot be started");
+}
+
+void http_refuse(struct http *http) { acceptor_stop(http->acceptor); }
+
+int http_unheard(struct http *http) { return acceptor_unheard(http->acceptor); }
 
 void http_stop(struct http *http) {
   if (!http)
     return;
+  if (http->acceptor)
+    acceptor_stop(http->acceptor);
   if (http->daemon)
     MHD_stop_daemon(http->daemon);
-  if (http->listener.socket >= 0 && !http->daemon)
-    close(http->listener.socket);
+  acceptor_free(http->acceptor);
   watch_stop(http->watch);
   free(http);
 }

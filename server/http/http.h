@@ -9,16 +9,26 @@ struct http;
 
 /* HTTP_MAIN: what callers use, on config->host and port. HTTP_ADMIN: on admin_host and admin_port,
  * with a thread and connections of its own, so that it answers whatever goes on at the other; what
- * is asked there is not counted, and new connections come in while the service drains, too. */
+ * is asked there is not counted. */
 typedef enum http_side { HTTP_MAIN, HTTP_ADMIN } http_side;
 
-/* Listens and starts the HTTP threads; requests come in at once, new connections until app->phase
- * is APP_DRAINING. app and access live until http_stop. CAM_E_IO names address and reason. */
+/* The life of a port, each in turn: its address is taken (connections are refused) and the HTTP
+ * threads run; connections are made, and wait; they are accepted; what has connected is accepted
+ * and from here on all others are refused; it ends. app and access live until http_stop. The errors
+ * name address and reason. */
 cam_code http_start(struct app *app, const struct access *access, http_side side, struct http **out,
                     cam_error *error);
-const struct listener *http_listener(const struct http *http); /* the address and port it got */
+cam_code http_listen(struct http *http, cam_error *error);
+cam_code http_accept(struct http *http, cam_error *error);
+void http_refuse(struct http *http);
 /* Ends all connections and threads. No job may be in the queue or with a worker. NULL is allowed.
  */
 void http_stop(struct http *http);
+
+/* The address and the port it got. */
+const struct listener *http_address(const struct http *http);
+/* Connections that have come within the last second and may have sent a request that nobody has
+ * read. */
+int http_unheard(struct http *http);
 
 #endif

@@ -1,4 +1,4 @@
-/* listener.h - a listening TCP socket, from a host and a port. Implemented in
+/* listener.h - a TCP socket to listen on, from a host and a port. Implemented in
  * server/http/listener.c. */
 #ifndef LISTENER_H
 #define LISTENER_H
@@ -8,10 +8,21 @@
 struct listener {
   int socket;       /* non-blocking; the caller's to close */
   int port;         /* the one it got, where 0 was asked for */
-  bool v6, any;     /* any: the wildcard address */
+  bool any;         /* the wildcard address */
   char address[64]; /* for a URL: "127.0.0.1", "[::1]" */
 };
-/* CAM_E_IO names address, port and reason. */
-cam_code listener_open(const char *host, int port, struct listener *out, cam_error *error);
+
+/* Binds to the first address of the host that can be bound to; an address may stand in brackets, as
+ * in a URL. Connections are refused until listener_listen. CAM_E_IO names address, port and
+ * reason. */
+cam_code listener_bind(const char *host, int port, struct listener *out, cam_error *error);
+/* From here on connections are made, and wait to be accepted. CAM_E_IO: the port was taken
+ * meanwhile. */
+cam_code listener_listen(const struct listener *listener, cam_error *error);
+/* Connections are made no more, and those that are being made get a moment: for the caller to
+ * accept what there is, until nothing comes, before it closes the socket. (Closing alone resets
+ * what came since the last accept(2).) Who connects meanwhile is heard of no more, asks again after
+ * a second, and is refused. */
+void listener_hush(const struct listener *listener);
 
 #endif

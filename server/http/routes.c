@@ -2,7 +2,9 @@
  * Flow: http -> admit -> [routes] -> http, or -> queue -> worker.   Thread: HTTP threads. */
 #include "routes.h"
 #include "assets.h"
+#include "base/log.h"
 #include "base/version.h"
+#include "head.h"
 #include "work/app.h"
 #include "work/generation.h"
 #include "work/queue.h"
@@ -21,23 +23,23 @@ static void make_health(struct exchange *exchange) {
 static void make_ready(struct exchange *exchange) {
   static char body[] = "{\"status\":\"ready\"}\n";
   struct job *job = &exchange->job;
-  switch (atomic_load(&job->app->phase)) {
-  case APP_READY:
+  const app_phase phase = atomic_load(&job->app->phase);
+  if (phase == APP_READY)
     ANSWER_JSON(job, body);
-    break;
-  case APP_STARTING:
-    cam_fail(&job->error, CAM_E_NOT_READY, "the service is starting");
-    break;
-  case APP_DRAINING:
-    cam_fail(&job->error, CAM_E_NOT_READY, "the service is draining");
-    break;
-  }
+  else
+    cam_fail(&job->error, CAM_E_NOT_READY, "the service is %s", app_phase_names[phase]);
 }
 
 static void make_metrics(struct exchange *exchange) {
   struct job *job = &exchange->job;
   struct app *app = job->app;
-  metrics_facts facts = {.queue_jobs = queue_length(app->queue),
+  metrics_facts facts = {.phases = app_phase_names,
+                         .n_phases = APP_PHASE_COUNT,
+                         .phase = (int)atomic_load(&app->phase),
+                         .workers = app->teams * app->threads,
+                         .queue_jobs = queue_length(app->queue),
+                         .queue_capacity = queue_capacity(app->queue),
+                         .log_lines_lost = log_lines_lost(),
                          .version = cam_version,
                          .commit = cam_commit,
                          .started = app->started};
@@ -65,8 +67,18 @@ static void make_models(struct exchange *exchange) {
 static void make_labels(struct exchange *exchange) {
   answer_text(&exchange->job, &exchange->job.generation->labels);
 }
+/* Before there is a model it tells of the program alone. */
 static void make_version(struct exchange *exchange) {
-  answer_text(&exchange->job, &exchange->job.generation->version);
+  struct job *job = &exchange->job;
+  if (job->generation) {
+    answer_text(job, &job->generation->version);
+    return;
+  }
+  app_text text = generation_version_text(NULL);
+  if (text.text)
+    job_answer(job, 200, json_media, text.text, text.n, true);
+  else
+    cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the version");
 }
 
 static void make_asset(struct exchange *exchange) {
@@ -81,18 +93,18 @@ static void make_asset(struct exchange *exchange) {
 
 /* clang-format off */
 static const struct route routes[] = {
-    /* method, path, answer, needs the model, takes a body, wants a key, ports */
-    {"POST", "/cam", NULL, true, true, true, PORT_MAIN},
-    {"GET", "/", make_asset, false, false, false, PORT_MAIN},
-    {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN},
-    {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN},
-    {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN},
+    /* method, path, answer, needs the model, takes a body, wants a key, ports, a probe */
+    {"POST", "/cam", NULL, true, true, true, PORT_MAIN, false},
+    {"GET", "/", make_asset, false, false, false, PORT_MAIN, false},
+    {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN, false},
+    {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN, true},
+    {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN, true},
     /* how much is called, and how much is refused, is not for strangers */
-    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN},
-    {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN},
-    {"GET", "/labels", make_labels, true, false, false, PORT_MAIN},
-    {"GET", "/version", make_version, true, false, false, PORT_MAIN | PORT_ADMIN},
-    {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN},
+    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN, false},
+    {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN, false},
+    {"GET", "/labels", make_labels, true, false, false, PORT_MAIN, false},
+    {"GET", "/version", make_version, false, false, false, PORT_MAIN | PORT_ADMIN, false},
+    {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN, false},
 };
 /* clang-format on */
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -116,6 +128,15 @@ static bool path_matches(const char *pattern, const char *path) {
   if (dots)
     return !strncmp(pattern, path, (size_t)(dots - pattern));
   return !strcmp(pattern, path);
+}
+
+bool route_is_probe(const char *target) {
+  const char *path = head_path(target);
+  const size_t n = strcspn(path, "?");
+  for (int i = 0; i < ROUTES; i++)
+    if (routes[i].probe && strlen(routes[i].path) == n && !strncmp(routes[i].path, path, n))
+      return true;
+  return false;
 }
 
 const struct route *route_find(const char *method, const char *path, unsigned ports, char *allow,

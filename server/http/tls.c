@@ -218,6 +218,8 @@ _Static_assert(__builtin_types_compatible_p(__typeof__(retrieve),
                "what libmicrohttpd takes it for");
 tls_callback *const tls_certificate_callback = (tls_callback *)retrieve;
 
+void tls_say(void *session, const char *text, size_t n) { gnutls_record_send(session, text, n); }
+
 /* ---- the asking end ---- */
 
 /* 0, or an error of GnuTLS. Over TLS 1.3 a call may say "again" for a message that was not data,

@@ -28,6 +28,9 @@ typedef void tls_callback(void);
 extern tls_callback *const tls_certificate_callback;
 extern const char tls_priorities[];
 
+/* Sends text[0..n) on a session of libmicrohttpd's (gnutls_session_t), as much as goes at once. */
+void tls_say(void *session, const char *text, size_t n);
+
 /* Sends text[0..n) over TLS on a connected socket, whose timeouts hold, and reads the answer's
  * first line into answer[room], with a NUL. *why becomes what went wrong, static storage; else it
  * is left alone. The certificate is not verified: what is asked is whether this machine's service

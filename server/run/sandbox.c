@@ -189,9 +189,10 @@ static const struct by_argument by_argument[] = {
     NUMBER(SCMP_SYS(fcntl), 1, F_GETFL),
     NUMBER(SCMP_SYS(fcntl), 1, F_SETFL),
     NUMBER(SCMP_SYS(fcntl), 1, F_DUPFD_CLOEXEC),
-    NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP), /* TCP_NODELAY, TCP_CORK */
-    NUMBER(SCMP_SYS(getsockopt), 1, IPPROTO_TCP), /* TCP_INFO: bytes that came */
-    NUMBER(SCMP_SYS(ioctl), 1, TCGETS),           /* isatty(3), of standard output */
+    NUMBER(SCMP_SYS(setsockopt), 1, IPPROTO_TCP),      /* TCP_NODELAY, TCP_CORK */
+    NUMBER(SCMP_SYS(setsockopt), 2, SO_ATTACH_FILTER), /* the listener's end: listener_hush */
+    NUMBER(SCMP_SYS(getsockopt), 1, IPPROTO_TCP),      /* TCP_INFO: bytes that came */
+    NUMBER(SCMP_SYS(ioctl), 1, TCGETS),                /* isatty(3), of standard output */
     NUMBER(SCMP_SYS(prctl), 0, PR_SET_NAME),
 };
 

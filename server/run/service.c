@@ -7,24 +7,26 @@
  *
  *   signals   noted from the beginning: one during a start is not lost
  *   app       the queue, counters, generations; all below hang on it
- *   tls, keys, cors   files are read before anyone can ask
+ *   tls, keys, cors, proxies   files and lists are read before anyone can ask
  *   loader    a thread that brings a generation whenever it is wished for; it frees one that was
  *             replaced when the last job of it has ended, so it outlives the jobs
  *   admin, main   the ports, each with HTTP threads, which make jobs and put them into the queue
  *   workers   take jobs out of the queue until it is closed and empty. While they run a connection
  *             may be suspended, and suspended ones must be resumed before a port ends
  *
- * In between is serve(): it wishes for the first model, makes the service ready when that is there,
- * and drains when a signal says to end. All of it is on main's thread, so nothing that it uses can
- * end meanwhile. */
+ * In between is serve(): it wishes for the first model, makes the service ready when that is there
+ * (only then the main port accepts anyone), and leaves and drains when a signal says to end. All of
+ * it is on main's thread, so nothing that it uses can end meanwhile. */
 #include "service.h"
 #include "base/log.h"
+#include "base/sink.h"
 #include "base/version.h"
 #include "cam_clock.h"
 #include "cam_engine.h"
 #include "http/cors.h"
 #include "http/http.h"
 #include "http/keys.h"
+#include "http/proxies.h"
 #include "http/routes.h"
 #include "http/tls.h"
 #include "loader.h"
@@ -35,9 +37,11 @@
 #include "work/queue.h"
 #include "work/worker.h"
 #include <malloc.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 struct service {
@@ -47,6 +51,7 @@ struct service {
   struct http *main, *admin; /* admin: NULL if it is not wanted */
   struct workers *workers;
   struct loader *loader;
+  struct sink output; /* standard output */
   bool still_loading; /* the loader's thread could not be ended */
 };
 
@@ -56,7 +61,7 @@ struct service {
  * again, page by page, for the next request. So freed memory is kept, and given back every few
  * seconds instead (mallopt(3), malloc_trim(3)); what lies in the middle of
  * a heap goes back then, too. Arenas: glibc would make one for each thread. */
-enum { TRIM_SECONDS = 5 };
+enum { TRIM_MS = 5000 };
 static void settle_malloc(void) {
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 512 << 20);
@@ -118,6 +123,11 @@ static cam_code start_cors(struct service *service, cam_error *error) {
 }
 static void end_cors(struct service *service) { cors_free(service->access.cors); }
 
+static cam_code start_proxies(struct service *service, cam_error *error) {
+  return proxies_open(service->settings->trusted_proxies, &service->access.proxies, error);
+}
+static void end_proxies(struct service *service) { proxies_free(service->access.proxies); }
+
 static cam_code start_loader(struct service *service, cam_error *error) {
   return loader_start(&service->app, &service->loader, error);
 }
@@ -128,7 +138,16 @@ static void end_loader(struct service *service) {
 static cam_code start_admin(struct service *service, cam_error *error) {
   if (service->settings->admin_port < 0)
     return CAM_OK;
-  return http_start(&service->app, &service->access, HTTP_ADMIN, &service->admin, error);
+  cam_code code = http_start(&service->app, &service->access, HTTP_ADMIN, &service->admin, error);
+  if (!code)
+    code = http_listen(service->admin, error);
+  if (!code)
+    code = http_accept(service->admin, error);
+  if (!code)
+    return CAM_OK;
+  http_stop(service->admin);
+  service->admin = NULL;
+  return code;
 }
 static void end_admin(struct service *service) { http_stop(service->admin); }
 
@@ -150,9 +169,10 @@ static const struct step {
   cam_code (*start)(struct service *service, cam_error *error); /* on failure it left nothing */
   void (*end)(struct service *service);
 } steps[] = {
-    {start_signals, end_signals}, {start_app, end_app},   {start_tls, end_tls},
-    {start_keys, end_keys},       {start_cors, end_cors}, {start_loader, end_loader},
-    {start_admin, end_admin},     {start_main, end_main}, {start_workers, end_workers},
+    {start_signals, end_signals}, {start_app, end_app},     {start_tls, end_tls},
+    {start_proxies, end_proxies}, {start_keys, end_keys},   {start_cors, end_cors},
+    {start_loader, end_loader},   {start_admin, end_admin}, {start_main, end_main},
+    {start_workers, end_workers},
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -177,27 +197,39 @@ static cam_code confine(const config *settings, cam_error *error) {
   return CAM_OK;
 }
 
-static void print_welcome(const struct service *service, const cam_model_info *info) {
+/* On standard output, which nobody need read. */
+static void print_welcome(struct service *service, const cam_model_info *info) {
   const struct app *app = &service->app;
-  const struct listener *at = http_listener(service->main);
+  const struct listener *at = http_address(service->main);
   const char *scheme = service->access.tls ? "https" : "http";
-  printf("camserve %s: %s (%s), %d x %d threads, on %s://%s:%d/\n", cam_version, info->name,
-         info->isa, app->teams, app->threads, scheme, at->address, at->port);
-  printf("curl -F image=@photo.jpg '%s://%s:%d/cam'\n", scheme, at->any ? "localhost" : at->address,
-         at->port);
+  char text[1024], admin[128] = "";
   if (service->admin) {
-    const struct listener *admin = http_listener(service->admin);
-    printf("for who runs it: http://%s:%d/metrics\n", admin->address, admin->port);
+    const struct listener *there = http_address(service->admin);
+    snprintf(admin, sizeof admin, "for who runs it: http://%s:%d/metrics\n", there->address,
+             there->port);
   }
-  fflush(stdout);
+  const int n = snprintf(text, sizeof text,
+                         "camserve %s: %.200s (%s), %d x %d threads, on %s://%s:%d/\n"
+                         "curl -F image=@photo.jpg '%s://%s:%d/cam'\n%s",
+                         cam_version, info->name, info->isa, app->teams, app->threads, scheme,
+                         at->address, at->port, scheme, at->any ? "localhost" : at->address,
+                         at->port, admin);
+  if (n > 0 && n < (int)sizeof text)
+    sink_write(&service->output, text, (size_t)n);
 }
 
-/* The first model is loaded and tested. No photo is read before all threads are confined. */
+/* The first model is loaded and tested. Listening takes a system call that the filter refuses;
+ * nothing is accepted, and no photo read, before all threads are confined. */
 static cam_code become_ready(struct service *service, cam_error *error) {
-  cam_code code = confine(service->settings, error);
+  cam_code code = http_listen(service->main, error);
+  if (!code)
+    code = confine(service->settings, error);
   if (code)
     return code;
   atomic_store(&service->app.phase, APP_READY);
+  code = http_accept(service->main, error);
+  if (code)
+    return code;
   struct generation *present = generation_join(&service->app);
   print_welcome(service, cam_model_get_info(present->model));
   generation_leave(&service->app, &present);
@@ -245,7 +277,7 @@ static cam_code look_at_loader(struct service *service, cam_error *error) {
 static cam_code wait_for_end(struct service *service, cam_error *error) {
   unsigned long long trimmed_at = 0;
   for (;;) {
-    const unsigned events = signals_wait(TRIM_SECONDS);
+    const unsigned events = signals_wait(TRIM_MS);
     if (events & SIGNALS_END)
       return CAM_OK;
     if (events & SIGNALS_RELOAD)
@@ -257,8 +289,36 @@ static cam_code wait_for_end(struct service *service, cam_error *error) {
   }
 }
 
-/* The requests that are open get until drain_ms to finish. Afterwards stages not yet begun are not,
- * the queue answers 503, the workers end, and their last answers get a moment to leave. */
+/* ---- the end ---- */
+
+/* For leave_ms all is served, while those who ask hear that it ends here: balancers turn away, and
+ * nobody is refused. Reloads have no use any more. */
+static void leave(struct app *app) {
+  const long long ms = app->config->leave_ms;
+  if (!ms || atomic_load(&app->phase) != APP_READY)
+    return;
+  const double until = clock_seconds() + 1e-3 * (double)ms;
+  log_event("service", "leaving: %lld ms", ms);
+  atomic_store(&app->phase, APP_LEAVING);
+  for (double left = 1e-3 * (double)ms; left > 0; left = until - clock_seconds())
+    signals_wait((int)ceil(1e3 * left));
+}
+
+/* Until no request is open, and none may be on its way on a connection that has just come. How many
+ * are left at `until`. */
+static int wait_for_requests(struct service *service, double until) {
+  const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
+  for (;;) {
+    const int open = app_wait_for_jobs(&service->app, until);
+    if (open || !http_unheard(service->main) || clock_seconds() >= until)
+      return open;
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+  }
+}
+
+/* Who connects from here on is refused; who is there is served. The requests that are open get
+ * until drain_ms to finish. Afterwards stages not yet begun are not, the queue answers 503, the
+ * workers end, and their last answers get a moment to leave. */
 static cam_code drain_requests(struct service *service, cam_error *error) {
   static const double last_answers_s = 0.5;
   struct app *app = &service->app;
@@ -266,12 +326,11 @@ static cam_code drain_requests(struct service *service, cam_error *error) {
   const double until = clock_seconds() + 1e-3 * (double)most_ms;
   log_event("service", "draining: at most %lld ms", most_ms);
   atomic_store(&app->stop_at, until);
-  /* no connection is taken from here on; open ones are served on */
   atomic_store(&app->phase, APP_DRAINING);
-  const int left = app_wait_for_jobs(app, until);
+  http_refuse(service->main);
+  const int left = wait_for_requests(service, until);
   end_workers(service);
-  if (left)
-    app_wait_for_jobs(app, clock_seconds() + last_answers_s);
+  app_wait_for_jobs(app, clock_seconds() + last_answers_s);
   log_event("service", "drained: %d requests cut off", left);
   if (left)
     return cam_fail(error, CAM_E_DEADLINE, "requests were cut off after drain_ms (%lld)", most_ms);
@@ -280,10 +339,11 @@ static cam_code drain_requests(struct service *service, cam_error *error) {
 
 static cam_code serve(struct service *service, cam_error *error) {
   loader_wish(service->loader);
-  cam_code code = wait_for_end(service, error);
-  if (!code)
-    code = drain_requests(service, error);
-  return code;
+  const cam_code code = wait_for_end(service, error);
+  if (code)
+    return code;
+  leave(&service->app);
+  return drain_requests(service, error);
 }
 
 static void warn(const char *line) { log_event("settings", "%s", line); }
@@ -293,6 +353,8 @@ int service_run(const config *settings, cam_error *error) {
   settle_malloc();
   sandbox_prepare();
   log_use_json(settings->log[0] == 'j');
+  log_open_output();
+  service.output = sink_open(STDOUT_FILENO);
   config_check_environment(warn);
   settle_descriptors(settings);
   if (!geteuid())

@@ -1,5 +1,5 @@
-/* signals.c - signals.h. Handlers, not sigwait(3): OpenBLAS makes a thread of its own before main()
- * can block anything, and what all others block is delivered to that one. So any thread may run the
+/* signals.c - signals.h. Handlers, not sigwait(3): a library may make a thread before main() can
+ * block anything, and what all others block is delivered to that one. So any thread may run the
  * handler, which only notes what came and writes to an eventfd (signal-safety(7)).
  * Flow: the kernel -> [signals] -> service.   Thread: any; waited for by main. */
 #include "signals.h"
@@ -70,11 +70,11 @@ bool signals_open(void) {
   return true;
 }
 
-unsigned signals_wait(int seconds) {
+unsigned signals_wait(int ms) {
   struct pollfd poll_for = {wake, POLLIN, 0};
   uint64_t count;
   mask(SIG_UNBLOCK);
-  if (poll(&poll_for, 1, 1000 * seconds) > 0 && read(wake, &count, sizeof count) < 0) {
+  if (poll(&poll_for, 1, ms) > 0 && read(wake, &count, sizeof count) < 0) {
   } /* interrupted: whoever did that has noted an event */
   return atomic_exchange(&events, 0);
 }

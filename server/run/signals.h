@@ -13,8 +13,8 @@ enum { SIGNALS_END = 1, SIGNALS_RELOAD = 2, SIGNALS_TOLD = 4 };
  * no descriptor is left. Once a process. */
 bool signals_open(void);
 /* Waits for events: their bits, each event once however often it came; 0: none came in so many
- * seconds. */
-unsigned signals_wait(int seconds);
+ * milliseconds. */
+unsigned signals_wait(int ms);
 /* Any thread. */
 void signals_tell(void);
 

@@ -8,6 +8,12 @@
 #include <math.h>
 #include <time.h>
 
+const char *const app_phase_names[APP_PHASE_COUNT] = {
+#define X(id, name) [id] = name,
+    APP_PHASES(X)
+#undef X
+};
+
 static void choose_teams(struct app *app, const config *settings) {
   app->threads = config_threads(settings);
   app->teams = settings->teams ? (int)settings->teams : cam_cpu_count() / app->threads;

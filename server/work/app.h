@@ -10,7 +10,21 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-typedef enum app_phase { APP_STARTING, APP_READY, APP_DRAINING } app_phase;
+/* X(enumerator, name as the metrics have it), in order. STARTING: no model is there, and no port
+ * but the admin's. LEAVING: all is served, but those who ask are told to go elsewhere (/readyz,
+ * Connection: close). DRAINING: no connection is made any more, and what has begun is finished. */
+#define APP_PHASES(X) \
+  X(APP_STARTING, "starting") \
+  X(APP_READY, "ready") \
+  X(APP_LEAVING, "leaving") \
+  X(APP_DRAINING, "draining")
+typedef enum app_phase {
+#define X(id, name) id,
+  APP_PHASES(X)
+#undef X
+      APP_PHASE_COUNT
+} app_phase;
+extern const char *const app_phase_names[APP_PHASE_COUNT];
 struct generation;
 struct queue;
 struct space;
@@ -27,6 +41,7 @@ struct app {
   struct space *space;
   struct metrics metrics;
   struct pace pace;
+  atomic_int served;         /* requests that workers are on */
   atomic_size_t body_bytes;  /* of all bodies now in memory: room.c */
   atomic_size_t reply_bytes; /* of all answers to photos now in memory: room.c */
 

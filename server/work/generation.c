@@ -40,12 +40,15 @@ static app_text models_text(const cam_model_info *info) {
   return text_from(tree);
 }
 
-static app_text version_text(const cam_model_info *info) {
+app_text generation_version_text(const cam_model_info *info) {
   json *tree = json_new_object();
   json_add_text(tree, "version", cam_version);
   json_add_text(tree, "commit", cam_commit);
-  json_add_text(tree, "isa", info->isa);
+  if (info)
+    json_add_text(tree, "isa", info->isa);
   json_add_text(tree, "openblas", cam_openblas_version());
+  if (!info)
+    return print_and_free(tree);
   json *model = json_add_object(tree, "model");
   json_add_text(model, "name", info->name);
   json_add_text(model, "sha256", info->sha256);
@@ -69,7 +72,7 @@ static cam_code make_texts(struct generation *generation, cam_error *error) {
   const cam_model_info *info = cam_model_get_info(generation->model);
   generation->labels = labels_text(info);
   generation->models = models_text(info);
-  generation->version = version_text(info);
+  generation->version = generation_version_text(info);
   if (generation->labels.text && generation->models.text && generation->version.text)
     return CAM_OK;
   return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the lists of labels and models");

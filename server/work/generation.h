@@ -17,6 +17,10 @@ typedef struct app_text {
   size_t n;
 } app_text;
 
+/* What /version says: of the program, and of a model (NULL: there is none yet). text is for free();
+ * NULL: no memory. */
+app_text generation_version_text(const cam_model_info *info);
+
 struct generation {
   cam_model *model;
   app_text labels, models, version; /* JSON bodies */

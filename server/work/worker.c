@@ -185,12 +185,13 @@ static void hand_on(struct app *app) {
 /* The end of a job's way, on this thread: it is the HTTP thread's again. */
 static void end_job(struct job *job, cam_context *context, way how) {
   struct app *app = job->app;
-  atomic_int *busy = &app->metrics.workers_busy;
+  const int threads = how == WAY_TEAM ? app->threads : 1;
   const double now = clock_seconds();
-  atomic_fetch_add(busy, 1);
+  atomic_fetch_add(&app->served, 1);
+  atomic_fetch_add(&app->metrics.workers_busy, threads);
   if (how != WAY_ANSWER) {
     explain(job, context);
-    pace_note(&app->pace, clock_seconds() - now, atomic_load(busy));
+    pace_note(&app->pace, clock_seconds() - now, atomic_load(&app->served));
   }
   request_photos_free(&job->read);
   room_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
@@ -199,7 +200,8 @@ static void end_job(struct job *job, cam_context *context, way how) {
   generation_leave(app, &job->generation);
   if (job->error.code)
     answer_problem(job);
-  atomic_fetch_sub(busy, 1);
+  atomic_fetch_sub(&app->metrics.workers_busy, threads);
+  atomic_fetch_sub(&app->served, 1);
   job->hand_back(job); /* not ours any more */
   hand_on(app);
 }

@@ -8,7 +8,22 @@
 
 static char *text_of(struct metrics *metrics, const char *model) {
   static const char *const routes[] = {"/cam", "other"};
-  metrics_facts facts = {routes, 2, 5, "1.2", "abc", "portable", model, "00ff", 1234.5};
+  static const char *const phases[] = {"starting", "ready"};
+  const metrics_facts facts = {.routes = routes,
+                               .n_routes = 2,
+                               .phases = phases,
+                               .n_phases = 2,
+                               .phase = 1,
+                               .workers = 4,
+                               .queue_jobs = 5,
+                               .queue_capacity = 64,
+                               .log_lines_lost = 6,
+                               .version = "1.2",
+                               .commit = "abc",
+                               .isa = "portable",
+                               .model = model,
+                               .sha256 = "00ff",
+                               .started = 1234.5};
   size_t n;
   char *text = metrics_text(metrics, &facts, &n);
   ck_assert_ptr_nonnull(text);
@@ -39,6 +54,11 @@ START_TEST(counts_what_happened) {
   char *text = text_of(metrics, "m\"1\\\n");
   static const char *const lines[] = {
       "camserve_requests_total{route=\"/cam\",status=\"200\"} 2",
+      "camserve_workers 4",
+      "camserve_queue_capacity 64",
+      "camserve_phase{phase=\"starting\"} 0",
+      "camserve_phase{phase=\"ready\"} 1",
+      "camserve_log_lines_lost_total 6",
       "camserve_requests_total{route=\"other\",status=\"404\"} 1",
       "camserve_requests_total{route=\"other\",status=\"500\"} 1",
       "camserve_requests_total{route=\"/cam\",status=\"0\"} 1",
