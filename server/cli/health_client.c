@@ -14,28 +14,33 @@
 
 enum { TIMEOUT_S = 3 };
 
+enum { HOST_MAX = 256 };
+
 /* Where to ask: at the admin port, which speaks no TLS, or at the main one. */
 struct target {
-  const char *host;
+  char host[HOST_MAX]; /* without brackets */
   char port[16];
   bool tls;
 };
 
-/* The wildcard addresses mean "this machine" to a listener and nothing to a caller. */
-static const char *address_to_ask(const char *host) {
-  if (!*host || !strcmp(host, "0.0.0.0"))
-    return "127.0.0.1";
-  if (!strcmp(host, "::"))
-    return "::1";
-  return host;
+/* "[::1]" is ::1, as in a URL; the wildcard addresses mean "this machine" to a listener and nothing
+ * to a caller. */
+static void set_host(struct target *target, const char *host) {
+  const size_t n = strlen(host);
+  if (n > 2 && host[0] == '[' && host[n - 1] == ']')
+    snprintf(target->host, HOST_MAX, "%.*s", (int)n - 2, host + 1);
+  else
+    snprintf(target->host, HOST_MAX, "%s", host);
+  if (!*target->host || !strcmp(target->host, "0.0.0.0"))
+    strcpy(target->host, "127.0.0.1");
+  if (!strcmp(target->host, "::"))
+    strcpy(target->host, "::1");
 }
 
 static struct target target_of(const config *settings) {
   const bool admin = settings->admin_port > 0;
-  struct target target = {
-      .host = address_to_ask(admin ? settings->admin_host : settings->host),
-      .tls = settings->tls_cert[0] && !admin,
-  };
+  struct target target = {.tls = settings->tls_cert[0] && !admin};
+  set_host(&target, admin ? settings->admin_host : settings->host);
   snprintf(target.port, sizeof target.port, "%d",
            (int)(admin ? settings->admin_port : settings->port));
   return target;
@@ -70,8 +75,10 @@ static int reach(const struct addrinfo *address, const char **why) {
   const int server = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (server >= 0 && !setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) &&
       !setsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) &&
-      !connect(server, address->ai_addr, address->ai_addrlen))
+      !connect(server, address->ai_addr, address->ai_addrlen)) {
+    *why = NULL; /* of an address before */
     return server;
+  }
   *why = reason();
   if (server >= 0)
     close(server);
@@ -104,9 +111,11 @@ cam_code health_check(const config *settings, cam_error *error) {
   if (failed)
     return cam_fail(error, CAM_E_IO, "host %.60s: %s", target.host, gai_strerror(failed));
   const int n = snprintf(text, sizeof text,
-                         "GET /readyz HTTP/1.1\r\nHost: %.200s:%s\r\nConnection: close\r\n\r\n",
-                         target.host, target.port);
-  const int server = reach(found, &why);
+                         "GET /readyz HTTP/1.1\r\nHost: localhost:%s\r\nConnection: close\r\n\r\n",
+                         target.port);
+  int server = -1;
+  for (const struct addrinfo *one = found; one && server < 0; one = one->ai_next)
+    server = reach(one, &why);
   freeaddrinfo(found);
   if (server >= 0) {
     if (target.tls)

@@ -5,6 +5,7 @@
 #include "work/app.h"
 #include "work/generation.h"
 #include "work/room.h"
+#include <math.h>
 #include <stdlib.h>
 
 struct exchange *exchange_new(struct app *app, const struct access *access) {
@@ -31,4 +32,49 @@ void exchange_free(struct exchange *exchange) {
   job_clear(job);
   free(exchange);
   app_job_ends(app);
+}
+
+/* ---- deadlines ---- */
+
+double exchange_upload_due(const struct exchange *exchange) {
+  const struct job *job = &exchange->job;
+  const config *settings = job->app->config;
+  if (!settings->upload_bytes_per_s)
+    return job->deadline;
+  const double due = exchange->body_began + 1e-3 * (double)settings->upload_grace_ms +
+                     (double)exchange->bytes_in / (double)settings->upload_bytes_per_s;
+  return fmin(due, job->deadline);
+}
+
+double exchange_reader_due(const struct exchange *exchange) {
+  const struct job *job = &exchange->job;
+  const config *settings = job->app->config;
+  return clock_seconds() + 1e-3 * (double)settings->request_deadline_ms +
+         (double)job->response.n / (double)settings->download_bytes_per_s;
+}
+
+/* ---- the line ---- */
+
+static _Thread_local struct exchange *first_in_line;
+
+struct exchange *exchange_first_in_line(void) {
+  return first_in_line;
+}
+
+void exchange_enter_line(struct exchange *exchange) {
+  exchange->after = first_in_line;
+  if (first_in_line)
+    first_in_line->before = exchange;
+  first_in_line = exchange;
+}
+
+void exchange_leave_line(struct exchange *exchange) {
+  if (exchange->after)
+    exchange->after->before = exchange->before;
+  if (exchange->before)
+    exchange->before->after = exchange->after;
+  else if (first_in_line == exchange)
+    first_in_line = exchange->after;
+  exchange->before = NULL;
+  exchange->after = NULL;
 }

@@ -62,12 +62,23 @@ struct exchange {
   metrics_end end;        /* known before it is over where it is closed without an answer */
   void *connection;       /* the HTTP library's */
   const char *target_end; /* of the request target, in the library's memory; NULL: it has none */
-  struct exchange *before, *after; /* those of this thread whose headers have not come: http.c */
+  struct exchange *before, *after; /* in the line: below */
 };
 
 /* A request whose line has come, counted in app's open jobs; the caller's. NULL: no memory. */
 struct exchange *exchange_new(struct app *app, const struct access *access);
 void exchange_free(struct exchange *exchange); /* NULL is allowed */
+
+/* Until when, in seconds of CLOCK_MONOTONIC: the next piece of the body has come (a body may come
+ * at upload_bytes_per_s, but for upload_grace_ms, and within the request's deadline); the answer
+ * has been read (a reader may be slow, but what it does not read is kept in memory). */
+double exchange_upload_due(const struct exchange *exchange);
+double exchange_reader_due(const struct exchange *exchange);
+
+/* The exchanges of this thread whose headers have not all come: a list by after. */
+void exchange_enter_line(struct exchange *exchange);
+void exchange_leave_line(struct exchange *exchange); /* also where it is not in it */
+struct exchange *exchange_first_in_line(void);
 
 static inline struct exchange *exchange_of(struct job *job) { return (struct exchange *)job; }
 

@@ -2,6 +2,7 @@
 #include "head.h"
 #include "base/whole.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,7 +79,7 @@ void head_add_header(struct head *head, const char *name, const char *value) {
       {"Access-Control-Request-Method", &head->preflight, NULL},
   };
   const char *text = value ? value : ""; /* the library has NULL for what is empty */
-  check_place(head, name, value);
+  check_place(head, name, text);
   if (!is_name(name))
     head->bad_names++;
   if (!strcasecmp(name, "Accept"))

@@ -5,6 +5,9 @@
  * X-Frame-Options did. */
 #include "headers.h"
 #include "cors.h"
+#include "wire/problem.h"
+#include <stdio.h>
+#include <stdlib.h>
 
 static const char page_policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; "
                                   "connect-src 'self'; img-src 'self' data: blob:; "
@@ -48,4 +51,25 @@ bool headers_add(const struct exchange *exchange,
   for (int i = 0; i < response->n_headers; i++)
     added &= add(closure, response->headers[i].name, response->headers[i].value);
   return added;
+}
+
+static bool print_header(void *closure, const char *name, const char *value) {
+  return fprintf(closure, "%s: %s\r\n", name, value) > 0;
+}
+
+char *headers_print(const struct exchange *exchange, size_t *n) {
+  const struct response *response = &exchange->job.response;
+  char *text = NULL;
+  FILE *out = open_memstream(&text, n);
+  if (!out)
+    return NULL;
+  fprintf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", response->status,
+          problem_title(response->status), response->n);
+  headers_add(exchange, print_header, out);
+  fputs("\r\n", out);
+  fwrite(response->body, 1, response->n, out);
+  if (!fclose(out))
+    return text;
+  free(text);
+  return NULL;
 }

@@ -8,4 +8,7 @@
 bool headers_add(const struct exchange *exchange,
                  bool (*add)(void *closure, const char *name, const char *value), void *closure);
 
+/* The whole answer as it goes over the wire, n bytes, for free(); NULL: no memory. */
+char *headers_print(const struct exchange *exchange, size_t *n);
+
 #endif

@@ -22,11 +22,11 @@
 #include "cam_clock.h"
 #include "ending.h"
 #include "headers.h"
+#include "peer.h"
 #include "request_log.h"
 #include "routes.h"
 #include "tls.h"
 #include "watch.h"
-#include "wire/problem.h"
 #include "work/answer.h"
 #include "work/room.h"
 #include <fcntl.h>
@@ -38,18 +38,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-  ADMIN_CONNECTIONS = 64,
-  CONNECTION_BYTES = 16384, /* beside the headers */
-  ADMIN_KEEP_ALIVE_S = 150  /* longer than two scrapes */
-};
-
-/* What the settings say of a port. */
-struct terms {
-  const char *host;
-  int64_t port, threads, connections, per_address;
-  int64_t idle_s, keep_alive_s; /* how long nothing may move: within a request, between two */
-};
+enum { CONNECTION_BYTES = 16384 /* beside the headers */ };
 
 struct http {
   struct app *app;
@@ -64,13 +53,6 @@ struct http {
   struct watch *watch;
   struct acceptor *acceptor;
   struct listener listener;
-};
-
-/* A connection, from its first byte to its end: the library's socket context. */
-struct peer {
-  struct watched *watched;
-  peer_address address;
-  int64_t requests; /* that have begun */
 };
 
 /* ---- what the library knows of a connection ---- */
@@ -114,15 +96,6 @@ static bool add_header(void *closure, const char *name, const char *value) {
   return MHD_add_response_header(closure, name, value) == MHD_YES;
 }
 
-/* A reader may be slow, but not slower than this: what it does not read is kept in memory. */
-static void watch_reader(struct http *http, struct MHD_Connection *connection, size_t n) {
-  const config *settings = http->app->config;
-  const double allowed_s = 1e-3 * (double)settings->request_deadline_ms +
-                           (double)n / (double)settings->download_bytes_per_s;
-  watch_until(http->watch, watched_of(connection), clock_seconds() + allowed_s);
-  watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
-}
-
 /* Whether the connection ends with the answer to this request. */
 static bool is_last(const struct http *http, struct MHD_Connection *connection) {
   const struct app *app = http->app;
@@ -151,7 +124,8 @@ static enum MHD_Result respond(struct http *http, struct MHD_Connection *connect
   const bool added = headers_add(exchange, add_header, out);
   if (strcmp(exchange->method, "HEAD"))
     atomic_fetch_add(&http->metrics->response_bytes, response->n);
-  watch_reader(http, connection, response->n);
+  watch_until(http->watch, watched_of(connection), exchange_reader_due(exchange));
+  watch_mark(watched_of(connection), false); /* what comes after this is another request, or none */
   log_request(exchange, NULL);
   enum MHD_Result result = MHD_NO;
   if (added)
@@ -183,27 +157,6 @@ static enum MHD_Result take_query(void *closure, enum MHD_ValueKind kind, const 
  * thread. */
 static void hand_back(struct job *job) { MHD_resume_connection(exchange_of(job)->connection); }
 
-/* The exchanges of this thread whose headers have not all come: a list. */
-static _Thread_local struct exchange *first_in_line;
-
-static void enter_line(struct exchange *exchange) {
-  exchange->after = first_in_line;
-  if (first_in_line)
-    first_in_line->before = exchange;
-  first_in_line = exchange;
-}
-
-static void leave_line(struct exchange *exchange) {
-  if (exchange->after)
-    exchange->after->before = exchange->before;
-  if (exchange->before)
-    exchange->before->after = exchange->after;
-  else if (first_in_line == exchange)
-    first_in_line = exchange->after;
-  exchange->before = NULL;
-  exchange->after = NULL;
-}
-
 /* The request line has come. More query parameters than fit the connection's memory make 0.9.75
  * lose its place: it neither answers nor closes. The line is still the library's buffer here, not
  * yet split, so a query that is far too long ends early. line NULL: there is no target. */
@@ -216,7 +169,8 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
     head_shorten_query((char *)(uintptr_t)line);
   if (peer)
     peer->requests++;
-  acceptor_heard(http->acceptor, socket_of(connection));
+  if (!peer || peer->requests == 1)
+    acceptor_heard(http->acceptor, socket_of(connection));
   set_timeout(connection, http->terms.idle_s);
   if (!probe)
     metrics_count_received(http->metrics);
@@ -234,20 +188,8 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
     exchange->first = peer->requests == 1;
   }
   watch_until(http->watch, watched_of(connection), exchange->job.deadline);
-  enter_line(exchange);
+  exchange_enter_line(exchange);
   return exchange;
-}
-
-/* A body that comes at less than upload_bytes_per_s, but for upload_grace_ms, is closed when what
- * came of it should have come at the latest, and so is what is late for the whole request. */
-static void watch_upload(struct http *http, struct MHD_Connection *connection,
-                         const struct exchange *exchange) {
-  const config *settings = http->app->config;
-  if (!settings->upload_bytes_per_s)
-    return;
-  const double due = exchange->body_began + 1e-3 * (double)settings->upload_grace_ms +
-                     (double)exchange->bytes_in / (double)settings->upload_bytes_per_s;
-  watch_until(http->watch, watched_of(connection), fmin(due, exchange->job.deadline));
 }
 
 static void read_head(struct http *http, struct MHD_Connection *connection,
@@ -283,7 +225,7 @@ static enum MHD_Result take_head(struct http *http, struct MHD_Connection *conne
   if (job->error.code && has_body)
     return respond(http, connection, exchange, EXCHANGE_ANSWERED_EARLY);
   if (has_body)
-    watch_upload(http, connection, exchange);
+    watch_until(http->watch, watched_of(connection), exchange_upload_due(exchange));
   exchange->state = EXCHANGE_BODY;
   if (job->error.code || job->response.status)
     exchange->state = EXCHANGE_DECIDED;
@@ -298,7 +240,7 @@ static enum MHD_Result take_body(struct http *http, struct MHD_Connection *conne
   struct job *job = &exchange->job;
   atomic_fetch_add(&http->metrics->request_bytes, n);
   exchange->bytes_in += n;
-  watch_upload(http, connection, exchange);
+  watch_until(http->watch, watched_of(connection), exchange_upload_due(exchange));
   if (clock_seconds() > job->deadline) {
     exchange->end = REFUSED_TOO_SLOW;
     return MHD_NO;
@@ -342,7 +284,7 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
   switch (exchange->state) {
   case EXCHANGE_LINE: {
     struct head head = {.method = method, .path = head_path(path)};
-    leave_line(exchange);
+    exchange_leave_line(exchange);
     read_head(http, connection, exchange, version, &head);
     const enum MHD_Result result = take_head(http, connection, exchange, &head);
     head_clear(&head);
@@ -380,8 +322,7 @@ static struct ending ending_told(struct http *http, struct MHD_Connection *conne
   };
 }
 
-/* An answer to a body that was not read: the socket is kept for a moment, by a second descriptor.
- */
+/* An answer to a body that was not read: a second descriptor keeps the socket for a moment. */
 static void linger(struct http *http, struct MHD_Connection *connection) {
   const int copy = fcntl(socket_of(connection), F_DUPFD_CLOEXEC, 0);
   if (copy >= 0)
@@ -420,7 +361,7 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
   if (early && how.completed)
     linger(http, connection);
   log_end(exchange, end, &how);
-  leave_line(exchange);
+  exchange_leave_line(exchange);
   exchange_free(exchange);
   if (how.completed)
     set_timeout(connection, http->terms.keep_alive_s);
@@ -444,16 +385,12 @@ static void count_unread(struct http *http, const struct watched *watched) {
 /* A connection begins. Without memory for its deadline it has none to live: it ends at once. */
 static struct peer *welcome(struct http *http, struct MHD_Connection *connection) {
   const int socket = socket_of(connection);
-  struct peer *peer = calloc(1, sizeof *peer);
+  struct peer *peer = peer_open(http->watch, socket,
+                                known(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
   acceptor_opened(http->acceptor, socket);
-  if (peer) {
-    peer->address = peer_address_of(
-        known(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
-    peer->watched = watch_open(http->watch, socket);
-  }
-  if (!peer || !peer->watched) {
+  if (!peer) {
     shutdown(socket, SHUT_RDWR);
-    return peer;
+    return NULL;
   }
   set_timeout(connection, http->terms.idle_s);
   watch_until(http->watch, peer->watched,
@@ -470,10 +407,8 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
     *context = welcome(http, connection);
     return;
   }
-  struct watched *watched = watched_of(connection);
-  count_unread(http, watched);
-  watch_close(http->watch, watched);
-  free(*context);
+  count_unread(http, watched_of(connection));
+  peer_close(http->watch, *context);
   *context = NULL;
   acceptor_closed(http->acceptor, socket_of(connection));
   atomic_fetch_add(&metrics->connections_closed, 1);
@@ -483,31 +418,9 @@ static void on_connection(void *closure, struct MHD_Connection *connection, void
 
 /* The exchange whose headers the library is reading at this moment, on this thread; NULL: none. */
 static struct exchange *being_read(void) {
-  for (struct exchange *one = first_in_line; one; one = one->after)
+  for (struct exchange *one = exchange_first_in_line(); one; one = one->after)
     if (MHD_get_connection_info(one->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE))
       return one;
-  return NULL;
-}
-
-static bool print_header(void *closure, const char *name, const char *value) {
-  return fprintf(closure, "%s: %s\r\n", name, value) > 0;
-}
-
-/* The answer's bytes as they go out, for free(); NULL: no memory. */
-static char *print_answer(const struct exchange *exchange, size_t *n) {
-  const struct response *response = &exchange->job.response;
-  char *text = NULL;
-  FILE *out = open_memstream(&text, n);
-  if (!out)
-    return NULL;
-  fprintf(out, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n", response->status,
-          problem_title(response->status), response->n);
-  headers_add(exchange, print_header, out);
-  fputs("\r\n", out);
-  fwrite(response->body, 1, response->n, out);
-  if (!fclose(out))
-    return text;
-  free(text);
   return NULL;
 }
 
@@ -520,7 +433,7 @@ static void refuse_instead(struct http *http, struct exchange *exchange, int sta
   struct MHD_Connection *connection = exchange->connection;
   const int socket = socket_of(connection);
   const bool too_large = status == 413;
-  leave_line(exchange);
+  exchange_leave_line(exchange);
   request_id_set(job->id, NULL);
   cam_fail(&job->error, too_large ? CAM_E_TOO_LARGE : CAM_E_BODY,
            "Content-Length is no number, or too large, or there is no Host");
@@ -529,7 +442,7 @@ static void refuse_instead(struct http *http, struct exchange *exchange, int sta
   exchange->end = too_large ? REFUSED_TOO_LARGE : REFUSED_MALFORMED;
   exchange->state = EXCHANGE_ANSWERED_EARLY;
   size_t n = 0;
-  char *text = print_answer(exchange, &n);
+  char *text = headers_print(exchange, &n);
   if (text && http->tls)
     tls_say(known(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session, text, n);
   else if (text && send(socket, text, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
@@ -564,26 +477,6 @@ static size_t unescape(void *closure, struct MHD_Connection *connection, char *t
 }
 
 /* ---- start and stop ---- */
-
-static struct terms terms_of(const config *settings, http_side side) {
-  if (side == HTTP_MAIN)
-    return (struct terms){.host = settings->host,
-                          .port = settings->port,
-                          .threads = settings->http_threads,
-                          .connections = settings->connections,
-                          .per_address = settings->connections_per_ip,
-                          .idle_s = settings->idle_timeout_s,
-                          .keep_alive_s = settings->keep_alive_s};
-  return (struct terms){.host = settings->admin_host,
-                        .port = settings->admin_port,
-                        .threads = 1,
-                        .connections = ADMIN_CONNECTIONS,
-                        .per_address = ADMIN_CONNECTIONS,
-                        .idle_s = settings->idle_timeout_s,
-                        .keep_alive_s = settings->keep_alive_s > ADMIN_KEEP_ALIVE_S
-                                            ? settings->keep_alive_s
-                                            : ADMIN_KEEP_ALIVE_S};
-}
 
 static struct MHD_Daemon *start_daemon(struct http *http) {
   const struct terms *terms = &http->terms;

@@ -3,14 +3,10 @@
 #define HTTP_H
 #include "access.h"
 #include "listener.h"
+#include "terms.h"
 #include "work/app.h"
 
 struct http;
-
-/* HTTP_MAIN: what callers use, on config->host and port. HTTP_ADMIN: on admin_host and admin_port,
- * with a thread and connections of its own, so that it answers whatever goes on at the other; what
- * is asked there is not counted. */
-typedef enum http_side { HTTP_MAIN, HTTP_ADMIN } http_side;
 
 /* The life of a port, each in turn: its address is taken (connections are refused) and the HTTP
  * threads run; connections are made, and wait; they are accepted; what has connected is accepted

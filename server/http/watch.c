@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,17 +29,22 @@ struct watched {
   struct watched *next, **link; /* link: the pointer that points here */
 };
 
+struct lingerer {
+  int socket;
+  double until;
+};
+
 struct watch {
   pthread_t thread;
-  pthread_mutex_t mutex; /* guards all below but the thread's own */
+  int wake;                       /* eventfd: something changed while it slept */
+  struct lingerer own[LINGERERS]; /* [n_own], the thread's: read without the mutex */
+  int n_own;
+  pthread_mutex_t mutex; /* guards all below */
   struct watched *first;
-  int wake;                 /* eventfd: something changed while the thread slept */
   bool asleep, armed, stop; /* armed: it sleeps for a tick at most */
-  int n_lingering;
-  struct {
-    int socket;
-    double until;
-  } lingering[LINGERERS];
+  int n_lingering;          /* its own, and those that have just come: */
+  int n_new;
+  struct lingerer new_ones[LINGERERS];
 };
 
 /* Called with the mutex held. */
@@ -79,42 +85,64 @@ static bool sweep(struct watch *watch, double now) {
 }
 
 /* Reads what came on a lingering socket into nothing. False: it has ended, or its time has. */
-static bool read_into_nothing(int socket, double until, double now) {
+static bool read_into_nothing(const struct lingerer *one, double now) {
   char nothing[65536];
   ssize_t n = 1;
   for (size_t left = LINGER_BYTES_A_LOOK; left >= sizeof nothing && n > 0; left -= sizeof nothing)
-    n = recv(socket, nothing, sizeof nothing, MSG_DONTWAIT);
-  return now < until && (n > 0 || (n < 0 && errno == EAGAIN));
+    n = recv(one->socket, nothing, sizeof nothing, MSG_DONTWAIT);
+  return now < one->until && (n > 0 || (n < 0 && errno == EAGAIN));
+}
+
+/* Closes those that have ended; how many. The thread's, without the mutex: meanwhile others may
+ * arm, open and close. */
+static int read_lingering(struct watch *watch) {
+  const double now = clock_seconds();
+  const int before = watch->n_own;
+  for (int i = watch->n_own; i-- > 0;) {
+    if (read_into_nothing(&watch->own[i], now))
+      continue;
+    close(watch->own[i].socket);
+    watch->n_own--;
+    watch->own[i] = watch->own[watch->n_own];
+  }
+  return before - watch->n_own;
+}
+
+/* Called with the mutex held. */
+static void take_new(struct watch *watch) {
+  memcpy(watch->own + watch->n_own, watch->new_ones,
+         (size_t)watch->n_new * sizeof *watch->new_ones);
+  watch->n_own += watch->n_new;
+  watch->n_new = 0;
+}
+
+/* Until something comes on a lingering socket, or it is woken, or a tick is over. */
+static void sleep_a_while(struct watch *watch, bool armed) {
+  struct pollfd polls[1 + LINGERERS] = {{watch->wake, POLLIN, 0}};
+  eventfd_t count;
+  for (int i = 0; i < watch->n_own; i++)
+    polls[1 + i] = (struct pollfd){watch->own[i].socket, POLLIN, 0};
+  poll(polls, (nfds_t)(1 + watch->n_own), armed ? TICK_MS : -1);
+  if (polls[0].revents && eventfd_read(watch->wake, &count)) {
+  } /* only empties it */
 }
 
 static void *run(void *argument) {
   struct watch *watch = argument;
-  struct pollfd polls[1 + LINGERERS];
-  pthread_mutex_lock(&watch->mutex);
-  while (!watch->stop) {
-    double now = clock_seconds();
-    watch->armed = sweep(watch, now);
-    for (int i = watch->n_lingering; i-- > 0;) {
-      if (read_into_nothing(watch->lingering[i].socket, watch->lingering[i].until, now))
-        continue;
-      close(watch->lingering[i].socket);
-      watch->lingering[i] = watch->lingering[--watch->n_lingering];
-    }
-    int n = watch->n_lingering;
-    polls[0] = (struct pollfd){watch->wake, POLLIN, 0};
-    for (int i = 0; i < n; i++)
-      polls[1 + i] = (struct pollfd){watch->lingering[i].socket, POLLIN, 0};
-    const int most_ms = watch->armed ? TICK_MS : -1;
-    watch->asleep = true;
-    pthread_mutex_unlock(&watch->mutex);
-    poll(polls, (nfds_t)(1 + n), most_ms);
+  for (bool stop = false; !stop;) {
+    const int ended = read_lingering(watch);
     pthread_mutex_lock(&watch->mutex);
-    eventfd_t count;
-    if (polls[0].revents && eventfd_read(watch->wake, &count)) {
-    } /* only empties it */
     watch->asleep = false;
+    watch->n_lingering -= ended;
+    take_new(watch);
+    const bool armed = sweep(watch, clock_seconds());
+    watch->armed = armed;
+    stop = watch->stop;
+    watch->asleep = !stop;
+    pthread_mutex_unlock(&watch->mutex);
+    if (!stop)
+      sleep_a_while(watch, armed);
   }
-  pthread_mutex_unlock(&watch->mutex);
   return NULL;
 }
 
@@ -141,8 +169,9 @@ void watch_stop(struct watch *watch) {
   wake(watch);
   pthread_mutex_unlock(&watch->mutex);
   pthread_join(watch->thread, NULL);
-  for (int i = 0; i < watch->n_lingering; i++)
-    close(watch->lingering[i].socket);
+  take_new(watch);
+  for (int i = 0; i < watch->n_own; i++)
+    close(watch->own[i].socket);
   close(watch->wake);
   pthread_mutex_destroy(&watch->mutex);
   free(watch);
@@ -213,8 +242,8 @@ void watch_linger(struct watch *watch, int socket) {
   pthread_mutex_lock(&watch->mutex);
   bool room = watch->n_lingering < LINGERERS;
   if (room) {
-    watch->lingering[watch->n_lingering].socket = socket;
-    watch->lingering[watch->n_lingering++].until = clock_seconds() + LINGER_S;
+    watch->new_ones[watch->n_new++] = (struct lingerer){socket, clock_seconds() + LINGER_S};
+    watch->n_lingering++;
     wake(watch);
   }
   pthread_mutex_unlock(&watch->mutex);

@@ -231,6 +231,8 @@ def parameters():
     yield "ids", b"x-request-id: a.b-c_1\nx-request-id: \nx-request-id: a b\nx-request-id: " + b"x" * 129
     yield "trace", b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nTraceparent: 01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x"
     yield "key", b"authorization: Bearer  0123456789abcdef\nauthorization: bearer\nauthorization: Basic eA=="
+    yield "forwarded", b"x-forwarded-for: 203.0.113.7, 10.0.0.1\nx-forwarded-for: 10.0.0.0/8, ::1/128 ,2001:db8::/33\nx-forwarded-for: ,,\nx-forwarded-for: ::ffff:10.1.2.3"
+    yield "targets", b"target: http://localhost:8080/cam?a=%41&b\ntarget: HTTPS://[::1]\ntarget: /%00%7a%G4?" + b"&" * 70
     yield "origins", b"origin: https://example.org\norigin: http://localhost:3000,https://[::1]:8443\norigin: *\norigin: *,https://a"
 
 

@@ -3,7 +3,9 @@
 #include "base/whole.h"
 #include "fuzz.h"
 #include "http/cors.h"
+#include "http/head.h"
 #include "http/keys.h"
+#include "http/proxies.h"
 #include "wire/accept.h"
 #include "wire/trace.h"
 #include "work/job.h"
@@ -85,12 +87,45 @@ static void read_origin(const char *value) {
   cors_free(cors);
 }
 
+/* As the setting and as the header: whom a proxy names is believed only if that is trusted. */
+static void read_forwarded(const char *value) {
+  static const peer_address local = {{[15] = 1}};
+  struct proxies *trusted = NULL, *named = NULL;
+  cam_error error = {0};
+  char text[PEER_TEXT];
+  PROMISE(!proxies_open("::1, 10.0.0.0/8", &trusted, &error));
+  const peer_address client = proxies_client(trusted, &local, value);
+  peer_address_text(&client, text);
+  PROMISE(*text && (!proxies_trust(trusted, &client) || !memcmp(&client, &local, sizeof local)));
+  const cam_code code = proxies_open(value, &named, &error);
+  PROMISE(!code || (code == error.code && !named));
+  proxies_free(named);
+  proxies_free(trusted);
+}
+
+/* A request target: what comes out is no longer, and a path stays one. */
+static void read_target(const char *value) {
+  char *text = strdup(value);
+  const size_t n = strlen(text);
+  PROMISE(head_unescape(text) == strlen(text) && strlen(text) <= n);
+  const char *path = head_path(text);
+  PROMISE(strlen(path) <= n + 1 && (*text != '/' || path == text));
+  head_shorten_query(text);
+  free(text);
+}
+
 static const struct {
   const char *name;
   void (*read)(const char *value);
 } headers[] = {
-    {"accept", read_accept},     {"content-length", read_number}, {"x-request-id", read_id},
-    {"traceparent", read_trace}, {"authorization", read_key},     {"origin", read_origin},
+    {"accept", read_accept},
+    {"content-length", read_number},
+    {"x-request-id", read_id},
+    {"traceparent", read_trace},
+    {"authorization", read_key},
+    {"origin", read_origin},
+    {"x-forwarded-for", read_forwarded},
+    {"target", read_target},
 };
 
 static void run(const uint8_t *bytes, size_t n) {
