@@ -90,7 +90,7 @@ static void plan_decoding(const cam_params *params, way *w) {
 }
 
 /* A map has no more cells than the input. */
-static uint64_t map_values(const cam_result *sizes, int count) {
+static uint64_t map_cells(const cam_result *sizes, int count) {
   return (uint64_t)count * (uint64_t)sizes->input_width * (uint64_t)sizes->input_height;
 }
 
@@ -99,7 +99,7 @@ static uint64_t map_values(const cam_result *sizes, int count) {
 static uint64_t rendering_bytes(const way *w, const cam_params *params, int count, int abreast) {
   const cam_result *sizes = &w->sizes;
   uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
-                   sizeof(float) * map_values(sizes, count) +
+                   sizeof(float) * map_cells(sizes, count) +
                    resize_bytes(sizes->width, sizes->height, sizes->input_width,
                                 sizes->input_height);
   if (!has_pictures(params))
@@ -137,7 +137,7 @@ static photo_cost cost_of(const cam_context *context, const cam_task *task, int 
                  rendering = rendering_bytes(&w, params, count, abreast);
   return (photo_cost){.most = SMALL_THINGS + max_of(finished, max_of(w.decoding, rendering)),
                       .finished = finished,
-                      .map_values = map_values(&w.sizes, count)};
+                      .map_values = map_cells(&w.sizes, count)};
 }
 
 cam_code cost_check(const cam_context *context, const cam_task *task, cam_error *error) {

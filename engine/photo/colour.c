@@ -45,7 +45,7 @@ static _Thread_local struct {
   jmp_buf *back;               /* where to go then; NULL: nowhere */
 } memory;
 
-static void *leave(void) {
+static void *out_of_memory(void) {
   if (memory.back)
     longjmp(*memory.back, 1);
   return NULL;
@@ -56,12 +56,12 @@ static void *lcms_malloc(cmsContext context, cmsUInt32Number n) {
   const size_t size = sizeof(block) + n;
   if (memory.used > memory.limit || size > memory.limit - memory.used) {
     memory.refused = true;
-    return leave();
+    return out_of_memory();
   }
   block *new = malloc(size);
   if (!new) {
     memory.out_of_memory = true;
-    return leave();
+    return out_of_memory();
   }
   *new = (block){.next = memory.first, .link = &memory.first, .size = size};
   if (new->next)

@@ -52,7 +52,7 @@ static void read_indices(const canvas *c, const uint8_t *row, uint8_t *out) {
   }
 }
 
-static void read_bytes(const canvas *c, const uint8_t *row, uint8_t *out) {
+static void read_byte_row(const canvas *c, const uint8_t *row, uint8_t *out) {
   for (size_t x = 0; x < (size_t)c->plan->width; x++, row += 3, out += 3) {
     out[0] = row[2];
     out[1] = row[1];
@@ -83,14 +83,14 @@ static void read_fields(const canvas *c, const uint8_t *row, uint8_t *out) {
   }
 }
 
-static void read_rows(const canvas *c) {
+static void read_bitmap(const canvas *c) {
   const photo_plan *plan = c->plan;
   const size_t stride = ((size_t)plan->width * (size_t)plan->bmp.bits + 31) / 32 * 4;
   void (*read)(const canvas *, const uint8_t *, uint8_t *) = read_fields;
   if (plan->bmp.bits <= 8)
     read = read_indices;
   else if (plan->bmp.bits == 24)
-    read = read_bytes;
+    read = read_byte_row;
   for (size_t i = 0; i < (size_t)plan->height; i++)
     read(c, c->bytes + plan->bmp.pixels + i * stride, pixel_at(c, 0, row_of(plan, i)));
 }
@@ -199,7 +199,7 @@ cam_code decode_bmp(const uint8_t *bytes, size_t n, const photo_plan *plan, cam_
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory to decode the photo");
   read_palette(&c);
   if (!plan->bmp.run_length) {
-    read_rows(&c);
+    read_bitmap(&c);
   } else if (!read_runs(&c)) {
     free(c.pixels);
     return cam_fail(error, CAM_E_PHOTO, "broken BMP: cut short in its runs");

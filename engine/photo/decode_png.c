@@ -9,8 +9,8 @@
  * so that nothing inflates without end. An error never returns: it jumps to where the reading
  * began. */
 #include "decode_png.h"
-#include "cam_minmax.h"
 #include "budget.h"
+#include "cam_minmax.h"
 #include "colour.h"
 #include "flatten.h"
 #include <png.h>
@@ -37,7 +37,7 @@ typedef struct reader {
 
 /* ---- What the library asks ---- */
 
-static png_voidp give(png_structp png, png_alloc_size_t n) {
+static png_voidp png_malloc_within(png_structp png, png_alloc_size_t n) {
   (void)png;
   return budget_malloc(n);
 }
@@ -50,7 +50,7 @@ static void note(reader *r, const char *message) { snprintf(r->why, sizeof r->wh
 static void on_warning(png_structp png, png_const_charp message) {
   note(png_get_error_ptr(png), message);
 }
-__attribute__((noreturn)) static void on_error(png_structp png, png_const_charp message) {
+__attribute__((noreturn)) static void on_png_error(png_structp png, png_const_charp message) {
   reader *r = png_get_error_ptr(png);
   note(r, message);
   r->failed = true;
@@ -140,7 +140,7 @@ enum { CHUNK_NAME = 5, IGNORED = sizeof ignored / CHUNK_NAME };
 
 /* Ends by a jump to its first line if anything is wrong: all that it owns is reached through its
  * arguments. */
-static void push(png_structp png, png_infop info, reader *r, const uint8_t *bytes, size_t n) {
+static void push_file(png_structp png, png_infop info, reader *r, const uint8_t *bytes, size_t n) {
   if (setjmp(png_jmpbuf(png)))
     return;
   const photo_plan *plan = r->plan;
@@ -155,13 +155,13 @@ static void push(png_structp png, png_infop info, reader *r, const uint8_t *byte
 
 /* Into r->pixels and r->profile, of the thread's budget. */
 static void read_png(const uint8_t *bytes, size_t n, reader *r) {
-  png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, NULL,
-                                             give, take_back);
+  png_structp png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_png_error, on_warning,
+                                             NULL, png_malloc_within, take_back);
   if (!png)
     return;
   png_infop info = png_create_info_struct(png);
   if (info)
-    push(png, info, r, bytes, n);
+    push_file(png, info, r, bytes, n);
   png_destroy_read_struct(&png, &info, NULL);
 }
 

@@ -17,8 +17,8 @@
  * Its scaling is not used: of 70 ms for 12 megapixels it saves 15, of 17 ms for 3 none, and it
  * leaves the deblocking filter out. */
 #include "decode_webp.h"
-#include "cam_minmax.h"
 #include "budget.h"
+#include "cam_minmax.h"
 #include "colour.h"
 #include "flatten.h"
 #include <stdlib.h>

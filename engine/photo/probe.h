@@ -4,8 +4,8 @@
  * probe_bmp.c] -> decode_*. Thread: any. */
 #ifndef PROBE_H
 #define PROBE_H
-#include "cam_minmax.h"
 #include "cam_engine.h"
+#include "cam_minmax.h"
 #include "codec/jpeg.h"
 
 /* Bytes of the file. */

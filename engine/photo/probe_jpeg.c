@@ -119,7 +119,7 @@ static cam_code check_end(jpeg *j, const jpeg_segment *s, size_t at) {
 
 /* As far as libjpeg goes at most: one scan where it has all components, else until something is no
  * segment of the photo any more. */
-static cam_code walk(jpeg *j, const uint8_t *bytes, size_t n) {
+static cam_code walk_segments(jpeg *j, const uint8_t *bytes, size_t n) {
   size_t at = 2;
   for (;;) {
     const jpeg_segment s = next_segment(bytes, n, &at);
@@ -141,7 +141,7 @@ cam_code probe_jpeg(const uint8_t *bytes, size_t n, const cam_limits *limits, ph
                     cam_error *error) {
   jpeg state = {.limits = limits, .plan = plan, .error = error};
   plan->orientation = exif_orientation(bytes, n);
-  cam_code code = walk(&state, bytes, n);
+  cam_code code = walk_segments(&state, bytes, n);
   if (code)
     return code;
   plan->jpeg.width = plan->width;

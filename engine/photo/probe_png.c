@@ -94,7 +94,7 @@ static cam_code refuse_apple(png *p, const uint8_t *content, size_t n) {
                   "PNG in Apple's own variant (CgBI), which is not supported");
 }
 
-static cam_code read_profile(png *p, const uint8_t *content, size_t n) {
+static cam_code read_iccp(png *p, const uint8_t *content, size_t n) {
   (void)content;
   png_plan *plan = &p->plan->png;
   plan->has_profile = true;
@@ -119,9 +119,8 @@ static const struct {
   char name[5];
   cam_code (*read)(png *p, const uint8_t *content, size_t n);
 } chunks[] = {
-    {"CgBI", refuse_apple}, {"IHDR", read_header}, {"tRNS", read_transparency},
-    {"iCCP", read_profile}, {"gAMA", read_gamma},  {"eXIf", read_exif},
-    {"IEND", read_end},
+    {"CgBI", refuse_apple}, {"IHDR", read_header}, {"tRNS", read_transparency}, {"iCCP", read_iccp},
+    {"gAMA", read_gamma},   {"eXIf", read_exif},   {"IEND", read_end},
 };
 
 static cam_code read_chunk(png *p, const uint8_t *name, size_t n) {
@@ -138,7 +137,7 @@ static cam_code read_chunk(png *p, const uint8_t *name, size_t n) {
 }
 
 /* The last chunk of pixels may be cut: whether all pixels are there, decoding tells. */
-static cam_code walk(png *p, const uint8_t *bytes, size_t n) {
+static cam_code walk_chunks(png *p, const uint8_t *bytes, size_t n) {
   png_plan *plan = &p->plan->png;
   size_t at = SIGNATURE;
   while (!p->ended && n - at >= 8) {
@@ -165,7 +164,7 @@ cam_code probe_png(const uint8_t *bytes, size_t n, const cam_limits *limits, pho
     return BROKEN("bad signature (sent as text?)");
   plan->channels = 3;
   plan->png.most_chunk = 1 << 10;
-  cam_code code = walk(p, bytes, n);
+  cam_code code = walk_chunks(p, bytes, n);
   if (code)
     return code;
   if (!p->headed || !plan->png.end)

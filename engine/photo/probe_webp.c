@@ -29,7 +29,7 @@ typedef struct webp {
 
 #define BROKEN(...) cam_fail(w->error, CAM_E_PHOTO, "broken WebP: " __VA_ARGS__)
 
-static cam_code walk(webp *w, size_t at, size_t end);
+static cam_code walk_riff(webp *w, size_t at, size_t end);
 
 /* ---- One function a chunk: content[0..n) is what it holds ---- */
 
@@ -64,7 +64,7 @@ static cam_code read_size(webp *w, uint32_t width, uint32_t height) {
                 own->height);
 }
 
-static cam_code read_frame(webp *w, const uint8_t *content, size_t n) {
+static cam_code read_first_frame(webp *w, const uint8_t *content, size_t n) {
   webp_plan *own = &w->plan->webp;
   if (!(w->flags & ANIMATION) || w->image)
     return CAM_OK; /* only the first counts */
@@ -84,7 +84,7 @@ static cam_code read_frame(webp *w, const uint8_t *content, size_t n) {
     w->plan->channels = 4; /* what it leaves free is transparent */
   const size_t at = (size_t)(content - w->bytes) + FRAME;
   own->picture = (photo_span){at, n - FRAME};
-  cam_code code = walk(w, at, at + n - FRAME);
+  cam_code code = walk_riff(w, at, at + n - FRAME);
   if (!code && !w->image)
     return BROKEN("no picture in its first frame");
   return code;
@@ -123,7 +123,7 @@ static cam_code read_alpha(webp *w, const uint8_t *content,
   return CAM_OK;
 }
 
-static cam_code read_profile(webp *w, const uint8_t *content, size_t n) {
+static cam_code read_iccp_chunk(webp *w, const uint8_t *content, size_t n) {
   if (w->flags & PROFILE && !w->plan->webp.profile.n)
     w->plan->webp.profile = (photo_span){(size_t)(content - w->bytes), n};
   return CAM_OK;
@@ -140,9 +140,9 @@ static const struct {
   bool image, opens;
   cam_code (*read)(webp *w, const uint8_t *content, size_t n);
 } chunks[] = {
-    {"VP8X", false, true, read_extended}, {"VP8 ", true, true, read_lossy},
-    {"VP8L", true, true, read_lossless},  {"ALPH", false, false, read_alpha},
-    {"ANMF", false, false, read_frame},   {"ICCP", false, false, read_profile},
+    {"VP8X", false, true, read_extended},     {"VP8 ", true, true, read_lossy},
+    {"VP8L", true, true, read_lossless},      {"ALPH", false, false, read_alpha},
+    {"ANMF", false, false, read_first_frame}, {"ICCP", false, false, read_iccp_chunk},
     {"EXIF", false, false, read_exif},
 };
 
@@ -162,7 +162,7 @@ static cam_code read_chunk(webp *w, bool first, const uint8_t *name, const uint8
   return CAM_OK;
 }
 
-static cam_code walk(webp *w, size_t at, size_t end) {
+static cam_code walk_riff(webp *w, size_t at, size_t end) {
   const bool file = at == HEADER;
   while (at < end && end - at >= CHUNK && (w->extended || !w->image)) {
     const uint8_t *bytes = w->bytes;
@@ -189,7 +189,7 @@ cam_code probe_webp(const uint8_t *bytes, size_t n, const cam_limits *limits, ph
     return BROKEN("cut short: %zu bytes, needs %zu", n, riff + 8);
   plan->channels = 3;
   plan->webp.picture = (photo_span){0, 8 + riff};
-  cam_code code = walk(w, HEADER, 8 + riff);
+  cam_code code = walk_riff(w, HEADER, 8 + riff);
   if (code)
     return code;
   if (!w->image)

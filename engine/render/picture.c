@@ -19,12 +19,12 @@ static uint64_t most_of_jpeg(uint64_t width, uint64_t height, unsigned channels)
 }
 
 /* The filtered rows with their compressed bytes, then those with the file made of them. */
-static uint64_t work_of_png(uint64_t width, uint64_t height, unsigned channels) {
+static uint64_t png_writer_bytes(uint64_t width, uint64_t height, unsigned channels) {
   return 2 * most_of_png(width, height, channels);
 }
 
 /* The file's room, and a half more when it has to grow; strips of rows. */
-static uint64_t work_of_jpeg(uint64_t width, uint64_t height, unsigned channels) {
+static uint64_t jpeg_writer_bytes(uint64_t width, uint64_t height, unsigned channels) {
   return most_of_jpeg(width, height, channels) * 5 / 2 + 64 * width * channels;
 }
 
@@ -36,8 +36,8 @@ static const struct {
   uint64_t (*most)(uint64_t width, uint64_t height, unsigned channels);
   uint64_t (*work)(uint64_t width, uint64_t height, unsigned channels);
 } forms[] = {
-    [CAM_PICTURE_PNG] = {png_encode, most_of_png, work_of_png},
-    [CAM_PICTURE_JPEG] = {jpeg_encode, most_of_jpeg, work_of_jpeg},
+    [CAM_PICTURE_PNG] = {png_encode, most_of_png, png_writer_bytes},
+    [CAM_PICTURE_JPEG] = {jpeg_encode, most_of_jpeg, jpeg_writer_bytes},
 };
 _Static_assert(sizeof forms / sizeof *forms == CAM_PICTURE_COUNT, "each form has its row");
 

@@ -36,7 +36,7 @@ struct acceptor {
   struct listener listener; /* socket -1: closed */
   pthread_t thread;
   bool running;
-  int wake;              /* eventfd */
+  int wake_acceptor;     /* eventfd */
   double quiet_until;    /* the thread's: no line about descriptors before */
   pthread_mutex_t mutex; /* guards all below */
   bool stop, full;       /* full: it waits for a seat */
@@ -45,8 +45,8 @@ struct acceptor {
   int64_t taken; /* seats that are not FREE */
 };
 
-static void wake(struct acceptor *acceptor) {
-  if (eventfd_write(acceptor->wake, 1)) {
+static void wake_acceptor(struct acceptor *acceptor) {
+  if (eventfd_write(acceptor->wake_acceptor, 1)) {
   } /* cannot fail below 2^64 wakes */
 }
 
@@ -70,10 +70,10 @@ static void give_back(struct acceptor *acceptor, int socket) {
   acceptor->seats[socket].state = FREE;
   acceptor->taken--;
   if (acceptor->full)
-    wake(acceptor);
+    wake_acceptor(acceptor);
 }
 
-static bool grow(struct acceptor *acceptor, int socket) {
+static bool add_seats_for(struct acceptor *acceptor, int socket) {
   if (socket < acceptor->n_seats)
     return true;
   const int n = 2 * socket + 64;
@@ -89,7 +89,7 @@ static bool grow(struct acceptor *acceptor, int socket) {
 static bool take_seat(struct acceptor *acceptor, int socket, const peer_address *address) {
   const bool limited = !proxies_trust(acceptor->terms.trusted, address);
   give_back(acceptor, socket); /* whoever had the number is gone */
-  if (!grow(acceptor, socket) || (limited && has_too_many(acceptor, address)))
+  if (!add_seats_for(acceptor, socket) || (limited && has_too_many(acceptor, address)))
     return false;
   acceptor->seats[socket] = (struct seat){
       .state = HANDED, .address = *address, .since = clock_seconds()};
@@ -179,10 +179,11 @@ static bool is_to_stop(struct acceptor *acceptor) {
 
 /* Waits for a connection, if there is room for one, or to be woken. True: it waited in vain. */
 static bool wait_for_work(struct acceptor *acceptor, bool room) {
-  struct pollfd polls[] = {{acceptor->wake, POLLIN, 0}, {acceptor->listener.socket, POLLIN, 0}};
+  struct pollfd polls[] = {{acceptor->wake_acceptor, POLLIN, 0},
+                           {acceptor->listener.socket, POLLIN, 0}};
   eventfd_t count;
   const int ready = poll(polls, room ? 2 : 1, room ? -1 : LOOK_AGAIN_MS);
-  if (polls[0].revents && eventfd_read(acceptor->wake, &count)) {
+  if (polls[0].revents && eventfd_read(acceptor->wake_acceptor, &count)) {
   } /* only empties it */
   return ready == 0;
 }
@@ -237,7 +238,7 @@ void acceptor_stop(struct acceptor *acceptor) {
     pthread_mutex_lock(&acceptor->mutex);
     acceptor->stop = true;
     pthread_mutex_unlock(&acceptor->mutex);
-    wake(acceptor);
+    wake_acceptor(acceptor);
     pthread_join(acceptor->thread, NULL);
     acceptor->running = false;
   }
@@ -251,7 +252,7 @@ void acceptor_free(struct acceptor *acceptor) {
     return;
   free(acceptor->seats);
   pthread_mutex_destroy(&acceptor->mutex);
-  close(acceptor->wake);
+  close(acceptor->wake_acceptor);
   free(acceptor);
 }
 

@@ -40,7 +40,7 @@ void head_end(struct head *head) {
 /* ---- headers ---- */
 
 /* Two lines of a list are one, in their order: RFC 9110 section 5.3. */
-static void join(struct head *head, const char **list, char **owned, const char *value) {
+static void append_line(struct head *head, const char **list, char **owned, const char *value) {
   char *longer = NULL;
   if (!*list) {
     *list = value;
@@ -83,9 +83,9 @@ void head_add_header(struct head *head, const char *name, const char *value) {
   if (!is_name(name))
     head->bad_names++;
   if (!strcasecmp(name, "Accept"))
-    join(head, &head->accept, &head->joined_accept, text);
+    append_line(head, &head->accept, &head->joined_accept, text);
   if (!strcasecmp(name, "X-Forwarded-For"))
-    join(head, &head->forwarded_for, &head->joined_forwarded, text);
+    append_line(head, &head->forwarded_for, &head->joined_forwarded, text);
   for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
     if (strcasecmp(name, wanted[i].name))
       continue;

@@ -34,7 +34,7 @@ void peer_address_text(const peer_address *address, char out[PEER_TEXT]) {
 }
 
 /* n characters -> an address, and how many bits one of its kind has. False: they are none. */
-static bool parse(const char *text, size_t n, peer_address *out, int *bits) {
+static bool read_address(const char *text, size_t n, peer_address *out, int *bits) {
   char one[PEER_TEXT];
   if (n >= sizeof one)
     return false;
@@ -73,7 +73,7 @@ static bool contains(const struct network *network, const peer_address *address)
 static bool parse_network(const char *text, size_t n, struct network *out) {
   const char *slash = memchr(text, '/', n);
   int bits = 0;
-  if (!parse(text, slash ? (size_t)(slash - text) : n, &out->address, &bits))
+  if (!read_address(text, slash ? (size_t)(slash - text) : n, &out->address, &bits))
     return false;
   out->bits = V6_BITS;
   if (!slash)
@@ -168,7 +168,7 @@ peer_address proxies_client(const struct proxies *proxies, const peer_address *f
     size_t n_entry;
     int bits;
     const char *entry = last_entry(forwarded_for, &n, &n_entry);
-    if (!parse(entry, n_entry, &named, &bits))
+    if (!read_address(entry, n_entry, &named, &bits))
       return *from;
     if (!proxies_trust(proxies, &named))
       return named;

@@ -48,7 +48,7 @@ app_text generation_version_text(const cam_model_info *info) {
     json_add_text(tree, "isa", info->isa);
   json_add_text(tree, "openblas", cam_openblas_version());
   if (!info)
-    return print_and_free(tree);
+    return text_from(tree);
   json *model = json_add_object(tree, "model");
   json_add_text(model, "name", info->name);
   json_add_text(model, "sha256", info->sha256);

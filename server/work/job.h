@@ -56,7 +56,7 @@ struct job {
   uint64_t declared;                 /* Content-Length; 0 if the body is chunked */
   bool body_read;                    /* read, params and error say what is in it */
   request_photos read;               /* its photos */
-  space_taken taken;                 /* of space.h */
+  space_claim claim;                 /* of memory for its way: space.h */
   uint64_t most_pictures, most_text; /* bytes that its answer can have, known with them */
 
   cam_error error; /* the first thing that was wrong; code CAM_OK: nothing was */

@@ -3,18 +3,17 @@
  * -> worker. */
 #include "space.h"
 #include "cam_minmax.h"
-#include "job.h"
 #include <pthread.h>
 #include <stdlib.h>
 
 struct space {
-  uint64_t all;             /* bytes: work_bytes */
-  int most_large;           /* jobs at a time */
-  pthread_mutex_t mutex;    /* guards all below */
-  uint64_t taken;           /* bytes */
-  uint64_t passing;         /* of them, by jobs that passed others */
-  int large;                /* jobs that are being served */
-  struct job *first, *last; /* set aside */
+  uint64_t all;              /* bytes: work_bytes */
+  int most_large;            /* jobs at a time */
+  pthread_mutex_t mutex;     /* guards all below */
+  uint64_t taken;            /* bytes */
+  uint64_t passing;          /* of them, by jobs that passed others */
+  int large;                 /* jobs that are being served */
+  space_claim *first, *last; /* set aside */
 };
 
 struct space *space_create(uint64_t bytes, int threads) {
@@ -55,71 +54,69 @@ static bool has_room(const struct space *space, uint64_t bytes) {
 /* Does the first that waits fit beside all that passes it? */
 static bool may_pass(const struct space *space, uint64_t bytes) {
   const uint64_t passing = space->passing + bytes;
-  return passing <= space->all && space->first->taken.bytes <= space->all - passing;
+  return passing <= space->all && space->first->bytes <= space->all - passing;
 }
 
-static void begin(struct space *space, struct job *job, bool passes) {
-  job->taken.passed = passes;
-  space->taken += job->taken.bytes;
-  space->large += job->taken.bytes >= SPACE_LARGE;
+static void begin(struct space *space, space_claim *claim, bool passes) {
+  claim->passed = passes;
+  space->taken += claim->bytes;
+  space->large += claim->bytes >= SPACE_LARGE;
   if (passes)
-    space->passing += job->taken.bytes;
+    space->passing += claim->bytes;
 }
 
-static void set_aside(struct space *space, struct job *job) {
-  job->next = NULL;
+static void set_aside(struct space *space, space_claim *claim) {
+  claim->next = NULL;
   if (space->last)
-    space->last->next = job;
+    space->last->next = claim;
   else
-    space->first = job;
-  space->last = job;
+    space->first = claim;
+  space->last = claim;
 }
 
 static void unlink_next(struct space *space) {
-  struct job *job = space->first;
-  space->first = job->next;
+  space->first = space->first->next;
   if (!space->first)
     space->last = NULL;
-  job->next = NULL;
 }
 
 /* ---- */
 
-bool space_take(struct space *space, struct job *job, uint64_t bytes) {
+bool space_take(struct space *space, space_claim *claim, uint64_t bytes, void *owner) {
   pthread_mutex_lock(&space->mutex);
-  job->taken.bytes = bytes;
+  claim->bytes = bytes;
+  claim->owner = owner;
   const bool passes = space->first,
              taken = has_room(space, bytes) && (!passes || may_pass(space, bytes));
   if (taken)
-    begin(space, job, passes);
+    begin(space, claim, passes);
   else
-    set_aside(space, job);
+    set_aside(space, claim);
   pthread_mutex_unlock(&space->mutex);
   return taken;
 }
 
-void space_give(struct space *space, struct job *job) {
-  const uint64_t bytes = job->taken.bytes;
-  if (!bytes)
+void space_give(struct space *space, space_claim *claim) {
+  if (!claim->bytes)
     return;
   pthread_mutex_lock(&space->mutex);
-  space->taken -= bytes;
-  space->large -= bytes >= SPACE_LARGE;
-  if (job->taken.passed)
-    space->passing -= bytes;
+  space->taken -= claim->bytes;
+  space->large -= claim->bytes >= SPACE_LARGE;
+  if (claim->passed)
+    space->passing -= claim->bytes;
   pthread_mutex_unlock(&space->mutex);
-  job->taken = (space_taken){0};
+  claim->bytes = 0;
 }
 
-struct job *space_next(struct space *space) {
+void *space_next(struct space *space) {
+  void *owner = NULL;
   pthread_mutex_lock(&space->mutex);
-  struct job *job = space->first;
-  if (job && has_room(space, job->taken.bytes)) {
+  space_claim *claim = space->first;
+  if (claim && has_room(space, claim->bytes)) {
     unlink_next(space);
-    begin(space, job, false);
-  } else {
-    job = NULL;
+    begin(space, claim, false);
+    owner = claim->owner;
   }
   pthread_mutex_unlock(&space->mutex);
-  return job;
+  return owner;
 }

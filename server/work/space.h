@@ -18,14 +18,15 @@
 
 enum { SPACE_LARGE = 128 << 20 }; /* bytes from which on a job is large */
 
-struct job;
 struct space;
 
-/* What a job has taken. */
-typedef struct space_taken {
+/* What a job has taken, or waits for. */
+typedef struct space_claim {
   uint64_t bytes; /* 0: nothing */
   bool passed;    /* others waited when it began */
-} space_taken;
+  void *owner;    /* the job; space_next is for who knows its kind */
+  struct space_claim *next;
+} space_claim;
 
 /* bytes: in all; threads: that serve jobs. NULL: no memory. */
 struct space *space_create(uint64_t bytes, int threads);

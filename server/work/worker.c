@@ -112,7 +112,7 @@ static way choose_way(struct job *job, cam_context *context, bool alone) {
   if (space_allows(space, bytes, &job->error))
     return WAY_ANSWER;
   queue_set_aside(job->app->queue);
-  if (!space_take(space, job, bytes))
+  if (!space_take(space, &job->claim, bytes, job))
     return WAY_LATER;
   queue_not_aside(job->app->queue);
   return how;
@@ -167,7 +167,7 @@ static way begin_job(struct job *job, cam_context *context, bool alone) {
     return WAY_ANSWER;
   if (!job->body_read)
     read_body(job);
-  if (!job->error.code && !job->taken.bytes)
+  if (!job->error.code && !job->claim.bytes)
     how = choose_way(job, context, alone);
   if (how == WAY_LATER)
     return WAY_LATER; /* not a look at the job from here on */
@@ -196,7 +196,7 @@ static void end_job(struct job *job, cam_context *context, way how) {
   request_photos_free(&job->read);
   room_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
   room_settle_reply(job);
-  space_give(app->space, job);
+  space_give(app->space, &job->claim);
   generation_leave(app, &job->generation);
   if (job->error.code)
     answer_problem(job);
@@ -232,7 +232,7 @@ static void serve_alone(void *closure, int index, cam_context *own) {
   }
 }
 
-static void serve(struct worker *worker, struct job *job, cam_context *context) {
+static void serve_next(struct worker *worker, struct job *job, cam_context *context) {
   struct app *app = worker->app;
   const bool many = queue_surplus(app->queue) + 1 >= cam_spread_least(context);
   spread call = {app->queue, {job->generation, app->threads}, job, begin_job(job, context, many)};
@@ -254,7 +254,7 @@ static void *work(void *argument) {
   for (struct job *job; (job = queue_take(app->queue));) {
     struct generation *generation = job->generation;
     generation_stay(app, generation); /* the job may leave before its context is at rest */
-    serve(worker, job, generation->contexts[worker->number]);
+    serve_next(worker, job, generation->contexts[worker->number]);
     generation_leave(app, &generation);
   }
   return NULL;

@@ -8,7 +8,7 @@ from source import ROOT, files
 # The libraries as that table calls them, and what their headers are called.
 HEADERS = {
     "libmicrohttpd": r"microhttpd\.h", "GnuTLS": r"gnutls/.*", "cJSON": r"cjson/.*|cJSON\.h", "OpenBLAS": r"cblas\.h|openblas.*|lapacke?\.h",
-    "libjpeg-turbo": r"j(peglib|error|morecfg|config)\.h|turbojpeg\.h", "libwebp": r"webp/.*", "stb_image": r"(stb/)?stb_image\.h",
+    "libjpeg-turbo": r"j(peglib|error|morecfg|config)\.h|turbojpeg\.h", "libwebp": r"webp/.*", "libpng": r"png(conf|libconf)?\.h", "Little CMS": r"lcms2.*\.h",
     "stb_image_write": r"(stb/)?stb_image_write\.h", "ISA-L": r"isa-l/.*|isa-l\.h", "nettle": r"nettle/.*", "libzip": r"zip(conf)?\.h", "inih": r"ini\.h",
     "libseccomp": r"seccomp\.h",
 }

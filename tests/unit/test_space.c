@@ -1,12 +1,11 @@
 /* Jobs take their memory whole, first come, first served; who passes makes nobody wait longer. */
-#include "work/job.h"
 #include "work/space.h"
 #include <check.h>
 #include <string.h>
 
 enum { JOBS = 6, LARGE = SPACE_LARGE };
 static struct space *space;
-static struct job jobs[JOBS];
+static space_claim jobs[JOBS];
 
 static void open_space(void) {
   space = space_create(1000, 4);
@@ -19,11 +18,11 @@ static void close_space(void) {
   space_free(NULL);
 }
 
-static bool take(int i, uint64_t bytes) { return space_take(space, &jobs[i], bytes); }
+static bool take(int i, uint64_t bytes) { return space_take(space, &jobs[i], bytes, &jobs[i]); }
 static void give(int i) { space_give(space, &jobs[i]); }
 /* Number of the job that is handed on; -1: none. */
 static int next(void) {
-  struct job *job = space_next(space);
+  const space_claim *job = space_next(space);
   if (!job)
     return -1;
   return (int)(job - jobs);
@@ -43,7 +42,7 @@ START_TEST(first_come_first_served) {
   ck_assert(!take(2, 600));
   ck_assert_int_eq(next(), -1);
   give(0);
-  ck_assert_uint_eq(jobs[0].taken.bytes, 0);
+  ck_assert_uint_eq(jobs[0].bytes, 0);
   ck_assert_int_eq(next(), 1);
   ck_assert_int_eq(next(), -1);
   give(1);
@@ -86,9 +85,9 @@ START_TEST(a_thread_is_left_to_those_that_are_not_large) {
   for (int threads = 1; threads <= 2; threads++) {
     struct space *wide = space_create(UINT64_C(10) * LARGE, threads);
     memset(jobs, 0, sizeof jobs);
-    ck_assert(space_take(wide, &jobs[0], LARGE));
-    ck_assert(!space_take(wide, &jobs[1], LARGE));
-    ck_assert(space_take(wide, &jobs[2], LARGE - 1));
+    ck_assert(space_take(wide, &jobs[0], LARGE, &jobs[0]));
+    ck_assert(!space_take(wide, &jobs[1], LARGE, &jobs[1]));
+    ck_assert(space_take(wide, &jobs[2], LARGE - 1, &jobs[2]));
     space_give(wide, &jobs[0]);
     ck_assert_ptr_eq(space_next(wide), &jobs[1]);
     space_free(wide);
