@@ -46,7 +46,7 @@ struct acceptor {
 };
 
 static void wake_acceptor(struct acceptor *acceptor) {
-  if (eventfd_write(acceptor->wake_acceptor, 1)) {
+  if (eventfd_write(acceptor->wake, 1)) {
   } /* cannot fail below 2^64 wakes */
 }
 
@@ -179,11 +179,11 @@ static bool is_to_stop(struct acceptor *acceptor) {
 
 /* Waits for a connection, if there is room for one, or to be woken. True: it waited in vain. */
 static bool wait_for_work(struct acceptor *acceptor, bool room) {
-  struct pollfd polls[] = {{acceptor->wake_acceptor, POLLIN, 0},
+  struct pollfd polls[] = {{acceptor->wake, POLLIN, 0},
                            {acceptor->listener.socket, POLLIN, 0}};
   eventfd_t count;
   const int ready = poll(polls, room ? 2 : 1, room ? -1 : LOOK_AGAIN_MS);
-  if (polls[0].revents && eventfd_read(acceptor->wake_acceptor, &count)) {
+  if (polls[0].revents && eventfd_read(acceptor->wake, &count)) {
   } /* only empties it */
   return ready == 0;
 }
@@ -252,7 +252,7 @@ void acceptor_free(struct acceptor *acceptor) {
     return;
   free(acceptor->seats);
   pthread_mutex_destroy(&acceptor->mutex);
-  close(acceptor->wake_acceptor);
+  close(acceptor->wake);
   free(acceptor);
 }
 

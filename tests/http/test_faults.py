@@ -301,7 +301,7 @@ def test_signals_while_the_model_is_read_slowly(library, tmp_path, small_file):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen([*faults.wrapper, BINARY, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
-                               env=environment(port=port, model=small_file))
+                               env=environment(port=0, admin_port=port, model=small_file))  # which answers before there is a model
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
