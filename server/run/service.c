@@ -1,6 +1,7 @@
 /* service.c - the life of `camserve serve`: listen, load, test, be ready, load again when asked to,
- * drain, end. Threads: this one (signals, start and end), HTTP threads, one watching connections,
- * one loading models, one per worker, the engine's inside each context.
+ * drain, end. Threads: this one (signals, start and end); for each port HTTP threads, one that
+ * accepts connections and one that watches them; one loading models; one per worker, the engine's
+ * inside each context.
  *
  * The life is a list of steps, each a start and its own end. They start in the list's order, and
  * what was started ends in the reverse: so whatever a step uses is there before it and outlives it.

@@ -181,6 +181,8 @@ def test_bench_check():
 def test_health(server):
     assert run("health", port=server.port).returncode == 0
     assert run("health", "--port", server.port).returncode == 0
+    assert run("health", "--port", server.port, "--host", "[127.0.0.1]").returncode == 0  # as in a URL
+    assert run("health", "--port", server.port, "--host", "localhost").returncode == 0  # whichever of its addresses comes first
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         result = run("health", port=free.getsockname()[1])
