@@ -36,7 +36,7 @@ struct acceptor {
   struct listener listener; /* socket -1: closed */
   pthread_t thread;
   bool running;
-  int wake_acceptor;     /* eventfd */
+  int wake;              /* eventfd */
   double quiet_until;    /* the thread's: no line about descriptors before */
   pthread_mutex_t mutex; /* guards all below */
   bool stop, full;       /* full: it waits for a seat */
@@ -179,8 +179,7 @@ static bool is_to_stop(struct acceptor *acceptor) {
 
 /* Waits for a connection, if there is room for one, or to be woken. True: it waited in vain. */
 static bool wait_for_work(struct acceptor *acceptor, bool room) {
-  struct pollfd polls[] = {{acceptor->wake, POLLIN, 0},
-                           {acceptor->listener.socket, POLLIN, 0}};
+  struct pollfd polls[] = {{acceptor->wake, POLLIN, 0}, {acceptor->listener.socket, POLLIN, 0}};
   eventfd_t count;
   const int ready = poll(polls, room ? 2 : 1, room ? -1 : LOOK_AGAIN_MS);
   if (polls[0].revents && eventfd_read(acceptor->wake, &count)) {

@@ -34,13 +34,14 @@ void space_free(struct space *space); /* no job is set aside; NULL is allowed */
 
 /* CAM_E_BUDGET: more than there is in all; says both figures. */
 cam_code space_allows(const struct space *space, uint64_t bytes, cam_error *error);
-/* For a job that is allowed and has taken nothing; bytes is not 0. True: they are in job->taken,
- * for space_give. False: it is set aside, and not the caller's any more. */
-bool space_take(struct space *space, struct job *job, uint64_t bytes);
-/* Takes back what the job has, if anything. */
-void space_give(struct space *space, struct job *job);
-/* After space_give: the job that was set aside first, which has now taken its own and is the
- * caller's to hand on. NULL: there is none, or still no room for it. Call it until then. */
-struct job *space_next(struct space *space);
+/* For a job that is allowed and has taken nothing; bytes is not 0. True: it has them, for
+ * space_give. False: it is set aside, and not the caller's any more. */
+bool space_take(struct space *space, space_claim *claim, uint64_t bytes, void *owner);
+/* Takes back what the claim has, if anything. */
+void space_give(struct space *space, space_claim *claim);
+/* After space_give: the owner of the claim that was set aside first, which has now taken its own;
+ * it is the caller's to hand on. NULL: there is none, or still no room for it. Call it until then.
+ */
+void *space_next(struct space *space);
 
 #endif

@@ -87,9 +87,8 @@ START_TEST(endings) {
   ck_assert_int_eq(ending_of(&made, &completed), END_ANSWERED);
   job->error.code = CAM_E_BUSY;
   ck_assert_int_eq(ending_of(&made, &completed), REFUSED_QUEUE_FULL);
-  job->memory_full = true;
-  ck_assert_int_eq(ending_of(&made, &completed), REFUSED_MEMORY_FULL);
-  job->memory_full = false;
+  job->error.code = CAM_E_ROOM;
+  ck_assert_int_eq(ending_of(&made, &completed), REFUSED_MEMORY);
   job->error.code = CAM_E_NOT_READY;
   ck_assert_int_eq(ending_of(&made, &completed), REFUSED_NOT_READY);
   made.route = &probes;
