@@ -120,7 +120,7 @@ static int count_of(const cam_context *context, const cam_params *params) {
 
 /* One photo: what it takes at most, its finished pictures included, and those alone. */
 typedef struct photo_cost {
-  uint64_t most, finished, map_values;
+  uint64_t most, finished, step, map_values;
 } photo_cost;
 
 /* Nothing where it is no photo. */
@@ -134,9 +134,11 @@ static photo_cost cost_of(const cam_context *context, const cam_task *task, int 
   picture_size(params, &w.sizes, &w.width, &w.height);
   plan_decoding(params, &w);
   const uint64_t finished = finished_bytes(params, count, w.width, w.height),
-                 rendering = rendering_bytes(&w, params, count, abreast);
+                 rendering = rendering_bytes(&w, params, count, abreast),
+                 alone = bytes_on_the_way(params, w.width, w.height, count == 1);
   return (photo_cost){.most = SMALL_THINGS + max_of(finished, max_of(w.decoding, rendering)),
                       .finished = finished,
+                      .step = max_of(w.decoding, alone),
                       .map_values = map_cells(&w.sizes, count)};
 }
 
@@ -173,6 +175,7 @@ cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_ta
     largest = max_of(largest, beyond);
     cost.picture_bytes += one.finished;
     cost.map_values += one.map_values;
+    cost.step_bytes = max_of(cost.step_bytes, one.step);
   }
   cost.work_bytes = cost.picture_bytes + min_of(sum, (uint64_t)photos * largest);
   return cost;

@@ -212,6 +212,8 @@ typedef struct cam_cost {
   uint64_t work_bytes;    /* that cam_explain holds at any moment, its results included */
   uint64_t picture_bytes; /* of the results' pictures, base64 included */
   uint64_t map_values;    /* cells of all maps together */
+  uint64_t step_bytes;    /* of the largest thing that one thread does while others of its team have
+                             nothing to do: decoding a photo, making one label's pictures */
 } cam_cost;
 /* alone: on a context of cam_spread; else on the context's whole team. A photo that cannot be
  * probed, or needs more than cam_limits.work_bytes, costs nothing. Any thread. */

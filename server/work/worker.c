@@ -90,17 +90,17 @@ static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
   return bytes;
 }
 
-/* Who serves the job, and the memory for it, all of it, before anything is decoded. What takes much
- * memory takes long, most of it in things that one thread does: it is for one thread from the first
- * byte to the last, so that small ones do not wait for a team behind it. */
+/* Who serves the job, and the memory for it, all of it, before anything is decoded. What is large
+ * for one thread takes it long, and the rest of a team would only wait for it: then the job is for
+ * that thread from the first byte to the last, and the others serve what is small. */
 static way choose_way(struct job *job, cam_context *context, bool alone) {
-  enum { TEAM_BYTES = 32 << 20 };
+  enum { TEAM_STEP_BYTES = 16 << 20 };
   struct space *space = job->app->space;
   way how = alone ? WAY_ALONE : WAY_TEAM;
   cam_task tasks[CAM_MAX_TASKS];
   fill_tasks(job, tasks);
   cam_cost cost = cam_cost_of(context, tasks, job->photos, alone);
-  if (cost.work_bytes > TEAM_BYTES) {
+  if (!alone && cost.step_bytes > TEAM_STEP_BYTES) {
     how = WAY_ALONE;
     cost = cam_cost_of(context, tasks, job->photos, true);
   }
