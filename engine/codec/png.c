@@ -41,16 +41,18 @@ __attribute__((constructor)) static void choose_filter(void) {
 cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
                     cam_error *error) {
   int size = 0;
-  uint8_t *png = NULL;
   *out = (cam_bytes){0};
-  if (((int64_t)width * channels + 1) * height < INT_MAX) { /* stb counts in int */
-    compressed = NULL;
-    png = stbi_write_png_to_mem(pixels, 0, width, height, channels, &size);
-    if (!png)
-      free(compressed);
+  const int64_t rows = ((int64_t)width * channels + 1) * height;
+  if (rows >= INT_MAX) /* stb counts in int */
+    return cam_fail(error, CAM_E_PIXELS,
+                    "a PNG of %d x %d pixels has %lld bytes of rows; it may have %d", width, height,
+                    (long long)rows, INT_MAX - 1);
+  compressed = NULL;
+  uint8_t *png = stbi_write_png_to_mem(pixels, 0, width, height, channels, &size);
+  if (!png) {
+    free(compressed);
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a PNG of %d x %d pixels", width, height);
   }
-  if (!png)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a PNG of %dx%d pixels", width, height);
   *out = (cam_bytes){png, (size_t)size};
   return CAM_OK;
 }
