@@ -21,8 +21,8 @@
 
 enum {
   BLOCK = 1024,          /* pixels that are converted at a time */
-  FIXED_BYTES = 3 << 20, /* context, curves, and the table of 17^4 or 33^3 points that lcms makes */
-  PER_PROFILE_BYTE = 6,  /* a table of 8 bits is kept in 16, and copied once while it is linked */
+  FIXED_BYTES = 2 << 20, /* context, curves, and the table of 17^4 or 33^3 points that lcms makes */
+  PER_PROFILE_BYTE = 8,  /* a table of 8 bits is kept in 16, and copied while it is linked */
 };
 
 /* ---- Memory ----

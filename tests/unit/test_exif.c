@@ -128,6 +128,38 @@ START_TEST(reads_what_png_and_webp_hold) {
 }
 END_TEST
 
+START_TEST(the_byte_after_the_name_may_be_any) {
+  const tag right = {0x0112, 3, 1, 6};
+  static const uint8_t pads[] = {0, 1, ' ', 0xff};
+  for (size_t i = 0; i < sizeof pads; i++) {
+    file f = jpeg(i % 2, 8, &right, 1, 1, 0);
+    uint8_t *name = memmem(f.bytes, f.n, "Exif", 5);
+    name[5] = pads[i];
+    ck_assert_int_eq(read_back(&f, f.n), 6);
+    ck_assert_int_eq(exif_of_tiff(name, (size_t)(f.bytes + f.n - name)), 6);
+    name[4] = 1; /* this one is part of the name */
+    ck_assert_int_eq(read_back(&f, f.n), 1);
+  }
+}
+END_TEST
+
+START_TEST(anything_may_stand_between_segments) {
+  static const struct {
+    const char *bytes;
+    size_t n;
+  } junk[] = {{"\xff\0", 2}, {"\0\0abc", 5}, {"\xff\xff\xff", 3}, {"\xff\xd3\xff\1", 4}};
+  const tag right = {0x0112, 3, 1, 6};
+  const file f = jpeg(true, 8, &right, 1, 1, 0);
+  for (size_t i = 0; i < sizeof junk / sizeof *junk; i++) {
+    file odd = {.n = 0};
+    put(&odd, f.bytes, 2);
+    put(&odd, junk[i].bytes, junk[i].n);
+    put(&odd, f.bytes + 2, f.n - 2);
+    ck_assert_int_eq(read_back(&odd, odd.n), 6);
+  }
+}
+END_TEST
+
 START_TEST(only_before_the_scan_and_only_in_exif) {
   const tag right = {0x0112, 3, 1, 6};
   file f = jpeg(false, 8, &right, 1, 1, 0), wrong = f;
@@ -149,6 +181,8 @@ Suite *exif_suite(void) {
   tcase_add_test(tcase, damage_means_upright);
   tcase_add_test(tcase, a_loop_does_not_hide_the_tag);
   tcase_add_loop_test(tcase, reads_what_png_and_webp_hold, 1, 9);
+  tcase_add_test(tcase, the_byte_after_the_name_may_be_any);
+  tcase_add_test(tcase, anything_may_stand_between_segments);
   tcase_add_test(tcase, only_before_the_scan_and_only_in_exif);
   suite_add_tcase(suite, tcase);
   return suite;
