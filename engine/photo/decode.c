@@ -37,6 +37,12 @@ static photo_plan plan_for(const cam_photo *photo, int least_width, int least_he
   return plan;
 }
 
+/* Turning holds the picture twice, three bytes a pixel. */
+static size_t turning_bytes(size_t pixels) {
+  enum { SLACK = 8 }; /* see cam_image */
+  return 2 * (3 * pixels + SLACK);
+}
+
 size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_height, size_t *image) {
   const photo_plan plan = plan_for(photo, least_width, least_height);
   size_t result;
@@ -45,7 +51,7 @@ size_t photo_work_bytes(const cam_photo *photo, int least_width, int least_heigh
     *image = result;
   if (photo->orientation == 1)
     return decoding;
-  return max_size(decoding, 2 * result); /* turned: the result beside what it was */
+  return max_size(decoding, turning_bytes(result / (size_t)plan.channels));
 }
 
 cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, int least_width,
@@ -57,7 +63,7 @@ cam_code photo_decode(const uint8_t *bytes, size_t n, const cam_limits *limits, 
   cam_code code = photo_format_of(photo->format)->decode(bytes, n, &plan, image, error);
   if (code || photo->orientation == 1)
     return code;
-  const size_t both = 2 * 3 * (size_t)image->width * (size_t)image->height;
+  const size_t both = turning_bytes((size_t)image->width * (size_t)image->height);
   if (both > limits->decode_bytes)
     code = cam_fail(error, CAM_E_BUDGET,
                     "turning the photo upright takes %zu bytes of memory; allowed are %zu", both,
