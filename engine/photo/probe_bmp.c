@@ -1,6 +1,6 @@
 /* probe_bmp.c - reads the header of a BMP. Microsoft, "Bitmap Header Types"; [MS-WMF] 2.2.2.3.
  * Flow: formats -> [probe] -> decode_bmp. Thread: any. Allocates nothing. Accepted although untidy:
- * palettes shorter than their indices, gaps before the pixels, headers of 52, 56 and 64 bytes.
+ * palettes shorter than their indices, gaps before the pixels, headers of 16 to 64 bytes.
  * Not supported: JPEG or PNG inside a BMP (for printers), OS/2's Huffman and RLE of 24 bits. */
 #include "cam_minmax.h"
 #include "probe.h"
@@ -13,7 +13,6 @@ enum {
   V1 = 40,
   V2 = 52,
   V3 = 56,
-  OS2 = 64,
   V4 = 108,
   V5 = 124,
   BI_RGB = 0,
@@ -63,11 +62,15 @@ static cam_code read_masks(const uint8_t *bytes, size_t n, bmp *b, cam_error *er
   return CAM_OK;
 }
 
+static bool has_masks(size_t header) {
+  return header == V1 || header == V2 || header == V3 || header == V4 || header == V5;
+}
+
 static cam_code check_compression(const bmp *b, cam_error *error) {
   if (b->compression == BI_RGB)
     return CAM_OK;
   if ((b->compression == BI_BITFIELDS || b->compression == BI_ALPHABITFIELDS) &&
-      (b->bits == 16 || b->bits == 32) && b->header != OS2)
+      (b->bits == 16 || b->bits == 32) && has_masks(b->header))
     return CAM_OK;
   if ((b->compression == BI_RLE8 && b->bits == 8) || (b->compression == BI_RLE4 && b->bits == 4))
     return CAM_OK;
@@ -81,26 +84,43 @@ static cam_code check_compression(const bmp *b, cam_error *error) {
                   name, b->bits);
 }
 
-static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
+/* OS/2's second kind may end after any of its fields; what it lacks is 0. */
+static bool known_header(size_t bytes) {
+  enum { OS2_LEAST = 16, OS2_MOST = 64 };
+  return bytes == V4 || bytes == V5 || bytes == CORE ||
+         (bytes >= OS2_LEAST && bytes <= OS2_MOST && bytes % 4 == 0);
+}
+
+static cam_code read_fields(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
   if (n < FILE_HEADER + CORE)
     return BROKEN("cut short in its header");
   b->offset = le32(bytes + 10);
   b->header = le32(bytes + FILE_HEADER);
-  const uint8_t *h = bytes + FILE_HEADER;
+  if (!known_header(b->header))
+    return BROKEN("header of %zu bytes", b->header);
+  if (n < FILE_HEADER + b->header)
+    return BROKEN("cut short in its header");
+  uint8_t h[V1] = {0};
+  memcpy(h, bytes + FILE_HEADER, min_size(b->header, sizeof h));
   if (b->header == CORE) {
-    *b = (bmp){b->header,   b->offset,    le16(h + 4), le16(h + 6),
-               le16(h + 8), le16(h + 10), BI_RGB,      {0}};
-  } else {
-    bool known = b->header == V1 || b->header == V2 || b->header == V3 || b->header == OS2 ||
-                 b->header == V4 || b->header == V5;
-    if (!known)
-      return BROKEN("header of %zu bytes", b->header);
-    if (n < FILE_HEADER + b->header)
-      return BROKEN("cut short in its header");
-    *b = (bmp){b->header,    b->offset,    (int32_t)le32(h + 4), (int32_t)le32(h + 8),
-               le16(h + 12), le16(h + 14), le32(h + 16),         {0}};
+    b->width = le16(h + 4);
+    b->height = le16(h + 6);
+    b->planes = le16(h + 8);
+    b->bits = le16(h + 10);
+    return CAM_OK;
   }
-  cam_code code = check_compression(b, error);
+  b->width = (int32_t)le32(h + 4);
+  b->height = (int32_t)le32(h + 8);
+  b->planes = le16(h + 12);
+  b->bits = le16(h + 14);
+  b->compression = le32(h + 16);
+  return CAM_OK;
+}
+
+static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
+  cam_code code = read_fields(bytes, n, b, error);
+  if (!code)
+    code = check_compression(b, error);
   if (code)
     return code;
   if (b->bits != 1 && b->bits != 4 && b->bits != 8 && b->bits != 16 && b->bits != 24 &&

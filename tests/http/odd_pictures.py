@@ -248,6 +248,24 @@ def run_lengths(rgb):
     return odd
 
 
+def old_headers(rgb):
+    """OS/2's, which may end early, and Windows' of every length."""
+    height, width, _ = rgb.shape
+    image = Image.fromarray(rgb).quantize(16)
+    indices, colours = numpy.asarray(image)[::-1], numpy.frombuffer(bytes(image.getpalette()).ljust(48, b"\0"), numpy.uint8).reshape(-1, 3)[:16]
+    rows = b"".join(row.tobytes() + bytes(-width % 4) for row in rgb[::-1, :, ::-1])
+    packed = [bytes(a << 4 | b for a, b in zip(row[::2], [*row[1::2], 0])) for row in indices]
+    odd = {}
+    for header in (12, 16, 20, 24, 36, 40, 48, 52, 56, 64, 108, 124):
+        entry = 3 if header == 12 else 4
+        palette = b"".join(bytes([b, g, r, 0])[:entry] for r, g, b in colours)
+        for bits, front, data, good in ((24, b"", rows, pictures.png(rgb)), (4, palette, b"".join(row + bytes(-len(row) % 4) for row in packed), pictures.png(image.convert("RGB")))):
+            fields = struct.pack("<IHHHH", 12, width, height, 1, bits) if header == 12 else struct.pack("<IiiHH", header, width, height, 1, bits) + bytes(header - 16)
+            at = 14 + len(fields) + len(front)
+            odd[f"{bits} bits, header of {header}"] = (b"BM" + struct.pack("<IHHI", at + len(data), 0, 0, at) + fields + front + data, good)
+    return odd
+
+
 def bit_fields(rgb):
     """Masks of red, green, blue, alpha -> what 8 bits become in them and back."""
     height, width, _ = rgb.shape
@@ -284,4 +302,4 @@ def bit_fields(rgb):
 
 
 KINDS = {"tables missing": tables_missing, "end missing": end_missing, "junk between": junk_between, "exif padding": exif_padding, "chunks ignored": chunks_ignored,
-         "png end": png_end, "first frames": first_frames, "run lengths": run_lengths, "bit fields": bit_fields}
+         "png end": png_end, "first frames": first_frames, "run lengths": run_lengths, "bit fields": bit_fields, "old headers": old_headers}
