@@ -91,7 +91,7 @@ static bool known_header(size_t bytes) {
          (bytes >= OS2_LEAST && bytes <= OS2_MOST && bytes % 4 == 0);
 }
 
-static cam_code read_fields(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
+static cam_code read_header_fields(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
   if (n < FILE_HEADER + CORE)
     return BROKEN("cut short in its header");
   b->offset = le32(bytes + 10);
@@ -118,7 +118,7 @@ static cam_code read_fields(const uint8_t *bytes, size_t n, bmp *b, cam_error *e
 }
 
 static cam_code read_header(const uint8_t *bytes, size_t n, bmp *b, cam_error *error) {
-  cam_code code = read_fields(bytes, n, b, error);
+  cam_code code = read_header_fields(bytes, n, b, error);
   if (!code)
     code = check_compression(b, error);
   if (code)
