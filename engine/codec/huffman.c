@@ -101,7 +101,7 @@ static void sort_pass(const uint32_t *counts, int shift, const uint16_t *from, i
 /* Symbols that occur, rarest first, equal ones by value. Counts are below 2^16. Returns how many.
  */
 static int sort_symbols(const uint32_t *counts, int n, uint16_t *sorted) {
-  uint16_t listed[LITERALS], by_low_byte[LITERALS];
+  uint16_t listed[LITERALS] = {0}, by_low_byte[LITERALS];
   int used = 0;
   for (int i = 0; i < n; i++)
     if (counts[i])

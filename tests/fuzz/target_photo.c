@@ -50,7 +50,7 @@ static cam_code decode(const uint8_t *bytes, size_t n, const cam_limits *limits,
   size_t moved = 0; /* where four bytes a pixel become three the sanitizers move the block */
   if (photo->plan.channels == 4)
     moved = 3 * (size_t)photo->width * (size_t)photo->height + ALLOWANCE;
-  const size_t said = photo_work_bytes(photo, least, least);
+  const size_t said = photo_work_bytes(photo, least, least, NULL);
   PROMISE(watch.most <= limits->decode_bytes + ALLOWANCE + moved);
   PROMISE(watch.most <= said + ALLOWANCE + moved);
   return code;
