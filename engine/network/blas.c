@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many threads the environment asks OpenBLAS for. It asks this while it is loaded, before
- * main(), and the program's function takes the place of its own: so it makes none. One that it
- * makes allocates a buffer first, tries for ever where memory is limited (ulimit -v), and is waited
- * for at exit. */
+/* OpenBLAS calls this while it is loaded, before main(), to learn how many threads the environment
+ * asks for. The program's function takes the place of its own, so that it starts no thread. (One
+ * that it starts would first allocate a buffer, try for ever where memory is limited by ulimit -v,
+ * and be waited for at exit.) */
 int openblas_num_threads_env(void);
 int openblas_num_threads_env(void) { return 1; }
 

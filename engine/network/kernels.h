@@ -62,7 +62,7 @@ typedef struct kernels {
 
   /* What the host can do, for `camserve bench --layers`. n times 24 independent multiply-adds of
    * whole vectors, in registers; the sum of n floats (a multiple of 4 * width) from memory. The
-   * results say nothing, but the compiler must not know. */
+   * results mean nothing; they are returned so that the compiler keeps the loops. */
   float (*probe_arithmetic)(int64_t n);
   float (*probe_memory)(const float *p, size_t n);
 } kernels;

@@ -254,8 +254,8 @@ static cam_code make_block(const layer *parts, int n, layer *out, cam_error *err
   return CAM_OK;
 }
 
-/* Names of layers, where they are read, follow to[old] = new. The parts of a block keep theirs: the
- * block reads its first part's input and its last part's residual as its own. */
+/* Replaces the index of each layer that a layer reads by to[index]. The parts of a block keep
+ * theirs: the block reads its first part's input and its last part's residual as its own. */
 static void rename_layers(layer *layers, int n, const int *to) {
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < layers[i].n_inputs; k++)

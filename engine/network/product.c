@@ -192,8 +192,8 @@ static void multiply_gathered(const network *net, const step *s, range cells, ra
   }
 }
 
-/* Which of the cells of an output row have their kernel inside the plane, whose rows then need not
- * be gathered; if none, the empty range at the end of `row`. */
+/* The cells of this output row whose kernel lies wholly inside the plane: they need no gathering.
+ * If there are none, the empty range at the end of `row`. */
 static range inner_cells(const step *s, range row) {
   const cam_node *node = s->l->node;
   const range none = {row.end, row.end};
@@ -203,10 +203,10 @@ static range inner_cells(const step *s, range row) {
     return none;
   if (top < 0 || top + node->kernel[0] > s->in_height || room < 0)
     return none;
-  int left = (s->left + node->stride[1] - 1) / node->stride[1], /* the first such column */
-      right = room / node->stride[1] + 1;                       /* and the first after them */
-  int begin = min_int(row.end, max_int(row.begin, first + left));
-  return (range){begin, max_int(begin, min_int(row.end, first + right))};
+  int from = (s->left + node->stride[1] - 1) / node->stride[1], /* the first such column */
+      to = room / node->stride[1] + 1;                          /* the first after them */
+  int begin = min_int(row.end, max_int(row.begin, first + from));
+  return (range){begin, max_int(begin, min_int(row.end, first + to))};
 }
 
 /* Cells of one output row, whose kernels are inside the plane: as they lie. */
@@ -222,6 +222,13 @@ static void multiply_inner(const network *net, const step *s, range cells, range
   multiply_view(net, s, cells.begin, cells.end - cells.begin, panels, left);
 }
 
+/* A piece is a range of output cells times a range of panels of filters; pieces are disjoint and
+ * write each output cell once, whatever runs beside them. Where the plane can be read as it lies,
+ * its cells are the left operand of one product. Else each output row is cut in three: cells at the
+ * left border, whose kernels stick out of the plane, are gathered into rows of scratch, with zeros
+ * where there is no plane; inner cells are read where they lie; cells at the right border are
+ * gathered. Rows whose kernels stick out above or below have no inner cells. Invariant: the three
+ * ranges are the row, in order, so each cell is multiplied once. */
 static void product_run(const network *net, const step *s, int phase, int piece, float *scratch) {
   (void)phase;
   const layer *l = s->l;

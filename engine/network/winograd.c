@@ -155,6 +155,19 @@ static uint64_t winograd_products(const step *s) {
          (uint64_t)s->l->channels;
 }
 
+/* Idea: a block of tiles takes per_tile floats for its V [points][tiles][C] and M
+ * [points][tiles][K]; a block is as many tiles as stay in the second-level cache, so that what the
+ * input transform writes is there when the products read it.
+ *
+ * BY_TILES: a piece is a block, and does all three steps in its own scratch. It needs at least two
+ * blocks a thread, so that none waits long for the last; alone, more than one block.
+ *
+ * BY_CHANNELS, where there are fewer tiles: the filters are what is read most, so each should be
+ * read by one thread only. Phase 0 transforms the tiles of the whole plane into `shared`, in pieces
+ * of a few tiles; phase 1 gives each thread a range of panels of output channels, with scratch for
+ * M of all tiles of its panels. A panel never lies in two groups (winograd_fits asks for it).
+ *
+ * Invariant: each output is one sum in one order, whichever way and however many pieces. */
 static void winograd_plan(const network *net, step *s, int threads) {
   int tiles = tiles_of(s), per_tile = points_of(s->l) * (s->in_strides[0] + s->out_stride);
   int block = max_int(MIN_BLOCK, min_int(MAX_BLOCK, BLOCK_FLOATS / per_tile)),

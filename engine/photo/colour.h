@@ -27,9 +27,9 @@ typedef struct colour_space {
 size_t colour_work_bytes(size_t profile_bytes);
 
 /* pixels [n,channels] -> sRGB, in place. channels: 3, or 4 whose fourth byte stays (alpha), or of
- * CMYK 4 that become 3, packed at the beginning. What is broken, too large, of a kind that does not
- * fit the pixels, or the same as sRGB is as if it were not there: the pixels stay, and of CMYK ink
- * becomes colour by multiplication. A profile's perceptual table goes before its matrix, without
+ * CMYK 4 that become 3, packed at the beginning. A profile that is broken, too large, of a kind
+ * that does not fit the pixels, or equal to sRGB is ignored: the pixels stay, and CMYK becomes
+ * colour by multiplication. A profile's perceptual table goes before its matrix, without
  * compensation of black, as in browsers. budget: bytes that may be held beside the pixels.
  * CAM_E_BUDGET (it is less than colour_work_bytes, and more was needed), CAM_E_NO_MEMORY. */
 cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pixels, size_t n,

@@ -1,10 +1,8 @@
 /* probe_png.c - walks the chunks of a PNG without inflating it. W3C PNG (Third Edition) 5 and 11.
- * Flow: formats -> [probe] -> decode_png. Thread: any. Allocates nothing. What is wrong with a
- * chunk libpng finds; here its size and what it takes are found, and where the pixels end: a wrong
- * checksum of IEND, a missing one, and all that follows do not matter. The one checksum that is
- * looked at is that of the chunk that says which way up the picture is: damaged, it is not
- * believed.
- */
+ * Flow: formats -> [probe] -> decode_png. Thread: any. Allocates nothing. libpng finds what is
+ * wrong inside a chunk. This file finds the size, what decoding takes, and where the pixels end; so
+ * IEND, its checksum and whatever follows do not matter. It looks at one checksum, that of the
+ * chunk that says which way up the picture is: if that is wrong, the chunk is not believed. */
 #include "cam_minmax.h"
 #include "codec/deflate.h"
 #include "exif.h"

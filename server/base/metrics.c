@@ -16,8 +16,8 @@ static const int statuses[] = {0,   200, 204, 304, 400, 401, 403, 404, 405, 406,
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 _Static_assert((int)STATUSES <= (int)METRICS_STATUSES, "room for every status");
 
-/* Upper bounds in seconds: a thumbnail's decode takes half a millisecond, a request in a full queue
- * its deadline. */
+/* Upper bounds in seconds: from the decoding of a thumbnail to the deadline of a request in a full
+ * queue. */
 static const double bounds[METRICS_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                                0.25,   0.5,   1,      2.5,   5,    10,    30,   60};
 

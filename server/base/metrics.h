@@ -66,8 +66,8 @@ void metrics_count_received(struct metrics *metrics);
 /* The one place where a request is counted as over. route: 0 to METRICS_ROUTES-1; status: of the
  * answer, whole or cut off; 0: there was none. */
 void metrics_count_end(struct metrics *metrics, int route, int status, metrics_end end);
-/* How a request ends whose answer said this error (CAM_OK: none); takes_photos: its route does, so
- * that a probe of /readyz is answered, not refused. */
+/* The end that is counted for an answer with this error (CAM_OK: none). takes_photos: whether its
+ * route takes photos; on other routes NOT_READY counts as answered. */
 metrics_end metrics_end_of(cam_code code, bool takes_photos);
 /* After a SIGHUP: what was read again serves, or what was there before serves on. */
 void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool done);

@@ -2,8 +2,8 @@
  * over. Names no HTTP library. Implemented in server/http/acceptor.c.
  *
  * At the limit of connections it accepts no more until one ends: those that come wait in the
- * kernel's queue. Who has as many as one address may have is closed at once; proxies that are
- * trusted may have any number. */
+ * kernel's queue. A connection is closed at once if its address has as many as one may have;
+ * trusted proxies may have any number. */
 #ifndef ACCEPTOR_H
 #define ACCEPTOR_H
 #include "listener.h"

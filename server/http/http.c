@@ -338,7 +338,13 @@ static void log_end(struct exchange *exchange, metrics_end end, const ending *ho
     log_request(exchange, ending_words(end));
 }
 
-/* The request is over, answered or not. */
+/* The request is over, answered or not; the last that the library tells of it. The order matters:
+ *   how it ended is found out while exchange and connection are whole;
+ *   it is counted, unless it was a probe;
+ *   where no request can follow on this connection, bytes that still come are marked as none, so
+ * that count_unread does not take them for half a request; a refused body is read on by a second
+ * descriptor, since the first closes when this returns; the log's line is written while there is an
+ * exchange to tell of, then that is freed; the connection's time for its next request begins. */
 static void on_completed(void *closure, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
   struct http *http = closure;

@@ -19,10 +19,9 @@ cam_code listener_bind(const char *host, int port, struct listener *out, cam_err
 /* From here on connections are made, and wait to be accepted. CAM_E_IO: the port was taken
  * meanwhile. */
 cam_code listener_listen(const struct listener *listener, cam_error *error);
-/* Connections are made no more, and those that are being made get a moment: for the caller to
- * accept what there is, until nothing comes, before it closes the socket. (Closing alone resets
- * what came since the last accept(2).) Who connects meanwhile is heard of no more, asks again after
- * a second, and is refused. */
+/* Stops new connections; those that are half made get a moment, so that the caller can accept all
+ * of them before it closes the socket. (Closing alone resets what came since the last accept(2).) A
+ * new SYN is dropped; its sender tries again after a second and is refused. */
 void listener_hush(const struct listener *listener);
 
 #endif

@@ -8,7 +8,7 @@
  *
  *   signals   noted from the beginning: one during a start is not lost
  *   app       the queue, counters, generations; all below hang on it
- *   tls, keys, cors, proxies   files and lists are read before anyone can ask
+ *   tls, proxies, keys, cors   files and lists are read before anyone can ask
  *   loader    a thread that brings a generation whenever it is wished for; it frees one that was
  *             replaced when the last job of it has ended, so it outlives the jobs
  *   admin, main   the ports, each with HTTP threads, which make jobs and put them into the queue
@@ -179,8 +179,8 @@ enum { STEPS = sizeof steps / sizeof *steps };
 
 /* ---- ready ---- */
 
-/* Gives up what serving does not take. Everything that listens, computes or is written to is there.
- */
+/* Drops the rights that serving does not need. All listeners, threads and files that are written to
+ * exist by now. */
 static cam_code confine(const config *settings, cam_error *error) {
   cam_error why = {0};
   if (!strcmp(settings->seccomp, "off")) {
@@ -317,9 +317,9 @@ static int wait_for_requests(struct service *service, double until) {
   }
 }
 
-/* Who connects from here on is refused; who is there is served. The requests that are open get
- * until drain_ms to finish. Afterwards stages not yet begun are not, the queue answers 503, the
- * workers end, and their last answers get a moment to leave. */
+/* New connections are refused; requests that are open have drain_ms to finish. After that no
+ * further stage begins, jobs in the queue are answered 503, the workers end, and the last answers
+ * get a moment to leave. The workers' own step finds them ended: ending twice does nothing. */
 static cam_code drain_requests(struct service *service, cam_error *error) {
   static const double last_answers_s = 0.5;
   struct app *app = &service->app;

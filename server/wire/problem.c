@@ -27,7 +27,7 @@ static const int statuses[CAM_CODES] = {
     [CAM_E_MODEL] = 500,
     [CAM_E_WEIGHTS] = 500,
     [CAM_E_IO] = 500,
-    [CAM_E_NO_MEMORY] = 503, /* it passes: another try may succeed */
+    [CAM_E_NO_MEMORY] = 503,
     [CAM_E_INTERNAL] = 500,
 };
 

@@ -49,7 +49,7 @@ static bool looks_like_multipart(const reading *r) {
   return begins_with(r, "--") && memmem(r->body, min_size(r->n, 1024), first, strlen(first));
 }
 
-/* "image=...": no byte of the beginning is one that no text has. */
+/* "image=...": the body begins with printable text only. */
 static bool looks_like_fields(const reading *r) {
   if (!is_type(r, "application/x-www-form-urlencoded"))
     return false;

@@ -32,7 +32,7 @@ cam_code room_enqueue(struct job *job) {
 
 /* ---- bodies ---- */
 
-/* What is larger than all bodies together may be never fits, however long its caller waits. */
+/* A body larger than bodies_bytes never fits, however long its caller waits. */
 static int64_t most_of_one_body(const config *settings) {
   return min_int64(settings->max_body_bytes, settings->bodies_bytes);
 }

@@ -29,8 +29,8 @@ void room_drop_body(struct job *job); /* frees it before the job ends */
 cam_code room_enqueue(struct job *job);
 
 /* Before an answer is computed, takes what it can have at most: bytes of pictures, and of what
- * stands around them. CAM_E_REPLY: more than one answer, or all of them, may have; CAM_E_ROOM; in
- * job->error. */
+ * stands around them. CAM_E_REPLY: that is more than max_reply_bytes or replies_bytes. CAM_E_ROOM:
+ * there is no room now. Either is in job->error. */
 cam_code room_take_reply(struct job *job, uint64_t pictures, uint64_t text);
 /* When it is made: what job->response has in place of what it might have had. CAM_E_REPLY in
  * job->error where that is more than one may have all the same. */

@@ -5,8 +5,8 @@
  * Who finds no room is set aside here, not in a thread's hands, first come, first served. Large
  * jobs are served by at most all threads but one, so that those are not all that is served.
  *
- * A job may pass those that wait if the first of them does not wait longer for it: if what passes,
- * all together, leaves the room that the first needs. So small ones do not wait behind large ones,
+ * A job may overtake those that wait if the first of them loses nothing by it: all that overtake
+ * must together leave the room that the first needs. So small ones do not wait behind large ones,
  * and large ones get their turn.
  *
  * Invariant: while a job is set aside another one is being served, whose end gives out the next. */

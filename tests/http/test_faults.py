@@ -88,7 +88,7 @@ def ask(server, data):
     if status is None or len(body) < int(headers.get("content-length", 0)):
         return None, None
     if "json" not in headers.get("content-type", ""):
-        return status, re.sub(rb"(?m)^(process_|camserve_).*\n", b"", body)
+        return status, re.sub(rb"(?m)^((# \w+ )?process_|camserve_).*\n", b"", body)  # of the process what could be read
     document = strict_json(body.decode())
     if status >= 400 and "type" in document:
         check_problem(document, status)

@@ -58,17 +58,16 @@ def test_limits_say_allowed_and_actual(start):
 
 
 def test_idat_bomb(server):
-    """1x1 by the header, 1 GiB of zeros in the data: at no moment is more resident than an honest file of its size would need."""
+    """1x1 by the header, 1 GiB of zeros in the data: the picture is whole, as browsers show it, and nothing of the rest is inflated."""
     file = hostile.idat_bomb(1024)
     assert len(file) < 2 << 20
     before = server.watch_peak()
-    assert problem(cam(server.client, file), 422)["code"] == "decode_budget"
+    assert explain(server.client, file).document["image"]["width"] == 1
     assert server.peak_mib() < before + (ROOM if SANITIZED else 32)
 
 
-def test_idat_bomb_hits_the_budget(start):
+def test_a_png_hits_the_budget(start):
     server = start(decode_bytes=16 << 20)
-    assert problem(cam(server.client, hostile.idat_bomb(256)), 422)["code"] == "decode_budget"
     assert problem(cam(server.client, pictures.png(Image.new("RGB", (3000, 3000)))), 422)["code"] == "decode_budget"
     explain(server.client, pictures.png(pictures.smooth(300, 300)))
 

@@ -177,6 +177,9 @@ def test_a_body_that_can_never_fit(narrow):
     with Wire(narrow, timeout=30) as wire:
         status, headers, body = wire.send(request(length=2000000)).response()
     assert status == 413 and "retry-after" not in headers and b"2000000" in body and str(MIB).encode() in body
+    end = time.monotonic() + PATIENCE
+    while not moved(narrow, before):  # it is counted when it is over, a moment after its answer was read
+        assert time.monotonic() < end
     assert moved(narrow, before) == {"too_large": 1}
 
 

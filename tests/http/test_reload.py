@@ -256,20 +256,30 @@ def test_end_during_a_reload(light_model):
 
 
 def begin(light_model, **more):
-    """camserve as it comes: listening, the model not read yet."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """camserve as it comes: its admin port answers, the model is not read yet. The other port is there when it is."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            ports.append(probe.getsockname()[1])
     process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
-                               env=environment(port=port, model=light_model), **more)
+                               env=environment(port=ports[0], admin_port=ports[1], model=light_model), **more)
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return process, port
+            socket.create_connection(("127.0.0.1", ports[1])).close()
+            return process, ports[0]
         except ConnectionRefusedError:
             assert time.monotonic() < end and process.poll() is None
             time.sleep(0.001)
+
+
+def is_ready(client):
+    """False also while nobody listens yet."""
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 @pytest.mark.concurrent
@@ -294,7 +304,7 @@ def test_reload_wished_for_while_starting(path, models):
     put(path, models["tiny"])
     process.send_signal(signal.SIGHUP)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
-        until(lambda: client.get("/readyz").status_code == 200 and client.get("/version").json()["model"]["name"] == "tiny", "it must be read")
+        until(lambda: is_ready(client) and client.get("/version").json()["model"]["name"] == "tiny", "it must be read")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=PATIENCE) and process.returncode == 0
 
@@ -315,7 +325,7 @@ def test_without_its_terminal_it_ends(light_model, nohup):
     os.close(master)
     if nohup:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as client:
-            until(lambda: client.get("/readyz").status_code == 200, "it must serve")
+            until(lambda: is_ready(client), "it must serve")
         process.send_signal(signal.SIGTERM)
         assert b"draining" in process.communicate(timeout=PATIENCE)[0]
     assert process.wait(PATIENCE) == 0
