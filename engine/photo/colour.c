@@ -93,9 +93,34 @@ static void *lcms_realloc(cmsContext context, void *bytes, cmsUInt32Number n) {
   return moved;
 }
 
+/* A context is one thread's, and has nothing to lock. (A mutex that is left by a jump stays
+ * locked.)
+ */
+static char no_mutex;
+static void *make_no_mutex(cmsContext context) {
+  (void)context;
+  return &no_mutex;
+}
+static void drop_no_mutex(cmsContext context, void *mutex) {
+  (void)context;
+  (void)mutex;
+}
+static cmsBool lock_nothing(cmsContext context, void *mutex) {
+  (void)context;
+  (void)mutex;
+  return TRUE;
+}
+
 static cmsContext open_context(size_t limit) {
+  cmsPluginMutex unlocked = {
+      .base = {cmsPluginMagicNumber, 2060, cmsPluginMutexSig, NULL},
+      .CreateMutexPtr = make_no_mutex,
+      .DestroyMutexPtr = drop_no_mutex,
+      .LockMutexPtr = lock_nothing,
+      .UnlockMutexPtr = drop_no_mutex,
+  };
   cmsPluginMemHandler counted = {
-      .base = {cmsPluginMagicNumber, 2060, cmsPluginMemHandlerSig, NULL},
+      .base = {cmsPluginMagicNumber, 2060, cmsPluginMemHandlerSig, &unlocked.base},
       .MallocPtr = lcms_malloc,
       .FreePtr = lcms_free,
       .ReallocPtr = lcms_realloc,
