@@ -19,31 +19,39 @@ enum { BYTES = 3 /* of a pixel */, SMALL_THINGS = 256 << 10 /* tables, lists, he
 static uint64_t max_of(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
-/* Rows that wait for the second pass, and the weights of both (photo/resize.c). */
+/* Rows that wait for the second pass, one that is spread out, and the weights of both
+ * (photo/resize.c). */
 static uint64_t resize_bytes(int in_width, int in_height, int width, int height) {
   const uint64_t row = BYTES * (uint64_t)width + 256,
                  rows = 4 * ((uint64_t)in_height / (unsigned)height + 4),
                  weights = 16 * ((uint64_t)in_width + (uint64_t)in_height + 8 * (uint64_t)width +
                                  8 * (uint64_t)height);
-  return rows * row + weights;
+  return rows * row + weights + 32 * (uint64_t)in_width;
 }
 
 static uint64_t image_bytes(int width, int height) {
   return BYTES * (uint64_t)width * (uint64_t)height;
 }
 
-/* Of one label while its pictures are made, but for what they are in the end (explain.c). */
+/* Of one label while its pictures are made (explain.c): heat and the file of its picture, then heat
+ * and pixels, then pixels and their file, and in the end base64 of both, which may move. */
 static uint64_t bytes_on_the_way(const cam_params *params, int width, int height, bool on_canvas) {
   const uint64_t heat = (uint64_t)width * (uint64_t)height;
-  uint64_t most = heat, pixels = 0;
-  if (params->include & CAM_INCLUDE_HEATMAP)
+  uint64_t most = heat, pixels = 0, map_file = 0, overlay_file = 0;
+  if (params->include & CAM_INCLUDE_HEATMAP) {
+    map_file = picture_most_bytes(params, width, height, 1);
     most = heat + picture_work_bytes(params->picture, width, height, 1);
-  if (!(params->include & CAM_INCLUDE_OVERLAY))
-    return most;
-  if (!on_canvas)
-    pixels = image_bytes(width, height);
-  most = max_of(most, heat + pixels);
-  return max_of(most, pixels + picture_work_bytes(params->picture, width, height, 3));
+  }
+  if (params->include & CAM_INCLUDE_OVERLAY) {
+    if (!on_canvas)
+      pixels = image_bytes(width, height);
+    overlay_file = picture_most_bytes(params, width, height, 3);
+    most = max_of(most, map_file + heat + pixels);
+    most = max_of(most, map_file + pixels + picture_work_bytes(params->picture, width, height, 3));
+  }
+  if (params->base64)
+    most = max_of(most, map_file + 2 * overlay_file);
+  return most;
 }
 
 static bool has_pictures(const cam_params *params) {

@@ -84,6 +84,7 @@ static cam_code decode(cam_context *context, item *it) {
   if (!code &&
       needs_whole(it)) { /* the one thing that does; much less work than its overlays are */
     cam_photo whole = it->photo;
+    whole.image = (cam_image){0};
     code = decode_in_time(limits, it, INT_MAX, INT_MAX, &whole, &task->error);
     if (!code)
       it->canvas = whole.image;

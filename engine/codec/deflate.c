@@ -43,7 +43,8 @@ static uint8_t *literals_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {
   for (int i = 0; i < 4; i++)
     end[i] = (uint8_t)(sum >> (24 - 8 * i));
   *n_out = (size_t)(end + 4 - out);
-  return out;
+  uint8_t *shorter = realloc(out, *n_out);
+  return shorter ? shorter : out;
 }
 
 /* All that one run of igzip needs: zeroed, so that no byte of an answer can depend on what was in
@@ -91,6 +92,11 @@ failed:
   free(out);
   free(run);
   return NULL;
+}
+
+size_t deflate_work_bytes(size_t n) {
+  enum { TABLES = 512 << 10 }; /* huffman.c's pairs, or what igzip needs */
+  return huffman_bound(n) + TABLES;
 }
 
 uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out) {

@@ -10,6 +10,9 @@
  * input on one machine (ISA-L picks its code by CPU), whatever the thread or what ran before. */
 uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out);
 
+/* Bytes that deflate_zlib holds at most at any moment, its result included. */
+size_t deflate_work_bytes(size_t n);
+
 /* CRC-32 of ISO 3309, as PNG and gzip use it. */
 uint32_t deflate_crc32(const uint8_t *bytes, size_t n);
 

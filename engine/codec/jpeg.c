@@ -63,8 +63,8 @@ static void on_message(j_common_ptr library, int level) {
     state_of(library)->ran_out = true;
     break;
   default:
-    break; /* no pixel is made up for these: bytes too many, progression out of order, unknown
-              versions, no end-of-image marker */
+    break; /* libjpeg and browsers show these as they are: bytes too many, progression out of order,
+              unknown versions, no end-of-image marker */
   }
 }
 

@@ -25,13 +25,17 @@ static const size_t buffer_bytes = (size_t)136 << 20; /* at least as many as Ope
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards both below */
 static int reserved, made;
 
-/* Holding as many at once as there may be is what makes them. Called with the mutex held. */
+/* Holding as many at once as there may be is what makes them. The look is for all of them, since
+ * those that are there may be in use. Called with the mutex held. */
 static bool make_buffers(int n) {
   void *held[BUFFERS_MOST];
-  void *look = malloc((size_t)(n - made) * buffer_bytes);
-  if (!look)
+  int there = 0;
+  while (there < n && (held[there] = malloc(buffer_bytes)))
+    there++;
+  for (int i = 0; i < there; i++)
+    free(held[i]);
+  if (there < n)
     return false;
-  free(look);
   for (int i = 0; i < n; i++)
     held[i] = blas_memory_alloc(0);
   for (int i = 0; i < n; i++)

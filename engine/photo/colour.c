@@ -9,6 +9,7 @@
  *  - nothing here is an error but missing memory: browsers show a picture whose profile is broken
  * as one that has none, and so does this. */
 #include "colour.h"
+#include "cam_clock.h"
 #include "cam_minmax.h"
 #include <lcms2.h>
 #include <lcms2_plugin.h>
@@ -300,14 +301,36 @@ static void convert_grey(const conversion *c, uint8_t *pixels, size_t n, int cha
     memcpy(pixels, table[pixels[0]], 3);
 }
 
-/* By blocks, so that what is written never lies over what is still to be read. */
-static void convert_ink(const conversion *c, uint8_t *pixels, size_t n) {
+/* Looked at every so many blocks. */
+static bool is_late(double deadline, size_t at) {
+  enum { BLOCKS_A_LOOK = 64 };
+  return deadline > 0 && at % (BLOCKS_A_LOOK * BLOCK) == 0 && clock_seconds() >= deadline;
+}
+
+/* By blocks, so that what is written never lies over what is still to be read. False: it is late.
+ */
+static bool convert_ink(const conversion *c, uint8_t *pixels, size_t n, double deadline) {
   uint8_t converted[3 * BLOCK];
   for (size_t at = 0; at < n; at += BLOCK) {
+    if (is_late(deadline, at))
+      return false;
     const size_t count_now = min_size(BLOCK, n - at);
     cmsDoTransform(c->transform, pixels + 4 * at, converted, (cmsUInt32Number)count_now);
     memcpy(pixels + 3 * at, converted, 3 * count_now);
   }
+  return true;
+}
+
+static bool convert_colours(const conversion *c, uint8_t *pixels, size_t n, int channels,
+                            double deadline) {
+  const size_t step = (size_t)channels;
+  for (size_t at = 0; at < n; at += BLOCK) {
+    if (is_late(deadline, at))
+      return false;
+    cmsDoTransform(c->transform, pixels + step * at, pixels + step * at,
+                   (cmsUInt32Number)min_size(BLOCK, n - at));
+  }
+  return true;
 }
 
 static void multiply_ink(uint8_t *pixels, size_t n) {
@@ -322,25 +345,20 @@ static void multiply_ink(uint8_t *pixels, size_t n) {
   }
 }
 
-static void convert(const conversion *c, colour_kind kind, uint8_t *pixels, size_t n,
-                    int channels) {
-  if (kind == COLOUR_CMYK) {
-    if (c->transform)
-      convert_ink(c, pixels, n);
-    else
+/* False: it is late, and the pixels are in between. */
+static bool convert(const conversion *c, colour_kind kind, uint8_t *pixels, size_t n, int channels,
+                    double deadline) {
+  if (!c->transform) {
+    if (kind == COLOUR_CMYK)
       multiply_ink(pixels, n);
-    return;
+    return true;
   }
-  if (!c->transform)
-    return;
-  if (c->grey) {
-    convert_grey(c, pixels, n, channels);
-    return;
-  }
-  const size_t step = (size_t)channels;
-  for (size_t at = 0; at < n; at += BLOCK)
-    cmsDoTransform(c->transform, pixels + step * at, pixels + step * at,
-                   (cmsUInt32Number)min_size(BLOCK, n - at));
+  if (kind == COLOUR_CMYK)
+    return convert_ink(c, pixels, n, deadline);
+  if (!c->grey)
+    return convert_colours(c, pixels, n, channels, deadline);
+  convert_grey(c, pixels, n, channels);
+  return true;
 }
 
 typedef struct work {
@@ -350,6 +368,7 @@ typedef struct work {
   size_t n;
   int channels;
   bool begun; /* to change pixels */
+  bool late;
 } work;
 
 /* All with lcms in it. False where it was left for want of memory; what it had is in the list. */
@@ -359,7 +378,7 @@ static bool work_in(cmsContext context, work *w) {
   if (!setjmp(back)) {
     const conversion c = make_conversion(context, w->space, w->kind, w->channels);
     w->begun = true;
-    convert(&c, w->kind, w->pixels, w->n, w->channels);
+    w->late = !convert(&c, w->kind, w->pixels, w->n, w->channels, w->space->deadline);
     if (c.transform)
       cmsDeleteTransform(c.transform);
   }
@@ -371,15 +390,17 @@ cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pi
                         int channels, size_t budget, cam_error *error) {
   const conversion none = {0};
   if (!space->icc && space->gamma <= 0) {
-    convert(&none, kind, pixels, n, channels);
+    convert(&none, kind, pixels, n, channels, 0);
     return CAM_OK;
   }
-  work w = {space, kind, pixels, n, channels, false};
+  work w = {space, kind, pixels, n, channels, false, false};
   const size_t needed = colour_work_bytes(space->n);
   cmsContext context = open_context(min_size(needed, budget));
   memory.out_of_memory |= !context && !memory.refused; /* its own room is not asked for here */
   const bool done = context && work_in(context, &w);
   close_context(context);
+  if (done && w.late)
+    return cam_fail(error, CAM_E_DEADLINE, "the deadline passed while its colours were converted");
   if (done)
     return CAM_OK;
   if (memory.out_of_memory)
@@ -388,6 +409,6 @@ cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pi
     return cam_fail(error, CAM_E_BUDGET,
                     "converting its colours needs %zu bytes of memory; allowed are %zu", needed,
                     budget);
-  convert(&none, kind, pixels, n, channels); /* a profile that wants more than any good one */
+  convert(&none, kind, pixels, n, channels, 0); /* a profile that wants more than any good one */
   return CAM_OK;
 }

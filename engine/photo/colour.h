@@ -20,6 +20,7 @@ typedef struct colour_space {
   const uint8_t *icc; /* a profile of n bytes; borrowed. It goes before what follows */
   size_t n;
   double gamma;           /* PNG's gAMA: a sample is light to this power; 0: not said */
+  double deadline;        /* seconds of CLOCK_MONOTONIC by which it must be done; 0: any */
   double chromaticity[8]; /* PNG's cHRM: x, y of white, red, green, blue; all 0: not said */
 } colour_space;
 
@@ -31,7 +32,8 @@ size_t colour_work_bytes(size_t profile_bytes);
  * that does not fit the pixels, or equal to sRGB is ignored: the pixels stay, and CMYK becomes
  * colour by multiplication. A profile's perceptual table goes before its matrix, without
  * compensation of black, as in browsers. budget: bytes that may be held beside the pixels.
- * CAM_E_BUDGET (it is less than colour_work_bytes, and more was needed), CAM_E_NO_MEMORY. */
+ * CAM_E_DEADLINE, CAM_E_BUDGET (it is less than colour_work_bytes, and more was needed),
+ * CAM_E_NO_MEMORY. */
 cam_code colour_to_srgb(const colour_space *space, colour_kind kind, uint8_t *pixels, size_t n,
                         int channels, size_t budget, cam_error *error);
 

@@ -30,7 +30,8 @@ cam_code decode_jpeg(const uint8_t *bytes, size_t n, const photo_plan *plan, cam
   if (code)
     return code;
   const size_t count = (size_t)picture.width * (size_t)picture.height;
-  const colour_space space = {.icc = picture.profile.data, .n = picture.profile.size};
+  const colour_space space = {
+      .icc = picture.profile.data, .n = picture.profile.size, .deadline = plan->deadline};
   code = colour_to_srgb(&space, kind_of(&picture), picture.pixels, count, picture.channels,
                         plan_rest(plan, count * (size_t)picture.channels + space.n), error);
   if (!code) {

@@ -171,7 +171,7 @@ size_t work_of_png(const photo_plan *plan, size_t *result) {
   const size_t row = (size_t)plan->width * 8 + ROW_EXTRA;
   size_t profile = 0, converting = FIXED_BYTES;
   if (plan->png.has_profile)
-    profile = plan->png.most_chunk;
+    profile = plan->png.profile_bytes;
   if (plan->png.has_profile || plan->png.has_gamma)
     converting = profile + colour_work_bytes(profile);
   *result = plan_pixel_bytes(plan);
@@ -185,6 +185,7 @@ static cam_code finish(reader *r, cam_error *error) {
       note(r, "cut short");
     return cam_fail(error, CAM_E_PHOTO, "broken PNG: %s", r->why);
   }
+  r->space.deadline = plan->deadline;
   return colour_to_srgb(&r->space, r->grey ? COLOUR_GREY : COLOUR_RGB, r->pixels,
                         (size_t)plan->width * (size_t)plan->height, r->channels,
                         plan_rest(plan, plan_pixel_bytes(plan) + r->space.n), error);

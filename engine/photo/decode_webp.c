@@ -62,9 +62,9 @@ static size_t table_bytes(size_t pixels) {
 }
 
 /* Of a lossy picture: rows of blocks, and per block what was read of it. With alpha, a plane of it
- * and what that was coded in. */
+ * and what that was coded in, four bytes a pixel where it has no palette. */
 size_t work_of_webp(const photo_plan *plan, size_t *result) {
-  enum { FIXED_BYTES = 256 << 10, COLUMN_BYTES = 256, LOSSLESS_BYTES = 6, ALPHA_BYTES = 3 };
+  enum { FIXED_BYTES = 256 << 10, COLUMN_BYTES = 256, LOSSLESS_BYTES = 6, ALPHA_BYTES = 7 };
   const webp_plan *own = &plan->webp;
   const size_t pixels = (size_t)own->width * (size_t)own->height;
   size_t work = FIXED_BYTES + COLUMN_BYTES * (size_t)own->width;
@@ -93,7 +93,7 @@ static VP8StatusCode draw(const uint8_t *bytes, const photo_plan *plan, uint8_t 
 
 static cam_code to_srgb(const uint8_t *bytes, const photo_plan *plan, uint8_t *pixels,
                         cam_error *error) {
-  colour_space space = {0};
+  colour_space space = {.deadline = plan->deadline};
   if (plan->webp.profile.n) {
     space.icc = bytes + plan->webp.profile.at;
     space.n = plan->webp.profile.n;

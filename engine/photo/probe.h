@@ -15,9 +15,10 @@ typedef struct photo_span {
 
 /* What each kind's decoder needs of what its probe found. */
 typedef struct png_plan {
-  size_t end;        /* of the last chunk of pixels; what follows does not matter */
-  int passes;        /* 1, or 7 where it is interlaced */
-  size_t most_chunk; /* bytes of the longest chunk that is none of pixels, inflated */
+  size_t end;           /* of the last chunk of pixels; what follows does not matter */
+  int passes;           /* 1, or 7 where it is interlaced */
+  size_t profile_bytes; /* of an ICC profile at most, inflated; 0: there is none */
+  size_t most_chunk;    /* bytes of the longest chunk that is none of pixels, inflated */
   bool has_profile, has_gamma;
 } png_plan;
 typedef struct webp_plan {

@@ -5,6 +5,7 @@
  * chunk that says which way up the picture is: if that is wrong, the chunk is not believed. */
 #include "cam_minmax.h"
 #include "codec/deflate.h"
+#include "colour.h"
 #include "exif.h"
 #include "probe.h"
 #include <string.h>
@@ -96,7 +97,9 @@ static cam_code read_iccp(png *p, const uint8_t *content, size_t n) {
   (void)content;
   png_plan *plan = &p->plan->png;
   plan->has_profile = true;
-  plan->most_chunk = max_size(plan->most_chunk, PROFILE_GROWTH * n + PROFILE_LEAST);
+  /* what inflates to more is ignored by libpng, as it would be here */
+  plan->profile_bytes = min_size(PROFILE_GROWTH * n + PROFILE_LEAST, COLOUR_MOST_PROFILE);
+  plan->most_chunk = max_size(plan->most_chunk, plan->profile_bytes);
   return CAM_OK;
 }
 

@@ -66,8 +66,8 @@ static cam_code read_size(webp *w, uint32_t width, uint32_t height) {
 
 static cam_code read_first_frame(webp *w, const uint8_t *content, size_t n) {
   webp_plan *own = &w->plan->webp;
-  if (!(w->flags & ANIMATION) || w->image)
-    return CAM_OK; /* only the first counts */
+  if (!(w->flags & ANIMATION) || w->image || w->framed)
+    return CAM_OK; /* only the first counts, and none within it */
   if (n < FRAME)
     return BROKEN("cut short in its first frame");
   const uint32_t x = 2 * le24(content), y = 2 * le24(content + 3), width = 1 + le24(content + 6),

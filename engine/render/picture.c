@@ -2,6 +2,7 @@
 #include "picture.h"
 #include "cam_encoding.h"
 #include "cam_minmax.h"
+#include "codec/deflate.h"
 #include "codec/jpeg.h"
 #include "codec/png.h"
 #include <math.h>
@@ -18,9 +19,11 @@ static uint64_t most_of_jpeg(uint64_t width, uint64_t height, unsigned channels)
   return width * height * (channels + 3) / 4 + 4096;
 }
 
-/* The filtered rows with their compressed bytes, then those with the file made of them. */
+/* The filtered rows with room for their codes, before it is known how short they are; then the
+ * codes and the file made of them. */
 static uint64_t png_writer_bytes(uint64_t width, uint64_t height, unsigned channels) {
-  return 2 * most_of_png(width, height, channels);
+  const uint64_t raw = height * (1 + width * channels);
+  return raw + deflate_work_bytes(raw);
 }
 
 /* The file's room, and a half more when it has to grow; strips of rows. */

@@ -228,7 +228,7 @@ static void write_connections(FILE *out, struct metrics *metrics) {
   one(out, "camserve_connections_total", "counter", "Connections that were accepted.", opened);
   one(out, "camserve_connections_open", "gauge", "Connections that are open.", opened - closed);
   one(out, "camserve_connections_refused_total", "counter",
-      "Connections that were closed at once: too many of one address, or draining.",
+      "Connections that were closed at once: too many of one address.",
       get(&metrics->connections_refused));
 }
 

@@ -3,7 +3,7 @@
  * writes to the same pipe), so it is not set on that. A pipe or a terminal is opened a second time
  * through /proc, which gives an open file of our own. Where that cannot be, poll(2) is asked before
  * each write: it may wait nevertheless if another process writes to the same pipe in between. A
- * socket has a flag for each message, and a file makes nobody wait. */
+ * socket has a flag for each message; a file waits for its disk alone. */
 #include "sink.h"
 #include <fcntl.h>
 #include <poll.h>

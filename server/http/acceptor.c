@@ -187,13 +187,17 @@ static bool wait_for_work(struct acceptor *acceptor, bool room) {
   return ready == 0;
 }
 
-/* Whoever has connected when no more can: each is served, whatever the limit. */
+/* Whoever has connected when no more can: each is served, whatever the limit. For a second at most:
+ * where the kernel hushes no socket (listener_hush) they would never be the last. Out of
+ * descriptors it tries on, since connections end. */
 static void accept_the_last(struct acceptor *acceptor) {
   struct pollfd coming = {acceptor->listener.socket, POLLIN, 0};
+  const struct timespec moment = {.tv_nsec = LAST_MS * 1000 * 1000 / 10};
+  const double until = clock_seconds() + 1;
   listener_hush(&acceptor->listener);
-  while (poll(&coming, 1, LAST_MS) > 0)
+  while (poll(&coming, 1, LAST_MS) > 0 && clock_seconds() < until)
     if (!accept_one(acceptor))
-      break;
+      clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
 }
 
 static void *accept_all(void *argument) {

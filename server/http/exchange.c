@@ -18,8 +18,12 @@ struct exchange *exchange_new(struct app *app, const struct access *access) {
   job->began = clock_seconds();
   job->deadline = job->began + 1e-3 * (double)app->config->request_deadline_ms;
   params_init(&job->params);
-  app_job_begins(app);
   return exchange;
+}
+
+void exchange_count(struct exchange *exchange) {
+  exchange->counted = true;
+  app_job_begins(exchange->job.app);
 }
 
 void exchange_free(struct exchange *exchange) {
@@ -27,11 +31,13 @@ void exchange_free(struct exchange *exchange) {
     return;
   struct job *job = &exchange->job;
   struct app *app = job->app;
+  const bool counted = exchange->counted;
   room_leave(job);
   generation_leave(app, &job->generation);
   job_clear(job);
   free(exchange);
-  app_job_ends(app);
+  if (counted)
+    app_job_ends(app);
 }
 
 /* ---- deadlines ---- */

@@ -46,6 +46,7 @@ struct exchange {
   struct job job; /* the first member */
   exchange_state state;
   const struct access *access;
+  bool counted;               /* among app's open jobs */
   const struct route *route;  /* NULL: nothing is at this path */
   char method[16], path[64];  /* cut where they are longer: no route is */
   char peer[48];              /* numeric address */
@@ -67,6 +68,8 @@ struct exchange {
 
 /* A request whose line has come, counted in app's open jobs; the caller's. NULL: no memory. */
 struct exchange *exchange_new(struct app *app, const struct access *access);
+/* It is one of those that the end waits for, until exchange_free. */
+void exchange_count(struct exchange *exchange);
 void exchange_free(struct exchange *exchange); /* NULL is allowed */
 
 /* Until when, in seconds of CLOCK_MONOTONIC: the next piece of the body has come (a body may come

@@ -169,12 +169,14 @@ static void *on_request_line(void *closure, const char *line, struct MHD_Connect
     head_shorten_query((char *)(uintptr_t)line);
   if (peer)
     peer->requests++;
-  if (!peer || peer->requests == 1)
-    acceptor_heard(http->acceptor, socket_of(connection));
   set_timeout(connection, http->terms.idle_s);
-  if (!probe)
-    metrics_count_received(http->metrics);
   struct exchange *exchange = exchange_new(http->app, http->access);
+  if (exchange && !http->admin)
+    exchange_count(exchange);
+  if (!peer || peer->requests == 1)
+    acceptor_heard(http->acceptor, socket_of(connection)); /* after it is counted: service.c */
+  if (!probe || !exchange)
+    metrics_count_received(http->metrics);
   if (!exchange)
     return NULL;
   exchange->connection = connection;

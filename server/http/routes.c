@@ -131,7 +131,9 @@ static bool path_matches(const char *pattern, const char *path) {
 }
 
 bool route_is_probe(const char *target) {
-  const char *path = head_path(target);
+  const char *path = head_path(target), *query = strchr(target, '?');
+  if (query && query < path)
+    return false; /* http://host?/healthz is the path / */
   const size_t n = strcspn(path, "?");
   for (int i = 0; i < ROUTES; i++)
     if (routes[i].probe && strlen(routes[i].path) == n && !strncmp(routes[i].path, path, n))

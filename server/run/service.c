@@ -70,8 +70,8 @@ static void settle_malloc(void) {
 }
 
 /* A connection is a descriptor, and a soft limit of 1024 (the usual one) is less than the usual
- * `connections` and the rest take. At the limit the HTTP library can only try again and again until
- * a connection ends (getrlimit(2)). */
+ * `connections` and the rest take. Without one the acceptor can only try again until a connection
+ * ends (getrlimit(2)). */
 static void settle_descriptors(const config *settings) {
   /* sockets that linger (watch.c), one epoll and one wake-up a thread, the admin port's
    * connections, files while they are read */
@@ -310,8 +310,9 @@ static void leave(struct app *app) {
 static int wait_for_requests(struct service *service, double until) {
   const struct timespec moment = {.tv_nsec = 5 * 1000 * 1000};
   for (;;) {
+    const bool unheard = http_unheard(service->main); /* before: who was heard is open by then */
     const int open = app_wait_for_jobs(&service->app, until);
-    if (open || !http_unheard(service->main) || clock_seconds() >= until)
+    if (open || !unheard || clock_seconds() >= until)
       return open;
     clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
   }

@@ -5,10 +5,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+struct list {
+  struct job *first, *last;
+};
+
 struct queue {
   pthread_mutex_t mutex;
-  pthread_cond_t changed; /* a job came, closed became true, or a party is over */
-  struct job *first, *last;
+  pthread_cond_t changed;        /* a job came, closed became true, or a party is over */
+  struct list waiting, returned; /* returned: those that had been set aside; they come first */
   int length, capacity;
   int aside;  /* jobs taken that still wait */
   int takers; /* threads that wait for a job */
@@ -33,15 +37,22 @@ void queue_free(struct queue *queue) {
   free(queue);
 }
 
-static void link_last(struct queue *queue, struct job *job) {
+static void link_last(struct queue *queue, struct list *list, struct job *job) {
   job->next = NULL;
-  if (queue->last)
-    queue->last->next = job;
+  if (list->last)
+    list->last->next = job;
   else
-    queue->first = job;
-  queue->last = job;
+    list->first = job;
+  list->last = job;
   queue->length++;
   pthread_cond_signal(&queue->changed);
+}
+
+/* The list of the job that is next; its first is NULL where there is none. */
+static struct list *next_list(struct queue *queue) {
+  if (queue->returned.first)
+    return &queue->returned;
+  return &queue->waiting;
 }
 
 cam_code queue_put(struct queue *queue, struct job *job) {
@@ -52,18 +63,19 @@ cam_code queue_put(struct queue *queue, struct job *job) {
   else if (queue->length + queue->aside >= queue->capacity)
     code = CAM_E_BUSY;
   else
-    link_last(queue, job);
+    link_last(queue, &queue->waiting, job);
   pthread_mutex_unlock(&queue->mutex);
   return code;
 }
 
 static struct job *unlink_first(struct queue *queue) {
-  struct job *job = queue->first;
+  struct list *list = next_list(queue);
+  struct job *job = list->first;
   if (!job)
     return NULL;
-  queue->first = job->next;
-  if (!queue->first)
-    queue->last = NULL;
+  list->first = job->next;
+  if (!list->first)
+    list->last = NULL;
   queue->length--;
   job->next = NULL;
   return job;
@@ -72,7 +84,7 @@ static struct job *unlink_first(struct queue *queue) {
 struct job *queue_take(struct queue *queue) {
   pthread_mutex_lock(&queue->mutex);
   queue->takers++;
-  while (!queue->first && !queue->closed)
+  while (!queue->length && !queue->closed)
     pthread_cond_wait(&queue->changed, &queue->mutex);
   queue->takers--;
   struct job *job = unlink_first(queue);
@@ -102,10 +114,11 @@ struct job *queue_take_together(struct queue *queue, struct queue_party *party) 
   pthread_mutex_lock(&queue->mutex);
   party->working--;
   queue->takers++;
-  while (!queue->first && party->working)
+  while (!queue->length && party->working)
     pthread_cond_wait(&queue->changed, &queue->mutex);
   queue->takers--;
-  if (queue->first && queue->first->generation == party->generation)
+  const struct job *next = next_list(queue)->first;
+  if (next && next->generation == party->generation)
     job = unlink_first(queue);
   if (job)
     party->working++;
@@ -127,12 +140,7 @@ void queue_not_aside(struct queue *queue) { count_aside(queue, -1); }
 void queue_put_back(struct queue *queue, struct job *job) {
   pthread_mutex_lock(&queue->mutex);
   queue->aside--;
-  job->next = queue->first;
-  queue->first = job;
-  if (!queue->last)
-    queue->last = job;
-  queue->length++;
-  pthread_cond_signal(&queue->changed);
+  link_last(queue, &queue->returned, job);
   pthread_mutex_unlock(&queue->mutex);
 }
 

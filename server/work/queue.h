@@ -25,8 +25,9 @@ struct queue_party {
  * it is of the party's generation, waiting for one while the queue is empty and any other of the
  * party works. NULL: the party is over, and this thread takes no more for it. */
 struct job *queue_take_together(struct queue *queue, struct queue_party *party);
-/* A job that was taken waits elsewhere, and still counts as waiting, until it is put back: at the
- * front, whether the queue is closed or not. Someone who takes jobs must be at work till then. */
+/* A job that was taken waits elsewhere, and still counts as waiting, until it is put back: before
+ * all that were not set aside, behind those put back before it, whether the queue is closed or not.
+ * Someone who takes jobs must be at work till then. */
 void queue_set_aside(struct queue *queue);
 void queue_not_aside(struct queue *queue); /* it waits no longer, and goes on as it was taken */
 void queue_put_back(struct queue *queue, struct job *job);

@@ -104,6 +104,13 @@ void room_drop_body(struct job *job) {
   job->n_body = job->capacity = 0;
 }
 
+void room_replace_body(struct job *job, uint8_t *bytes, size_t n) {
+  room_drop_body(job);
+  job->body = bytes;
+  job->n_body = job->capacity = n;
+  atomic_fetch_add(&job->app->body_bytes, n);
+}
+
 /* ---- answers ---- */
 
 static cam_code refuse_reply(struct job *job, uint64_t bytes, int64_t allowed) {
@@ -120,14 +127,14 @@ cam_code room_take_reply(struct job *job, uint64_t pictures, uint64_t text) {
   const uint64_t bytes = pictures + text, all = (uint64_t)settings->replies_bytes;
   if (bytes > all)
     return refuse_reply(job, bytes, settings->replies_bytes);
-  if (atomic_fetch_add(&job->app->reply_bytes, bytes) + bytes > all) {
-    atomic_fetch_sub(&job->app->reply_bytes, bytes);
-    return cam_fail(
-        &job->error, CAM_E_ROOM,
-        "the answers of all requests together have no room for %llu bytes more; allowed "
-        "are %lld",
-        (unsigned long long)bytes, (long long)settings->replies_bytes);
-  }
+  size_t taken = atomic_load(&job->app->reply_bytes);
+  do
+    if (taken + bytes > all)
+      return cam_fail(&job->error, CAM_E_ROOM,
+                      "the answers of all requests together have no room for %llu bytes more; "
+                      "allowed are %lld",
+                      (unsigned long long)bytes, (long long)settings->replies_bytes);
+  while (!atomic_compare_exchange_weak(&job->app->reply_bytes, &taken, taken + bytes));
   job->reply_bytes = bytes;
   return CAM_OK;
 }

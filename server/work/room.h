@@ -23,6 +23,9 @@ cam_code room_for_length(const struct job *job, uint64_t bytes, cam_error *error
  * body is kept. */
 cam_code room_add_body(struct job *job, const void *bytes, size_t n, cam_error *error);
 void room_drop_body(struct job *job); /* frees it before the job ends */
+/* What was read out of the body, n bytes for free(), takes its place, and is counted in its place.
+ */
+void room_replace_body(struct job *job, uint8_t *bytes, size_t n);
 
 /* Into the queue. CAM_OK: it owns the job. CAM_E_BUSY: it is full, CAM_E_NOT_READY: it is closed;
  * job->error says so, and the job is still yours. */

@@ -2,7 +2,8 @@
  * work_bytes for all together. Implemented in server/work/space.c. Thread: workers.
  *
  * A job takes all that it may need before it decodes anything, and never waits while it holds some.
- * Who finds no room is set aside here, not in a thread's hands, first come, first served. Large
+ * Who finds no room is set aside here, not in a thread's hands, first come, first served; its
+ * deadline is looked at when it is handed on. Large
  * jobs are served by at most all threads but one, so that those are not all that is served.
  *
  * A job may overtake those that wait if the first of them loses nothing by it: all that overtake

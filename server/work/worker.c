@@ -72,6 +72,9 @@ static void read_body(struct job *job) {
                    &job->read, &job->error))
     return;
   job->photos = job->read.n;
+  if (job->read.decoded)
+    room_replace_body(job, job->read.decoded, job->read.n_decoded); /* the photo is all of it */
+  job->read.decoded = NULL;
   if (job->photos > most)
     cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", job->photos,
              (long long)most);
@@ -100,11 +103,11 @@ static way choose_way(struct job *job, cam_context *context, bool alone) {
   cam_task tasks[CAM_MAX_TASKS];
   fill_tasks(job, tasks);
   cam_cost cost = cam_cost_of(context, tasks, job->photos, alone);
-  if (!alone && cost.step_bytes > TEAM_STEP_BYTES) {
+  if (!alone && (cost.step_bytes > TEAM_STEP_BYTES || cost.work_bytes >= SPACE_LARGE)) {
     how = WAY_ALONE;
     cost = cam_cost_of(context, tasks, job->photos, true);
   }
-  uint64_t bytes = cost.work_bytes + job->read.n_decoded;
+  uint64_t bytes = cost.work_bytes;
   if (!bytes)
     bytes = 1; /* none of them is a photo */
   job->most_pictures = cost.picture_bytes;
@@ -197,13 +200,13 @@ static void end_job(struct job *job, cam_context *context, way how) {
   room_drop_body(job); /* the answer may take long to send: photo and model are not kept for that */
   room_settle_reply(job);
   space_give(app->space, &job->claim);
+  hand_on(app);
   generation_leave(app, &job->generation);
   if (job->error.code)
     answer_problem(job);
   atomic_fetch_sub(&app->metrics.workers_busy, threads);
   atomic_fetch_sub(&app->served, 1);
   job->hand_back(job); /* not ours any more */
-  hand_on(app);
 }
 
 /* ---- one job after another ----
@@ -235,7 +238,8 @@ static void serve_alone(void *closure, int index, cam_context *own) {
 static void serve_next(struct worker *worker, struct job *job, cam_context *context) {
   struct app *app = worker->app;
   const bool many = queue_surplus(app->queue) + 1 >= cam_spread_least(context);
-  spread call = {app->queue, {job->generation, app->threads}, job, begin_job(job, context, many)};
+  spread call = {app->queue, {job->generation, app->threads}, job, WAY_ANSWER};
+  call.how = begin_job(job, context, many);
   switch (call.how) {
   case WAY_LATER:
     return; /* the job is not ours any more */

@@ -219,3 +219,11 @@ def broken():
         "bmp 0 wide": bmp[:18] + bytes(4) + bmp[22:], "bmp header 7": bmp[:14] + struct.pack("<I", 7) + bmp[18:],
         "bmp RLE": bmp[:30] + struct.pack("<I", 1) + bmp[34:], "bmp least int": bmp[:22] + struct.pack("<i", -2**31) + bmp[26:],
     }
+
+
+def nested_frames(levels):
+    """An animated WebP whose first frame holds a frame, which holds a frame ..."""
+    end = 24 * levels
+    frames = b"".join(b"ANMF" + struct.pack("<I", end - 24 * i - 8) + bytes(16) for i in range(levels))
+    chunks = b"VP8X" + struct.pack("<I", 10) + b"\2" + bytes(9) + frames
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks

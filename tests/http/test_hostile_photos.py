@@ -66,6 +66,12 @@ def test_idat_bomb(server):
     assert server.peak_mib() < before + (ROOM if SANITIZED else 32)
 
 
+def test_frames_in_frames(server):
+    """A frame's chunks are walked, and a frame is no chunk of a frame: as deep as a body may be, or the stack ends."""
+    for levels in (2, 100000, 800000):
+        problem(cam(server.client, hostile.nested_frames(levels)), 422, detail="no picture in its first frame")
+
+
 def test_a_png_hits_the_budget(start):
     server = start(decode_bytes=16 << 20)
     assert problem(cam(server.client, pictures.png(Image.new("RGB", (3000, 3000)))), 422)["code"] == "decode_budget"
