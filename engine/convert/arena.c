@@ -58,6 +58,8 @@ void *arena_alloc(arena *from, size_t bytes) {
   return piece;
 }
 
+size_t arena_left(const arena *from) { return from->left; }
+
 void arena_free(arena *all) {
   if (!all)
     return;

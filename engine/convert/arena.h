@@ -9,6 +9,7 @@ typedef struct arena arena;
 arena *arena_create(size_t budget);
 /* Zeroed, 16-byte aligned. NULL: beyond the budget, or no memory. */
 void *arena_alloc(arena *from, size_t bytes);
-void arena_free(arena *all); /* NULL is allowed */
+size_t arena_left(const arena *from); /* bytes of the budget */
+void arena_free(arena *all);          /* NULL is allowed */
 
 #endif
