@@ -1,18 +1,30 @@
-/* cam_convert.h - joins an architecture (config/models/NAME.json) with trained weights into one
- * model file. Implemented in engine/convert/. Weights are untrusted: their unpickler builds plain
- * data and runs nothing. */
+/* cam_convert.h - trained weights into one model file: joined with an architecture
+ * (config/models/NAME.json), or a whole network as ONNX. Implemented in engine/convert/. What is
+ * read is untrusted: the unpickler builds plain data and runs nothing, the protobuf cannot nest. */
 #ifndef CAM_CONVERT_H
 #define CAM_CONVERT_H
 #include "cam_error.h"
 
 typedef struct cam_convert_options {
-  const char *weights;      /* a file of one of the kinds in engine/convert/weights_read.c */
-  const char *architecture; /* config/models/NAME.json */
+  /* A file of one of the kinds in engine/convert/weights_read.c; without an architecture: ONNX. */
+  const char *weights;
+  const char *architecture; /* config/models/NAME.json; NULL: the network is in the file */
   const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
   int threads;        /* for the reference forward pass of the self-test; 0: cam_cpu_count() */
   /* Gets a line for people, without newline; NULL: silent. */
   void (*progress)(void *closure, const char *line);
   void *closure; /* of progress */
+
+  /* What ONNX does not say, or says for one size. NULL: the file's own, or what is usual. */
+  const char *input;        /* "224x224": height x width */
+  const char *pixels;       /* imagenet, unit, signed, caffe or raw; or by hand: */
+  const char *channels;     /* RGB or BGR; */
+  const char *mean, *scale; /* "a,b,c": it sees (pixel - mean) * scale, in the order of channels */
+  const char *labels;       /* a file: engine/convert/class_names.h */
+  const char *name;         /* of the model */
+  const char *resize;       /* stretch or aspect */
+  /* .npy files: what another framework answered for an input; refused if this differs. */
+  const char *compare_input, *compare_output;
 } cam_convert_options;
 
 /* CAM_OK: options->output is a model file that cam_model_load accepts. Errors name the file's

@@ -1,35 +1,23 @@
-/* convert.c - cam_convert.h: architecture + weights -> joined -> file -> loaded again -> self-test
- * -> file -> renamed. Thread: the caller's, with a team for the reference forward pass. Untrusted
- * input: the weights, and the architecture. */
+/* convert.c - cam_convert.h: architecture + weights, or a network as ONNX -> joined -> file ->
+ * loaded again -> self-test -> file -> renamed. Thread: the caller's, with a team for the reference
+ * forward pass. Untrusted input: the weights, the architecture, the network. */
 #include "cam_convert.h"
 #include "cam_minmax.h"
 #include "document.h"
 #include "join.h"
 #include "network/graph.h"
 #include "network/reference.h"
+#include "onnx_join.h"
+#include "report.h"
 #include "weights_read.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { SELF_TEST_LOGITS = 5, MAX_ARCHITECTURE = 16 << 20, MAX_PATH = 4096 };
-
-static void report(const cam_convert_options *options, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void report(const cam_convert_options *options, const char *format, ...) {
-  char line[512];
-  va_list arguments;
-  if (!options->progress)
-    return;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof line, format, arguments);
-  va_end(arguments);
-  options->progress(options->closure, line);
-}
 
 static cam_code read_architecture(const cam_convert_options *options, json **out,
                                   cam_error *error) {
@@ -206,17 +194,24 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
     error = &mine;
   if (snprintf(unfinished, sizeof unfinished, "%s.tmp", options->output) >=
           (int)sizeof unfinished ||
-      strlen(options->architecture) > MAX_PATH - 16)
+      (options->architecture && strlen(options->architecture) > MAX_PATH - 16))
     return cam_fail(error, CAM_E_IO, "a path is too long");
   if (options->threads < 0 || options->threads > CAM_MAX_TEAM)
     return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads,
                     CAM_MAX_TEAM);
-  cam_code code = join_files(options, &model, error);
+  onnx_facts facts = {0};
+  cam_code code = CAM_OK;
+  if (options->architecture)
+    code = join_files(options, &model, error);
+  else
+    code = onnx_join(options, &model, &facts, error);
   if (code)
     return code;
   code = write_model(unfinished, &model, false, error);
   if (!code)
     code = self_test(options, unfinished, model.document, error);
+  if (!code && options->compare_input)
+    code = onnx_compare(options, unfinished, &facts, error);
   if (!code)
     code = write_model(unfinished, &model, true, error);
   if (!code)

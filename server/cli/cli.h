@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { CLI_MAX_OPTIONS = 6 };
+enum { CLI_MAX_OPTIONS = 16 };
 
 typedef struct cli_option {
   const char *name;     /* "--output"; NULL ends a list */

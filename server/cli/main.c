@@ -60,21 +60,38 @@ static const cli_command commands[] = {
          "  camserve explain - -o - < cat.jpg > where.png\n"},
 
     {.name = "convert",
-     .operands = "WEIGHTS",
+     .operands = "NET.onnx|WEIGHTS",
      .least = 1,
-     .most = 1,
+     .most = 2,
      .settings = " threads ",
      .run = cli_convert,
-     .summary = "join trained weights with an architecture into a model file",
-     .options = {{"--arch", NULL, "FILE", "the architecture: config/models/NAME.json"},
-                 {"--output", "-o", "FILE", "the model file to write: NAME.safetensors"}},
-     .more = "WEIGHTS is a PyTorch state dict (.pth, old or new format) or a .npy file with a "
-             "pickled dict of\n"
-             "arrays (vgg16CAM.npy). It is read as plain data; no code in it is run.\n",
-     .examples = "  camserve convert lite0.pth --arch config/models/efficientnet-lite0.json -o "
-                 "lite0.safetensors\n"
-                 "  camserve convert vgg16CAM.npy --arch config/models/vgg16-cam.json -o "
-                 "models/vgg16-cam.safetensors\n"},
+     .summary = "a trained network (ONNX), or weights and an architecture, into a model file",
+     .options =
+         {{"--output", "-o", "FILE", "the model file to write: NAME.safetensors"},
+          {"--arch", NULL, "FILE", "weights alone: the architecture, config/models/NAME.json"},
+          {"--input", NULL, "HxW", "ONNX: height and width of the picture, 224x224"},
+          {"--pixels", NULL, "NAME",
+           "ONNX: what it was trained on: imagenet (the default), unit, signed, caffe or raw"},
+          {"--channels", NULL, "RGB|BGR", "or by hand: the order of channels,"},
+          {"--mean", NULL, "a,b,c", "what is subtracted from pixels of 0 to 255,"},
+          {"--scale", NULL, "a,b,c", "what the difference is multiplied by"},
+          {"--labels", NULL, "FILE",
+           "ONNX: a label a line, WordNet id TAB label a line, or JSON (1,000 classes: "
+           "ImageNet's)"},
+          {"--name", NULL, "NAME", "ONNX: of the model (default: the file's)"},
+          {"--resize", NULL, "stretch|aspect", "ONNX: how photos reach it (stretch)"},
+          {"--compare", NULL, "IN.npy OUT.npy",
+           "ONNX: what your own framework answered; refused if this differs"}},
+     .more =
+         "NET.onnx is a classifier of photos as PyTorch, TensorFlow or Paddle export it; weights "
+         "in NET.onnx.data beside\nit are found. WEIGHTS is a PyTorch state dict (.pth, old or new "
+         "format) or a .npy file with a pickled dict of\n"
+         "arrays (vgg16CAM.npy). Both are read as plain data; no code in them is run.\n",
+     .examples = "  camserve convert resnet50.onnx -o models/resnet50.safetensors\n"
+                 "  camserve convert nsfw.onnx --channels BGR --mean 104,117,123 --scale 1,1,1 "
+                 "--labels nsfw.txt -o nsfw.safetensors\n"
+                 "  camserve convert lite0.pth --arch config/models/efficientnet-lite0.json -o "
+                 "lite0.safetensors\n"},
 
     {.name = "info",
      .operands = "[MODEL]",

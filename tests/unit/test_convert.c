@@ -46,7 +46,12 @@ static void note(void *closure, const char *line) {
 }
 
 static cam_code convert(const char *from, const char *architecture) {
-  cam_convert_options options = {from, architecture, output, 2, note, progress};
+  cam_convert_options options = {.weights = from,
+                                 .architecture = architecture,
+                                 .output = output,
+                                 .threads = 2,
+                                 .progress = note,
+                                 .closure = progress};
   error = (cam_error){0};
   *progress = 0;
   return cam_convert(&options, &error);
@@ -248,7 +253,7 @@ START_TEST(files_that_are_not_there) {
   ck_assert_ptr_nonnull(strstr(error.detail, "/nowhere/tiny.safetensors"));
   in_folder(output, sizeof output, "tiny.safetensors");
   cam_convert_options silent = {
-      FIXTURES "stored.pth", FIXTURES "torch.json", output, 0, NULL, NULL};
+      .weights = FIXTURES "stored.pth", .architecture = FIXTURES "torch.json", .output = output};
   ck_assert_int_eq(cam_convert(&silent, NULL), CAM_OK);
   silent.weights = "/nowhere/weights.npy";
   ck_assert_int_eq(cam_convert(&silent, NULL), CAM_E_IO); /* without an error to fill, too */

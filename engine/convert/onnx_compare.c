@@ -1,0 +1,187 @@
+/* onnx_compare.c - see onnx_join.h: `convert --compare`. The self-test knows only us against us;
+ * this is the reference, in double, against what the user's own framework answered. */
+#include "cam_minmax.h"
+#include "document.h"
+#include "network/graph.h"
+#include "network/reference.h"
+#include "onnx_join.h"
+#include "report.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BYTES = 1 << 30, HEADER = 1 << 16 };
+static const double TOLERANCE = 1e-3; /* of the largest number */
+
+/* A .npy of plain numbers. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+typedef struct numbers {
+  double *at; /* [n] for free() */
+  int64_t n;
+} numbers;
+
+static const char *value_of(const char *header, const char *key) {
+  const char *found = strstr(header, key);
+  if (found)
+    return found + strlen(key) + strspn(found + strlen(key), " :");
+  return "";
+}
+
+static cam_code wrong_npy(const char *path, const char *what, cam_error *error) {
+  return cam_fail(error, CAM_E_WEIGHTS, "%.80s: %s", path, what);
+}
+
+/* The product of "(1, 3, 224, 224)"; -1 if it is none or too large. */
+static int64_t read_npy_shape(const char *text) {
+  int64_t n = 1;
+  if (*text++ != '(')
+    return -1;
+  for (char *end; *text && *text != ')'; text = end + strspn(end, ", ")) {
+    const long long side = strtoll(text, &end, 10);
+    if (end == text || side < 0 || side > MOST_BYTES || (n *= side) > MOST_BYTES)
+      return -1;
+  }
+  if (*text == ')')
+    return n;
+  return -1;
+}
+
+static cam_code parse_npy(const char *path, const uint8_t *file, size_t bytes, numbers *out,
+                          cam_error *error) {
+  char header[HEADER];
+  size_t wide = 2, length = 0; /* bytes of the length: 2 in format 1.0, 4 later */
+  if (bytes > 8 && file[6] > 1)
+    wide = 4;
+  if (bytes < 8 + wide || memcmp(file, "\x93NUMPY", 6))
+    return wrong_npy(path, "this is no .npy", error);
+  for (size_t i = 0; i < wide; i++)
+    length |= (size_t)file[8 + i] << 8 * i;
+  if (length >= sizeof header || length > bytes - 8 - wide)
+    return wrong_npy(path, "the file ends within its header", error);
+  memcpy(header, file + 8 + wide, length);
+  header[length] = 0;
+  const char *type = value_of(header, "'descr'");
+  const bool wide_numbers = !strncmp(type, "'<f8'", 5);
+  if (!wide_numbers && strncmp(type, "'<f4'", 5))
+    return wrong_npy(path, "its numbers are not of type <f4 or <f8", error);
+  if (strncmp(value_of(header, "'fortran_order'"), "False", 5))
+    return wrong_npy(path, "it is in Fortran order", error);
+  out->n = read_npy_shape(value_of(header, "'shape'"));
+  number_view view = {.data = file + 8 + wide + length,
+                      .type = wide_numbers ? NUMBER_F64 : NUMBER_F32,
+                      .rank = 1,
+                      .shape = {out->n},
+                      .stride = {1}};
+  if (out->n < 1 || (bytes - 8 - wide - length) / number_bytes(view.type) < (uint64_t)out->n)
+    return wrong_npy(path, "it has not as many numbers as its shape says", error);
+  out->at = malloc((size_t)out->n * sizeof *out->at);
+  if (!out->at)
+    return cam_fail(error, CAM_E_NO_MEMORY, "%.80s: no memory", path);
+  number_read(&view, out->at);
+  return CAM_OK;
+}
+
+static cam_code read_numbers(const char *path, numbers *out, cam_error *error) {
+  size_t bytes = 0;
+  *out = (numbers){0};
+  char *file = document_read_text(path, MOST_BYTES, &bytes, error);
+  if (!file)
+    return error ? error->code : CAM_E_IO;
+  cam_code code = parse_npy(path, (const uint8_t *)file, bytes, out, error);
+  free(file);
+  return code;
+}
+
+/* [1,3,H,W] or [1,H,W,3] as the network's own input -> [H,W,3] as the graph's, which has taken over
+ * what the network does to it first. */
+static void turn_picture(const onnx_facts *facts, const double *from, float *to) {
+  const int cells = facts->height * facts->width;
+  for (int i = 0; i < cells; i++)
+    for (int c = 0; c < 3; c++)
+      to[i * 3 + c] = (float)(from[facts->last ? i * 3 + c : c * cells + i] * facts->factor[c] +
+                              facts->shift[c]);
+}
+
+/* Logits -> what the other framework's network ends in. */
+static void end_as(draft_ending ending, double *values, int n) {
+  double most = -HUGE_VAL, sum = 0;
+  for (int c = 0; c < n; c++)
+    most = fmax(most, values[c]);
+  for (int c = 0; c < n; c++) {
+    if (ending == ENDS_IN_SIGMOID)
+      values[c] = 1 / (1 + exp(-values[c]));
+    if (ending == ENDS_IN_SOFTMAX)
+      sum += values[c] = exp(values[c] - most);
+  }
+  for (int c = 0; c < n && ending == ENDS_IN_SOFTMAX; c++)
+    values[c] /= sum;
+}
+
+static cam_code compare_outputs(const cam_convert_options *options, const double *ours,
+                                const double *theirs, int n, cam_error *error) {
+  double largest = 0, worst = 0;
+  int where = 0;
+  for (int c = 0; c < n; c++) {
+    largest = fmax(largest, fabs(theirs[c]));
+    if (!(fabs(ours[c] - theirs[c]) <= worst)) {
+      worst = fabs(ours[c] - theirs[c]);
+      where = c;
+    }
+  }
+  if (!(worst <= TOLERANCE * largest))
+    return cam_fail(error, CAM_E_WEIGHTS,
+                    "--compare: class %d is %.6g here and %.6g in %.60s: not the same network",
+                    where, ours[where], theirs[where], options->compare_output);
+  report(options, "compared: %d outputs agree, the worst within %.2g of the largest", n,
+         worst / largest);
+  return CAM_OK;
+}
+
+cam_code onnx_compare(const cam_convert_options *options, const char *path, const onnx_facts *facts,
+                      cam_error *error) {
+  numbers in = {0}, out = {0};
+  cam_graph *graph = NULL;
+  cam_team *team = NULL;
+  float *picture = NULL;
+  double *logits = NULL;
+  int threads = options->threads;
+  if (!threads)
+    threads = min_int(cam_cpu_count(), CAM_MAX_TEAM);
+  const int64_t wanted = (int64_t)facts->height * facts->width * 3;
+  cam_code code = read_numbers(options->compare_input, &in, error);
+  if (!code)
+    code = read_numbers(options->compare_output, &out, error);
+  if (!code && in.n != wanted)
+    code = cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers; the input has %lld",
+                    options->compare_input, (long long)in.n, (long long)wanted);
+  if (!code)
+    code = graph_load(path, &graph, error);
+  if (!code && out.n != graph->n_classes)
+    code = cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers for %d classes",
+                    options->compare_output, (long long)out.n, graph->n_classes);
+  if (!code)
+    code = team_create(threads, &team, error);
+  if (!code) {
+    picture = malloc((size_t)wanted * sizeof *picture);
+    logits = malloc((size_t)graph->n_classes * sizeof *logits);
+    if (!picture || !logits)
+      code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a comparison");
+  }
+  if (!code) {
+    turn_picture(facts, in.at, picture);
+    code = reference_forward(graph, team, picture, facts->height, facts->width, logits, NULL,
+                             error);
+  }
+  if (!code) {
+    end_as(facts->ending, logits, graph->n_classes);
+    code = compare_outputs(options, logits, out.at, graph->n_classes, error);
+  }
+  free(logits);
+  free(picture);
+  team_free(team);
+  graph_free(graph);
+  free(out.at);
+  free(in.at);
+  return code;
+}

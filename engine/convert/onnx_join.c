@@ -1,0 +1,258 @@
+/* onnx_join.c - see onnx_join.h. The steps in order, and what ONNX does not say: which pixels the
+ * network was trained on, what its classes are called. */
+#include "onnx_join.h"
+#include "cam_minmax.h"
+#include "class_names.h"
+#include "onnx_import.h"
+#include "report.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODEL_VERSION = 1, MOST_SIDE = 4096, ASPECT_MULTIPLE = 32, ASPECT_MOST = 640 };
+
+/* ---- pixels ---- */
+
+/* The network sees (pixel - mean) * scale, of pixels from 0 to 255. */
+typedef struct pixels {
+  const char *name, *channels;
+  double mean[3], scale[3];
+} pixels;
+static const pixels presets[] = {
+    {"imagenet",
+     "RGB",
+     {255 * .485, 255 * .456, 255 * .406},
+     {1 / (255 * .229), 1 / (255 * .224), 1 / (255 * .225)}},
+    {"unit", "RGB", {0, 0, 0}, {1 / 255., 1 / 255., 1 / 255.}},
+    {"signed", "RGB", {127.5, 127.5, 127.5}, {1 / 127.5, 1 / 127.5, 1 / 127.5}},
+    {"caffe", "BGR", {103.939, 116.779, 123.68}, {1, 1, 1}},
+    {"raw", "RGB", {0, 0, 0}, {1, 1, 1}},
+};
+enum { PRESETS = sizeof presets / sizeof *presets };
+
+static cam_code read_three(const char *option, const char *text, double out[3], cam_error *error) {
+  char rest;
+  if (sscanf(text, "%lf,%lf,%lf%c", &out[0], &out[1], &out[2], &rest) == 3 && isfinite(out[0]) &&
+      isfinite(out[1]) && isfinite(out[2]))
+    return CAM_OK;
+  return cam_fail(error, CAM_E_PARAMETER, "--%s %.60s: three numbers are expected: a,b,c", option,
+                  text);
+}
+
+static cam_code pick_pixels(const cam_convert_options *options, pixels *out, cam_error *error) {
+  const bool by_hand = options->mean || options->scale || options->channels;
+  const char *name = presets[0].name;
+  int preset = 0;
+  if (options->pixels)
+    name = options->pixels;
+  else if (by_hand)
+    name = "raw";
+  while (preset < PRESETS && strcmp(presets[preset].name, name))
+    preset++;
+  if (preset == PRESETS)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "--pixels %.40s: allowed are imagenet, unit, signed, caffe and raw", name);
+  if (options->pixels && by_hand)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "--pixels says channels, mean and scale: give it or those, not both");
+  *out = presets[preset];
+  if (by_hand)
+    out->name = "by hand";
+  if (options->channels) {
+    if (strcmp(options->channels, "RGB") && strcmp(options->channels, "BGR"))
+      return cam_fail(error, CAM_E_PARAMETER, "--channels %.40s: allowed are RGB and BGR",
+                      options->channels);
+    out->channels = options->channels;
+  }
+  cam_code code = CAM_OK;
+  if (options->mean)
+    code = read_three("mean", options->mean, out->mean, error);
+  if (!code && options->scale)
+    code = read_three("scale", options->scale, out->scale, error);
+  return code;
+}
+
+/* ---- the document ---- */
+
+static cam_code read_input_size(const cam_convert_options *options, onnx_input_size *size,
+                                cam_error *error) {
+  char rest;
+  *size = (onnx_input_size){0};
+  if (!options->input)
+    return CAM_OK;
+  if (sscanf(options->input, "%dx%d%c", &size->height, &size->width, &rest) != 2 ||
+      size->height < 1 || size->width < 1 || size->height > MOST_SIDE || size->width > MOST_SIDE)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "--input %.40s: HEIGHTxWIDTH is expected, each from 1 to %d", options->input,
+                    MOST_SIDE);
+  return CAM_OK;
+}
+
+/* The file's name without folder and ending, in the characters that a model's name may have. */
+static void name_from_path(const char *path, char name[65]) {
+  const char *slash = strrchr(path, '/'), *begin = slash ? slash + 1 : path;
+  const char *dot = strrchr(begin, '.');
+  size_t n = dot && dot > begin ? (size_t)(dot - begin) : strlen(begin);
+  n = min_size(n, 64);
+  memcpy(name, begin, n);
+  name[n] = 0;
+  for (char *c = name; *c; c++)
+    if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", *c))
+      *c = '-';
+}
+
+static void add_three(json *object, const char *name, const double values[3]) {
+  json *list = json_add_array(object, name);
+  for (int c = 0; c < 3; c++)
+    json_add_number(list, NULL, values[c]);
+}
+
+/* f * ((pixel - mean) * scale) + s is (pixel - mean') * scale', so what the network does to the
+ * picture first costs nothing. */
+static cam_code add_input(const cam_convert_options *options, const draft *d, const pixels *p,
+                          json *document, cam_error *error) {
+  const char *resize = options->resize ? options->resize : "stretch";
+  const bool aspect = !strcmp(resize, "aspect");
+  const int longest = max_int(d->height, d->width);
+  double mean[3], scale[3];
+  if (!aspect && strcmp(resize, "stretch"))
+    return cam_fail(error, CAM_E_PARAMETER, "--resize %.40s: allowed are stretch and aspect",
+                    resize);
+  if (aspect && d->sized)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "--resize aspect: node %.60s holds for %d x %d alone; stretch is left",
+                    d->sized_by, d->width, d->height);
+  for (int c = 0; c < 3; c++) {
+    scale[c] = p->scale[c] * d->picture_factor[c];
+    mean[c] = p->mean[c] - d->picture_shift[c] / scale[c];
+    if (!(scale[c] != 0) || !isfinite(mean[c]))
+      return cam_fail(error, CAM_E_WEIGHTS, "the network sees nothing of channel %d", c);
+  }
+  json *input = json_add_object(document, "input");
+  json_add_int(input, "height", d->height);
+  json_add_int(input, "width", d->width);
+  json_add_text(input, "channels", p->channels);
+  add_three(input, "mean", mean);
+  add_three(input, "scale", scale);
+  json_add_text(input, "resize", resize);
+  if (aspect) {
+    json_add_int(input, "multiple", ASPECT_MULTIPLE);
+    json_add_int(input, "max_side", max_int(longest, ASPECT_MOST));
+  } else { /* no other size than its own */
+    json_add_int(input, "multiple", longest);
+    json_add_int(input, "max_side", longest);
+  }
+  report(options, "input: %d x %d, %s; pixels %s: %s, (pixel - %g,%g,%g) * %g,%g,%g", d->width,
+         d->height, resize, p->name, p->channels, mean[0], mean[1], mean[2], scale[0], scale[1],
+         scale[2]);
+  return CAM_OK;
+}
+
+/* Labels that the file brings along. */
+static const char *labels_in(const onnx_file *file) {
+  static const char *const keys[] = {"labels", "classes", "names", "class_names", "character"};
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+    for (int i = 0; i < file->n_properties; i++)
+      if (!strcmp(file->properties[i].key, keys[k]))
+        return file->properties[i].value;
+  return NULL;
+}
+
+static cam_code begin_document(const cam_convert_options *options, const onnx_file *file,
+                               const draft *d, const pixels *p, joined *out, cam_error *error) {
+  static const char *const endings[] = {
+      [ENDS_IN_LOGITS] = "the network ends in logits; probabilities are their softmax",
+      [ENDS_IN_SOFTMAX] = "the network ends in a softmax: its logits are before it",
+      [ENDS_IN_SIGMOID] = "the network ends in a sigmoid: each class has a probability of its own"};
+  char name[65], origin[160];
+  const char *source;
+  if (d->output < 0)
+    return cam_fail(error, CAM_E_WEIGHTS, "nothing is computed from the picture");
+  json *document = out->document = json_new_object();
+  name_from_path(options->weights, name);
+  snprintf(origin, sizeof origin, "%.64s.onnx, made by %.40s %.20s", name, file->producer,
+           file->producer_version);
+  json_add_int(document, "version", MODEL_VERSION);
+  json_add_text(document, "name", options->name ? options->name : name);
+  json_add_text(document, "origin", origin);
+  json_add_text(document, "license", "");
+  cam_code code = add_input(options, d, p, document, error);
+  if (code)
+    return code;
+  json_add_text(json_add_object(document, "map"), "resize", "half_pixel");
+  if (d->ending == ENDS_IN_SIGMOID)
+    json_add_text(document, "probability", "sigmoid");
+  const int classes = draft_channels(d, d->output);
+  code = class_names_add(document, classes, options->labels, labels_in(file), &source, error);
+  if (!code) {
+    report(options, "classes: %d, labels: %s", classes, source);
+    report(options, "%s", endings[d->ending]);
+  }
+  return code;
+}
+
+/* ---- all of it ---- */
+
+static void say_operators(const cam_convert_options *options) {
+  char *list = onnx_operator_list();
+  for (char *line = list, *end; line && *line; line = end) { /* in lines of some 90 columns */
+    end = line + strlen(line);
+    if (end - line > 90) {
+      end = line + 90;
+      while (*end && *end != ' ')
+        end++;
+      if (*end)
+        *end++ = 0;
+    }
+    report(options, "%s%s", line == list ? "operators that are read: " : "  ", line);
+  }
+  free(list);
+}
+
+static cam_code import(const cam_convert_options *options, const onnx_file *file, draft *d,
+                       joined *out, onnx_facts *facts, cam_error *error) {
+  onnx_input_size size;
+  pixels p;
+  cam_code code = read_input_size(options, &size, error);
+  if (!code)
+    code = pick_pixels(options, &p, error);
+  if (code)
+    return code;
+  report(options, "reading %s: ONNX, operators of version %lld, %d nodes, by %s %s",
+         options->weights, (long long)file->opset, file->n_nodes, file->producer,
+         file->producer_version);
+  code = onnx_import_graph(file, &size, d, error);
+  if (!code)
+    code = draft_simplify(d);
+  if (!code)
+    code = draft_check(d);
+  if (code) {
+    if (code == CAM_E_WEIGHTS)
+      say_operators(options);
+    return code;
+  }
+  code = begin_document(options, file, d, &p, out, error);
+  if (!code)
+    code = draft_write(d, out);
+  *facts = (onnx_facts){
+      .height = size.height, .width = size.width, .last = size.last, .ending = d->ending};
+  memcpy(facts->factor, d->picture_factor, sizeof facts->factor);
+  memcpy(facts->shift, d->picture_shift, sizeof facts->shift);
+  return code;
+}
+
+cam_code onnx_join(const cam_convert_options *options, joined *out, onnx_facts *facts,
+                   cam_error *error) {
+  onnx_file *file;
+  *out = (joined){0};
+  cam_code code = onnx_read(options->weights, &file, error);
+  if (code)
+    return code;
+  draft d = {.memory = file->values, .error = error};
+  code = import(options, file, &d, out, facts, error);
+  onnx_free(file);
+  if (code)
+    joined_free(out);
+  return code;
+}
