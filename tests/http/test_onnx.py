@@ -1,0 +1,68 @@
+"""`camserve convert NET.onnx` as people call it: what it says, what it writes, and that what comes of it explains a photo."""
+import json
+import shutil
+
+import pytest
+
+import pictures
+from server import ROOT, run
+
+NETS = ROOT / "tests/fixtures/onnx"
+
+
+def convert(out, *more):
+    return run("convert", *more, "-o", out, timeout=60)
+
+
+def test_a_network_is_converted_compared_and_explains(tmp_path):
+    out, photo = tmp_path / "made.safetensors", tmp_path / "photo.png"
+    photo.write_bytes(pictures.png(pictures.scene(60, 40)))
+    result = convert(out, NETS / "plain-17-nhwc.onnx", "--compare", NETS / "in-nhwc.npy", NETS / "plain.npy", "--name", "made", "--pixels", "unit")
+    assert result.returncode == 0, result.stderr
+    for words in ("22 x 17, stretch; pixels unit: RGB", "labels: metadata of the network", "5 outputs agree"):
+        assert words.encode() in result.stderr, (words, result.stderr)
+    info = run("info", out)
+    assert info.returncode == 0 and b"made" in info.stdout
+    answer = run("explain", photo, "--json", "--include", "map", "--top-k", "5", "--model", out)
+    assert answer.returncode == 0, answer.stderr
+    reply = json.loads(answer.stdout)
+    assert reply["model"] == "made" and sorted(p["label"] for p in reply["predictions"]) == [f"label {c}" for c in range(5)]
+    for p in reply["predictions"]:
+        cells = p["map"]["values"]
+        assert sum(cells) / len(cells) + p["bias"] == pytest.approx(p["logit"], abs=1e-4 * max(1, abs(p["logit"])))
+
+
+def test_compare_in_any_place_and_refused_where_it_differs(tmp_path):
+    out, net, files = tmp_path / "out.safetensors", NETS / "plain-9-nchw.onnx", ("--compare", NETS / "in-nchw.npy", NETS / "plain.npy")
+    assert convert(out, *files, net).returncode == 0 and convert(out, net, *files).returncode == 0
+    before = out.read_bytes()
+    result = convert(out, net, "--compare", NETS / "in-nchw.npy", NETS / "rich.npy")
+    assert result.returncode == 1 and b"not the same network" in result.stderr
+    result = convert(out, net, "--compare", NETS / "in-nchw.npy", NETS / "in-nchw.npy")
+    assert result.returncode == 1 and b"1122 numbers for 5 classes" in result.stderr
+    assert out.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [out.name], "the file that was there stays, and nothing beside it"
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("--compare", "in.npy"), "--compare takes two files"), (("other.npy",), "convert takes one file"), (("--input", "17"), "--input 17"),
+    (("--arch", "a.json", "--pixels", "unit"), "--pixels: with --arch, the architecture says it"), (("--resize", "crop"), "--resize crop")])
+def test_wrong_usage_is_named(tmp_path, arguments, words):
+    result = convert(tmp_path / "out.safetensors", NETS / "plain-9-nchw.onnx", *arguments)
+    assert result.returncode == 2 and words.encode() in result.stderr, result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_missing_is_named_with_what_there_is(tmp_path):
+    other = tmp_path / "other.onnx"
+    other.write_bytes((NETS / "plain-9-nchw.onnx").read_bytes().replace(b"Softmax", b"Sofimax"))
+    result = convert(tmp_path / "out.safetensors", other)
+    assert result.returncode == 1 and b"(Sofimax): this operator would have to be built" in result.stderr, result.stderr
+    assert b"operators that are read: AveragePool Conv" in result.stderr
+    weights = tmp_path / "w.onnx"
+    weights.write_bytes(b"PK\3\4" + bytes(40))
+    result = convert(tmp_path / "out.safetensors", weights)
+    assert result.returncode == 1 and b"weights need --arch FILE" in result.stderr
+    alone = tmp_path / "alone.onnx"
+    shutil.copy(NETS / "plain-20-nchw.onnx", alone)  # without the file of its weights
+    result = convert(tmp_path / "out.safetensors", alone)
+    assert result.returncode == 1 and b"plain-20-nchw.onnx.data: No such file" in result.stderr
