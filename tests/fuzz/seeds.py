@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [str(TESTS / "http"), str(TESTS / "reference")]
 import hostile  # noqa: E402
 import odd_pictures  # noqa: E402
+import onnx_files  # noqa: E402
 import pictures  # noqa: E402
 import profiles  # noqa: E402
 import small_model  # noqa: E402
@@ -337,7 +338,25 @@ def unpickle():
     yield "bomb.pth", out.getvalue()
 
 
-TARGETS = {"photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "safetensors": safetensors, "unpickle": unpickle}
+# ---- networks as ONNX ----
+
+def onnx():
+    for kind, steps in (("plain", onnx_files.PLAIN), ("rich", onnx_files.RICH)):
+        w, channels = onnx_files.made_weights(steps, 5)
+        for opset in onnx_files.OPSETS:
+            for layout in onnx_files.LAYOUTS:
+                yield f"{kind}-{opset}-{layout}", onnx_files.Speller(steps, w, channels, opset, layout, opset).model()
+    for number in range(len(onnx_files.RICH)):  # a step or two alone: small files, changed deeper
+        steps = onnx_files.alone(number)
+        w, channels = onnx_files.made_weights(steps, 5)
+        for opset, layout in ((9, "nchw"), (20, "nhwc")):
+            yield f"step-{number}-{opset}", onnx_files.Speller(steps, w, channels, opset, layout, number).model()
+    yield "external", onnx_files.Speller(onnx_files.PLAIN, *onnx_files.made_weights(onnx_files.PLAIN, 5), 13, "nchw", 1, lambda raw: ("none.data", 0)).model()
+    yield "nested", onnx_files.data(7, onnx_files.data(1, onnx_files.data(4, "If") + onnx_files.data(5, onnx_files.data(6, onnx_files.data(1, b"")))))
+    yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
+
+
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():
