@@ -23,7 +23,8 @@ COPY --from=build /src/build/camserve /usr/local/bin/
 COPY --from=build /src/models/efficientnet-lite0.safetensors /usr/local/share/camserve/
 COPY LICENSE /usr/local/share/doc/camserve/
 
-ENV CAMSERVE_HOST=0.0.0.0 CAMSERVE_MODEL=/usr/local/share/camserve/efficientnet-lite0.safetensors
+# After SIGTERM it serves on for leave_ms while /readyz says 503, so that balancers turn away: give it 30 s before it is killed.
+ENV CAMSERVE_HOST=0.0.0.0 CAMSERVE_LEAVE_MS=8000 CAMSERVE_MODEL=/usr/local/share/camserve/efficientnet-lite0.safetensors
 EXPOSE 8080
 USER 65532:65532
 # Every library is there and the model is readable and whole, as that user: else the image is not built.
