@@ -187,17 +187,19 @@ static bool wait_for_work(struct acceptor *acceptor, bool room) {
   return ready == 0;
 }
 
-/* Whoever has connected when no more can: each is served, whatever the limit. For a second at most:
- * where the kernel hushes no socket (listener_hush) they would never be the last. Out of
- * descriptors it tries on, since connections end. */
+/* Each who has connected is served, whatever the limit, and from then on each is refused. Hushed,
+ * nobody can come in between, and those who are half there get a moment. Else they may, so that the
+ * end follows at once on the look that finds nobody, and cuts only who comes within those few
+ * instructions. For a second at most: who comes all the time never ends. */
 static void accept_the_last(struct acceptor *acceptor) {
   struct pollfd coming = {acceptor->listener.socket, POLLIN, 0};
-  const struct timespec moment = {.tv_nsec = LAST_MS * 1000 * 1000 / 10};
   const double until = clock_seconds() + 1;
-  listener_hush(&acceptor->listener);
-  while (poll(&coming, 1, LAST_MS) > 0 && clock_seconds() < until)
-    if (!accept_one(acceptor))
-      clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+  int moment = 0;
+  if (listener_hush(&acceptor->listener))
+    moment = LAST_MS;
+  while (poll(&coming, 1, moment) > 0 && clock_seconds() < until)
+    accept_one(acceptor);
+  listener_end(&acceptor->listener);
 }
 
 static void *accept_all(void *argument) {

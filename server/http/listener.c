@@ -94,9 +94,8 @@ cam_code listener_listen(const struct listener *listener, cam_error *error) {
 }
 
 /* A filter of packets (socket(7), SO_ATTACH_FILTER) that drops each with SYN, the first of a
- * connection. Where the kernel has none of that, a connection may come between the last accept(2)
- * and the end, and is reset. */
-void listener_hush(const struct listener *listener) {
+ * connection. Some containers do not allow it. */
+bool listener_hush(const struct listener *listener) {
   enum { TCP_FLAGS_AT = 13, SYN = 2, DROP = 0, KEEP = 0x40000 };
   struct sock_filter steps[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS_AT),
@@ -105,5 +104,7 @@ void listener_hush(const struct listener *listener) {
       BPF_STMT(BPF_RET | BPF_K, KEEP),
   };
   const struct sock_fprog program = {.len = sizeof steps / sizeof *steps, .filter = steps};
-  setsockopt(listener->socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  return !setsockopt(listener->socket, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
+
+void listener_end(const struct listener *listener) { shutdown(listener->socket, SHUT_RD); }

