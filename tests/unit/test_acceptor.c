@@ -205,7 +205,8 @@ START_TEST(unheard) {
 }
 END_TEST
 
-/* Clients that connect without a pause while it ends: each is taken or refused, none is cut. */
+/* Clients that connect without a pause while it ends: each is taken or refused, none is cut; where
+ * the kernel hushes no socket, at most one of each. */
 static atomic_int n_connected;
 static void *call_until_refused(void *unused) {
   for (int made; (made = call()) >= 0;) {
@@ -213,6 +214,14 @@ static void *call_until_refused(void *unused) {
     close(made);
   }
   return unused;
+}
+static bool can_hush(void) {
+  struct listener made;
+  cam_error error;
+  ck_assert_int_eq(listener_bind("127.0.0.1", 0, &made, &error), CAM_OK);
+  const bool can = listener_hush(&made);
+  close(made.socket);
+  return can;
 }
 static void end_under_load(void) {
   enum { CALLERS = 4 };
@@ -227,7 +236,9 @@ static void end_under_load(void) {
   acceptor_stop(acceptor);
   for (int i = 0; i < CALLERS; i++)
     pthread_join(callers[i], NULL);
-  ck_assert_int_eq(atomic_load(&n_connected), atomic_load(&n_taken));
+  const int cut = atomic_load(&n_connected) - atomic_load(&n_taken);
+  ck_assert_int_ge(cut, 0);
+  ck_assert_int_le(cut, can_hush() ? 0 : CALLERS);
   acceptor_free(acceptor);
 }
 START_TEST(the_end_cuts_nobody_off) {
