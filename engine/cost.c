@@ -4,9 +4,10 @@
  * A photo on its way holds most at one of these moments:
  *   decoded    what its decoder says that it takes (photo_work_bytes)
  *   again      the first decoding's picture, while the whole photo is decoded for its overlay
- *   rendered   photo, input and canvas; for each label whose pictures are made at the time its
- * heat, its pixels and what the encoder takes, or what the encoder made of them; and all pictures
- * that are finished. The pixels of a single label are the canvas. */
+ *   rendered   photo, input and canvas; of each label in the making heat, pixels and what the
+ *              encoder takes, or made of them; and all finished pictures
+ *
+ * The pixels of a single label are the canvas. */
 #include "cost.h"
 #include "cam_minmax.h"
 #include "photo/decode.h"
@@ -15,9 +16,6 @@
 #include <limits.h>
 
 enum { BYTES = 3 /* of a pixel */, SMALL_THINGS = 256 << 10 /* tables, lists, headers */ };
-
-static uint64_t max_of(uint64_t a, uint64_t b) { return a > b ? a : b; }
-static uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 /* Rows that wait for the second pass, one that is spread out, and the weights of both
  * (photo/resize.c). */
@@ -46,11 +44,12 @@ static uint64_t bytes_on_the_way(const cam_params *params, int width, int height
     if (!on_canvas)
       pixels = image_bytes(width, height);
     overlay_file = picture_most_bytes(params, width, height, 3);
-    most = max_of(most, map_file + heat + pixels);
-    most = max_of(most, map_file + pixels + picture_work_bytes(params->picture, width, height, 3));
+    most = max_uint64(most, map_file + heat + pixels);
+    most = max_uint64(most,
+                      map_file + pixels + picture_work_bytes(params->picture, width, height, 3));
   }
   if (params->base64)
-    most = max_of(most, map_file + 2 * overlay_file);
+    most = max_uint64(most, map_file + 2 * overlay_file);
   return most;
 }
 
@@ -78,6 +77,7 @@ typedef struct way {
   cam_photo photo;
   cam_result sizes;
   int width, height; /* of the pictures */
+  int count;         /* of labels */
   uint64_t decoding; /* bytes at most, the first time or the second */
   uint64_t kept;     /* bytes of what decoding leaves for the pictures */
 } way;
@@ -93,7 +93,7 @@ static void plan_decoding(const cam_params *params, way *w) {
   const size_t again = photo_work_bytes(&w->photo, INT_MAX, INT_MAX, &whole);
   if (whole == image)
     return;
-  w->decoding = max_of(w->decoding, image + again);
+  w->decoding = max_uint64(w->decoding, image + again);
   w->kept = image + whole;
 }
 
@@ -104,8 +104,9 @@ static uint64_t map_cells(const cam_result *sizes, int count) {
 
 /* After decoding, `abreast` labels at a time: all pictures are finished but for theirs, or all are.
  */
-static uint64_t rendering_bytes(const way *w, const cam_params *params, int count, int abreast) {
+static uint64_t rendering_bytes(const way *w, const cam_params *params, int abreast) {
   const cam_result *sizes = &w->sizes;
+  const int count = w->count;
   uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
                    sizeof(float) * map_cells(sizes, count) +
                    resize_bytes(sizes->width, sizes->height, sizes->input_width,
@@ -118,8 +119,8 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int coun
   const int made = min_int(abreast, count);
   const uint64_t each = finished_bytes(params, 1, w->width, w->height),
                  making = bytes_on_the_way(params, w->width, w->height, count == 1);
-  return bytes +
-         max_of((uint64_t)(count - made) * each + (uint64_t)made * making, (uint64_t)count * each);
+  return bytes + max_uint64((uint64_t)(count - made) * each + (uint64_t)made * making,
+                            (uint64_t)count * each);
 }
 
 static int count_of(const cam_context *context, const cam_params *params) {
@@ -131,37 +132,45 @@ typedef struct photo_cost {
   uint64_t most, finished, step, map_values;
 } photo_cost;
 
-/* Nothing where it is no photo. */
-static photo_cost cost_of(const cam_context *context, const cam_task *task, int abreast) {
-  const cam_params *params = task->params;
-  const int count = count_of(context, params);
-  way w = {.sizes = {0}};
-  if (photo_probe(task->bytes, task->n_bytes, &context->limits, &w.photo, NULL))
-    return (photo_cost){0};
-  set_sizes(context->model->graph, &w.photo, params, &w.sizes);
-  picture_size(params, &w.sizes, &w.width, &w.height);
-  plan_decoding(params, &w);
-  const uint64_t finished = finished_bytes(params, count, w.width, w.height),
-                 rendering = rendering_bytes(&w, params, count, abreast),
-                 alone = bytes_on_the_way(params, w.width, w.height, count == 1);
-  return (photo_cost){.most = SMALL_THINGS + max_of(finished, max_of(w.decoding, rendering)),
+/* False: it is no photo. */
+static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
+  *w = (way){.count = count_of(context, task->params)};
+  if (photo_probe(task->bytes, task->n_bytes, &context->limits, &w->photo, NULL))
+    return false;
+  set_sizes(context->model->graph, &w->photo, task->params, &w->sizes);
+  picture_size(task->params, &w->sizes, &w->width, &w->height);
+  plan_decoding(task->params, w);
+  return true;
+}
+
+static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
+  const uint64_t finished = finished_bytes(params, w->count, w->width, w->height),
+                 rendering = rendering_bytes(w, params, abreast),
+                 making = bytes_on_the_way(params, w->width, w->height, w->count == 1);
+  return (photo_cost){.most = SMALL_THINGS +
+                              max_uint64(finished, max_uint64(w->decoding, rendering)),
                       .finished = finished,
-                      .step = max_of(w.decoding, alone),
-                      .map_values = map_cells(&w.sizes, count)};
+                      .step = max_uint64(w->decoding, making),
+                      .map_values = map_cells(&w->sizes, w->count)};
+}
+
+/* Alone, one label after another, as a photo is explained that takes much. */
+static cam_code check_way(const cam_context *context, const way *w, const cam_params *params,
+                          cam_error *error) {
+  const uint64_t allowed = context->limits.work_bytes, most = cost_of(w, params, 1).most;
+  if (!allowed || most <= allowed)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_BUDGET,
+                  "decoding and rendering may take %llu bytes of memory; allowed are %llu: "
+                  "size=fit or fewer labels make it less",
+                  (unsigned long long)most, (unsigned long long)allowed);
 }
 
 cam_code cost_check(const cam_context *context, const cam_task *task, cam_error *error) {
-  const uint64_t allowed = context->limits.work_bytes;
-  if (!allowed)
+  way w;
+  if (!context->limits.work_bytes || !plan_way(context, task, &w))
     return CAM_OK;
-  const uint64_t most = cost_of(context, task, 1).most;
-  if (most <= allowed)
-    return CAM_OK;
-  return cam_fail(
-      error, CAM_E_BUDGET,
-      "decoding and rendering may take %llu bytes of memory; allowed are %llu: size=fit "
-      "or fewer labels make it less",
-      (unsigned long long)most, (unsigned long long)allowed);
+  return check_way(context, &w, task->params, error);
 }
 
 /* Photos side by side are as many as the team has threads; one after another, the largest counts.
@@ -175,16 +184,17 @@ cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_ta
   uint64_t sum = 0, largest = 0;
   cam_cost cost = {0};
   for (int i = 0; i < n_tasks; i++) {
-    if (cost_check(context, &tasks[i], NULL))
+    way w;
+    if (!plan_way(context, &tasks[i], &w) || check_way(context, &w, tasks[i].params, NULL))
       continue; /* it will not be explained */
-    const photo_cost one = cost_of(context, &tasks[i], photos > 1 ? 1 : threads);
+    const photo_cost one = cost_of(&w, tasks[i].params, photos > 1 ? 1 : threads);
     const uint64_t beyond = one.most - one.finished;
     sum += beyond;
-    largest = max_of(largest, beyond);
+    largest = max_uint64(largest, beyond);
     cost.picture_bytes += one.finished;
     cost.map_values += one.map_values;
-    cost.step_bytes = max_of(cost.step_bytes, one.step);
+    cost.step_bytes = max_uint64(cost.step_bytes, one.step);
   }
-  cost.work_bytes = cost.picture_bytes + min_of(sum, (uint64_t)photos * largest);
+  cost.work_bytes = cost.picture_bytes + min_uint64(sum, (uint64_t)photos * largest);
   return cost;
 }

@@ -1,6 +1,5 @@
-/* space.c - space.h: what is taken, and a list of who waits, under one mutex. Flow: worker ->
- * [space]
- * -> worker. */
+/* space.c - space.h: what is taken, and a list of who waits, under one mutex.
+ * Flow: worker -> [space] -> worker. */
 #include "space.h"
 #include "cam_minmax.h"
 #include <pthread.h>
