@@ -158,7 +158,7 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
 
 void cam_model_print(const cam_model *model, FILE *out) {
   const cam_graph *graph = model->graph;
-  const cam_node *gap = &graph->nodes[graph->n_nodes - 2]; /* on a plane, or there is no network */
+  const cam_node *gap = &graph->nodes[graph->head]; /* on a plane, or there is no network */
   int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
   if (shape && !graph_shapes(graph, graph->height, graph->width, shape, NULL)) {
     fprintf(out, "%-24s %-9s %16s %8s %12s  %s\n", "node", "operator", "output h x w x c", "stride",

@@ -121,8 +121,9 @@ static cam_code read_title(cam_graph *graph, cam_error *error) {
 
 /* ---- nodes ---- */
 
-/* Every output is used once or more, but the last; there is one gap and one fc. */
-static cam_code check_use(const cam_graph *graph, cam_error *error) {
+/* Every output is used once or more, but the last; there is one gap and one fc, and so all other
+ * nodes are before them. */
+static cam_code check_use(cam_graph *graph, cam_error *error) {
   int gaps = 0;
   for (int i = 0; i < graph->n_nodes; i++) {
     bool used = i == graph->n_nodes - 1;
@@ -136,6 +137,7 @@ static cam_code check_use(const cam_graph *graph, cam_error *error) {
   }
   if (!graph->n_nodes || graph->nodes[graph->n_nodes - 1].op != OP_FC || gaps != 1)
     return cam_fail(error, CAM_E_MODEL, "the network must end in one gap and, on it, one fc");
+  graph->head = graph->n_nodes - 2;
   return CAM_OK;
 }
 

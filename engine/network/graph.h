@@ -65,7 +65,9 @@ typedef struct cam_graph {
   int n_classes;
   cam_class *classes; /* [n_classes] */
   int n_nodes;
-  cam_node *nodes; /* [n_nodes], each after its inputs; the last two on the path are gap and fc */
+  cam_node *nodes; /* [n_nodes], each after its inputs */
+  int head;        /* nodes from here to the last are a chain that turns the last plane into logits;
+                      all before it are layers */
   int n_self_test; /* 0: the file has none */
   struct {
     int class_id;

@@ -79,7 +79,7 @@ struct network {
   const cam_graph *graph;
   const kernels *k;
   int n_layers;
-  layer *layers;    /* [n_layers]; the gap and the fc are not among them */
+  layer *layers;    /* [n_layers]; the nodes of the head are not among them */
   int (*shape)[2];  /* [nodes] height and width at the input's own size; while layers are made */
   uint64_t *packed; /* floats of packed weights so far; while they are packed, by several threads */
   int features;     /* the layer whose output the gap averages, or goes into `linear` */

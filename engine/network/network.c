@@ -149,22 +149,13 @@ static layer *add_layer(making *m, const cam_node *node) {
   return &net->layers[net->n_layers++];
 }
 
-/* Layers of all nodes, but of the gap and the fc. */
+/* Layers of all nodes before the head. */
 static cam_code make_layers(making *m, cam_error *error) {
   network *net = m->net;
-  for (int i = 0; i < net->graph->n_nodes; i++) {
-    const cam_node *node = &net->graph->nodes[i];
-    if (node->op == OP_FC) {
-      net->fc_weight = node->weight;
-      net->fc_bias = node->bias;
-      continue;
-    }
-    if (node->op == OP_GAP) {
-      net->features = GRAPH_INPUT;
-      if (node->inputs[0] >= 0)
-        net->features = m->at[node->inputs[0]];
-      continue;
-    }
+  const cam_graph *graph = net->graph;
+  const cam_node *head = &graph->nodes[graph->head], *fc = &graph->nodes[graph->n_nodes - 1];
+  for (int i = 0; i < graph->head; i++) {
+    const cam_node *node = &graph->nodes[i];
     layer *l = fuse_node(m, node);
     if (!l)
       l = add_layer(m, node);
@@ -174,6 +165,11 @@ static cam_code make_layers(making *m, cam_error *error) {
     l->last = node;
     m->at[i] = (int)(l - net->layers);
   }
+  net->fc_weight = fc->weight;
+  net->fc_bias = fc->bias;
+  net->features = GRAPH_INPUT;
+  if (head->inputs[0] >= 0)
+    net->features = m->at[head->inputs[0]];
   return CAM_OK;
 }
 

@@ -198,7 +198,7 @@ static bool run_node(run *r, int i, double *features) {
   if (!c.out.at)
     return false;
   r->planes[i + 1] = c.out;
-  if (node->op == OP_GAP && features)
+  if (i == r->graph->head && features)
     memcpy(features, c.in[0].at,
            (size_t)c.in[0].height * (size_t)c.in[0].width * (size_t)c.in[0].channels *
                sizeof *features);
