@@ -173,10 +173,18 @@ int cam_bench_layer_count(const cam_context *context) {
   return context->model->net->n_layers + AFTER;
 }
 
+static uint64_t head_multiply_adds(const cam_graph *graph) {
+  uint64_t n = 0;
+  for (int i = graph->head; i < graph->n_nodes; i++)
+    n += node_multiply_adds(&graph->nodes[i], 1, 1);
+  return n;
+}
+
 /* The rows after the layers. The convolution left to the tail, if there is one, belongs to the
- * logits; the maps need its filters again, once a label. */
+ * logits; the maps need its filters again, once a label, and so do gradients the weights of fc. */
 static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   const network *net = context->model->net;
+  const cam_graph *graph = net->graph;
   const cam_node *linear = net->linear;
   layer_cost last;
   int height, width;
@@ -184,7 +192,10 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   forward_map_size(context->forward, &height, &width);
   uint64_t plane = (uint64_t)last.height * (uint64_t)last.width * (uint64_t)last.channels,
            cells = (uint64_t)height * (uint64_t)width,
-           channels = (uint64_t)net->fc_weight->shape[1], fc = net->fc_weight->count;
+           channels = (uint64_t)graph->nodes[graph->nodes[graph->head].inputs[0]].channels,
+           fc = head_multiply_adds(graph), back = 0;
+  if (graph->method == CAM_METHOD_HIRESCAM)
+    back = fc;
   uint64_t filters = 0, taps = 1, linear_multiply_adds = 0;
   if (linear) {
     filters = linear->weight->count;
@@ -195,7 +206,7 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
                              .kind = "tail",
                              .height = 1,
                              .width = 1,
-                             .channels = net->graph->n_classes,
+                             .channels = graph->n_classes,
                              .multiply_adds = fc + linear_multiply_adds,
                              .products = fc + plane * taps + filters,
                              .bytes = (size_t)(fc + plane + filters) * sizeof(float)};
@@ -204,9 +215,9 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
                            .height = height,
                            .width = width,
                            .channels = LABELS,
-                           .multiply_adds = LABELS * cells * channels,
-                           .products = LABELS * (plane * taps + filters),
-                           .bytes = (size_t)(plane + filters + LABELS * (channels + cells)) *
+                           .multiply_adds = LABELS * (cells * channels + back),
+                           .products = LABELS * (plane * taps + filters + back),
+                           .bytes = (size_t)(plane + filters + back + LABELS * (channels + cells)) *
                                     sizeof(float)};
 }
 

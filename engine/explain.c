@@ -289,6 +289,16 @@ static cam_code render(cam_context *context, item *it) {
   return code;
 }
 
+/* What the model cannot do with any photo. */
+static cam_code check_params(const cam_context *context, cam_task *task) {
+  const cam_graph *graph = context->model->graph;
+  if (!graph->one_size || task->params->resize != CAM_ASPECT)
+    return CAM_OK;
+  return cam_fail(&task->error, CAM_E_PARAMETER,
+                  "resize: %s takes %d x %d alone, so \"aspect\" is not possible; \"stretch\" is",
+                  graph->name, graph->width, graph->height);
+}
+
 /* ---- the way ---- */
 
 static const struct {
@@ -305,7 +315,9 @@ static void explain_photo(cam_context *context, cam_task *task, double deadline,
   double since = clock_seconds();
   memset(&task->result, 0, sizeof task->result);
   memset(&task->error, 0, sizeof task->error);
-  cam_code code = cost_check(context, task, &task->error);
+  cam_code code = check_params(context, task);
+  if (!code)
+    code = cost_check(context, task, &task->error);
   for (size_t i = 0; i < sizeof way / sizeof *way && !code; i++) {
     const cam_stage stage = way[i].stage;
     if (deadline > 0 && since >= deadline)

@@ -48,6 +48,14 @@
   X(CAM_WEBP, "webp")   \
   X(CAM_BMP,  "bmp")
 
+/* How class maps come about, a model's one way. cam (Zhou et al., CVPR 2016): the last plane's
+ * channels, weighted by the class's row of one linear layer; mean(map) + bias = logit. hirescam
+ * (Draelos and Carin, arXiv 2011.08891), of every other head: sum over channels of
+ * (d logit / d plane) * plane; no sum is promised. */
+#define CAM_METHODS(X)              \
+  X(CAM_METHOD_CAM,      "cam")     \
+  X(CAM_METHOD_HIRESCAM, "hirescam")
+
 #define X(id, ...) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
@@ -58,6 +66,7 @@ typedef enum cam_resize {
 } cam_resize;
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
+typedef enum cam_method { CAM_METHODS(X) CAM_METHOD_COUNT } cam_method;
 #undef X
 /* clang-format on */
 
@@ -67,6 +76,7 @@ const char *cam_size_name(cam_size size);
 const char *cam_resize_name(cam_resize resize);
 const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
+const char *cam_method_name(cam_method method);
 
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
@@ -80,6 +90,7 @@ typedef struct cam_model_info {
   const char *isa;   /* of the kernels in use: "portable" (SSE2, NEON), "x86-64-v3", "x86-64-v4" */
   int height, width; /* pixels of the input under CAM_STRETCH */
   cam_resize resize; /* its own policy */
+  cam_method method; /* of its class maps */
   int classes;
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */
@@ -170,7 +181,7 @@ typedef struct cam_prediction {
   int rank; /* 1 is the most probable of all classes */
   int class_id;
   float probability; /* softmax over all classes */
-  float logit, bias; /* mean(map) + bias = logit */
+  float logit, bias; /* of CAM_METHOD_CAM: mean(map) + bias = logit; of another bias is 0 */
   const float *map;  /* [map_height,map_width] before any resizing or scaling */
   cam_box box;
   cam_bytes overlay; /* 8-bit RGB; empty unless included */

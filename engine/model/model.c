@@ -18,6 +18,7 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
                            .height = graph->height,
                            .width = graph->width,
                            .resize = graph->resize,
+                           .method = graph->method,
                            .classes = graph->n_classes,
                            .class_list = graph->classes};
   memcpy(info->sha256, safetensors_sha256(graph->file), sizeof info->sha256);
@@ -144,11 +145,15 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
   if (*graph->license)
     fprintf(out, "license        %s\n", graph->license);
   fprintf(out, "sha256         %s\n", info->sha256);
-  fprintf(out, "input          %d x %d %s, resize %s (sides in multiples of %d, at most %d)\n",
-          graph->width, graph->height, order, cam_resize_name(graph->resize), graph->multiple,
-          graph->max_side);
+  fprintf(out, "input          %d x %d %s, ", graph->width, graph->height, order);
+  if (graph->one_size)
+    fprintf(out, "this size alone\n");
+  else
+    fprintf(out, "resize %s (sides in multiples of %d, at most %d)\n",
+            cam_resize_name(graph->resize), graph->multiple, graph->max_side);
   fprintf(out, "classes        %d\n", graph->n_classes);
-  fprintf(out, "class maps     %d x %d, enlarged %s\n", grid[1], grid[0], rule);
+  fprintf(out, "class maps     %d x %d by %s, enlarged %s\n", grid[1], grid[0],
+          cam_method_name(info->method), rule);
   fprintf(out, "multiply-adds  %.3f G\n", (double)info->multiply_adds / 1e9);
   fprintf(out, "weights        %.1f MB in %d tensors\n", (double)info->weight_bytes / 1e6,
           safetensors_count(graph->file));
@@ -158,14 +163,14 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
 
 void cam_model_print(const cam_model *model, FILE *out) {
   const cam_graph *graph = model->graph;
-  const cam_node *gap = &graph->nodes[graph->head]; /* on a plane, or there is no network */
+  const cam_node *head = &graph->nodes[graph->head]; /* on a plane, or there is no network */
   int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
   if (shape && !graph_shapes(graph, graph->height, graph->width, shape, NULL)) {
     fprintf(out, "%-24s %-9s %16s %8s %12s  %s\n", "node", "operator", "output h x w x c", "stride",
             "mult-adds", "weight, inputs");
     for (int i = 0; i < graph->n_nodes; i++)
       print_node(graph, &graph->nodes[i], shape[i], out);
-    print_summary(model, shape[gap->inputs[0]], out);
+    print_summary(model, shape[head->inputs[0]], out);
   }
   free(shape);
 }

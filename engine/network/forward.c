@@ -147,6 +147,11 @@ static cam_code allocate(forward *f, cam_error *error) {
                    .team = f->team,
                    .mean = calloc(tail_mean_floats(net), sizeof(float)),
                    .sums = calloc(tail_sums_floats(net) + 1, sizeof(float))};
+  if (net->graph->method == CAM_METHOD_HIRESCAM) {
+    cam_code code = chain_create(net->graph, tail_mean_floats(net), f->team, &f->tail.chain, error);
+    if (code)
+      return code;
+  }
   if (!f->shape || !f->steps || !f->places || !f->tail.mean || !f->tail.sums)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a worker of %s", net->graph->name);
   return CAM_OK;
@@ -158,7 +163,10 @@ static cam_code allocate_arena(forward *f, cam_error *error) {
   int side = min_int(graph->height, graph->width);
   const int ends[3][2] = {
       {graph->height, graph->width}, {side, graph->max_side}, {graph->max_side, side}};
-  for (int i = 0; i < 3; i++) {
+  int sizes = 3;
+  if (graph->one_size)
+    sizes = 1;
+  for (int i = 0; i < sizes; i++) {
     size_t floats;
     cam_code code = lay_out(f, ends[i][0], ends[i][1], &floats, error);
     if (code)
@@ -202,6 +210,7 @@ void forward_free(forward *f) {
   free(f->places);
   free(f->tail.mean);
   free(f->tail.sums);
+  chain_free(f->tail.chain);
   free(f);
 }
 

@@ -19,7 +19,7 @@ cam_code forward_plan(forward *f, int height, int width, float **input, cam_erro
 void forward_run(forward *f, float *logits, double *layer_ms);
 
 /* After forward_run: cells of the class maps; maps[i] [map height, map width] of n classes;
- * mean(map) + bias = logit. */
+ * where the graph's method is cam, mean(map) + bias = logit. */
 void forward_map_size(const forward *f, int *height, int *width);
 void forward_class_maps(forward *f, int n, const int *class_ids, float *const *maps);
 

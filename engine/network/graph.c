@@ -39,6 +39,19 @@ static cam_code read_classes(cam_graph *graph, cam_error *error) {
   return CAM_OK;
 }
 
+/* What sides "aspect" may ask for; a network of one size says nothing of it. */
+static cam_code read_sides(cam_graph *graph, const members *m) {
+  const int longer = max_int(graph->height, graph->width);
+  graph->multiple = graph->max_side = longer;
+  graph->one_size = !json_member(m->object, "multiple") && !json_member(m->object, "max_side");
+  if (graph->one_size)
+    return CAM_OK;
+  cam_code code = member_int(m, "multiple", 1, MAX_SIDE, &graph->multiple);
+  if (!code)
+    code = member_int(m, "max_side", longer, MAX_SIDE, &graph->max_side);
+  return code;
+}
+
 /* Size, colours and resizing of the input. */
 static cam_code read_input(cam_graph *graph, cam_error *error) {
   static const char *const orders[] = {"RGB", "BGR"};
@@ -51,10 +64,7 @@ static cam_code read_input(cam_graph *graph, cam_error *error) {
   if (!code)
     code = member_int(&m, "width", 1, MAX_SIDE, &graph->width);
   if (!code)
-    code = member_int(&m, "multiple", 1, MAX_SIDE, &graph->multiple);
-  if (!code)
-    code = member_int(&m, "max_side", max_int(graph->height, graph->width), MAX_SIDE,
-                      &graph->max_side);
+    code = read_sides(graph, &m);
   if (!code)
     code = member_floats(&m, "mean", graph->mean);
   if (!code)
@@ -121,10 +131,8 @@ static cam_code read_title(cam_graph *graph, cam_error *error) {
 
 /* ---- nodes ---- */
 
-/* Every output is used once or more, but the last; there is one gap and one fc, and so all other
- * nodes are before them. */
-static cam_code check_use(cam_graph *graph, cam_error *error) {
-  int gaps = 0;
+/* Every output is used once or more, but the last. */
+static cam_code check_use(const cam_graph *graph, cam_error *error) {
   for (int i = 0; i < graph->n_nodes; i++) {
     bool used = i == graph->n_nodes - 1;
     for (int j = i + 1; j < graph->n_nodes && !used; j++)
@@ -133,12 +141,87 @@ static cam_code check_use(cam_graph *graph, cam_error *error) {
     if (!used)
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": nothing uses its output",
                       graph->nodes[i].name);
-    gaps += graph->nodes[i].op == OP_GAP;
   }
-  if (!graph->n_nodes || graph->nodes[graph->n_nodes - 1].op != OP_FC || gaps != 1)
-    return cam_fail(error, CAM_E_MODEL, "the network must end in one gap and, on it, one fc");
-  graph->head = graph->n_nodes - 2;
   return CAM_OK;
+}
+
+bool graph_head_takes(cam_op op) {
+  switch (op) {
+  case OP_FC:
+  case OP_RELU:
+  case OP_RELU6:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool begins_head(cam_op op) { return op == OP_GAP || op == OP_FLATTEN; }
+
+/* From the last node back to a gap or flatten. All other nodes are before it: each is used, and
+ * what is behind it has one input. */
+static cam_code find_head(cam_graph *graph, cam_error *error) {
+  int i = graph->n_nodes - 1;
+  while (i > 0 && graph_head_takes(graph->nodes[i].op) && graph->nodes[i].inputs[0] == i - 1)
+    i--;
+  if (!begins_head(graph->nodes[i].op))
+    return cam_fail(error, CAM_E_MODEL,
+                    "node \"%.60s\": the network must end in a gap or flatten and, behind it, only "
+                    "fc and activations",
+                    graph->nodes[i].name);
+  graph->head = i;
+  for (int k = 0; k < i; k++)
+    if (graph->nodes[k].op == OP_FC || graph->nodes[k].op == OP_FLATTEN)
+      return cam_fail(error, CAM_E_MODEL,
+                      "node \"%.60s\": \"%s\" may stand behind the last plane only",
+                      graph->nodes[k].name, op_name(graph->nodes[k].op));
+  return CAM_OK;
+}
+
+/* The logits must be as many as the classes. How their maps come about, and of what sizes. */
+static cam_code check_head(cam_graph *graph, cam_error *error) {
+  const cam_node *first = &graph->nodes[graph->head], *last = &graph->nodes[graph->n_nodes - 1];
+  if (last->channels != graph->n_classes)
+    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\" gives %d classes, the file names %d",
+                    last->name, last->channels, graph->n_classes);
+  const bool linear = last == first || (last == first + 1 && last->op == OP_FC);
+  graph->method = CAM_METHOD_HIRESCAM;
+  if (linear && first->op == OP_GAP)
+    graph->method = CAM_METHOD_CAM;
+  graph->one_size |= first->op == OP_FLATTEN;
+  if (graph->one_size && graph->resize == CAM_ASPECT)
+    return cam_fail(error, CAM_E_MODEL,
+                    "input: member \"resize\" is \"aspect\", but the network takes %d x %d alone",
+                    graph->width, graph->height);
+  return CAM_OK;
+}
+
+/* shape[index]: of the output of that node; those before it have theirs. */
+static cam_code shape_node(const cam_graph *graph, int index, const int picture[2], int (*shape)[2],
+                           cam_error *error) {
+  const int *in[NODE_MAX_INPUTS];
+  const cam_node *node = &graph->nodes[index];
+  for (int k = 0; k < node->n_inputs; k++) {
+    in[k] = picture;
+    if (node->inputs[k] != GRAPH_INPUT)
+      in[k] = shape[node->inputs[k]];
+  }
+  return node_shape(node, in, shape[index], error);
+}
+
+static cam_code read_each_node(cam_graph *graph, const json *nodes, int (*shape)[2],
+                               cam_error *error) {
+  cam_code code = CAM_OK;
+  for (const json *node = json_first(nodes); node && !code; node = json_next(node)) {
+    const node_context context = {
+        graph->nodes, shape, graph->n_nodes, {graph->height, graph->width}, graph->file};
+    code = node_read(&context, node, &graph->nodes[graph->n_nodes], error);
+    if (!code)
+      code = shape_node(graph, graph->n_nodes, context.picture, shape, error);
+    if (!code)
+      graph->n_nodes++;
+  }
+  return code;
 }
 
 static cam_code read_nodes(cam_graph *graph, cam_error *error) {
@@ -148,30 +231,29 @@ static cam_code read_nodes(cam_graph *graph, cam_error *error) {
     return cam_fail(error, CAM_E_MODEL, "member \"nodes\" must be an array of 2 to %d nodes",
                     GRAPH_MAX_NODES);
   graph->nodes = calloc((size_t)n, sizeof *graph->nodes);
-  if (!graph->nodes)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d nodes", n);
-  for (const json *node = json_first(nodes); node; node = json_next(node)) {
-    const node_context context = {graph->nodes, graph->n_nodes, graph->n_classes, graph->file};
-    cam_code code = node_read(&context, node, &graph->nodes[graph->n_nodes], error);
-    if (code)
-      return code;
-    graph->n_nodes++;
-  }
-  return check_use(graph, error);
+  int(*shape)[2] = calloc((size_t)n, sizeof *shape);
+  cam_code code;
+  if (graph->nodes && shape)
+    code = read_each_node(graph, nodes, shape, error);
+  else
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d nodes", n);
+  free(shape);
+  if (!code)
+    code = check_use(graph, error);
+  if (!code)
+    code = find_head(graph, error);
+  if (!code)
+    code = check_head(graph, error);
+  return code;
 }
 
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2],
                       cam_error *error) {
-  const int input[2] = {height, width}, *in[NODE_MAX_INPUTS];
+  const int picture[2] = {height, width};
   uint64_t multiply_adds = 0;
   for (int i = 0; i < graph->n_nodes; i++) {
     const cam_node *node = &graph->nodes[i];
-    for (int k = 0; k < node->n_inputs; k++) {
-      in[k] = input;
-      if (node->inputs[k] != GRAPH_INPUT)
-        in[k] = shape[node->inputs[k]];
-    }
-    cam_code code = node_shape(node, in, shape[i], error);
+    cam_code code = shape_node(graph, i, picture, shape, error);
     if (code)
       return code;
     multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);
@@ -192,6 +274,8 @@ static cam_code check_shapes(const cam_graph *graph, cam_error *error) {
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the shapes of %d nodes", graph->n_nodes);
   int side = min_int(graph->height, graph->width), longer = side;
   cam_code code = graph_shapes(graph, graph->height, graph->width, shape, error);
+  if (graph->one_size)
+    longer = graph->max_side + 1;
   while (longer <= graph->max_side && !code) {
     code = graph_shapes(graph, side, longer, shape, error);
     if (!code)

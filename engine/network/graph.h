@@ -9,7 +9,8 @@
  *              "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
  *                       the network sees (pixel - mean) * scale, in the order of "channels"
  *              "resize": "stretch"|"aspect", "multiple": 32, "max_side": 640},
- *                       the last two are for "aspect": sides are multiples of "multiple"
+ *                       the last two are for "aspect": sides are multiples of "multiple"; without
+ *                       them, or with a flatten, the network takes height x width alone
  *    "map": {"resize": "half_pixel"|"tf1"},
  *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
  *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],
@@ -26,10 +27,13 @@
  *   add       two inputs of one shape
  *   concat    inputs of one height and width, along channels
  *   gap       global average pooling
- *   fc        weight: tensor [classes,C], bias: tensor [classes] (optional); must be the last node,
- *             on the gap
+ *   flatten   all values of a plane as the channels of one cell, [H,W,C] -> H*W*C
+ *   fc        weight: tensor [outputs,C], bias: tensor [outputs] (optional)
  *   padding is "same" (TensorFlow: the odd pixel goes right and bottom), "valid" or
  *   [top,left,bottom,right].
+ * The last nodes are the head: a gap or flatten of the last plane and behind it, each on the one
+ * before, any of fc, relu and relu6; as many channels as classes at the end. An fc and a flatten
+ * may stand nowhere else.
  *
  * An architecture (config/models/NAME.json) is the same text with, besides,
  *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}
@@ -60,15 +64,17 @@ typedef struct cam_graph {
   bool bgr;
   float mean[3], scale[3]; /* in the network's channel order */
   cam_resize resize;
-  int multiple, max_side; /* of CAM_ASPECT */
+  bool one_size;          /* takes height x width alone: no CAM_ASPECT */
+  int multiple, max_side; /* of CAM_ASPECT; of one size both are its longer side */
   map_rule rule;
   int n_classes;
   cam_class *classes; /* [n_classes] */
   int n_nodes;
   cam_node *nodes; /* [n_nodes], each after its inputs */
-  int head;        /* nodes from here to the last are a chain that turns the last plane into logits;
-                      all before it are layers */
-  int n_self_test; /* 0: the file has none */
+  int head; /* nodes from here, a gap or flatten, to the last are a chain that turns the last plane
+               into logits; all before it are layers */
+  cam_method method; /* what the head allows */
+  int n_self_test;   /* 0: the file has none */
   struct {
     int class_id;
     double logit;
@@ -76,6 +82,9 @@ typedef struct cam_graph {
   safetensors *file;     /* owns the tensors */
   struct json *document; /* owns the strings */
 } cam_graph;
+
+/* May a node of this operator stand in a head behind its gap or flatten? */
+bool graph_head_takes(cam_op op);
 
 /* Reads and checks a model file. CAM_E_IO, or CAM_E_MODEL naming the tensor, node or member. */
 cam_code graph_load(const char *path, cam_graph **out, cam_error *error);

@@ -82,10 +82,11 @@ struct network {
   layer *layers;    /* [n_layers]; the nodes of the head are not among them */
   int (*shape)[2];  /* [nodes] height and width at the input's own size; while layers are made */
   uint64_t *packed; /* floats of packed weights so far; while they are packed, by several threads */
-  int features;     /* the layer whose output the gap averages, or goes into `linear` */
+  int features;     /* the layer whose output the head reads, or goes into `linear` */
   const cam_node *linear; /* a convolution without activation before the gap: not a layer, see
                              tail.h; or NULL */
-  const cam_tensor *fc_weight, *fc_bias; /* [classes,C], [classes] or NULL */
+  /* [classes,C], [classes] or NULL of a head that is a gap and an fc; of any other both are NULL */
+  const cam_tensor *fc_weight, *fc_bias;
 };
 
 /* Floats from cell to cell of a plane with that many channels: up to a multiple of the vector

@@ -153,7 +153,7 @@ static layer *add_layer(making *m, const cam_node *node) {
 static cam_code make_layers(making *m, cam_error *error) {
   network *net = m->net;
   const cam_graph *graph = net->graph;
-  const cam_node *head = &graph->nodes[graph->head], *fc = &graph->nodes[graph->n_nodes - 1];
+  const cam_node *head = &graph->nodes[graph->head], *last = &graph->nodes[graph->n_nodes - 1];
   for (int i = 0; i < graph->head; i++) {
     const cam_node *node = &graph->nodes[i];
     layer *l = fuse_node(m, node);
@@ -165,8 +165,10 @@ static cam_code make_layers(making *m, cam_error *error) {
     l->last = node;
     m->at[i] = (int)(l - net->layers);
   }
-  net->fc_weight = fc->weight;
-  net->fc_bias = fc->bias;
+  if (graph->method == CAM_METHOD_CAM && last != head) {
+    net->fc_weight = last->weight;
+    net->fc_bias = last->bias;
+  }
   net->features = GRAPH_INPUT;
   if (head->inputs[0] >= 0)
     net->features = m->at[head->inputs[0]];
@@ -298,9 +300,9 @@ static cam_code merge_blocks(network *net, cam_error *error) {
 }
 
 /* The last layer, if it is a convolution of stride 1 and nothing more, is linear, as is all after
- * it: tail.h does without its plane. */
+ * it where that is a gap and an fc: tail.h does without its plane. */
 static void leave_to_tail(network *net) {
-  if (net->features == GRAPH_INPUT || net->features != net->n_layers - 1)
+  if (!net->fc_weight || net->features == GRAPH_INPUT || net->features != net->n_layers - 1)
     return;
   const layer *l = &net->layers[net->features];
   const cam_node *node = l->node;
@@ -365,7 +367,7 @@ static cam_code build(network *net, cam_error *error) {
     return code;
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT)
-    return cam_fail(error, CAM_E_MODEL, "the gap averages the picture itself");
+    return cam_fail(error, CAM_E_MODEL, "the head reads the picture itself");
   code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   if (!code)
     code = merge_blocks(net, error);

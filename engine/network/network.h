@@ -8,7 +8,7 @@
 /* The graph is borrowed and must outlive the network. CAM_E_MODEL, CAM_E_NO_MEMORY. */
 cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error);
 void network_free(network *net); /* NULL is allowed */
-/* What a class's logit is above the mean of its map. */
+/* What a class's logit is above the mean of its map, where the graph's method is cam. */
 float network_bias(const network *net, int class_id);
 
 #endif

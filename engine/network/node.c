@@ -7,7 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_KERNEL = 64, MAX_CHANNELS = 65536, MAX_PLANE = 1 << 28 };
+enum {
+  MAX_KERNEL = 64,
+  MAX_CHANNELS = 65536,
+  MAX_PLANE = 1 << 28,
+  MAX_FLAT = 1 << 22,
+  MAX_OUTPUTS = 100000 /* of an fc */
+};
 
 /* A node being read. */
 typedef struct reading {
@@ -103,7 +109,7 @@ static cam_code check_conv_weight(reading *r) {
   return CAM_OK;
 }
 
-/* [classes,C]; sets channels. */
+/* [outputs,C]; sets channels. */
 static cam_code check_fc_weight(reading *r) {
   const cam_tensor *weight = r->node->weight;
   const int64_t *shape = weight->shape;
@@ -115,10 +121,10 @@ static cam_code check_fc_weight(reading *r) {
     return cam_fail(r->m.error, CAM_E_MODEL,
                     "%s: tensor \"%.60s\" takes %" PRId64 " channels, its input has %d", r->where,
                     weight->name, shape[1], in);
-  if (shape[0] != r->context->n_classes)
+  if (shape[0] < 1 || shape[0] > MAX_OUTPUTS)
     return cam_fail(r->m.error, CAM_E_MODEL,
-                    "%s: tensor \"%.60s\" gives %" PRId64 " classes, the file names %d", r->where,
-                    weight->name, shape[0], r->context->n_classes);
+                    "%s: tensor \"%.60s\" gives %" PRId64 " outputs; allowed are 1 to %d", r->where,
+                    weight->name, shape[0], MAX_OUTPUTS);
   r->node->channels = (int)shape[0];
   return CAM_OK;
 }
@@ -215,11 +221,19 @@ static cam_code check_concat(reading *r) {
   return CAM_OK;
 }
 
-static cam_code check_fc(reading *r) {
-  int input = r->node->inputs[0];
-  if (input < 0 || r->context->nodes[input].op != OP_GAP)
-    return cam_fail(r->m.error, CAM_E_MODEL,
-                    "%s: its input is not a gap, so it has no class activation map", r->where);
+/* One cell of all values of a plane, whose size it keeps as its kernel. */
+static cam_code check_flatten(reading *r) {
+  cam_node *node = r->node;
+  const int input = node->inputs[0], *plane = r->context->picture;
+  if (input != GRAPH_INPUT)
+    plane = r->context->shape[input];
+  const int64_t values = (int64_t)plane[0] * plane[1] * node->channels;
+  if (values > MAX_FLAT)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: %" PRId64 " values; allowed are %d", r->where,
+                    values, MAX_FLAT);
+  node->kernel[0] = plane[0];
+  node->kernel[1] = plane[1];
+  node->channels = (int)values;
   return CAM_OK;
 }
 
@@ -255,7 +269,8 @@ static const struct {
   [OP_ADD] = {0, 2, 2, check_add, shape_by_kernel},
   [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, check_concat, shape_by_kernel},
   [OP_GAP] = {0, 1, 1, NULL, shape_one_cell},
-  [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, check_fc, shape_one_cell},
+  [OP_FLATTEN] = {0, 1, 1, check_flatten, shape_one_cell},
+  [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, NULL, shape_one_cell},
 };
 /* clang-format on */
 
@@ -314,15 +329,6 @@ static cam_code read_input_of(reading *r, const char *name, int *out) {
   if (input < GRAPH_INPUT)
     return cam_fail(r->m.error, CAM_E_MODEL,
                     "%s: input \"%.40s\" is no earlier node (unknown, or a cycle)", r->where, name);
-  if (input == GRAPH_INPUT)
-    return CAM_OK;
-  cam_op op = r->context->nodes[input].op;
-  if (op == OP_FC)
-    return cam_fail(r->m.error, CAM_E_MODEL, "%s: comes after the fc, which must be last",
-                    r->where);
-  if (op == OP_GAP && r->node->op != OP_FC)
-    return cam_fail(r->m.error, CAM_E_MODEL, "%s: comes after the gap, where only the fc may stand",
-                    r->where);
   return CAM_OK;
 }
 
@@ -399,6 +405,9 @@ cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], 
     if (in[k][0] != in[0][0] || in[k][1] != in[0][1])
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": inputs of %d x %d and %d x %d cells",
                       node->name, in[0][1], in[0][0], in[k][1], in[k][0]);
+  if (node->op == OP_FLATTEN && (in[0][0] != node->kernel[0] || in[0][1] != node->kernel[1]))
+    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": flattens %d x %d cells, not %d x %d",
+                    node->name, node->kernel[1], node->kernel[0], in[0][1], in[0][0]);
   operators[node->op].shape(node, in[0], out);
   if (out[0] < 1 || out[1] < 1)
     return cam_fail(error, CAM_E_MODEL,

@@ -19,6 +19,7 @@
   X(OP_ADD, "add") \
   X(OP_CONCAT, "concat") \
   X(OP_GAP, "gap") \
+  X(OP_FLATTEN, "flatten") \
   X(OP_FC, "fc")
 typedef enum cam_op {
 #define X(id, name) id,
@@ -37,7 +38,7 @@ typedef struct cam_node {
   const char *name;
   cam_op op;
   int n_inputs, inputs[NODE_MAX_INPUTS]; /* indices of earlier nodes, or GRAPH_INPUT */
-  int kernel[2], stride[2];              /* y, x; conv's kernel is its weight's */
+  int kernel[2], stride[2]; /* y, x; conv's kernel is its weight's, flatten's the plane */
   cam_padding padding;
   int pads[4]; /* top, left, bottom, right of PAD_EXPLICIT */
   int groups;
@@ -47,10 +48,13 @@ typedef struct cam_node {
 
 const char *op_name(cam_op op);
 
-/* What a node refers to: the nodes before it, tensors, and how many classes there are. */
+/* What a node refers to: the nodes before it, how large their outputs are at the input's own size,
+ * and tensors. */
 typedef struct node_context {
   const cam_node *nodes; /* [n_nodes] */
-  int n_nodes, n_classes;
+  int (*shape)[2];       /* [n_nodes] height and width of their outputs */
+  int n_nodes;
+  int picture[2]; /* height and width of the input */
   const safetensors *file;
 } node_context;
 

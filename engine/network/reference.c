@@ -128,6 +128,11 @@ static void gap(const call *c, int row) {
   }
 }
 
+static void flatten(const call *c, int row) {
+  (void)row;
+  memcpy(c->out.at, c->in[0].at, (size_t)c->out.channels * sizeof *c->out.at);
+}
+
 static void fc(const call *c, int row) {
   (void)row;
   const cam_tensor *weight = c->node->weight;
@@ -142,9 +147,9 @@ static void fc(const call *c, int row) {
 
 static void run_row(void *closure, int row, int thread) {
   static void (*const rows[OP_COUNT])(const call *, int) = {
-      [OP_CONV] = conv,     [OP_MAX_POOL] = pool, [OP_AVG_POOL] = pool,
-      [OP_RELU] = relu,     [OP_RELU6] = relu6,   [OP_ADD] = add,
-      [OP_CONCAT] = concat, [OP_GAP] = gap,       [OP_FC] = fc,
+      [OP_CONV] = conv,       [OP_MAX_POOL] = pool, [OP_AVG_POOL] = pool, [OP_RELU] = relu,
+      [OP_RELU6] = relu6,     [OP_ADD] = add,       [OP_CONCAT] = concat, [OP_GAP] = gap,
+      [OP_FLATTEN] = flatten, [OP_FC] = fc,
   };
   const call *c = closure;
   (void)thread;
@@ -242,6 +247,33 @@ cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *
                     graph->name, width, height);
   if (!code)
     memcpy(logits, r.planes[n].at, (size_t)graph->n_classes * sizeof *logits);
+  free_run(&r);
+  return code;
+}
+
+cam_code reference_head(const cam_graph *graph, cam_team *team, const double *features, int height,
+                        int width, double *logits, cam_error *error) {
+  run r = {.graph = graph, .team = team};
+  const int n = graph->n_nodes, from = graph->nodes[graph->head].inputs[0];
+  bool enough = allocate_run(&r, 1, 1);
+  if (enough) {
+    plane *in = &r.planes[from + 1];
+    free(in->at);
+    *in = (plane){height, width, graph->nodes[from].channels,
+                  new_values(height, width, graph->nodes[from].channels)};
+    enough = in->at != NULL;
+    for (int i = 0; enough && i < height * width * in->channels; i++)
+      in->at[i] = features[i];
+  }
+  for (int i = graph->head; i < n && enough; i++) {
+    r.shape[i][0] = r.shape[i][1] = 1;
+    enough = run_node(&r, i, NULL);
+  }
+  cam_code code = CAM_OK;
+  if (enough)
+    memcpy(logits, r.planes[n].at, (size_t)graph->n_classes * sizeof *logits);
+  else
+    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the head of %s", graph->name);
   free_run(&r);
   return code;
 }

@@ -7,9 +7,13 @@
 #include "graph.h"
 
 /* input [height,width,3] as the network sees it -> logits [classes]; features (NULL allowed): [grid
- * height, grid width, C] before the gap. Rows are shared over the team's threads. CAM_E_NO_MEMORY,
- * CAM_E_MODEL (shape). */
+ * height, grid width, C] that the head reads. Rows are shared over the team's threads.
+ * CAM_E_NO_MEMORY, CAM_E_MODEL (shape). */
 cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *input, int height,
                            int width, double *logits, double *features, cam_error *error);
+
+/* The head alone, which must not be on the picture itself: features [height,width,C] -> logits. */
+cam_code reference_head(const cam_graph *graph, cam_team *team, const double *features, int height,
+                        int width, double *logits, cam_error *error);
 
 #endif

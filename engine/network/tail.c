@@ -16,7 +16,8 @@ static int taps(const network *net) {
 static int plane_stride(const network *net) {
   return cell_stride(net, net->layers[net->features].channels);
 }
-static int features(const network *net) { return (int)net->fc_weight->shape[1]; }
+/* Channels that the gap leaves, or values that the flatten does. */
+static int features(const network *net) { return net->graph->nodes[net->graph->head].channels; }
 
 size_t tail_mean_floats(const network *net) {
   return (size_t)max_int(features(net), plane_stride(net));
@@ -102,9 +103,33 @@ static void score_classes(void *closure, int piece, int thread) {
     call->logits[c] += network_bias(net, c);
 }
 
+/* The plane's cells one after another, without what pads them. */
+static void flatten(const tail *t, float *out) {
+  const size_t cells = (size_t)t->height * (size_t)t->width,
+               channels = (size_t)features(t->net) / cells;
+  for (size_t i = 0; i < cells; i++)
+    memcpy(out + i * channels, t->plane + i * (size_t)t->stride, channels * sizeof *out);
+}
+
+static bool is_flat(const network *net) {
+  return net->graph->nodes[net->graph->head].op == OP_FLATTEN;
+}
+
+static void run_chain(const tail *t, float *logits) {
+  if (is_flat(t->net))
+    flatten(t, chain_input(t->chain));
+  else
+    t->net->k->average(t->plane, t->height * t->width, t->stride, chain_input(t->chain));
+  chain_logits(t->chain, logits);
+}
+
 void tail_logits(const tail *t, float *logits) {
   const network *net = t->net;
   logits_call call = {t, logits};
+  if (t->chain) {
+    run_chain(t, logits);
+    return;
+  }
   if (net->linear) {
     int out_group = net->linear->channels / net->linear->groups;
     team_for(t->team, taps(net), sum_tap, &call);
@@ -112,6 +137,10 @@ void tail_logits(const tail *t, float *logits) {
              mean_features, &call);
   } else {
     net->k->average(t->plane, t->height * t->width, t->stride, t->mean);
+  }
+  if (!net->fc_weight) {
+    memcpy(logits, t->mean, (size_t)net->graph->n_classes * sizeof *logits);
+    return;
   }
   team_for(t->team, (net->graph->n_classes + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE, score_classes,
            &call);
@@ -123,6 +152,7 @@ typedef struct maps_call {
   const tail *t;
   const int *class_ids;
   float *const *maps;
+  const float **gradients; /* of classes whose head is a chain */
 } maps_call;
 
 /* The kernel of a class's map over the linear convolution: kernel[tap][input channel] = sum over
@@ -155,6 +185,12 @@ static void add_tap(const tail *t, int tap, const float *kernel, float *seen, fl
   }
 }
 
+/* The class's own channel. */
+static void copy_channel(const tail *t, int channel, float *map) {
+  for (int i = 0; i < t->height * t->width; i++)
+    map[i] = t->plane[(size_t)i * (size_t)t->stride + (size_t)channel];
+}
+
 /* One class's map: sum over feature maps f of row[f] * feature map f, row being the class's of fc.
  *
  * Without a linear convolution the features are the plane, and the map is [cells,C] x row.
@@ -170,9 +206,13 @@ static void map_class(void *closure, int index, int thread) {
   const maps_call *call = closure;
   const tail *t = call->t;
   const cam_node *node = t->net->linear;
+  float *map = call->maps[index];
+  if (!t->net->fc_weight) {
+    copy_channel(t, call->class_ids[index], map);
+    return;
+  }
   const float *row = t->net->fc_weight->data +
                      (size_t)call->class_ids[index] * (size_t)features(t->net);
-  float *map = call->maps[index];
   if (!node) {
     blas_matrix_vector(t->height * t->width, features(t->net), t->plane, t->stride, row, map);
     return;
@@ -188,7 +228,41 @@ static void map_class(void *closure, int index, int thread) {
     add_tap(t, tap, kernel, seen, map);
 }
 
+/* One class's map: sum over channels of gradient * plane, the gradient of a mean being that by each
+ * of its cells times their number. */
+static void map_gradient(void *closure, int index, int thread) {
+  const maps_call *call = closure;
+  const tail *t = call->t;
+  const float *gradient = call->gradients[index];
+  const int cells = t->height * t->width;
+  float *map = call->maps[index];
+  (void)thread;
+  if (is_flat(t->net)) {
+    const int channels = features(t->net) / cells;
+    for (int i = 0; i < cells; i++)
+      blas_matrix_vector(1, channels, t->plane + (size_t)i * (size_t)t->stride, t->stride,
+                         gradient + (size_t)i * (size_t)channels, map + i);
+    return;
+  }
+  blas_matrix_vector(cells, features(t->net), t->plane, t->stride, gradient, map);
+  for (int i = 0; i < cells; i++)
+    map[i] /= (float)cells;
+}
+
+static void map_by_gradients(const tail *t, int n, const int *class_ids, float *const *maps) {
+  const float *gradients[CHAIN_CLASSES];
+  for (int first = 0; first < n; first += CHAIN_CLASSES) {
+    const int count = min_int(CHAIN_CLASSES, n - first);
+    chain_gradients(t->chain, count, class_ids + first, gradients);
+    maps_call call = {t, class_ids + first, maps + first, gradients};
+    team_for(t->team, count, map_gradient, &call);
+  }
+}
+
 void tail_class_maps(const tail *t, int n, const int *class_ids, float *const *maps) {
-  maps_call call = {t, class_ids, maps};
-  team_for(t->team, n, map_class, &call);
+  maps_call call = {t, class_ids, maps, NULL};
+  if (t->chain)
+    map_by_gradients(t, n, class_ids, maps);
+  else
+    team_for(t->team, n, map_class, &call);
 }

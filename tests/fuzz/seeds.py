@@ -250,9 +250,13 @@ def op(kind, name, *sources, **more):
 def document(nodes, classes, height=9, width=7, max_side=16, **more):
     """The text under "camserve" in a model file; the nodes' last is on "x"."""
     tail = [op("gap", "gap", "x"), op("fc", "fc", "gap", weight="fc", bias="fcb")]
-    return {"version": 1, "name": "made", "input": {"height": height, "width": width, "channels": "RGB", "mean": [127, 127, 127], "scale": [0.0078125] * 3, "resize": "aspect",
-                                                   "multiple": 4, "max_side": max_side},
-            "map": {"resize": "half_pixel"}, "classes": [[f"n{c:08}", f"class {c}"] for c in range(classes)], "nodes": nodes + tail, **more}
+    return whole(nodes + tail, classes, height, width, {"resize": "aspect", "multiple": 4, "max_side": max_side}, **more)
+
+
+def whole(nodes, classes, height=9, width=7, resize={"resize": "stretch"}, **more):
+    """The same with its head; without more the network takes one size alone."""
+    return {"version": 1, "name": "made", "input": {"height": height, "width": width, "channels": "RGB", "mean": [127, 127, 127], "scale": [0.0078125] * 3, **resize},
+            "map": {"resize": "half_pixel"}, "classes": [[f"n{c:08}", f"class {c}"] for c in range(classes)], "nodes": nodes, **more}
 
 
 def networks():
@@ -285,6 +289,12 @@ def networks():
         [conv("a", "input", "w"), conv("e", "a", "u", bias="b"), op("relu6", "r", "e"), conv("d", "r", "v", groups=176, padding="same", stride=[4, 4], bias="b"),
          op("relu6", "s", "d"), conv("p", "s", "t"), op("relu", "x", "p")], 2, 32, 32, 32)
     yield "picture-pooled", "w:1x1x3x8 fc:2x8 fcb:2", document([op("avg_pool", "p", "input", kernel=[2, 2], stride=[2, 2]), conv("x", "p", "w")], 2)
+    yield "head-plane", "w:1x1x3x2", whole([conv("c", "input", "w"), op("relu", "x", "c"), op("gap", "gap", "x")], 2)
+    yield "head-chain", "w:1x1x3x5 f:9x5 fb:9 g:2x9", whole([conv("x", "input", "w"), op("gap", "gap", "x"), op("fc", "f", "gap", weight="f", bias="fb"), op("relu6", "r", "f"),
+                                                             op("fc", "g", "r", weight="g")], 2)
+    yield "head-flat", "w:1x1x3x2 f:4x40 fb:4 g:2x4", whole(
+        [conv("c", "input", "w", stride=[2, 2], padding="same"), op("relu", "x", "c"), op("flatten", "flat", "x"), op("fc", "f", "flat", weight="f", bias="fb"), op("relu", "r", "f"),
+         op("fc", "g", "r", weight="g")], 2)
     yield "self-test", "w:1x1x3x2 fc:2x2 fcb:2", document([conv("x", "input", "w")], 2, origin="here", license="MIT", self_test={"logits": [[0, 1.5], [1, -1]]})
     yield "no-network", "w:1", {"version": 1}
 

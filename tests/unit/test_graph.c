@@ -13,6 +13,7 @@
 #define END \
   ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[" \
   "\"g\"],\"weight\":\"fc\"}"
+#define GAP ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]}"
 #define NODE(rest) "{\"name\":\"c\",\"inputs\":[\"input\"]," rest "}"
 #define T "w:3x3x3x8 b:8 fc:2x8"
 
@@ -26,8 +27,7 @@ static const struct {
     {"node \"c\": tensor \"w\": kernels go up to 64 x 64", C END, "w:65x1x3x8 b:8 fc:2x8", NULL},
     {"node \"f\": tensor \"fc\" takes 9 channels, its input has 8", C END, "w:3x3x3x8 b:8 fc:2x9",
      NULL},
-    {"node \"f\": tensor \"fc\" gives 3 classes, the file names 2", C END, "w:3x3x3x8 b:8 fc:3x8",
-     NULL},
+    {"node \"f\" gives 3 classes, the file names 2", C END, "w:3x3x3x8 b:8 fc:3x8", NULL},
     {"node \"c\": member \"op\" is \"convolve\", which is unknown", NODE("\"op\":\"convolve\"") END,
      T, NULL},
     {"node \"c\": \"relu\" has no member \"stride\"", NODE("\"op\":\"relu\",\"stride\":[1,1]") END,
@@ -70,16 +70,29 @@ static const struct {
        "{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"p\"]},{\"name\":\"f\",\"op\":\"fc\","
        "\"inputs\":[\"g\"],\"weight\":\"fc\"}",
      "w:3x3x3x8 b:8 fc:2x16", NULL},
-    {"node \"f\": its input is not a gap",
-     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\","
-       "\"inputs\":[\"c\"],\"weight\":\"fc\"}",
+    {"node \"c\": the network must end in a gap or flatten and, behind it, only",
+     C ",{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"c\"],\"weight\":\"fc\"}", T, NULL},
+    {"node \"r\": the network must end in a gap or flatten and, behind it, only",
+     C GAP ",{\"name\":\"r\",\"op\":\"max_pool\",\"inputs\":[\"g\"],\"kernel\":[1,1]},{\"name\":"
+           "\"f\",\"op\":\"fc\",\"inputs\":[\"r\"],\"weight\":\"fc\"}",
      T, NULL},
-    {"must end in one gap and, on it, one fc",
-     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]}", T, NULL},
-    {"node \"r\": comes after the gap",
-     C ",{\"name\":\"g\",\"op\":\"gap\",\"inputs\":[\"c\"]},{\"name\":\"r\",\"op\":\"relu\","
-       "\"inputs\":[\"g\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+    {"node \"a\": the network must end in a gap or flatten and, behind it, only",
+     C GAP ",{\"name\":\"a\",\"op\":\"add\",\"inputs\":[\"g\",\"g\"]}", T, NULL},
+    {"node \"g\" gives 8 classes, the file names 2", C GAP, T, NULL},
+    {"node \"e\": \"fc\" may stand behind the last plane only",
+     C GAP ",{\"name\":\"e\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"},{\"name\":\"h\","
+           "\"op\":\"gap\",\"inputs\":[\"e\"]}",
      T, NULL},
+    {"node \"e\": \"flatten\" may stand behind the last plane only",
+     C ",{\"name\":\"e\",\"op\":\"flatten\",\"inputs\":[\"c\"]},{\"name\":\"g\",\"op\":\"gap\","
+       "\"inputs\":[\"e\"]},{\"name\":\"f\",\"op\":\"fc\",\"inputs\":[\"g\"],\"weight\":\"fc\"}",
+     "w:3x3x3x8 b:8 fc:2x648", NULL},
+    {"input: member \"resize\" is \"aspect\", but the network takes 9 x 9 alone",
+     C ",{\"name\":\"e\",\"op\":\"flatten\",\"inputs\":[\"c\"]},{\"name\":\"f\",\"op\":\"fc\","
+       "\"inputs\":[\"e\"],\"weight\":\"fc\"}",
+     "w:3x3x3x8 b:8 fc:2x648", NULL},
+    {"node \"f\": tensor \"fc\" takes 648 channels, its input has 8", C END,
+     "w:3x3x3x8 b:8 fc:2x648", NULL},
     {"self_test: logit 1 must be [class, logit]", C END, T,
      "\"self_test\":{\"logits\":[[2,1.5]]},"},
     {"self_test: logit 1 must be [class, logit]", C END, T,
