@@ -81,7 +81,7 @@ const char *cam_method_name(cam_method method);
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
 typedef struct cam_class {
-  const char *wnid;  /* "n02124075" */
+  const char *wnid;  /* WordNet id, "n02124075"; "" where there is none */
   const char *label; /* "Egyptian cat" */
 } cam_class;
 typedef struct cam_model_info {

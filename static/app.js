@@ -183,7 +183,7 @@ function view(card, image, { rank, class_id: id, wnid, label, probability, box, 
   $('.label', element).title = label;
   $('.percent', element).textContent = percent(probability);
   $('.bar i', element).style.width = `${100 * probability}%`;
-  $('.class', element).textContent = [`#${rank}`, synonyms.join(', '), `class ${id}, ${wnid}`].filter(Boolean).join(' · ');
+  $('.class', element).textContent = [`#${rank}`, synonyms.join(', '), `class ${id}`, wnid].filter(Boolean).join(' · ');
   return element;
 }
 
@@ -265,7 +265,7 @@ const classText = ({ class_id: id, label }) => `${id}: ${label}`;
 
 async function findClass(field) { // true: the field is empty or holds a class, written out
   const wanted = field.value.trim().toLowerCase();
-  const tests = [(entry) => [classText(entry), String(entry.class_id), entry.wnid].some((name) => name.toLowerCase() === wanted),
+  const tests = [(entry) => [classText(entry), String(entry.class_id), entry.wnid ?? ''].some((name) => name.toLowerCase() === wanted),
     ({ label }) => label.toLowerCase().split(', ').includes(wanted), ({ label }) => label.toLowerCase().includes(wanted)];
   const list = wanted ? await fetchLabels() : [];
   const found = tests.map((test) => list.find(test)).find(Boolean);

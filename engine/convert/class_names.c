@@ -61,13 +61,14 @@ static cam_code add_lines(list *to, const char *text) {
   return code;
 }
 
-/* A label, or [id, label]. */
+/* A label, or [id or null, label]. */
 static cam_code add_value(list *to, const json *value) {
   if (json_type_of(value) == JSON_STRING)
     return add(to, "", json_text(value));
   const json *id = json_first(value), *label = json_next(id);
   if (json_type_of(value) != JSON_ARRAY || json_count(value) != 2 ||
-      json_type_of(id) != JSON_STRING || json_type_of(label) != JSON_STRING)
+      (json_type_of(id) != JSON_STRING && json_type_of(id) != JSON_NULL) ||
+      json_type_of(label) != JSON_STRING)
     return cam_fail(to->error, CAM_E_WEIGHTS, "%.60s: class %d is neither a label nor [id, label]",
                     to->source, to->n);
   return add(to, json_text(id), json_text(label));

@@ -38,11 +38,25 @@ static cam_code add_file(json *classes, const char *path, cam_error *error) {
   return code;
 }
 
+/* [id or null, label] each; what else is there is copied, and refused with the model file. */
+static void add_pairs(json *to, const json *pairs) {
+  for (const json *pair = json_first(pairs); pair; pair = json_next(pair)) {
+    const json *id = json_first(pair);
+    if (json_count(pair) != 2 || json_type_of(id) != JSON_NULL) {
+      document_copy(to, NULL, pair);
+      continue;
+    }
+    json *copy = json_add_array(to, NULL);
+    json_add_text(copy, NULL, "");
+    document_copy(copy, NULL, json_next(id));
+  }
+}
+
 cam_code labels_add(const json *architecture, const char *folder, json *document,
                     cam_error *error) {
   const json *classes = json_member(architecture, "classes");
   if (json_type_of(classes) == JSON_ARRAY) {
-    document_copy(document, "classes", classes);
+    add_pairs(json_add_array(document, "classes"), classes);
     return CAM_OK;
   }
   const char *name = NULL;

@@ -97,7 +97,7 @@ int cam_model_find_class(const cam_model *model, const char *text) {
       return (int)index;
     return -1;
   }
-  for (int c = 0; c < model->info.classes; c++)
+  for (int c = 0; c < model->info.classes && *text; c++)
     if (!strcmp(model->info.class_list[c].wnid, text))
       return c;
   return -1;

@@ -15,6 +15,19 @@ static const uint64_t MAX_MULTIPLY_ADDS = UINT64_C(1) << 40; /* some ten seconds
 
 /* ---- members around the nodes ---- */
 
+/* [wnid, label]; the first may be "" or null. */
+static cam_code read_class(const json *item, int index, cam_class *out, cam_error *error) {
+  const json *wnid = json_first(item), *label = json_next(wnid);
+  const json_type type = json_type_of(wnid);
+  if (json_count(item) != 2 || (type != JSON_STRING && type != JSON_NULL) ||
+      json_type_of(label) != JSON_STRING || strlen(json_text(wnid)) > 64 ||
+      strlen(json_text(label)) > 512)
+    return cam_fail(error, CAM_E_MODEL,
+                    "class %d must be [wnid, label], of at most 64 and 512 bytes", index);
+  *out = (cam_class){json_text(wnid), json_text(label)};
+  return CAM_OK;
+}
+
 static cam_code read_classes(cam_graph *graph, cam_error *error) {
   const json *classes = json_member(graph->document, "classes");
   graph->n_classes = json_count(classes);
@@ -27,16 +40,10 @@ static cam_code read_classes(cam_graph *graph, cam_error *error) {
   if (!graph->classes)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d classes", graph->n_classes);
   int i = 0;
-  for (const json *item = json_first(classes); item; item = json_next(item), i++) {
-    const json *wnid = json_first(item), *label = json_next(wnid);
-    if (json_count(item) != 2 || json_type_of(wnid) != JSON_STRING ||
-        json_type_of(label) != JSON_STRING || strlen(json_text(wnid)) > 64 ||
-        strlen(json_text(label)) > 512)
-      return cam_fail(error, CAM_E_MODEL,
-                      "class %d must be [wnid, label], of at most 64 and 512 bytes", i);
-    graph->classes[i] = (cam_class){json_text(wnid), json_text(label)};
-  }
-  return CAM_OK;
+  cam_code code = CAM_OK;
+  for (const json *item = json_first(classes); item && !code; item = json_next(item), i++)
+    code = read_class(item, i, &graph->classes[i], error);
+  return code;
 }
 
 /* What sides "aspect" may ask for; a network of one size says nothing of it. */

@@ -13,6 +13,7 @@
  *                       them, or with a flatten, the network takes height x width alone
  *    "map": {"resize": "half_pixel"|"tf1"},
  *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
+ *                       WordNet id and label; null or "": it has no id
  *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],
  *                       in order: a node's inputs are "input" or earlier names
  *    "self_test": {"logits": [[class, logit], ...]}}

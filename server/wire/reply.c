@@ -32,10 +32,12 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
   const cam_class *class = &model->class_list[prediction->class_id];
   json_add_int(item, "rank", prediction->rank);
   json_add_int(item, "class_id", prediction->class_id);
-  json_add_text(item, "wnid", class->wnid);
+  if (*class->wnid)
+    json_add_text(item, "wnid", class->wnid);
   json_add_text(item, "label", class->label);
   json_add_number(item, "probability", prediction->probability);
   json_add_number(item, "logit", prediction->logit);
+  json_add_text(item, "method", cam_method_name(model->method));
   json *box = json_add_object(item, "box");
   json_add_int(box, "x", prediction->box.x);
   json_add_int(box, "y", prediction->box.y);
@@ -47,7 +49,8 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
     add_picture(item, pictures[params->picture].heatmap, &prediction->heatmap);
   if (!(params->include & CAM_INCLUDE_MAP))
     return;
-  json_add_number(item, "bias", prediction->bias);
+  if (model->method == CAM_METHOD_CAM)
+    json_add_number(item, "bias", prediction->bias);
   json *map = add_sized(item, "map", result->map_width, result->map_height);
   json *values = json_add_array(map, "values");
   for (int i = 0; i < result->map_width * result->map_height; i++)

@@ -21,7 +21,8 @@ static app_text labels_text(const cam_model_info *info) {
   for (int i = 0; i < info->classes; i++) {
     json *item = json_add_object(tree, NULL);
     json_add_int(item, "class_id", i);
-    json_add_text(item, "wnid", info->class_list[i].wnid);
+    if (*info->class_list[i].wnid)
+      json_add_text(item, "wnid", info->class_list[i].wnid);
     json_add_text(item, "label", info->class_list[i].label);
   }
   return text_from(tree);

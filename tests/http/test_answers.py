@@ -18,7 +18,7 @@ def check_members(answer, include=("overlay",), format="png"):
     assert set(d["image"]) == {"width", "height", "format", "orientation"}
     assert set(d["input"]) == {"width", "height", "resize"}
     assert set(d["timing_ms"]) == {"queue", "decode", "resize", "forward", "cam", "render", "total"}
-    wanted = {"rank", "class_id", "wnid", "label", "probability", "logit", "box"}
+    wanted = {"rank", "class_id", "wnid", "label", "probability", "logit", "method", "box"}
     wanted |= {f"overlay_{format}"} if "overlay" in include else set()
     wanted |= {f"heatmap_{format}"} if "heatmap" in include else set()
     wanted |= {"map", "bias"} if "map" in include else set()

@@ -58,6 +58,10 @@ def test_openapi_lists_the_words(parameter):
             assert words == WORDS[parameter] or not set(words) & set(WORDS[parameter])
 
 
+def test_openapi_lists_the_methods():
+    assert API["components"]["schemas"]["Prediction"]["properties"]["method"]["enum"] == rows("CAM_METHODS")
+
+
 def test_openapi_has_the_members_of_each_form():
     members = API["components"]["schemas"]["Prediction"]["properties"]
     for kind in ("overlay", "heatmap"):

@@ -294,6 +294,11 @@ START_TEST(labels_by_name) {
   ck_assert_str_eq(graph->classes[0].label, "one, 1");
   ck_assert_str_eq(graph->classes[2].wnid, "n3");
   graph_free(graph);
+  ck_assert_int_eq(convert(FIXTURES "stored.pth", edited("\"n00000002\"", "null")), CAM_OK);
+  ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+  ck_assert_str_eq(graph->classes[1].wnid, "");
+  ck_assert_str_eq(graph->classes[2].wnid, "n00000003");
+  graph_free(graph);
   write_labels("n1\tone\nn2 two\n");
   ck_assert_int_eq(convert(FIXTURES "stored.pth", edited(inner, "\"classes\": \"three\"")),
                    CAM_E_MODEL);

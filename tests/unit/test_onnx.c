@@ -608,6 +608,7 @@ START_TEST(labels_come_in_any_form) {
   ck_labels("# three\r\nn00000001\ta\r\nn00000002\tb\r\nn00000003\tc, d\r\n", "n00000003", "c, d");
   ck_labels("n00000001 a\nn00000002 b\nn00000003 c d\n", "n00000003", "c d");
   ck_labels("[\"a\", \"b\", [\"n3\", \"c\"]]", "n3", "c");
+  ck_labels("[\"a\", \"b\", [null, \"c\"]]", "", "c");
   ck_labels("{\"0\": \"a\", \"2\": [\"n3\", \"c\"], \"1\": \"b\"}", "n3", "c");
   char path[128];
   snprintf(path, sizeof path, "%s/labels", folder);

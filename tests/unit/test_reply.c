@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const cam_class classes[] = {{"n0", "tench, Tinca tinca"}, {"n1", "a \"quoted\" label"}};
+static const cam_class classes[] = {{"", "tench, Tinca tinca"}, {"n1", "a \"quoted\" label"}};
 static const cam_model_info model = {.name = "tiny", .classes = 2, .class_list = classes};
+static const cam_model_info not_linear = {
+    .name = "tiny", .classes = 2, .class_list = classes, .method = CAM_METHOD_HIRESCAM};
 static const reply_timing timing = {
     .queue_ms = 0.12345, .total_ms = 16.2, .stage_ms = {3.2, 0.6, 9.7004, 0, 2}};
 static float map[] = {0.1f, -1e-7f, 3, INFINITY};
@@ -21,7 +23,7 @@ static char picture[] = "\"iVBORw==\"", heat[] = "\"iVBOheat\"";
   "\"width\":288,\"height\":224,\"resize\":\"aspect\"},\"predictions\":["
 #define LABEL \
   "{\"rank\":1,\"class_id\":1,\"wnid\":\"n1\",\"label\":\"a \\\"quoted\\\" " \
-  "label\",\"probability\":0.931213021,\"logit\":11.2731857," \
+  "label\",\"probability\":0.931213021,\"logit\":11.2731857,\"method\":\"cam\"," \
   "\"box\":{\"x\":31,\"y\":12,\"width\":420,\"height\":350}"
 #define MAP \
   ",\"bias\":0.0122999996,\"map\":{\"width\":2,\"height\":2,\"values\":[0.100000001,-1.00000001e-" \
@@ -83,6 +85,21 @@ START_TEST(single) {
 }
 END_TEST
 
+/* The method says that no sum is promised, so there is no bias. A class without WordNet id has no
+ * member for it. */
+START_TEST(what_a_model_has_not_is_absent) {
+  cam_params params = {.include = CAM_INCLUDE_MAP, .base64 = true};
+  cam_task task = make_task(&params);
+  task.result.predictions[0].class_id = 0;
+  char *text = reply_text(&not_linear, "r", &task, 1, false, &timing, true, NULL);
+  ck_assert_ptr_nonnull(strstr(text, "\"class_id\":0,\"label\":\"tench, Tinca tinca\","));
+  ck_assert_ptr_nonnull(strstr(text, "\"logit\":11.2731857,\"method\":\"hirescam\",\"box\""));
+  ck_assert_ptr_nonnull(strstr(text, "\"height\":350},\"map\":{\"width\":2"));
+  ck_assert_ptr_null(strstr(text, "bias"));
+  free(text);
+}
+END_TEST
+
 START_TEST(list_whole_and_in_pieces) {
   cam_params params = {.include = CAM_INCLUDE_OVERLAY, .base64 = true};
   cam_task tasks[] = {make_task(&params), {.params = &params}};
@@ -120,6 +137,7 @@ Suite *reply_suite(void) {
   Suite *suite = suite_create("reply");
   TCase *tcase = tcase_create("reply");
   tcase_add_test(tcase, single);
+  tcase_add_test(tcase, what_a_model_has_not_is_absent);
   tcase_add_test(tcase, list_whole_and_in_pieces);
   tcase_add_test(tcase, indented_for_people);
   suite_add_tcase(suite, tcase);
