@@ -48,7 +48,7 @@ static void map_labels(cam_context *context, float *const maps[LABELS]) {
   cam_result result = {.count = 0};
   cam_params params = {.top_k = LABELS};
   int class_ids[LABELS];
-  choose_classes(&params, context->logits, context->model->info.classes, &result);
+  choose_classes(&params, &context->model->info, context->logits, &result);
   for (int i = 0; i < result.count; i++)
     class_ids[i] = result.predictions[i].class_id;
   forward_class_maps(context->forward, result.count, class_ids, maps);

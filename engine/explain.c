@@ -142,7 +142,7 @@ static void box_of(cam_context *context, const item *it, cam_prediction *p) {
 static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
-  choose_classes(task->params, context->logits, context->model->info.classes, result);
+  choose_classes(task->params, &context->model->info, context->logits, result);
   forward_map_size(context->forward, &result->map_height, &result->map_width);
   const size_t cells = (size_t)result->map_height * (size_t)result->map_width,
                all = cells * (size_t)result->count;

@@ -56,6 +56,12 @@
   X(CAM_METHOD_CAM,      "cam")     \
   X(CAM_METHOD_HIRESCAM, "hirescam")
 
+/* What a class's probability is: its share of all, which add up to 1, or one of its own
+ * (multi-label networks). */
+#define CAM_PROBABILITIES(X)  \
+  X(CAM_SOFTMAX, "softmax")   \
+  X(CAM_SIGMOID, "sigmoid")
+
 #define X(id, ...) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
@@ -67,6 +73,7 @@ typedef enum cam_resize {
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 typedef enum cam_method { CAM_METHODS(X) CAM_METHOD_COUNT } cam_method;
+typedef enum cam_probability { CAM_PROBABILITIES(X) CAM_PROBABILITY_COUNT } cam_probability;
 #undef X
 /* clang-format on */
 
@@ -77,6 +84,7 @@ const char *cam_resize_name(cam_resize resize);
 const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 const char *cam_method_name(cam_method method);
+const char *cam_probability_name(cam_probability probability);
 
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
@@ -91,6 +99,7 @@ typedef struct cam_model_info {
   int height, width; /* pixels of the input under CAM_STRETCH */
   cam_resize resize; /* its own policy */
   cam_method method; /* of its class maps */
+  cam_probability probability;
   int classes;
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */
@@ -180,7 +189,8 @@ typedef struct cam_box {
 typedef struct cam_prediction {
   int rank; /* 1 is the most probable of all classes */
   int class_id;
-  float probability; /* softmax over all classes */
+  float
+      probability; /* softmax over all classes, or the sigmoid of the logit: as the model has it */
   float logit, bias; /* of CAM_METHOD_CAM: mean(map) + bias = logit; of another bias is 0 */
   const float *map;  /* [map_height,map_width] before any resizing or scaling */
   cam_box box;

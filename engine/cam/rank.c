@@ -30,22 +30,34 @@ static bool is_chosen(const cam_result *result, int class_id) {
   return false;
 }
 
-void choose_classes(const cam_params *params, const float *logits, int n_classes,
+/* Of the classes chosen, the first of which has the largest logit. */
+static void set_probabilities(const cam_model_info *model, const float *logits,
+                              cam_result *result) {
+  double sum = 0, largest = logits[result->predictions[0].class_id];
+  for (int c = 0; c < model->classes; c++)
+    sum += exp(logits[c] - largest);
+  for (int i = 0; i < result->count; i++) {
+    cam_prediction *p = &result->predictions[i];
+    if (model->probability == CAM_SIGMOID)
+      p->probability = (float)(1 / (1 + exp(-(double)p->logit)));
+    else
+      p->probability = (float)(exp(p->logit - largest) / sum);
+  }
+}
+
+void choose_classes(const cam_params *params, const cam_model_info *model, const float *logits,
                     cam_result *result) {
-  for (int c = 0; c < n_classes; c++)
+  for (int c = 0; c < model->classes; c++)
     insert(logits, c, params->top_k, result);
   for (int i = 0; i < params->n_classes; i++)
     if (!is_chosen(result, params->classes[i]))
       result->predictions[result->count++].class_id = params->classes[i];
-  double sum = 0, largest = logits[result->predictions[0].class_id];
-  for (int c = 0; c < n_classes; c++)
-    sum += exp(logits[c] - largest);
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
     p->logit = logits[p->class_id];
-    p->probability = (float)(exp(p->logit - largest) / sum);
     p->rank = 1;
-    for (int c = 0; c < n_classes; c++)
+    for (int c = 0; c < model->classes; c++)
       p->rank += c != p->class_id && ranks_before(logits, c, p->class_id);
   }
+  set_probabilities(model, logits, result);
 }

@@ -5,9 +5,9 @@
 #include "cam_engine.h"
 
 /* The classes to explain, into result->predictions, after those that are there: the top-k by rank,
- * then those asked for that are not among them; with rank, probability (softmax over all) and
- * logit. logits: [n_classes]. */
-void choose_classes(const cam_params *params, const float *logits, int n_classes,
+ * then those asked for that are not among them; with rank, probability and logit. logits:
+ * [model->classes]. */
+void choose_classes(const cam_params *params, const cam_model_info *model, const float *logits,
                     cam_result *result);
 
 #endif

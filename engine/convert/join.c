@@ -6,6 +6,7 @@
 #include "join.h"
 #include "document.h"
 #include "labels.h"
+#include "network/graph.h"
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -459,8 +460,9 @@ static void add_node(const join *j, json *nodes, const unit *u) {
 }
 
 static cam_code write_document(join *j, const char *labels_folder) {
-  static const char *const kept[] = {"version", "name", "origin", "license", "input", "map"};
+  static const char *const kept[] = {"name", "origin", "license", "input", "map", "probability"};
   json *document = j->out->document = json_new_object();
+  json_add_int(document, "version", GRAPH_VERSION);
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     if (json_member(j->architecture, kept[i]))
       document_copy(document, kept[i], json_member(j->architecture, kept[i]));
@@ -483,7 +485,9 @@ cam_code join_weights(const json *architecture, const char *labels_folder, weigh
                       joined *out, cam_error *error) {
   *out = (joined){0};
   join j = {.architecture = architecture, .all = all, .out = out, .error = error};
-  cam_code code = read_units(&j);
+  cam_code code = graph_check_version(architecture, error);
+  if (!code)
+    code = read_units(&j);
   if (!code)
     code = join_units(&j);
   if (!code)

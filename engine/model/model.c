@@ -19,6 +19,7 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
                            .width = graph->width,
                            .resize = graph->resize,
                            .method = graph->method,
+                           .probability = graph->probability,
                            .classes = graph->n_classes,
                            .class_list = graph->classes};
   memcpy(info->sha256, safetensors_sha256(graph->file), sizeof info->sha256);
@@ -151,7 +152,8 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
   else
     fprintf(out, "resize %s (sides in multiples of %d, at most %d)\n",
             cam_resize_name(graph->resize), graph->multiple, graph->max_side);
-  fprintf(out, "classes        %d\n", graph->n_classes);
+  fprintf(out, "classes        %d, probabilities by %s\n", graph->n_classes,
+          cam_probability_name(info->probability));
   fprintf(out, "class maps     %d x %d by %s, enlarged %s\n", grid[1], grid[0],
           cam_method_name(info->method), rule);
   fprintf(out, "multiply-adds  %.3f G\n", (double)info->multiply_adds / 1e9);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIDE = 4096, MAX_CLASS_COUNT = 100000, GRAPH_VERSION = 1 };
+enum { MAX_SIDE = 4096, MAX_CLASS_COUNT = 100000 };
 
 static const uint64_t MAX_MULTIPLY_ADDS = UINT64_C(1) << 40; /* some ten seconds of one core */
 
@@ -28,13 +28,27 @@ static cam_code read_class(const json *item, int index, cam_class *out, cam_erro
   return CAM_OK;
 }
 
+static cam_code read_probability(cam_graph *graph, cam_error *error) {
+#define X(id, name) name,
+  static const char *const words[] = {CAM_PROBABILITIES(X)};
+#undef X
+  const members m = {graph->document, "network", error};
+  int probability = CAM_SOFTMAX;
+  cam_code code = CAM_OK;
+  if (json_member(graph->document, "probability"))
+    code = member_word(&m, "probability", words, CAM_PROBABILITY_COUNT, &probability);
+  graph->probability = (cam_probability)probability;
+  return code;
+}
+
 static cam_code read_classes(cam_graph *graph, cam_error *error) {
   const json *classes = json_member(graph->document, "classes");
+  const int least = 2 - (graph->probability == CAM_SIGMOID); /* one alone is certain by softmax */
   graph->n_classes = json_count(classes);
-  if (json_type_of(classes) != JSON_ARRAY || graph->n_classes < 2 ||
+  if (json_type_of(classes) != JSON_ARRAY || graph->n_classes < least ||
       graph->n_classes > MAX_CLASS_COUNT)
     return cam_fail(error, CAM_E_MODEL,
-                    "member \"classes\" must be an array of 2 to %d [wnid, label]",
+                    "member \"classes\" must be an array of %d to %d [wnid, label]", least,
                     MAX_CLASS_COUNT);
   graph->classes = calloc((size_t)graph->n_classes, sizeof *graph->classes);
   if (!graph->classes)
@@ -117,11 +131,20 @@ static cam_code read_self_test(cam_graph *graph, cam_error *error) {
   return CAM_OK;
 }
 
+cam_code graph_check_version(const json *document, cam_error *error) {
+  const members m = {document, "network", error};
+  int version;
+  cam_code code = member_int(&m, "version", 1, INT32_MAX, &version);
+  if (!code && version > GRAPH_VERSION)
+    code = cam_fail(error, CAM_E_MODEL, "version %d is newer than this program reads (%d)", version,
+                    GRAPH_VERSION);
+  return code;
+}
+
 static cam_code read_title(cam_graph *graph, cam_error *error) {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
   const members m = {graph->document, "network", error};
-  int version;
-  cam_code code = member_int(&m, "version", GRAPH_VERSION, GRAPH_VERSION, &version);
+  cam_code code = graph_check_version(graph->document, error);
   if (!code)
     code = member_text(&m, "name", &graph->name);
   if (code)
@@ -326,6 +349,8 @@ cam_code graph_load(const char *path, cam_graph **out, cam_error *error) {
     code = read_input(graph, error);
   if (!code)
     code = read_map(graph, error);
+  if (!code)
+    code = read_probability(graph, error);
   if (!code)
     code = read_classes(graph, error);
   if (!code)

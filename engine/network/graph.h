@@ -4,7 +4,7 @@
 
 /* clang-format off */
 /* The text under the metadata key "camserve" of a model file (all sizes in pixels or cells; NHWC):
- *   {"version": 1, "name": "efficientnet-lite0", "origin": "...", "license": "...",
+ *   {"version": 2, "name": "efficientnet-lite0", "origin": "...", "license": "...",
  *    "input": {"height": 224, "width": 224,
  *              "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
  *                       the network sees (pixel - mean) * scale, in the order of "channels"
@@ -14,6 +14,8 @@
  *    "map": {"resize": "half_pixel"|"tf1"},
  *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
  *                       WordNet id and label; null or "": it has no id
+ *    "probability": "softmax"|"sigmoid",
+ *                       over all classes (where nothing is said), or of each class for itself
  *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],
  *                       in order: a node's inputs are "input" or earlier names
  *    "self_test": {"logits": [[class, logit], ...]}}
@@ -36,6 +38,10 @@
  * before, any of fc, relu and relu6; as many channels as classes at the end. An fc and a flatten
  * may stand nowhere else.
  *
+ * Version 2 is 1 with more in it: all operators but conv, max_pool, avg_pool, relu, relu6, add,
+ * concat, gap and fc; gaps before the head, and heads other than a gap and one fc; "probability";
+ * networks of one size; classes without WordNet id; "scale" in "map". What 1 says it still says.
+ *
  * An architecture (config/models/NAME.json) is the same text with, besides,
  *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}
  *             the layout of its tensors in the file of weights, whose names weight, bias ... give;
@@ -52,7 +58,10 @@
 #include "cam_engine.h"
 #include "node.h"
 
-enum { GRAPH_MAX_NODES = 4096 };
+enum {
+  GRAPH_MAX_NODES = 4096,
+  GRAPH_VERSION = 2 /* written; those up to it are read */
+};
 
 /* How a class map is enlarged (cam/class_map.h). Both bilinear, float32, source clamped to
  * the plane. MAP_TF1: TensorFlow 1's resize_bilinear with align_corners=False: source = destination
@@ -68,6 +77,7 @@ typedef struct cam_graph {
   bool one_size;          /* takes height x width alone: no CAM_ASPECT */
   int multiple, max_side; /* of CAM_ASPECT; of one size both are its longer side */
   map_rule rule;
+  cam_probability probability;
   int n_classes;
   cam_class *classes; /* [n_classes] */
   int n_nodes;
@@ -90,6 +100,9 @@ bool graph_head_takes(cam_op op);
 /* Reads and checks a model file. CAM_E_IO, or CAM_E_MODEL naming the tensor, node or member. */
 cam_code graph_load(const char *path, cam_graph **out, cam_error *error);
 void graph_free(cam_graph *graph); /* NULL is allowed */
+
+/* CAM_E_MODEL: the text of a network, or an architecture, is of a version that is not read. */
+cam_code graph_check_version(const json *document, cam_error *error);
 
 /* Height and width of each node's output for an input of height x width: shape[n_nodes][2].
  * CAM_E_MODEL naming the node if a kernel does not fit, two shapes that must agree do not, a plane

@@ -3,6 +3,7 @@
 #include "cam_engine.h"
 #include "made_model.h"
 #include <check.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,33 +20,42 @@ static const uint8_t *spot(void) {
   return bmp;
 }
 
-/* Explains n spots with a network of one 1x1 convolution. */
-static void explain_with(int threads, const char *tensors, cam_task *tasks, int n, double deadline,
-                         double *stage_ms) {
-  const made_model made = {"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":"
-                           "\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
-                           "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\","
-                           "\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}",
-                           tensors,
-                           3,
-                           SIDE,
-                           SIDE,
-                           SIDE,
-                           NULL};
+/* A network of one 1x1 convolution. */
+static made_model network_of(const char *tensors) {
+  return (made_model){"{\"name\":\"c\",\"op\":\"conv\",\"inputs\":[\"input\"],\"weight\":"
+                      "\"w\"},{\"name\":\"x\",\"op\":\"relu\",\"inputs\":[\"c\"]},"
+                      "{\"name\":\"gap\",\"op\":\"gap\",\"inputs\":[\"x\"]},{\"name\":\"fc\","
+                      "\"op\":\"fc\",\"inputs\":[\"gap\"],\"weight\":\"fc\"}",
+                      tensors,
+                      3,
+                      SIDE,
+                      SIDE,
+                      SIDE,
+                      NULL};
+}
+
+/* Explains n spots. */
+static void explain_by(const made_model *made, int threads, const cam_params *params,
+                       cam_task *tasks, int n, double deadline, double *stage_ms) {
   cam_model *model;
   cam_context *context;
   cam_error error = {0};
-  const char *path = made_model_write(&made);
+  const char *path = made_model_write(made);
   ck_assert_msg(!cam_model_load(path, NULL, &model, &error), "%s", error.detail);
   unlink(path);
   ck_assert_msg(!cam_context_create(model, threads, &cam_default_limits, &context, &error), "%s",
                 error.detail);
   for (int i = 0; i < n; i++)
-    tasks[i] = (cam_task){
-        .bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = &cam_default_params};
+    tasks[i] = (cam_task){.bytes = spot(), .n_bytes = HEADER + 3 * SIDE * SIDE, .params = params};
   cam_explain(context, tasks, n, deadline, stage_ms);
   cam_context_free(context);
   cam_model_free(model);
+}
+
+static void explain_with(int threads, const char *tensors, cam_task *tasks, int n, double deadline,
+                         double *stage_ms) {
+  const made_model made = network_of(tensors);
+  explain_by(&made, threads, &cam_default_params, tasks, n, deadline, stage_ms);
 }
 
 static void explain(const char *tensors, cam_task *tasks, int n, double deadline,
@@ -104,6 +114,45 @@ START_TEST(no_stage_begins_after_the_deadline) {
 }
 END_TEST
 
+/* Probabilities of their own do not add up; the order is that of the logits either way. */
+START_TEST(sigmoids_are_independent) {
+  cam_task shared, own;
+  made_model made = network_of("w:1x1x3x8*20 fc:3x8*20");
+  explain_by(&made, 1, &cam_default_params, &shared, 1, 0, NULL);
+  made.extra = "\"probability\":\"sigmoid\",";
+  explain_by(&made, 1, &cam_default_params, &own, 1, 0, NULL);
+  float sum = 0;
+  for (int i = 0; i < 3; i++) {
+    const cam_prediction *a = &shared.result.predictions[i], *b = &own.result.predictions[i];
+    ck_assert(a->class_id == b->class_id && a->logit == b->logit && b->rank == i + 1);
+    ck_assert_float_eq_tol(b->probability, 1 / (1 + expf(-b->logit)), 1e-6f);
+    sum += a->probability;
+  }
+  ck_assert_float_eq_tol(sum, 1, 1e-6f);
+  ck_assert(own.result.predictions[0].logit > 0.1f);
+  cam_result_free(&shared.result);
+  cam_result_free(&own.result);
+}
+END_TEST
+
+START_TEST(one_size_is_no_other) {
+  cam_params params = cam_default_params;
+  cam_task task;
+  made_model made = network_of("w:1x1x3x8 fc:3x8");
+  made.max_side = 0;
+  params.resize = CAM_ASPECT;
+  explain_by(&made, 1, &params, &task, 1, 0, NULL);
+  ck_assert_int_eq(task.error.code, CAM_E_PARAMETER);
+  ck_assert_str_eq(
+      task.error.detail,
+      "resize: made takes 16 x 16 alone, so \"aspect\" is not possible; \"stretch\" is");
+  params.resize = CAM_STRETCH;
+  explain_by(&made, 1, &params, &task, 1, 0, NULL);
+  ck_assert_msg(!task.error.code, "%s", task.error.detail);
+  cam_result_free(&task.result);
+}
+END_TEST
+
 Suite *explain_suite(void);
 Suite *explain_suite(void) {
   Suite *suite = suite_create("explain");
@@ -111,6 +160,8 @@ Suite *explain_suite(void) {
   tcase_add_test(tcase, threads_and_neighbours_change_nothing);
   tcase_add_test(tcase, map_that_overflows_is_an_error);
   tcase_add_test(tcase, no_stage_begins_after_the_deadline);
+  tcase_add_test(tcase, sigmoids_are_independent);
+  tcase_add_test(tcase, one_size_is_no_other);
   suite_add_tcase(suite, tcase);
   return suite;
 }

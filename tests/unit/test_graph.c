@@ -93,6 +93,8 @@ static const struct {
      "w:3x3x3x8 b:8 fc:2x648", NULL},
     {"node \"f\": tensor \"fc\" takes 648 channels, its input has 8", C END,
      "w:3x3x3x8 b:8 fc:2x648", NULL},
+    {"network: member \"probability\" is \"odds\", which is unknown", C END, T,
+     "\"probability\":\"odds\","},
     {"self_test: logit 1 must be [class, logit]", C END, T,
      "\"self_test\":{\"logits\":[[2,1.5]]},"},
     {"self_test: logit 1 must be [class, logit]", C END, T,
@@ -112,6 +114,21 @@ START_TEST(refused_by_name) {
   ck_assert_msg(code == CAM_E_MODEL && !graph, "\"%s\": code %d", cases[_i].wrong, code);
   ck_assert_msg(strstr(error.detail, cases[_i].wrong) != NULL, "wanted \"%s\", got \"%s\"",
                 cases[_i].wrong, error.detail);
+}
+END_TEST
+
+/* One class alone is certain by softmax; a sigmoid says yes or no. */
+START_TEST(one_class_needs_a_sigmoid) {
+  cam_graph *graph = NULL;
+  cam_error error = {0};
+  made_model model = {C END, "w:3x3x3x8 b:8 fc:1x8", 1, 9, 9, 12, NULL};
+  ck_assert_int_eq(graph_load(made_model_write(&model), &graph, &error), CAM_E_MODEL);
+  ck_assert_msg(strstr(error.detail, "must be an array of 2 to") != NULL, "%s", error.detail);
+  model.extra = "\"probability\":\"sigmoid\",";
+  ck_assert_msg(!graph_load(made_model_write(&model), &graph, &error), "%s", error.detail);
+  ck_assert_int_eq(graph->probability, CAM_SIGMOID);
+  graph_free(graph);
+  unlink(made_model_write(&model));
 }
 END_TEST
 
@@ -237,6 +254,10 @@ START_TEST(tensors_are_checked_against_the_bytes) {
       {"{}", 0, "no network in it"},
       {"[]", 0, "not a JSON object"},
       {"{\"__metadata__\":{\"camserve\":\"{\"}}", 0, "JSON: not valid"},
+      {"{\"__metadata__\":{\"camserve\":\"{\\\"version\\\":3}\"}}", 0,
+       "version 3 is newer than this program reads (2)"},
+      {"{\"__metadata__\":{\"camserve\":\"{\\\"version\\\":2}\"}}", 0,
+       "network: member \"name\" is missing"},
   };
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     cam_error error = {0};
@@ -290,6 +311,7 @@ Suite *graph_suite(void) {
   Suite *suite = suite_create("graph");
   TCase *tcase = tcase_create("model files");
   tcase_add_loop_test(tcase, refused_by_name, 0, CASES);
+  tcase_add_test(tcase, one_class_needs_a_sigmoid);
   tcase_add_test(tcase, sizes_between_the_ends_are_checked);
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);
   tcase_add_test(tcase, changed_bytes_do_no_harm);
