@@ -103,8 +103,11 @@ int draft_extent(const draft_node *node, int axis, int in);
 cam_code draft_simplify(draft *d);
 
 /* draft_write.c: CAM_E_WEIGHTS naming the first node that needs an operator which the engine does
- * not have; sets d->sized. */
+ * not have, or not where it stands; sets d->sized. */
 cam_code draft_check(draft *d);
+/* draft_sizes.c: pictures of the shorter side and, for the other, each multiple from there to
+ * max_side, either way. Sets d->sized if a node is in the way. CAM_E_NO_MEMORY. */
+cam_code draft_try_sizes(draft *d, int multiple, int max_side);
 /* Nodes and tensors into the document of a model file; out->document is there. */
 cam_code draft_write(draft *d, joined *out);
 

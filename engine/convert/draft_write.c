@@ -22,12 +22,14 @@ static cam_code no_memory_to_write(const writer *w) {
   return cam_fail(w->d->error, CAM_E_NO_MEMORY, "no memory for a model file");
 }
 
-static bool is_in_engine(const char *op) {
-  for (int i = 0; i < OP_COUNT; i++)
-    if (!strcmp(op_name((cam_op)i), op))
-      return true;
-  return false;
+/* The engine's operator of that name; OP_COUNT: it has none. */
+static cam_op op_of(const char *name) {
+  int op = 0;
+  while (op < OP_COUNT && strcmp(op_name((cam_op)op), name))
+    op++;
+  return (cam_op)op;
 }
+static bool is_in_engine(const char *op) { return op_of(op) != OP_COUNT; }
 
 /* ---- names ---- */
 
@@ -329,17 +331,26 @@ static cam_code add_draft_row(writer *w, int i) {
   return add_members(w, i, row, op);
 }
 
-/* From the output back to the last pooling: what is there works on a vector. */
-static void mark_head(writer *w) {
-  for (int i = w->d->output; i >= 0; i = w->d->nodes[i].inputs[0]) {
+/* A product of a vector: an fc. */
+static bool is_matrix(const draft_node *node) {
+  return node->op == DRAFT_CONV && node->groups == 1 && node->kernel[0] == 1 &&
+         node->kernel[1] == 1;
+}
+
+/* From the output back to the last pooling or flatten: what is there works on a vector. Returns the
+ * node that is neither that nor one that a head may have; -1: all is well. */
+static int mark_head(writer *w) {
+  int i = w->d->output;
+  for (; i >= 0; i = w->d->nodes[i].inputs[0]) {
     const draft_node *node = &w->d->nodes[i];
-    const int in = node->inputs[0];
-    if (node->n_inputs != 1 || node->op == DRAFT_GAP || node->op == DRAFT_FLATTEN ||
-        draft_height(w->d, in) != 1 || draft_width(w->d, in) != 1 || node->groups != 1 ||
-        node->kernel[0] != 1 || node->kernel[1] != 1)
-      return;
+    if (node->op == DRAFT_GAP || node->op == DRAFT_FLATTEN)
+      return -1;
     w->head[i] = true;
+    if (node->n_inputs != 1 || !draft_is_vector(w->d, node->inputs[0]) ||
+        (node->op == DRAFT_CONV && !is_matrix(node)) || !graph_head_takes(op_of(operator_of(w, i))))
+      return i;
   }
+  return w->d->output;
 }
 
 cam_code draft_check(draft *d) {
@@ -347,7 +358,7 @@ cam_code draft_check(draft *d) {
   w.head = arena_alloc(d->memory, (size_t)d->n + 1);
   if (!w.head)
     return no_memory_to_write(&w);
-  mark_head(&w);
+  const int misplaced = mark_head(&w);
   for (int i = 0; i < d->n; i++) {
     const draft_node *node = &d->nodes[i];
     if (node->dead)
@@ -361,6 +372,11 @@ cam_code draft_check(draft *d) {
           "node %.48s (%.24s): the engine has no operator %s; it would have to be built",
           node->name, node->source, operator_of(&w, i));
   }
+  if (misplaced >= 0)
+    return cam_fail(d->error, CAM_E_WEIGHTS,
+                    "node %.48s (%.24s): behind the last pooling only a chain of products and "
+                    "activations is explained; more would have to be built",
+                    d->nodes[misplaced].name, d->nodes[misplaced].source);
   return CAM_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "onnx_join.h"
 #include "cam_minmax.h"
 #include "class_names.h"
+#include "network/graph.h"
 #include "onnx_import.h"
 #include "report.h"
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODEL_VERSION = 1, MOST_SIDE = 4096, ASPECT_MULTIPLE = 32, ASPECT_MOST = 640 };
+enum { MOST_SIDE = 4096, ASPECT_MULTIPLE = 32, ASPECT_MOST = 640 };
 
 /* ---- pixels ---- */
 
@@ -108,13 +109,17 @@ static void add_three(json *object, const char *name, const double values[3]) {
     json_add_number(list, NULL, values[c]);
 }
 
+/* What "aspect" may ask for at most. */
+static int longest_side(const draft *d) {
+  return max_int(ASPECT_MOST, max_int(d->height, d->width));
+}
+
 /* f * ((pixel - mean) * scale) + s is (pixel - mean') * scale', so what the network does to the
  * picture first costs nothing. */
 static cam_code add_input(const cam_convert_options *options, const draft *d, const pixels *p,
                           json *document, cam_error *error) {
   const char *resize = options->resize ? options->resize : "stretch";
   const bool aspect = !strcmp(resize, "aspect");
-  const int longest = max_int(d->height, d->width);
   double mean[3], scale[3];
   if (!aspect && strcmp(resize, "stretch"))
     return cam_fail(error, CAM_E_PARAMETER, "--resize %.40s: allowed are stretch and aspect",
@@ -136,12 +141,12 @@ static cam_code add_input(const cam_convert_options *options, const draft *d, co
   add_three(input, "mean", mean);
   add_three(input, "scale", scale);
   json_add_text(input, "resize", resize);
-  if (aspect) {
+  if (!d->sized) {
     json_add_int(input, "multiple", ASPECT_MULTIPLE);
-    json_add_int(input, "max_side", max_int(longest, ASPECT_MOST));
-  } else { /* no other size than its own */
-    json_add_int(input, "multiple", longest);
-    json_add_int(input, "max_side", longest);
+    json_add_int(input, "max_side", longest_side(d));
+  } else {
+    report(options, "photos are stretched to %d x %d alone: node %s holds for no other size",
+           d->width, d->height, d->sized_by);
   }
   report(options, "input: %d x %d, %s; pixels %s: %s, (pixel - %g,%g,%g) * %g,%g,%g", d->width,
          d->height, resize, p->name, p->channels, mean[0], mean[1], mean[2], scale[0], scale[1],
@@ -173,7 +178,7 @@ static cam_code begin_document(const cam_convert_options *options, const onnx_fi
   name_from_path(options->weights, name);
   snprintf(origin, sizeof origin, "%.64s.onnx, made by %.40s %.20s", name, file->producer,
            file->producer_version);
-  json_add_int(document, "version", MODEL_VERSION);
+  json_add_int(document, "version", GRAPH_VERSION);
   json_add_text(document, "name", options->name ? options->name : name);
   json_add_text(document, "origin", origin);
   json_add_text(document, "license", "");
@@ -227,6 +232,8 @@ static cam_code import(const cam_convert_options *options, const onnx_file *file
     code = draft_simplify(d);
   if (!code)
     code = draft_check(d);
+  if (!code)
+    code = draft_try_sizes(d, ASPECT_MULTIPLE, longest_side(d));
   if (code) {
     if (code == CAM_E_WEIGHTS)
       say_operators(options);

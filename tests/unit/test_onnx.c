@@ -659,12 +659,110 @@ START_TEST(aspect_only_where_no_size_is_in_the_graph) {
   ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
   ck_assert(graph->resize == CAM_ASPECT && graph->multiple == 32 && graph->max_side == 640);
   graph_free(graph);
+  ck_assert_int_eq(convert((cam_convert_options){.weights = input}), CAM_OK);
+  ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+  ck_assert(graph->resize == CAM_STRETCH && !graph->one_size); /* a request may ask for it */
+  graph_free(graph);
   for (size_t i = 0; i < sizeof sized / sizeof *sized; i++) {
     write_made(made_onnx(13, "N,3,8,8", sized[i]));
     ck_assert_int_eq(convert((cam_convert_options){.weights = input, .resize = "aspect"}),
                      CAM_E_PARAMETER);
     ck_assert_msg(strstr(error.detail, "holds for 8 x 8 alone"), "%s", error.detail);
+    ck_assert_msg(!convert((cam_convert_options){.weights = input}), "%s", error.detail);
+    ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+    ck_assert(graph->resize == CAM_STRETCH && graph->one_size);
+    graph_free(graph);
   }
+}
+END_TEST
+
+/* ---- heads ---- */
+
+/* The operators of the model file that the network becomes. */
+static const char *written_operators(cam_graph **graph) {
+  static char text[512];
+  *text = 0;
+  if (convert((cam_convert_options){.weights = input}))
+    return error.detail;
+  ck_assert_int_eq(graph_load(output, graph, &error), CAM_OK);
+  for (int i = 0; i < (*graph)->n_nodes; i++) {
+    const size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, "%s%s", i ? " " : "", op_name((*graph)->nodes[i].op));
+  }
+  return text;
+}
+
+#define CONV "c = Conv(x, w:4x3x1x1)\nr = Relu(c)\n"
+#define POOLED CONV "g = GlobalAveragePool(r)\n"
+#define FLAT "f = Flatten(g)\n"
+
+static const struct {
+  const char *lines, *operators;
+  cam_method method;
+} heads[] = {
+    {POOLED FLAT "z = Gemm(f, w:4x3)", "conv relu gap fc", CAM_METHOD_CAM},
+    {POOLED "l = Conv(g, w:3x4x1x1)\nz = Flatten(l)", "conv relu gap fc", CAM_METHOD_CAM},
+    {CONV "l = Conv(r, w:3x4x1x1)\ng = GlobalAveragePool(l)\nz = Flatten(g)", "conv relu gap fc",
+     CAM_METHOD_CAM},
+    {POOLED "z = Flatten(g)", "conv relu gap", CAM_METHOD_CAM},
+    {POOLED FLAT "a = Gemm(f, w:4x9, w:9)\nb = Relu(a)\nz = Gemm(b, w:9x3)",
+     "conv relu gap fc relu fc", CAM_METHOD_HIRESCAM},
+    {POOLED "a = Conv(g, w:9x4x1x1)\nb = Clip(a, s:0, s:6)\nl = Conv(b, w:3x9x1x1)\nz = Flatten(l)",
+     "conv relu gap fc relu6 fc", CAM_METHOD_HIRESCAM},
+    {CONV "f = Flatten(r)\na = Gemm(f, w:256x9)\nb = Relu(a)\nz = Gemm(b, w:9x3)",
+     "conv relu flatten fc relu fc", CAM_METHOD_HIRESCAM},
+};
+
+START_TEST(heads_of_every_kind) {
+  cam_graph *graph = NULL;
+  write_made(made_onnx(13, "1,3,8,8", heads[_i].lines));
+  const char *got = written_operators(&graph);
+  ck_assert_msg(!strcmp(got, heads[_i].operators), "%s\n%s", heads[_i].lines, got);
+  ck_assert_int_eq(graph->method, heads[_i].method);
+  graph_free(graph);
+}
+END_TEST
+
+START_TEST(more_than_a_chain_is_refused) {
+  static const char *const rows[] = {
+      POOLED FLAT "a = Gemm(f, w:4x4)\nb = Add(a, f)\nz = Gemm(b, w:4x3)",
+      POOLED "a = Conv(g, w:4x1x1x1) group=4\nz = Flatten(a)",
+  };
+  static const char *const nodes[] = {"node b (Add)", "node a (Conv)"};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    write_made(made_onnx(13, "1,3,8,8", rows[i]));
+    ck_assert_int_eq(convert((cam_convert_options){.weights = input}), CAM_E_WEIGHTS);
+    ck_assert_msg(strstr(error.detail, nodes[i]) && strstr(error.detail, "behind the last pooling"),
+                  "%s", error.detail);
+  }
+}
+END_TEST
+
+/* Two branches that agree at 8 cells, and not at 9: the network takes one size. */
+START_TEST(sizes_that_do_not_go_through_are_not_offered) {
+  cam_graph *graph;
+  write_made(
+      made_onnx(13, "1,3,7,8",
+                "a = MaxPool(x) kernel_shape=2,2 strides=2,2\n"
+                "b = MaxPool(x) kernel_shape=1,2 strides=2,2 pads=0,0,0,0\n"
+                "c = MaxPool(b) kernel_shape=2,1\n"
+                "s = Add(a, c)\ng = GlobalAveragePool(s)\nf = Flatten(g)\nz = Gemm(f, w:3x4)"));
+  ck_assert_msg(!convert((cam_convert_options){.weights = input}), "%s", error.detail);
+  ck_assert_ptr_nonnull(strstr(progress, "stretched to 8 x 7 alone"));
+  ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+  ck_assert(graph->one_size);
+  graph_free(graph);
+}
+END_TEST
+
+START_TEST(sigmoids_are_written_down) {
+  cam_graph *graph = NULL;
+  write_made(made_onnx(13, "1,3,8,8", POOLED FLAT "l = Gemm(f, w:4x1)\nz = Sigmoid(l)"));
+  ck_assert_str_eq(written_operators(&graph), "conv relu gap fc");
+  ck_assert_int_eq(graph->probability, CAM_SIGMOID);
+  ck_assert_int_eq(graph->n_classes, 1);
+  ck_assert_str_eq(graph->classes[0].label, "class 0");
+  graph_free(graph);
 }
 END_TEST
 
@@ -850,6 +948,10 @@ Suite *onnx_suite(void) {
   tcase_add_test(cases, last_windows_begin_in_the_plane);
   tcase_add_test(cases, endings_are_dropped);
   tcase_add_test(cases, labels_come_in_any_form);
+  tcase_add_loop_test(cases, heads_of_every_kind, 0, sizeof heads / sizeof *heads);
+  tcase_add_test(cases, more_than_a_chain_is_refused);
+  tcase_add_test(cases, sizes_that_do_not_go_through_are_not_offered);
+  tcase_add_test(cases, sigmoids_are_written_down);
   tcase_add_test(cases, options_out_of_range_are_named);
   tcase_add_test(cases, aspect_only_where_no_size_is_in_the_graph);
   tcase_add_test(cases, the_picture_s_affine_is_the_input_s);
