@@ -101,5 +101,8 @@ int draft_extent(const draft_node *node, int axis, int in) {
   const int64_t rest = (int64_t)in + node->pads[axis] + node->pads[axis + 2] - kernel;
   if (rest < 0)
     return 0;
-  return (int)(rest / stride) + 1;
+  int64_t out = rest / stride + 1;
+  if (node->rounds_up && rest % stride && out * stride < (int64_t)in + node->pads[axis])
+    out++; /* as node_padding (engine/network/node.c) */
+  return (int)out;
 }

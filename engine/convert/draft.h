@@ -57,6 +57,7 @@ typedef struct draft_node {
   int kernel[2], stride[2], pads[4], groups; /* y, x; top, left, bottom, right */
   bool same;                                 /* padding as TensorFlow's SAME, whatever the size */
   bool counts_padding;                       /* avg_pool: zeros outside count as cells */
+  bool rounds_up;                            /* pools: a last window that sticks out counts */
   bool sized;                                /* holds for this size of the picture alone */
   number_view weight;                        /* conv: [KH,KW,Cin/groups in one or more axes,Cout] */
   double *factor, *shift; /* [channels]: conv: what its sums are multiplied by and what is added;

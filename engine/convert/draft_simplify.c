@@ -290,7 +290,7 @@ static bool is_never_negative(const simplifier *s, int i) {
 static void rule_pad(simplifier *s, int i) {
   draft_node *node = at(s, i);
   const int x = node->inputs[0];
-  if (!is(s, x, DRAFT_PAD) || node->same)
+  if (!is(s, x, DRAFT_PAD) || node->same || node->rounds_up)
     return;
   const draft_node *pad = at(s, x);
   const bool own = node->pads[0] || node->pads[1] || node->pads[2] || node->pads[3];

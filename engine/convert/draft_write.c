@@ -150,26 +150,6 @@ static cam_code add_product(writer *w, int i, json *row) {
   return code;
 }
 
-/* One filter a channel with the same number in each cell: until the engine has the operator itself,
- * what an affine and a pooling that counts its padding are computed with. */
-static cam_code add_depthwise(writer *w, int i, json *row) {
-  const draft_node *node = &w->d->nodes[i];
-  const int cells = node->kernel[0] * node->kernel[1];
-  const int64_t shape[4] = {node->kernel[0], node->kernel[1], 1, node->channels},
-                n = (int64_t)cells * node->channels;
-  float *data = new_tensor(w, i, "weight", 4, shape, n);
-  if (!data)
-    return no_memory_to_write(w);
-  for (int64_t k = 0; k < n; k++)
-    data[k] = (float)(node->factor ? node->factor[k % node->channels] : 1. / cells);
-  json_add_int(row, "groups", node->channels);
-  say_tensor(w, i, row, "weight");
-  cam_code code = check_rounded(w, i, data, n);
-  if (!code && node->shift)
-    code = add_vector(w, i, row, "bias", node->shift);
-  return code;
-}
-
 /* ---- rows ---- */
 
 static void add_pair(json *row, const char *member, int a, int b) {
@@ -204,10 +184,6 @@ static const char *operator_of(const writer *w, int i) {
     return "relu";
   if (node->op == DRAFT_CLIP && node->low == 0 && node->high == 6)
     return "relu6";
-  if (node->op == DRAFT_AVG_POOL && node->counts_padding)
-    return "conv";
-  if (node->op == DRAFT_AFFINE && !is_in_engine("affine"))
-    return "conv";
   return draft_op_name(node->op);
 }
 
@@ -236,14 +212,12 @@ static cam_code add_members(writer *w, int i, json *row, const char *op) {
     }
     return add_product(w, i, row);
   case DRAFT_AVG_POOL:
-    if (node->counts_padding) {
-      add_kernel(row, node, false);
-      return add_depthwise(w, i, row);
-    }
-    add_kernel(row, node, true);
-    return CAM_OK;
   case DRAFT_MAX_POOL:
     add_kernel(row, node, true);
+    if (node->rounds_up)
+      json_add_bool(row, "ceil_mode", true);
+    if (node->counts_padding)
+      json_add_bool(row, "count_include_pad", true);
     return CAM_OK;
   case DRAFT_CLIP:
     if (!strcmp(op, "clip")) {
@@ -267,8 +241,6 @@ static cam_code add_members(writer *w, int i, json *row, const char *op) {
     add_pair(row, "factor", node->stride[0], node->stride[1]);
     return CAM_OK;
   case DRAFT_AFFINE:
-    if (!strcmp(op, "conv"))
-      return add_depthwise(w, i, row);
     break;
   case DRAFT_LAYER_NORM:
     json_add_number(row, "epsilon", node->low);
@@ -285,47 +257,17 @@ static const char *name_of(const writer *w, int node) {
   return w->names[node];
 }
 
-/* A concat of more inputs than the engine takes: the first ones are joined before. */
-static const char *add_part(writer *w, int i, const char *before, int from, int n, int part) {
-  const draft_node *node = &w->d->nodes[i];
-  char *name = arena_alloc(w->d->memory, MOST_NAME + 32);
-  if (!name)
-    return NULL;
-  snprintf(name, MOST_NAME + 32, "%s.part%d", w->names[i], part);
-  json *row = json_add_object(w->nodes, NULL);
-  json_add_text(row, "name", name);
-  json_add_text(row, "op", "concat");
-  json *inputs = json_add_array(row, "inputs");
-  if (before)
-    json_add_text(inputs, NULL, before);
-  for (int k = from; k < from + n; k++)
-    json_add_text(inputs, NULL, name_of(w, node->inputs[k]));
-  w->written++;
-  return name;
-}
-
 static cam_code add_draft_row(writer *w, int i) {
   const draft_node *node = &w->d->nodes[i];
-  const char *op, *before = NULL;
-  int from = 0;
   cam_code code = give_name(w, i);
   if (code)
     return code;
-  op = operator_of(w, i);
-  for (int part = 1; node->n_inputs - from + (before != NULL) > NODE_MAX_INPUTS; part++) {
-    const int n = NODE_MAX_INPUTS - (before != NULL);
-    before = add_part(w, i, before, from, n, part);
-    if (!before)
-      return no_memory_to_write(w);
-    from += n;
-  }
+  const char *op = operator_of(w, i);
   json *row = json_add_object(w->nodes, NULL);
   json_add_text(row, "name", w->names[i]);
   json_add_text(row, "op", op);
   json *inputs = json_add_array(row, "inputs");
-  if (before)
-    json_add_text(inputs, NULL, before);
-  for (int k = from; k < node->n_inputs; k++)
+  for (int k = 0; k < node->n_inputs; k++)
     json_add_text(inputs, NULL, name_of(w, node->inputs[k]));
   w->written++;
   return add_members(w, i, row, op);
@@ -366,6 +308,10 @@ cam_code draft_check(draft *d) {
     if (node->sized && !d->sized)
       d->sized_by = node->name;
     d->sized |= node->sized;
+    if (node->n_inputs > NODE_MAX_INPUTS)
+      return cam_fail(d->error, CAM_E_WEIGHTS,
+                      "node %.48s (%.24s): %d inputs; more than %d would have to be built",
+                      node->name, node->source, node->n_inputs, NODE_MAX_INPUTS);
     if (!is_in_engine(operator_of(&w, i)))
       return cam_fail(
           d->error, CAM_E_WEIGHTS,

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_INPUTS = 16, MAX_NODES = 4096 };
+enum { MAX_INPUTS = 64, MAX_NODES = 4096 };
 
 /* A node of the architecture on its way into the model file. */
 typedef struct unit {

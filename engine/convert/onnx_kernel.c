@@ -159,30 +159,6 @@ static cam_code import_conv(onnx_import *im) {
 
 /* ---- pooling ---- */
 
-/* ceil_mode: cells of padding after, so that a last window of part of a kernel fits. Where pad and
- * stride are small that is right whatever the size; else for this size, where a window that would
- * begin in the padding is left out. */
-static cam_code round_up(onnx_import *im, draft_node *node, const int in[2]) {
-  for (int axis = 0; axis < 2; axis++) {
-    const int stride = node->stride[axis], kernel = node->kernel[axis];
-    const int before = node->pads[axis], rest = in[axis] + before + node->pads[axis + 2] - kernel;
-    if (stride == 1 || node->same || rest < 0)
-      continue;
-    if (rest % stride && node->counts_padding)
-      return onnx_refuse(im, "attribute ceil_mode beside count_include_pad would have to be built");
-    if (node->pads[axis + 2] + stride - 1 < kernel && !node->counts_padding) {
-      node->pads[axis + 2] += stride - 1;
-      continue;
-    }
-    int last = (rest + stride - 1) / stride * stride; /* where the last window begins */
-    if (last >= in[axis] + before)
-      last -= stride;
-    node->pads[axis + 2] = max_int(0, last + kernel - in[axis] - before);
-    node->sized = true;
-  }
-  return CAM_OK;
-}
-
 static cam_code import_pool(onnx_import *im) {
   onnx_slot in;
   int kernel[2], dilations[2];
@@ -206,10 +182,8 @@ static cam_code import_pool(onnx_import *im) {
   const bool padded = node->pads[0] || node->pads[1] || node->pads[2] || node->pads[3];
   node->counts_padding = average && (padded || node->same) &&
                          onnx_whole(im, "count_include_pad", 0);
-  if (onnx_whole(im, "ceil_mode", 0))
-    code = round_up(im, node, size);
-  if (!code)
-    code = set_extent(im, node, size[0], size[1]);
+  node->rounds_up = onnx_whole(im, "ceil_mode", 0) && !node->same;
+  code = set_extent(im, node, size[0], size[1]);
   if (!code && average && !padded && kernel[0] == size[0] && kernel[1] == size[1]) {
     node->op = DRAFT_GAP;
     node->vector = true;

@@ -78,6 +78,9 @@ static void plan_step(forward *f, int i, int height, int width) {
       s->in_channels[k] = from->l->channels;
     }
     s->in_strides[k] = from->out_stride;
+    s->in_cells[k] = from->out_height * from->out_width;
+    if (k > 0)
+      continue;
     s->in_height = from->out_height;
     s->in_width = from->out_width;
   }
@@ -351,8 +354,7 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
     cost->products = l->type->products(s);
   cost->weight_bytes += l->weight_count * sizeof(float);
   for (int k = 0; k < l->n_inputs; k++)
-    cost->plane_bytes += (size_t)s->in_height * (size_t)s->in_width * (size_t)s->in_strides[k] *
-                         sizeof(float);
+    cost->plane_bytes += (size_t)s->in_cells[k] * (size_t)s->in_strides[k] * sizeof(float);
   size_t out_bytes = (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride *
                      sizeof(float);
   cost->plane_bytes += out_bytes;

@@ -7,6 +7,8 @@
  * SSE2. NEON multiplies by a lane, not by a broadcast, so gcc loads many a's ahead: 10 x 2 + 2
  * leaves room for 10 of them. (At 12 rows gcc 12 spills 3 accumulators in the loop.) */
 #include "kernels.h"
+#include "cam_minmax.h"
+#include <math.h>
 #include <stdbool.h>
 #if defined __x86_64__
 #include <immintrin.h>
@@ -64,6 +66,84 @@ INLINE vec min(vec x, vec y) {
 }
 #endif
 INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
+
+/* ---- activations other than clamping: in place, over rows of n floats ---- */
+
+typedef int32_t ivec __attribute__((vector_size(4 * W)));
+
+/* e^x to a relative error of 2e-7; x is taken to be within -87..88, where e^x is a normal float.
+ * e^x = 2^n * e^r with n whole and |r| <= ln(2) / 2. Adding 1.5 * 2^23 rounds x / ln(2) to n and
+ * leaves n in the low bits of the sum; shifted into the exponent's place they multiply by 2^n.
+ * ln(2) is subtracted in two parts, of which n times the first is exact. */
+INLINE vec exponential(vec x) {
+  const vec magic = splat(0x1.8p23f), limited = clamp(x, splat(-87), splat(88));
+  const vec shifted = limited * 1.44269504f + magic, n = shifted - magic;
+  const vec r = limited - n * 0.693359375f + n * 2.12194440e-4f;
+  const vec curve = ((8.31252057e-3f * r + 4.18901592e-2f) * r + 1.66671142e-1f) * r +
+                    4.99992311e-1f;
+  return (vec)((ivec)(curve * r * r + r + 1) + ((ivec)shifted << 23));
+}
+
+INLINE vec sigmoid(vec x) { return 1 / (1 + exponential(-x)); }
+
+/* max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2)), erfc after Abramowitz and Stegun, 7.1.26: an absolute
+ * error of 1.5e-7, that of a negative x in proportion to the result. */
+INLINE vec gelu(vec x) {
+  const vec size = max(x, -x), t = 1 / (1 + 0.3275911f * 0.70710678f * size);
+  const vec curve = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) *
+                         t +
+                     0.254829592f) *
+                    t;
+  return max(x, splat(0)) - 0.5f * size * curve * exponential(-0.5f * size * size);
+}
+
+INLINE vec activation_of(const activation_kind kind, vec x, epilogue finish) {
+  switch (kind) {
+  case SIGMOID:
+    return sigmoid(x);
+  case SILU:
+    return x * sigmoid(x);
+  case HARD_SIGMOID:
+    return clamp(finish.slope * x + finish.offset, splat(0), splat(1));
+  case HARD_SWISH:
+    return x * clamp(finish.slope * x + finish.offset, splat(0), splat(1));
+  case GELU:
+    return gelu(x);
+  default:
+    return x;
+  }
+}
+
+INLINE void activate_rows(const activation_kind kind, float *p, int rows, ptrdiff_t stride,
+                          size_t n, epilogue finish) {
+  for (int i = 0; i < rows; i++, p += stride)
+    for (size_t c = 0; c < n; c += W)
+      store(p + c, activation_of(kind, load(p + c), finish));
+}
+
+/* Not inlined: one piece of code, so that a value gives the same bits whichever kernel calls. */
+static __attribute__((noinline)) void finish_rows(float *p, int rows, ptrdiff_t stride, size_t n,
+                                                  epilogue finish) {
+  switch (finish.kind) {
+  case CLAMP:
+    break;
+  case SIGMOID:
+    activate_rows(SIGMOID, p, rows, stride, n, finish);
+    break;
+  case SILU:
+    activate_rows(SILU, p, rows, stride, n, finish);
+    break;
+  case HARD_SIGMOID:
+    activate_rows(HARD_SIGMOID, p, rows, stride, n, finish);
+    break;
+  case HARD_SWISH:
+    activate_rows(HARD_SWISH, p, rows, stride, n, finish);
+    break;
+  case GELU:
+    activate_rows(GELU, p, rows, stride, n, finish);
+    break;
+  }
+}
 
 /* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last,
  * starting at the bias ---- */
@@ -162,6 +242,8 @@ static void product(int rows, int segments, int depth, const float *a, ptrdiff_t
     if (residual)
       o.residual = residual + m * residual_stride;
     tiles[height - 1][n / W - 1](&o);
+    if (finish.kind != CLAMP)
+      finish_rows(o.out, height, out_stride, (size_t)n, finish);
     m = end;
   }
 }
@@ -242,6 +324,8 @@ static void depthwise(const float *const *rows, int height, int breadth, int str
         n++;
       cells_table[t].by_columns[n].run(rows, channels, weight, bias, out + (ptrdiff_t)x * channels,
                                        finish, (ptrdiff_t)x * stride * channels);
+      finish_rows(out + (ptrdiff_t)x * channels, cells_table[t].by_columns[n].columns, channels,
+                  (size_t)channels, finish);
       x += cells_table[t].by_columns[n].columns;
     }
     return;
@@ -256,6 +340,7 @@ static void depthwise(const float *const *rows, int height, int breadth, int str
                  load(weight + (ptrdiff_t)(i * breadth + j) * channels + c);
       store(out + (ptrdiff_t)x * channels + c, clamp(sum, low, high));
     }
+  finish_rows(out, 1, 0, (size_t)columns * (size_t)channels, finish);
 }
 
 /* ---- Winograd F(4x4,3x3) and F(6x6,3x3): a tile is 36 or 64 vectors, so the compiler keeps a row
@@ -390,6 +475,9 @@ static void winograd_output(int tile, const float *m, ptrdiff_t plane, int chann
     tile_out(4, m, plane, channels, bias, residual, out, pool, finish);
   else
     tile_out(6, m, plane, channels, bias, residual, out, pool, finish);
+  for (int i = 0; i < tile * tile && finish.kind != CLAMP; i++)
+    if (out[i])
+      finish_rows(out[i], 1, 0, (size_t)channels, finish);
 }
 
 /* ---- pools and sums ---- */
@@ -403,16 +491,21 @@ static void max_cells(const float *const *cell, int n, int channels, float *out)
   }
 }
 
-static void mean_cells(const float *const *cell, int n, int channels, float *out) {
+static void mean_cells(const float *const *cell, int n, int count, int channels, float *out) {
   for (int c = 0; c < channels; c += W) {
     vec sum = load(cell[0] + c);
     for (int i = 1; i < n; i++)
       sum += load(cell[i] + c);
-    store(out + c, sum / (float)n);
+    store(out + c, sum / (float)count);
   }
 }
 
-static void combine(const float *a, const float *b, size_t n, float *out, epilogue finish) {
+/* Values that are combined before they are activation_of: both while they are in the first-level
+ * cache.
+ */
+enum { RUN = 1024 };
+
+INLINE void combine_run(const float *a, const float *b, size_t n, float *out, epilogue finish) {
   const vec low = splat(finish.low), high = splat(finish.high);
   if (b)
     for (size_t i = 0; i < n; i += W)
@@ -420,15 +513,86 @@ static void combine(const float *a, const float *b, size_t n, float *out, epilog
   else
     for (size_t i = 0; i < n; i += W)
       store(out + i, clamp(load(a + i), low, high));
+  finish_rows(out, 1, 0, n, finish);
 }
 
-static void average(const float *in, int cells, int channels, float *out) {
+static void combine(const float *a, const float *b, size_t n, float *out, epilogue finish) {
+  for (size_t i = 0; i < n; i += RUN) {
+    const float *other = NULL;
+    if (b)
+      other = b + i;
+    combine_run(a + i, other, min_size(RUN, n - i), out + i, finish);
+  }
+}
+
+static void multiply_values(const float *a, const float *b, size_t n, float *out, epilogue finish) {
+  const vec low = splat(finish.low), high = splat(finish.high);
+  for (size_t begin = 0, end; begin < n; begin = end) {
+    end = begin + min_size(RUN, n - begin);
+    for (size_t i = begin; i < end; i += W)
+      store(out + i, clamp(load(a + i) * load(b + i), low, high));
+    finish_rows(out + begin, 1, 0, end - begin, finish);
+  }
+}
+
+static void scale_cells(const float *in, int cells, int channels, const float *scale,
+                        const float *shift, float *out, epilogue finish) {
+  const vec low = splat(finish.low), high = splat(finish.high);
+  for (int m = 0; m < cells; m++, in += channels, out += channels) {
+    if (shift)
+      for (int c = 0; c < channels; c += W)
+        store(out + c, clamp(load(in + c) * load(scale + c) + load(shift + c), low, high));
+    else
+      for (int c = 0; c < channels; c += W)
+        store(out + c, clamp(load(in + c) * load(scale + c), low, high));
+    finish_rows(out, 1, 0, (size_t)channels, finish);
+  }
+}
+
+INLINE float sum_of(vec x) {
+  float sum = 0;
+  for (int i = 0; i < W; i++)
+    sum += x[i];
+  return sum;
+}
+
+/* The first n of a vector's floats, n possibly more than it has; else 0. */
+INLINE vec first_of(vec x, int n) {
+  ivec index;
+  for (int i = 0; i < W; i++)
+    index[i] = i;
+  return (vec)((ivec)x & (index < n));
+}
+
+static void normalize_cells(const float *in, int cells, int channels, int stride,
+                            const float *scale, const float *shift, float epsilon, float *out) {
+  for (int m = 0; m < cells; m++, in += stride, out += stride) {
+    vec sum = {0}, squares = {0};
+    for (int c = 0; c < channels; c += W)
+      sum += first_of(load(in + c), channels - c);
+    const vec mean = splat(sum_of(sum) / (float)channels);
+    for (int c = 0; c < channels; c += W) {
+      const vec from_mean = first_of(load(in + c) - mean, channels - c);
+      squares += from_mean * from_mean;
+    }
+    const vec factor = splat(1 / sqrtf(sum_of(squares) / (float)channels + epsilon));
+    for (int c = 0; c < channels; c += W)
+      store(out + c, (load(in + c) - mean) * factor * load(scale + c) + load(shift + c));
+  }
+}
+
+static void average_columns(const float *in, int cells, ptrdiff_t stride, int channels,
+                            float *out) {
   for (int c = 0; c < channels; c += W) {
     vec sum[4] = {{0}};
     for (int i = 0; i < cells; i++)
-      sum[i & 3] += load(in + (ptrdiff_t)i * channels + c);
+      sum[i & 3] += load(in + i * stride + c);
     store(out + c, ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)cells);
   }
+}
+
+static void average(const float *in, int cells, int channels, float *out) {
+  average_columns(in, cells, channels, channels, out);
 }
 
 /* ---- probes ---- */
@@ -471,7 +635,11 @@ const kernels KERNELS = {
     .max_cells = max_cells,
     .mean_cells = mean_cells,
     .combine = combine,
+    .multiply = multiply_values,
+    .affine = scale_cells,
+    .normalize = normalize_cells,
     .average = average,
+    .average_columns = average_columns,
     .probe_arithmetic = probe_arithmetic,
     .probe_memory = probe_memory,
 };

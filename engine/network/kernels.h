@@ -3,18 +3,30 @@
  * call through the table; nothing else knows the vector width.
  *
  * Common to all: planes are NHWC float32 with the channels padded to a multiple of `width` (the
- * padding is 0 and stays 0); every output is one sum in one fixed order, whatever the tile it falls
- * into, so results do not depend on how work is split. */
+ * padding is finite and never part of a sum); every output is one sum in one fixed order, whatever
+ * the tile it falls into, so results do not depend on how work is split. */
 #ifndef KERNELS_H
 #define KERNELS_H
 #include "cam_error.h"
 #include <stddef.h>
 #include <stdint.h>
 
-/* What happens to a finished sum: + residual (if any), then clamped to low..high (ReLU: 0..inf,
- * ReLU6: 0..6, none: -inf..inf). */
+/* What happens to a finished sum: + residual (if any), then an activation. Clamping is part of
+ * every kernel; the others are a second pass over what a kernel has just written, in the
+ * first-level cache. */
+typedef enum activation_kind {
+  CLAMP,        /* to low..high (ReLU: 0..inf, ReLU6: 0..6, none: -inf..inf) */
+  SIGMOID,      /* 1 / (1 + e^-x) */
+  SILU,         /* x * sigmoid(x) */
+  HARD_SIGMOID, /* slope * x + offset, clamped to 0..1 */
+  HARD_SWISH,   /* x * hard_sigmoid(x) */
+  GELU          /* x * (1 + erf(x / sqrt(2))) / 2 */
+} activation_kind;
+
 typedef struct epilogue {
-  float low, high;
+  activation_kind kind;
+  float low, high;     /* -inf and inf of all kinds but CLAMP */
+  float slope, offset; /* HARD_SIGMOID, HARD_SWISH */
 } epilogue;
 
 typedef struct kernels {
@@ -22,7 +34,7 @@ typedef struct kernels {
   int width;     /* floats of one vector: 4, 8, 16 */
   int tile_rows; /* rows of the register tile of `product` */
 
-  /* out[m][0..n) = clamp(bias[0..n) + sum over k of a[m][k] * b[k][0..n) (+ residual[m][0..n))), m
+  /* out[m][0..n) = finish(bias[0..n) + sum over k of a[m][k] * b[k][0..n) (+ residual[m][0..n))), m
    * in [0,rows). n is width or 2 * width; b is a packed panel [segments * depth][n], aligned; a,
    * out and residual have row strides in floats; residual may be NULL. Row m of a is `segments`
    * runs of `depth` floats, a_segment floats apart: one run for a plane of cells, or the rows under
@@ -32,7 +44,7 @@ typedef struct kernels {
                   const float *residual, ptrdiff_t residual_stride, float *out,
                   ptrdiff_t out_stride, epilogue finish);
 
-  /* One row of a depthwise convolution: out[x][c] = clamp(bias[c] + sum over i, j of rows[i][x *
+  /* One row of a depthwise convolution: out[x][c] = finish(bias[c] + sum over i, j of rows[i][x *
    * stride + j][c] * weight[i][j][c]), x in [0,columns). rows: `height` pointers to padded input
    * rows; weight [height,breadth,channels]; channels a multiple of width. */
   void (*depthwise)(const float *const *rows, int height, int breadth, int stride, int columns,
@@ -43,22 +55,34 @@ typedef struct kernels {
    * -1, 2, -2, infinity, and of 6x6 also 1/2, -1/2), one tile of `tile` x `tile` outputs,
    * `channels` (a multiple of width) of it; n = tile + 2. Input: v[t * plane + c] = (B^T d B)[t], d
    * the n x n cells cell[i * n + j], each [channels]. Output: the tile x tile cells A^T m A of m[t
-   * * plane + c], + bias[c] (+ residual[i][c]), clamped, to out[i], or nowhere where out[i] is
+   * * plane + c], + bias[c] (+ residual[i][c]), finished, to out[i], or nowhere where out[i] is
    * NULL. With pool, out has half as many cells a side instead, each the largest of its 2x2
-   * (max_pool 2x2, stride 2), and residual is NULL. */
+   * (max_pool 2x2, stride 2), residual is NULL and finish a CLAMP. */
   void (*winograd_input)(int tile, const float *const *cell, int channels, float *v,
                          ptrdiff_t plane);
   void (*winograd_output)(int tile, const float *m, ptrdiff_t plane, int channels,
                           const float *bias, const float *const *residual, float *const *out,
                           int pool, epilogue finish);
 
-  /* out[c] = max (or mean) over n cells; cell[i] points to [channels]. */
+  /* out[c] = max over n cells, or their sum / count; cell[i] points to [channels]. */
   void (*max_cells)(const float *const *cell, int n, int channels, float *out);
-  void (*mean_cells)(const float *const *cell, int n, int channels, float *out);
-  /* out[i] = clamp(a[i] + b[i]) or, b NULL, clamp(a[i]); n a multiple of width. */
+  void (*mean_cells)(const float *const *cell, int n, int count, int channels, float *out);
+  /* out[i] = finish(a[i] + b[i]) or, b NULL, finish(a[i]); n a multiple of width. */
   void (*combine)(const float *a, const float *b, size_t n, float *out, epilogue finish);
-  /* out[c] = mean over `cells` rows of in [cells,channels]. */
+  /* out[i] = finish(a[i] * b[i]); n a multiple of width. */
+  void (*multiply)(const float *a, const float *b, size_t n, float *out, epilogue finish);
+  /* out[m][c] = finish(in[m][c] * scale[c] + shift[c]), or without shift where it is NULL; planes
+   * [cells,channels]. */
+  void (*affine)(const float *in, int cells, int channels, const float *scale, const float *shift,
+                 float *out, epilogue finish);
+  /* Each cell less its mean over the first `channels` of its `stride` floats, divided by
+   * sqrt(variance + epsilon), times scale[c], plus shift[c]; both are [stride]. */
+  void (*normalize)(const float *in, int cells, int channels, int stride, const float *scale,
+                    const float *shift, float epsilon, float *out);
+  /* out[c] = mean over `cells` rows of in [cells,channels]; of the first `channels` of rows that
+   * are `stride` floats apart. */
   void (*average)(const float *in, int cells, int channels, float *out);
+  void (*average_columns)(const float *in, int cells, ptrdiff_t stride, int channels, float *out);
 
   /* What the host can do, for `camserve bench --layers`. n times 24 independent multiply-adds of
    * whole vectors, in registers; the sum of n floats (a multiple of 4 * width) from memory. The

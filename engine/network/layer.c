@@ -55,3 +55,13 @@ int pieces_by_rows(const step *s, int threads) {
     return 1;
   return min_int(s->out_height, 2 * threads);
 }
+
+void plan_rows(const network *net, step *s, int threads) {
+  (void)net;
+  s->pieces[0] = pieces_by_rows(s, threads);
+}
+
+range cells_of(const step *s, int piece) {
+  const range rows = part_of(s->out_height, piece, s->pieces[0]);
+  return (range){rows.begin * s->out_width, rows.end * s->out_width};
+}

@@ -60,10 +60,12 @@ typedef enum winograd_way {
 /* A layer for one size of the input. */
 struct step {
   const layer *l;
-  const float *in[NODE_MAX_INPUTS]; /* [in_height,in_width,in_strides[i]] each */
+  const float *in[NODE_MAX_INPUTS]; /* [height,width,in_strides[i]] each */
   const float *residual;            /* [out_height,out_width,out_stride], or NULL */
   int in_channels[NODE_MAX_INPUTS]; /* without padding */
   int in_strides[NODE_MAX_INPUTS];  /* floats from cell to cell */
+  int in_cells[NODE_MAX_INPUTS];    /* height * width */
+  /* Of the first input, which all others are as large as or one cell. */
   int in_height, in_width, out_height, out_width, out_stride;
   int top, left;              /* padding before */
   float *out;                 /* [out_height,out_width,out_stride] */
@@ -108,7 +110,10 @@ static inline range part_of(int total, int i, int n) {
   return (range){(int)((int64_t)total * i / n), (int)((int64_t)total * (i + 1) / n)};
 }
 
-/* Pieces that are ranges of output rows: enough for every thread to get some. */
+/* Pieces that are ranges of output rows: enough for every thread to get some. As a plan that needs
+ * nothing else; and the cells of a piece's rows. */
 int pieces_by_rows(const step *s, int threads);
+void plan_rows(const network *net, step *s, int threads);
+range cells_of(const step *s, int piece);
 
 #endif

@@ -3,8 +3,8 @@
 
 /* In the order of preference: the first that fits is taken. */
 static const layer_type *const layer_types[] = {
-    &layer_depthwise, &layer_winograd, &layer_product,
-    &layer_pool,      &layer_concat,   &layer_elementwise,
+    &layer_depthwise, &layer_winograd, &layer_product,     &layer_pool,
+    &layer_mean,      &layer_moves,    &layer_elementwise,
 };
 
 const layer_type *layer_type_for(const network *net, const cam_node *node) {

@@ -1,5 +1,5 @@
 /* layers.h - the kinds of layers, and which of them computes a node. The table is in layers.c; each
- * kind is in the file of its name, pools, sums and the like in planes.c. */
+ * kind is in the file of its name, pools, means and moves in planes.c. */
 #ifndef LAYERS_H
 #define LAYERS_H
 #include "layer.h"
@@ -10,11 +10,14 @@ extern const layer_type layer_winograd;    /* 3x3, stride 1 */
 extern const layer_type layer_product;     /* any convolution */
 extern const layer_type layer_block;       /* two or three of them as one (network.c) */
 extern const layer_type layer_pool;        /* max_pool, avg_pool */
-extern const layer_type layer_elementwise; /* add, relu, relu6 that were not fused */
-extern const layer_type layer_concat;      /* along channels; one plane: a copy in padded cells */
+extern const layer_type layer_mean;        /* gap in the body */
+extern const layer_type layer_moves;       /* concat, slice, shuffle, resize; of the picture: a copy
+                                              in padded cells */
+extern const layer_type layer_elementwise; /* add, mul, affine, layer_norm, activations that were
+                                              not fused */
 /* clang-format on */
 
-/* The first kind that fits; NULL: an operator that none computes (gap and fc, which the tail does).
+/* The first kind that fits; NULL: an operator that none computes (fc, which the tail does).
  */
 const layer_type *layer_type_for(const network *net, const cam_node *node);
 

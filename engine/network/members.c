@@ -16,6 +16,19 @@ cam_code member_int(const members *m, const char *name, int least, int most, int
   return code;
 }
 
+cam_code member_float(const members *m, const char *name, double least, double most, double *out) {
+  return json_get_number(m->object, name, least, most, out, CAM_E_MODEL, m->where, m->error);
+}
+
+cam_code member_flag(const members *m, const char *name, bool *out) {
+  const json *value = json_member(m->object, name);
+  if (json_type_of(value) != JSON_BOOL)
+    return cam_fail(m->error, CAM_E_MODEL, "%s: member \"%s\" must be true or false", m->where,
+                    name);
+  *out = json_bool(value);
+  return CAM_OK;
+}
+
 cam_code member_ints(const members *m, const char *name, int n, int least, int most, int *out) {
   const json *array = json_member(m->object, name), *item = json_first(array);
   if (json_type_of(array) != JSON_ARRAY || json_count(array) != n)

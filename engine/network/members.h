@@ -15,6 +15,10 @@ typedef struct members {
 /* Text and whole number that must be there. */
 cam_code member_text(const members *m, const char *name, const char **out);
 cam_code member_int(const members *m, const char *name, int least, int most, int *out);
+/* A number from least to most. */
+cam_code member_float(const members *m, const char *name, double least, double most, double *out);
+/* true or false. */
+cam_code member_flag(const members *m, const char *name, bool *out);
 /* An array of n whole numbers from least to most; of 3 numbers from -1e6 to 1e6. */
 cam_code member_ints(const members *m, const char *name, int n, int least, int most, int *out);
 cam_code member_floats(const members *m, const char *name, float out[3]);

@@ -27,17 +27,44 @@ static int uses(const cam_graph *graph, int index) {
 
 /* ---- fusing a node into the layer before it ---- */
 
-static const epilogue no_activation = {-INFINITY, INFINITY};
+static const epilogue no_activation = {.low = -INFINITY, .high = INFINITY};
 
-static epilogue activation(cam_op op) {
-  switch (op) {
+/* What the node does to each value, if it is an activation. */
+static epilogue activation(const cam_node *node) {
+  epilogue e = no_activation;
+  switch (node->op) {
   case OP_RELU:
-    return (epilogue){0, INFINITY};
+    return (epilogue){.low = 0, .high = INFINITY};
   case OP_RELU6:
-    return (epilogue){0, 6};
+    return (epilogue){.low = 0, .high = 6};
+  case OP_CLIP:
+    return (epilogue){.low = (float)node->least, .high = (float)node->most};
+  case OP_SIGMOID:
+    e.kind = SIGMOID;
+    return e;
+  case OP_SILU:
+    e.kind = SILU;
+    return e;
+  case OP_GELU:
+    e.kind = GELU;
+    return e;
+  case OP_HARD_SIGMOID:
+    e.kind = HARD_SIGMOID;
+    e.slope = (float)node->slope;
+    e.offset = (float)node->offset;
+    return e;
+  case OP_HARD_SWISH:
+    e.kind = HARD_SWISH;
+    e.slope = 1 / 6.f;
+    e.offset = .5f;
+    return e;
   default:
-    return no_activation;
+    return e;
   }
+}
+
+static bool is_activation(const epilogue *e) {
+  return e->kind != CLAMP || e->low != no_activation.low || e->high != no_activation.high;
 }
 
 /* The layer that makes this input of a node, if nobody else reads it: the node may be fused into it
@@ -50,14 +77,14 @@ static layer *sole_source(const making *m, int input) {
 
 /* A convolution whose sums go out as they are, but for an addition. */
 static bool is_unfinished(const layer *l) {
-  return l->node->op == OP_CONV && l->finish.low == no_activation.low && !l->pool;
+  return l->node->op == OP_CONV && !is_activation(&l->finish) && !l->pool;
 }
 
 static layer *fuse_activation(making *m, const cam_node *node) {
   layer *l = sole_source(m, node->inputs[0]);
   if (!l || !is_unfinished(l))
     return NULL;
-  l->finish = activation(node->op);
+  l->finish = activation(node);
   return l;
 }
 
@@ -79,14 +106,15 @@ static layer *fuse_sum(making *m, const cam_node *node) {
 }
 
 static bool is_halving_pool(const cam_node *node) {
-  return node->kernel[0] == 2 && node->kernel[1] == 2 && node->stride[0] == 2 &&
+  return !node->ceil_mode && node->kernel[0] == 2 && node->kernel[1] == 2 && node->stride[0] == 2 &&
          node->stride[1] == 2 && node->padding == PAD_EXPLICIT && !node->pads[0] &&
          !node->pads[1] && !node->pads[2] && !node->pads[3];
 }
 
 static layer *fuse_pool(making *m, const cam_node *node) {
   layer *l = sole_source(m, node->inputs[0]);
-  if (!l || !is_halving_pool(node) || !l->type->pools || l->pool || l->residual != NO_RESIDUAL)
+  if (!l || !is_halving_pool(node) || !l->type->pools || l->pool || l->residual != NO_RESIDUAL ||
+      l->finish.kind != CLAMP)
     return NULL;
   l->pool = true;
   return l;
@@ -97,6 +125,12 @@ static layer *fuse_node(making *m, const cam_node *node) {
   switch (node->op) {
   case OP_RELU:
   case OP_RELU6:
+  case OP_CLIP:
+  case OP_SIGMOID:
+  case OP_HARD_SIGMOID:
+  case OP_SILU:
+  case OP_HARD_SWISH:
+  case OP_GELU:
     return fuse_activation(m, node);
   case OP_ADD:
     return fuse_sum(m, node);
@@ -114,7 +148,7 @@ static layer *fuse_node(making *m, const cam_node *node) {
 static int padded_picture(making *m, const cam_node *node) {
   if (m->picture < 0) {
     m->picture = m->net->n_layers++;
-    m->net->layers[m->picture] = (layer){.type = &layer_concat,
+    m->net->layers[m->picture] = (layer){.type = &layer_moves,
                                          .node = node,
                                          .n_inputs = 1,
                                          .inputs = {GRAPH_INPUT},
@@ -140,7 +174,7 @@ static layer *add_layer(making *m, const cam_node *node) {
              .n_inputs = node->n_inputs,
              .residual = NO_RESIDUAL,
              .channels = node->channels,
-             .finish = activation(node->op)};
+             .finish = activation(node)};
   if (!l.type)
     return NULL;
   for (int k = 0; k < node->n_inputs; k++)
@@ -306,8 +340,7 @@ static void leave_to_tail(network *net) {
     return;
   const layer *l = &net->layers[net->features];
   const cam_node *node = l->node;
-  bool nothing_more = l->residual == NO_RESIDUAL && !l->pool &&
-                      l->finish.low == no_activation.low && l->finish.high == no_activation.high;
+  bool nothing_more = l->residual == NO_RESIDUAL && !l->pool && !is_activation(&l->finish);
   if (node->op != OP_CONV || !nothing_more || l->inputs[0] == GRAPH_INPUT || node->stride[0] != 1 ||
       node->stride[1] != 1)
     return;

@@ -4,6 +4,7 @@
 #include "cam_minmax.h"
 #include "members.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@ enum {
   MAX_FLAT = 1 << 22,
   MAX_OUTPUTS = 100000 /* of an fc */
 };
+
+static const double MAX_NUMBER = 1e30; /* of limits and lines: its square is finite in double */
 
 /* A node being read. */
 typedef struct reading {
@@ -138,16 +141,20 @@ static cam_code read_weight(reading *r) {
   return check_conv_weight(r);
 }
 
-static cam_code read_bias(reading *r) {
-  cam_code code = read_tensor(r, "bias", &r->node->bias);
+/* A tensor of one value for each channel of the output. */
+static cam_code read_channel_values(reading *r, const char *member, const cam_tensor **out) {
+  cam_code code = read_tensor(r, member, out);
   if (code)
     return code;
-  const cam_tensor *bias = r->node->bias;
-  if (bias->rank != 1 || bias->shape[0] != r->node->channels)
+  if ((*out)->rank != 1 || (*out)->shape[0] != r->node->channels)
     return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" must have %d values", r->where,
-                    bias->name, r->node->channels);
+                    (*out)->name, r->node->channels);
   return CAM_OK;
 }
+
+static cam_code read_bias(reading *r) { return read_channel_values(r, "bias", &r->node->bias); }
+static cam_code read_scale(reading *r) { return read_channel_values(r, "scale", &r->node->scale); }
+static cam_code read_shift(reading *r) { return read_channel_values(r, "shift", &r->node->shift); }
 
 static cam_code read_padding(reading *r) {
   cam_node *node = r->node;
@@ -172,13 +179,70 @@ static cam_code read_padding(reading *r) {
   return code;
 }
 
+static cam_code read_ceil_mode(reading *r) {
+  return member_flag(&r->m, "ceil_mode", &r->node->ceil_mode);
+}
+
+static cam_code read_count_include_pad(reading *r) {
+  return member_flag(&r->m, "count_include_pad", &r->node->count_include_pad);
+}
+
+static cam_code read_least(reading *r) {
+  return member_float(&r->m, "least", -MAX_NUMBER, MAX_NUMBER, &r->node->least);
+}
+
+static cam_code read_most(reading *r) {
+  return member_float(&r->m, "most", -MAX_NUMBER, MAX_NUMBER, &r->node->most);
+}
+
+static cam_code read_line_slope(reading *r) {
+  return member_float(&r->m, "slope", -MAX_NUMBER, MAX_NUMBER, &r->node->slope);
+}
+
+static cam_code read_line_offset(reading *r) {
+  return member_float(&r->m, "offset", -MAX_NUMBER, MAX_NUMBER, &r->node->offset);
+}
+
+static cam_code read_epsilon(reading *r) {
+  return member_float(&r->m, "epsilon", 1e-12, 1, &r->node->epsilon);
+}
+
+/* [begin,end) of the input's channels. */
+static cam_code read_channels(reading *r) {
+  cam_node *node = r->node;
+  int ends[2], in = node->channels;
+  cam_code code = member_ints(&r->m, "channels", 2, 0, in, ends);
+  if (code)
+    return code;
+  if (ends[0] >= ends[1])
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: channels %d to %d are none", r->where, ends[0],
+                    ends[1]);
+  node->begin = ends[0];
+  node->channels = ends[1] - ends[0];
+  return CAM_OK;
+}
+
+static cam_code read_factor(reading *r) {
+  return member_ints(&r->m, "factor", 2, 1, MAX_KERNEL, r->node->factor);
+}
+
 enum {
-  HAS_KERNEL = 1,
-  HAS_STRIDE = 2,
-  HAS_PADDING = 4,
-  HAS_GROUPS = 8,
-  HAS_WEIGHT = 16,
-  HAS_BIAS = 32
+  HAS_KERNEL = 1 << 0,
+  HAS_STRIDE = 1 << 1,
+  HAS_PADDING = 1 << 2,
+  HAS_GROUPS = 1 << 3,
+  HAS_WEIGHT = 1 << 4,
+  HAS_BIAS = 1 << 5,
+  HAS_CEIL_MODE = 1 << 6,
+  HAS_COUNT_INCLUDE_PAD = 1 << 7,
+  HAS_LIMITS = 1 << 8,
+  HAS_LINE = 1 << 9,
+  HAS_SCALE = 1 << 10,
+  HAS_EPSILON = 1 << 11,
+  HAS_CHANNELS = 1 << 12,
+  HAS_FACTOR = 1 << 13,
+  A_CONV = HAS_STRIDE | HAS_PADDING | HAS_GROUPS | HAS_WEIGHT | HAS_BIAS,
+  A_POOL = HAS_KERNEL | HAS_STRIDE | HAS_PADDING | HAS_CEIL_MODE
 };
 
 /* In the order in which they are read: a weight's shape depends on the groups, what padding may be
@@ -198,6 +262,17 @@ static const struct {
     {"weight", HAS_WEIGHT, true, read_weight},
     {"bias", HAS_BIAS, false, read_bias},
     {"padding", HAS_PADDING, false, read_padding},
+    {"ceil_mode", HAS_CEIL_MODE, false, read_ceil_mode},
+    {"count_include_pad", HAS_COUNT_INCLUDE_PAD, false, read_count_include_pad},
+    {"least", HAS_LIMITS, false, read_least},
+    {"most", HAS_LIMITS, false, read_most},
+    {"slope", HAS_LINE, true, read_line_slope},
+    {"offset", HAS_LINE, true, read_line_offset},
+    {"scale", HAS_SCALE, true, read_scale},
+    {"shift", HAS_SCALE, true, read_shift},
+    {"epsilon", HAS_EPSILON, true, read_epsilon},
+    {"channels", HAS_CHANNELS, true, read_channels},
+    {"factor", HAS_FACTOR, true, read_factor},
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
@@ -207,6 +282,27 @@ static cam_code check_add(reading *r) {
   int a = channels_of(r, r->node->inputs[0]), b = channels_of(r, r->node->inputs[1]);
   if (a != b)
     return cam_fail(r->m.error, CAM_E_MODEL, "%s: adds %d channels to %d", r->where, a, b);
+  return CAM_OK;
+}
+
+static cam_code check_mul(reading *r) {
+  int a = channels_of(r, r->node->inputs[0]), b = channels_of(r, r->node->inputs[1]);
+  if (a != b)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: multiplies %d channels by %d", r->where, a, b);
+  return CAM_OK;
+}
+
+static cam_code check_clip(reading *r) {
+  if (r->node->least > r->node->most)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: clips to at least %g and at most %g", r->where,
+                    r->node->least, r->node->most);
+  return CAM_OK;
+}
+
+static cam_code check_shuffle(reading *r) {
+  if (r->node->channels % r->node->groups)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s: %d channels are not %d equal groups", r->where,
+                    r->node->channels, r->node->groups);
   return CAM_OK;
 }
 
@@ -249,6 +345,11 @@ static void shape_one_cell(const cam_node *node, const int in[2], int out[2]) {
   out[1] = 1;
 }
 
+static void shape_by_factor(const cam_node *node, const int in[2], int out[2]) {
+  for (int axis = 0; axis < 2; axis++) /* too large a side: too large a plane */
+    out[axis] = (int)min_int64((int64_t)in[axis] * node->factor[axis], MAX_PLANE + 1);
+}
+
 /* clang-format off */
 static const struct {
   unsigned has;
@@ -259,18 +360,30 @@ static const struct {
   /* Height and width of the output. Without kernel, stride and padding shape_by_kernel gives those
    * of the input. */
   void (*shape)(const cam_node *node, const int in[2], int out[2]);
+  bool broadcasts; /* inputs have one height and width; true: or are one cell, but the first */
 } operators[OP_COUNT] = {
-  [OP_CONV] = {HAS_STRIDE | HAS_PADDING | HAS_GROUPS | HAS_WEIGHT | HAS_BIAS, 1, 1,
-               NULL, shape_by_kernel},
-  [OP_MAX_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, NULL, shape_by_kernel},
-  [OP_AVG_POOL] = {HAS_KERNEL | HAS_STRIDE | HAS_PADDING, 1, 1, NULL, shape_by_kernel},
-  [OP_RELU] = {0, 1, 1, NULL, shape_by_kernel},
-  [OP_RELU6] = {0, 1, 1, NULL, shape_by_kernel},
-  [OP_ADD] = {0, 2, 2, check_add, shape_by_kernel},
-  [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, check_concat, shape_by_kernel},
-  [OP_GAP] = {0, 1, 1, NULL, shape_one_cell},
-  [OP_FLATTEN] = {0, 1, 1, check_flatten, shape_one_cell},
-  [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, NULL, shape_one_cell},
+  [OP_CONV] = {A_CONV, 1, 1, NULL, shape_by_kernel, false},
+  [OP_MAX_POOL] = {A_POOL, 1, 1, NULL, shape_by_kernel, false},
+  [OP_AVG_POOL] = {A_POOL | HAS_COUNT_INCLUDE_PAD, 1, 1, NULL, shape_by_kernel, false},
+  [OP_RELU] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_RELU6] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_CLIP] = {HAS_LIMITS, 1, 1, check_clip, shape_by_kernel, false},
+  [OP_SIGMOID] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_HARD_SIGMOID] = {HAS_LINE, 1, 1, NULL, shape_by_kernel, false},
+  [OP_SILU] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_HARD_SWISH] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_GELU] = {0, 1, 1, NULL, shape_by_kernel, false},
+  [OP_ADD] = {0, 2, 2, check_add, shape_by_kernel, false},
+  [OP_MUL] = {0, 2, 2, check_mul, shape_by_kernel, true},
+  [OP_AFFINE] = {HAS_SCALE, 1, 1, NULL, shape_by_kernel, false},
+  [OP_LAYER_NORM] = {HAS_SCALE | HAS_EPSILON, 1, 1, NULL, shape_by_kernel, false},
+  [OP_CONCAT] = {0, 1, NODE_MAX_INPUTS, check_concat, shape_by_kernel, false},
+  [OP_SLICE] = {HAS_CHANNELS, 1, 1, NULL, shape_by_kernel, false},
+  [OP_SHUFFLE] = {HAS_GROUPS, 1, 1, check_shuffle, shape_by_kernel, false},
+  [OP_RESIZE] = {HAS_FACTOR, 1, 1, NULL, shape_by_factor, false},
+  [OP_GAP] = {0, 1, 1, NULL, shape_one_cell, false},
+  [OP_FLATTEN] = {0, 1, 1, check_flatten, shape_one_cell, false},
+  [OP_FC] = {HAS_WEIGHT | HAS_BIAS, 1, 1, NULL, shape_one_cell, false},
 };
 /* clang-format on */
 
@@ -354,7 +467,10 @@ static cam_code read_attributes(reading *r) {
   node->channels = channels_of(r, node->inputs[0]);
   node->kernel[0] = node->kernel[1] = 1;
   node->stride[0] = node->stride[1] = 1;
+  node->factor[0] = node->factor[1] = 1;
   node->groups = 1;
+  node->least = -INFINITY;
+  node->most = INFINITY;
   cam_code code = CAM_OK;
   for (int i = 0; i < ATTRIBUTES && !code; i++) {
     if (!(attributes[i].bit & operators[node->op].has))
@@ -363,6 +479,20 @@ static cam_code read_attributes(reading *r) {
       code = attributes[i].read(r);
   }
   return code;
+}
+
+/* Does the node make one cell, whatever the picture's size: of a mean, or of one cell? */
+static bool makes_one_cell(const reading *r) {
+  static const int one[2] = {1, 1};
+  const cam_node *node = r->node;
+  int out[2];
+  if (operators[node->op].shape == shape_one_cell)
+    return true;
+  for (int k = 0; k < node->n_inputs; k++)
+    if (node->inputs[k] == GRAPH_INPUT || !r->context->nodes[node->inputs[k]].one_cell)
+      return false;
+  operators[node->op].shape(node, one, out);
+  return out[0] == 1 && out[1] == 1;
 }
 
 cam_code node_read(const node_context *context, const json *object, cam_node *out,
@@ -380,6 +510,8 @@ cam_code node_read(const node_context *context, const json *object, cam_node *ou
     code = read_attributes(&r);
   if (!code && operators[out->op].check)
     code = operators[out->op].check(&r);
+  if (!code)
+    out->one_cell = makes_one_cell(&r);
   return code;
 }
 
@@ -396,15 +528,20 @@ int node_padding(const cam_node *node, int axis, int in, int *out) {
   *out = 0;
   if (rest >= 0)
     *out = rest / stride + 1;
+  if (rest >= 0 && node->ceil_mode && rest % stride && *out * stride < in + node->pads[axis])
+    *out += 1; /* PyTorch: unless it would begin in the padding after the plane */
   return node->pads[axis];
 }
 
 cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], int out[2],
                     cam_error *error) {
-  for (int k = 1; k < node->n_inputs; k++)
+  for (int k = 1; k < node->n_inputs; k++) {
+    if (operators[node->op].broadcasts && in[k][0] == 1 && in[k][1] == 1)
+      continue;
     if (in[k][0] != in[0][0] || in[k][1] != in[0][1])
       return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": inputs of %d x %d and %d x %d cells",
                       node->name, in[0][1], in[0][0], in[k][1], in[k][0]);
+  }
   if (node->op == OP_FLATTEN && (in[0][0] != node->kernel[0] || in[0][1] != node->kernel[1]))
     return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": flattens %d x %d cells, not %d x %d",
                     node->name, node->kernel[1], node->kernel[0], in[0][1], in[0][0]);

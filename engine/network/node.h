@@ -16,8 +16,20 @@
   X(OP_AVG_POOL, "avg_pool") \
   X(OP_RELU, "relu") \
   X(OP_RELU6, "relu6") \
+  X(OP_CLIP, "clip") \
+  X(OP_SIGMOID, "sigmoid") \
+  X(OP_HARD_SIGMOID, "hard_sigmoid") \
+  X(OP_SILU, "silu") \
+  X(OP_HARD_SWISH, "hard_swish") \
+  X(OP_GELU, "gelu") \
   X(OP_ADD, "add") \
+  X(OP_MUL, "mul") \
+  X(OP_AFFINE, "affine") \
+  X(OP_LAYER_NORM, "layer_norm") \
   X(OP_CONCAT, "concat") \
+  X(OP_SLICE, "slice") \
+  X(OP_SHUFFLE, "shuffle") \
+  X(OP_RESIZE, "resize") \
   X(OP_GAP, "gap") \
   X(OP_FLATTEN, "flatten") \
   X(OP_FC, "fc")
@@ -29,7 +41,7 @@ typedef enum cam_op {
 } cam_op;
 
 enum {
-  NODE_MAX_INPUTS = 16,
+  NODE_MAX_INPUTS = 64,
   GRAPH_INPUT = -1 /* as an input: the picture */
 };
 typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;
@@ -40,10 +52,19 @@ typedef struct cam_node {
   int n_inputs, inputs[NODE_MAX_INPUTS]; /* indices of earlier nodes, or GRAPH_INPUT */
   int kernel[2], stride[2]; /* y, x; conv's kernel is its weight's, flatten's the plane */
   cam_padding padding;
-  int pads[4]; /* top, left, bottom, right of PAD_EXPLICIT */
+  int pads[4];            /* top, left, bottom, right of PAD_EXPLICIT */
+  bool ceil_mode;         /* pools: a last window that sticks out counts */
+  bool count_include_pad; /* avg_pool: cells of padding count, as zeros */
   int groups;
   int channels;                    /* of the output */
+  bool one_cell;                   /* the output is one cell, whatever the picture's size */
   const cam_tensor *weight, *bias; /* bias may be NULL */
+  const cam_tensor *scale, *shift; /* affine, layer_norm: [channels] */
+  double least, most;              /* clip */
+  double slope, offset;            /* hard_sigmoid */
+  double epsilon;                  /* layer_norm */
+  int begin;                       /* slice: its first channel */
+  int factor[2];                   /* resize: y, x */
 } cam_node;
 
 const char *op_name(cam_op op);

@@ -2,6 +2,7 @@
  * make it fast: the fast operators are tested against it. A plane is [height,width,channels]; a
  * task is one row of one node's output. */
 #include "reference.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,15 +56,24 @@ static void conv(const call *c, int y) {
   }
 }
 
+/* Is the cell in the plane or its padding? (A window of ceil_mode may reach past both.) */
+static bool is_padded(const call *c, int y, int x) {
+  const int *pads = c->node->pads;
+  if (c->node->padding == PAD_SAME)
+    return true;
+  return y < c->in[0].height + pads[2] && x < c->in[0].width + pads[3];
+}
+
 static void pool(const call *c, int y) {
   const cam_node *node = c->node;
   for (int x = 0; x < c->out.width; x++)
     for (int k = 0; k < c->out.channels; k++) {
       double largest = 0, sum = 0;
-      int n = 0;
+      int n = 0, padded = 0;
       for (int i = 0; i < node->kernel[0]; i++)
         for (int j = 0; j < node->kernel[1]; j++) {
           int yy = y * node->stride[0] - c->top + i, xx = x * node->stride[1] - c->left + j;
+          padded += is_padded(c, yy, xx);
           if (!inside(&c->in[0], yy, xx))
             continue;
           double value = cell(&c->in[0], yy, xx)[k];
@@ -74,6 +84,8 @@ static void pool(const call *c, int y) {
         }
       if (node->op == OP_MAX_POOL)
         cell(&c->out, y, x)[k] = largest;
+      else if (node->count_include_pad)
+        cell(&c->out, y, x)[k] = sum / padded;
       else
         cell(&c->out, y, x)[k] = sum / n;
     }
@@ -87,27 +99,98 @@ static void add(const call *c, int y) {
     out[i] = a[i] + b[i];
 }
 
-/* f of each value */
-static void map_values(const call *c, int y, double (*f)(double)) {
+/* The second plane is as large as the first, or one cell: a factor a channel. */
+static void mul(const call *c, int y) {
+  const plane *b = &c->in[1];
+  bool one_cell = b->height == 1 && b->width == 1;
+  for (int x = 0; x < c->out.width; x++)
+    for (int k = 0; k < c->out.channels; k++) {
+      double factor = one_cell ? b->at[k] : cell(b, y, x)[k];
+      cell(&c->out, y, x)[k] = cell(&c->in[0], y, x)[k] * factor;
+    }
+}
+
+static double bounded(double x, double least, double most) { return fmin(fmax(x, least), most); }
+
+/* One value through an activation. */
+static double activated(const cam_node *node, double x) {
+  switch (node->op) {
+  case OP_RELU:
+    return fmax(x, 0);
+  case OP_RELU6:
+    return bounded(x, 0, 6);
+  case OP_CLIP:
+    return bounded(x, node->least, node->most);
+  case OP_SIGMOID:
+    return 1 / (1 + exp(-x));
+  case OP_HARD_SIGMOID:
+    return bounded(node->slope * x + node->offset, 0, 1);
+  case OP_SILU:
+    return x / (1 + exp(-x));
+  case OP_HARD_SWISH:
+    return x * bounded(x + 3, 0, 6) / 6;
+  case OP_GELU:
+    return x * (1 + erf(x / sqrt(2))) / 2;
+  default:
+    return NAN;
+  }
+}
+
+static void activate(const call *c, int y) {
   int n = c->out.width * c->out.channels;
   const double *in = cell(&c->in[0], y, 0);
   double *out = cell(&c->out, y, 0);
   for (int i = 0; i < n; i++)
-    out[i] = f(in[i]);
+    out[i] = activated(c->node, in[i]);
 }
 
-static double relu_of(double x) {
-  if (x < 0)
-    return 0;
-  return x;
+static void affine(const call *c, int y) {
+  for (int x = 0; x < c->out.width; x++)
+    for (int k = 0; k < c->out.channels; k++)
+      cell(&c->out, y, x)[k] = cell(&c->in[0], y, x)[k] * c->node->scale->data[k] +
+                               c->node->shift->data[k];
 }
-static double relu6_of(double x) {
-  if (x > 6)
-    return 6;
-  return relu_of(x);
+
+/* Ba, Kiros and Hinton, 2016, over the channels of each cell. */
+static void layer_norm(const call *c, int y) {
+  const cam_node *node = c->node;
+  int n = c->out.channels;
+  for (int x = 0; x < c->out.width; x++) {
+    const double *in = cell(&c->in[0], y, x);
+    double mean = 0, variance = 0;
+    for (int k = 0; k < n; k++)
+      mean += in[k] / n;
+    for (int k = 0; k < n; k++)
+      variance += (in[k] - mean) * (in[k] - mean) / n;
+    for (int k = 0; k < n; k++)
+      cell(&c->out, y, x)[k] = (in[k] - mean) / sqrt(variance + node->epsilon) *
+                                   node->scale->data[k] +
+                               node->shift->data[k];
+  }
 }
-static void relu(const call *c, int y) { map_values(c, y, relu_of); }
-static void relu6(const call *c, int y) { map_values(c, y, relu6_of); }
+
+static void slice(const call *c, int y) {
+  for (int x = 0; x < c->out.width; x++)
+    memcpy(cell(&c->out, y, x), cell(&c->in[0], y, x) + c->node->begin,
+           (size_t)c->out.channels * sizeof(double));
+}
+
+/* [groups, channels of a group] transposed. */
+static void shuffle(const call *c, int y) {
+  int groups = c->node->groups, n = c->out.channels / groups;
+  for (int x = 0; x < c->out.width; x++)
+    for (int g = 0; g < groups; g++)
+      for (int k = 0; k < n; k++)
+        cell(&c->out, y, x)[k * groups + g] = cell(&c->in[0], y, x)[g * n + k];
+}
+
+/* The nearest cell. */
+static void repeat(const call *c, int y) {
+  const int *factor = c->node->factor;
+  for (int x = 0; x < c->out.width; x++)
+    memcpy(cell(&c->out, y, x), cell(&c->in[0], y / factor[0], x / factor[1]),
+           (size_t)c->out.channels * sizeof(double));
+}
 
 static void concat(const call *c, int y) {
   for (int x = 0; x < c->out.width; x++) {
@@ -146,11 +229,18 @@ static void fc(const call *c, int row) {
 }
 
 static void run_row(void *closure, int row, int thread) {
+  /* clang-format off */
   static void (*const rows[OP_COUNT])(const call *, int) = {
-      [OP_CONV] = conv,       [OP_MAX_POOL] = pool, [OP_AVG_POOL] = pool, [OP_RELU] = relu,
-      [OP_RELU6] = relu6,     [OP_ADD] = add,       [OP_CONCAT] = concat, [OP_GAP] = gap,
-      [OP_FLATTEN] = flatten, [OP_FC] = fc,
+      [OP_CONV] = conv,
+      [OP_MAX_POOL] = pool, [OP_AVG_POOL] = pool,
+      [OP_RELU] = activate, [OP_RELU6] = activate, [OP_CLIP] = activate,
+      [OP_SIGMOID] = activate, [OP_HARD_SIGMOID] = activate,
+      [OP_SILU] = activate, [OP_HARD_SWISH] = activate, [OP_GELU] = activate,
+      [OP_ADD] = add, [OP_MUL] = mul, [OP_AFFINE] = affine, [OP_LAYER_NORM] = layer_norm,
+      [OP_CONCAT] = concat, [OP_SLICE] = slice, [OP_SHUFFLE] = shuffle, [OP_RESIZE] = repeat,
+      [OP_GAP] = gap, [OP_FLATTEN] = flatten, [OP_FC] = fc,
   };
+  /* clang-format on */
   const call *c = closure;
   (void)thread;
   rows[c->node->op](c, row);

@@ -252,7 +252,7 @@ static void finish_tiles(const network *net, const step *s, range tiles, const f
 static void multiply_points(const network *net, const step *s, int n, const float *v, range panels,
                             float *m, int m_columns) {
   static const float no_bias[64] __attribute__((aligned(64)));
-  static const epilogue none = {-__builtin_inff(), __builtin_inff()};
+  static const epilogue none = {.low = -__builtin_inff(), .high = __builtin_inff()};
   const layer *l = s->l;
   int stride = s->in_strides[0], columns = cell_stride(net, l->channels), panel = panel_width(net),
       per_group = l->channels / l->groups;

@@ -295,6 +295,16 @@ def networks():
     yield "head-flat", "w:1x1x3x2 f:4x40 fb:4 g:2x4", whole(
         [conv("c", "input", "w", stride=[2, 2], padding="same"), op("relu", "x", "c"), op("flatten", "flat", "x"), op("fc", "f", "flat", weight="f", bias="fb"), op("relu", "r", "f"),
          op("fc", "g", "r", weight="g")], 2)
+    yield "squeeze-excite", "w:1x1x3x20 v:1x1x20x4 u:1x1x4x20 fc:2x20 fcb:2", document(
+        [conv("a", "input", "w"), op("silu", "r", "a"), op("gap", "g", "r"), conv("c", "g", "v"), op("hard_swish", "s", "c"), conv("e", "s", "u"),
+         op("hard_sigmoid", "h", "e", slope=0.2, offset=0.5), op("mul", "m", "r", "h"), op("gelu", "x", "m")], 2)
+    yield "affine", "w:1x1x3x20 s:20 t:20 fc:2x20 fcb:2", document(
+        [conv("a", "input", "w"), op("affine", "b", "a", scale="s", shift="t"), op("clip", "c", "b", least=-1, most=1), op("sigmoid", "d", "c"),
+         op("layer_norm", "x", "d", scale="s", shift="t", epsilon=0.001)], 2)
+    yield "moved", "w:1x1x3x20 fc:2x20 fcb:2", document(
+        [conv("a", "input", "w"), op("slice", "b", "a", channels=[0, 7]), op("slice", "c", "a", channels=[7, 20]), op("concat", "d", "b", "c"), op("shuffle", "e", "d", groups=4),
+         op("max_pool", "f", "e", kernel=[2, 2], stride=[2, 2], ceil_mode=True), op("avg_pool", "g", "f", kernel=[3, 3], padding=[1, 1, 1, 1], count_include_pad=True),
+         op("resize", "x", "g", factor=[2, 3])], 2)
     yield "self-test", "w:1x1x3x2 fc:2x2 fcb:2", document([conv("x", "input", "w")], 2, origin="here", license="MIT", self_test={"logits": [[0, 1.5], [1, -1]]})
     yield "no-network", "w:1", {"version": 1}
 

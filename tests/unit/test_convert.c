@@ -195,7 +195,7 @@ static const struct {
     {"\"inputs\": [\"gap\"]", "\"inputs\": [\"fc\"]", CAM_E_MODEL,
      "node fc: input \"fc\" is not an earlier node"},
     {"\"inputs\": [\"gap\"]", "\"inputs\": []", CAM_E_MODEL,
-     "node fc: member \"inputs\" must be an array of 1 to 16 names"},
+     "node fc: member \"inputs\" must be an array of 1 to 64 names"},
     {"\"name\": \"gap\"", "\"name\": \"last\"", CAM_E_MODEL, "node last: its name is taken"},
     {"\"name\": \"gap\", ", "", CAM_E_MODEL, "node 13: member \"name\" is missing"},
     {"\"op\": \"relu6\"", "\"op\": \"swish\"", CAM_E_MODEL,

@@ -29,6 +29,8 @@
 /* The end of all: an activation, or none, so that the last convolution is left to tail.c. */
 #define TAIL "," OP1("y", "relu", "x") "," OP1("gap", "gap", "y") "," FC
 #define LINEAR_TAIL "," OP1("gap", "gap", "x") "," FC
+#define ACTIVATION(name, op, input, rest) NODE(name, op, "\"" input "\"", rest)
+#define SCALE(scale, shift) ",\"scale\":\"" scale "\",\"shift\":\"" shift "\""
 #define FC NODE("fc", "fc", "\"gap\"", W("fc") B("fcb"))
 
 static const struct {
@@ -196,6 +198,146 @@ static const struct {
       OP1("y", "relu", "c") ","
       OP1("gap", "gap", "y"),
       "w:3x3x3x18 v:1x1x18x6 b:6", 6, 7, 9, 16, NULL}},
+    {"activations behind 1x1, 3x3 and depthwise",
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      OP1("r", "silu", "a") ","
+      CONV("c", "r", SAME W("v") B("b")) ","
+      OP1("s", "hard_swish", "c") ","
+      CONV("d", "s", SAME GROUPS(19) W("u") B("b")) ","
+      OP1("t", "gelu", "d") ","
+      CONV("e", "t", VALID STRIDE(1, 2) GROUPS(19) W("z")) ","
+      OP1("x", "sigmoid", "e") TAIL,
+      "w:1x1x3x19*9 b:19 v:3x3x19x19*3 u:5x5x1x19*3 z:3x2x1x19*3 fc:6x19 fcb:6", 6, 13, 11, 20,
+      NULL}},
+    {"a sum, then an activation, in 3x3 and 1x1",
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      CONV("c", "a", SAME W("v") B("b")) ","
+      OP2("s", "add", "c", "a") ","
+      OP1("t", "silu", "s") ","
+      CONV("d", "t", W("u")) ","
+      OP2("q", "add", "t", "d") ","
+      ACTIVATION("x", "hard_sigmoid", "q", ",\"slope\":0.2,\"offset\":0.4") TAIL,
+      "w:1x1x3x33 b:33 v:3x3x33x33 u:1x1x33x33 fc:6x33 fcb:6", 6, 14, 9, 20, NULL}},
+    {"activations of pooled planes",
+     {POOL("a", "max_pool", "input", KERNEL(2, 1)) ","
+      OP1("c", "silu", "a") ","
+      OP1("d", "hard_swish", "a") ","
+      OP1("e", "gelu", "a") ","
+      OP1("f", "sigmoid", "a") ","
+      ACTIVATION("g", "hard_sigmoid", "a", ",\"slope\":0.3,\"offset\":0.6") ","
+      ACTIVATION("h", "clip", "a", ",\"least\":-0.3,\"most\":0.25") ","
+      ACTIVATION("i", "clip", "a", ",\"most\":0.1") ","
+      ACTIVATION("j", "clip", "a", ",\"least\":-0.1") ","
+      NODE("x", "concat", "\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\"", "") TAIL,
+      "fc:6x24 fcb:6", 6, 5, 9, 20, NULL}},
+    {"clips behind convolutions, one then pooled",
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      ACTIVATION("r", "clip", "a", ",\"most\":0.4") ","
+      CONV("c", "r", SAME W("v") B("b")) ","
+      ACTIVATION("s", "clip", "c", ",\"least\":-0.2,\"most\":0.3") ","
+      POOL("x", "max_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) TAIL,
+      "w:1x1x3x19 b:19 v:3x3x19x19 fc:6x19 fcb:6", 6, 14, 9, 20, NULL}},
+    {"3x3 with SiLU, then a pool",
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      CONV("c", "a", SAME W("v") B("b")) ","
+      OP1("s", "silu", "c") ","
+      POOL("x", "max_pool", "s", KERNEL(2, 2) STRIDE(2, 2)) TAIL,
+      "w:1x1x3x19 b:19 v:3x3x19x19*5 fc:6x19 fcb:6", 6, 14, 9, 20, NULL}},
+    {"squeeze and excite",
+     {CONV("a", "input", SAME W("w") B("b")) ","
+      OP1("r", "silu", "a") ","
+      OP1("g", "gap", "r") ","
+      CONV("s", "g", W("v") B("c")) ","
+      OP1("t", "silu", "s") ","
+      CONV("e", "t", W("u") B("b")) ","
+      OP1("q", "sigmoid", "e") ","
+      OP2("m", "mul", "r", "q") ","
+      CONV("x", "m", W("z")) TAIL,
+      "w:3x3x3x35 b:35 v:1x1x35x5 c:5 u:1x1x5x35 z:1x1x35x20 fc:6x20 fcb:6", 6, 13, 9, 20, NULL}},
+    {"squeeze and excite that two read, and a 3x3 on it",
+     {CONV("r", "input", SAME W("w") B("b")) ","
+      OP1("h", "gap", "r") ","
+      ACTIVATION("q", "hard_sigmoid", "h", ",\"slope\":0.2,\"offset\":0.5") ","
+      OP2("m", "mul", "r", "q") ","
+      CONV("c", "m", SAME W("v")) ","
+      CONV("d", "m", W("u")) ","
+      OP2("n", "mul", "c", "q") ","
+      CONV("e", "n", STRIDE(2, 2) W("u")) ","
+      OP2("p", "mul", "d", "q") ","
+      CONV("f", "p", STRIDE(2, 2) GROUPS(35) W("z")) ","
+      OP2("x", "add", "e", "f") TAIL,
+      "w:3x3x3x35 b:35 v:3x3x35x35 u:1x1x35x35 z:1x1x1x35 fc:6x35 fcb:6", 6, 13, 9, 20, NULL}},
+    {"products of planes, and a plane of one cell with itself",
+     {CONV("a", "input", W("w") B("b")) ","
+      CONV("c", "input", W("v")) ","
+      OP2("m", "mul", "a", "c") ","
+      OP1("r", "relu", "m") ","
+      OP1("g", "gap", "r") ","
+      OP2("h", "mul", "g", "g") ","
+      OP2("n", "mul", "r", "h") ","
+      OP2("x", "mul", "n", "n") TAIL,
+      "w:1x1x3x21 b:21 v:1x1x3x21 fc:6x21 fcb:6", 6, 13, 9, 20, NULL}},
+    {"affines: of the picture, of a concat, before and behind an activation",
+     {NODE("p", "affine", "\"input\"", SCALE("s", "t")) ","
+      CONV("a", "p", W("w")) ","
+      NODE("k", "concat", "\"a\",\"p\"", "") ","
+      NODE("n", "affine", "\"k\"", SCALE("u", "v")) ","
+      OP1("r", "relu", "n") ","
+      NODE("l", "affine", "\"r\"", SCALE("u", "v")) ","
+      CONV("x", "l", W("z")) TAIL,
+      "s:3 t:3 w:1x1x3x18 u:21 v:21 z:1x1x21x8 fc:6x8 fcb:6", 6, 13, 9, 20, NULL}},
+    {"layer norms of widths that are and are not a vector's",
+     {CONV("a", "input", W("w")) ","
+      NODE("n", "layer_norm", "\"a\"", SCALE("s", "t") ",\"epsilon\":1e-6") ","
+      CONV("c", "n", W("v")) ","
+      NODE("x", "layer_norm", "\"c\"", SCALE("u", "z") ",\"epsilon\":0.1") TAIL,
+      "w:1x1x3x37 s:37 t:37 v:1x1x37x32 u:32 z:32 fc:6x32 fcb:6", 6, 7, 9, 20, NULL}},
+    {"slices, a shuffle, joined again",
+     {CONV("a", "input", W("w") B("b")) ","
+      NODE("s", "slice", "\"a\"", ",\"channels\":[0,13]") ","
+      NODE("t", "slice", "\"a\"", ",\"channels\":[13,26]") ","
+      CONV("c", "t", W("v")) ","
+      CONV("d", "c", SAME GROUPS(13) W("u")) ","
+      NODE("k", "concat", "\"s\",\"d\"", "") ","
+      NODE("f", "shuffle", "\"k\"", GROUPS(2)) ","
+      NODE("i", "slice", "\"f\"", ",\"channels\":[7,24]") ","
+      CONV("x", "i", W("z")) TAIL,
+      "w:1x1x3x26 b:26 v:1x1x13x13 u:3x3x1x13 z:1x1x17x6 fc:6x6 fcb:6", 6, 7, 9, 20, NULL}},
+    {"shuffle in three groups, slice of the picture",
+     {NODE("p", "slice", "\"input\"", ",\"channels\":[1,3]") ","
+      CONV("a", "p", W("w") B("b")) ","
+      NODE("x", "shuffle", "\"a\"", GROUPS(3)) TAIL,
+      "w:1x1x2x21 b:21 fc:6x21 fcb:6", 6, 7, 9, 20, NULL}},
+    {"nearest resize by 3 and 2, joined with a larger plane",
+     {CONV("a", "input", SAME W("w")) ","
+      POOL("p", "max_pool", "input", KERNEL(3, 2) STRIDE(3, 2)) ","
+      CONV("c", "p", W("w")) ","
+      NODE("r", "resize", "\"c\"", ",\"factor\":[3,2]") ","
+      OP2("s", "add", "a", "r") ","
+      OP1("x", "relu", "s") TAIL,
+      "w:1x1x3x19 fc:6x19 fcb:6", 6, 12, 12, 12, NULL}},
+    {"pools whose last window sticks out, and padding that counts",
+     {CONV("a", "input", W("w")) ","
+      POOL("p", "max_pool", "a", KERNEL(3, 3) STRIDE(2, 2) ",\"ceil_mode\":true") ","
+      POOL("q", "avg_pool", "a", KERNEL(3, 2) STRIDE(2, 2) PADS(1, 1, 1, 0)
+           ",\"ceil_mode\":true,\"count_include_pad\":true") ","
+      POOL("r", "avg_pool", "p", KERNEL(3, 2) SAME ",\"count_include_pad\":true") ","
+      POOL("s", "avg_pool", "q", KERNEL(2, 4) STRIDE(3, 3) PADS(1, 2, 0, 3)
+           ",\"ceil_mode\":true") ","
+      POOL("t", "max_pool", "r", KERNEL(1, 2) STRIDE(3, 3) ",\"ceil_mode\":true") ","
+      POOL("u", "avg_pool", "r", KERNEL(2, 2) STRIDE(2, 2) ",\"ceil_mode\":true") ","
+      OP1("g", "gap", "s") ","
+      OP1("h", "gap", "t") ","
+      OP2("i", "add", "g", "h") ","
+      OP2("x", "mul", "u", "i") TAIL,
+      "w:1x1x3x18 fc:4x18 fcb:4", 4, 11, 14, 22, NULL}},
+    {"64 planes in one",
+     {CONV("a", "input", W("w")) ","
+      OP1("r", "relu", "a") ","
+#define FOUR "\"a\",\"r\",\"a\",\"r\""
+#define SIXTEEN FOUR "," FOUR "," FOUR "," FOUR
+      NODE("x", "concat", SIXTEEN "," SIXTEEN "," SIXTEEN "," SIXTEEN, "") TAIL,
+      "w:1x1x3x5 fc:4x320 fcb:4", 4, 5, 6, 8, NULL}},
     {"linear end on the picture, and so is not",
      {CONV("x", "input", W("w")) LINEAR_TAIL,
       "w:3x3x3x18 fc:6x18 fcb:6", 6, 7, 9, 16, NULL}},
