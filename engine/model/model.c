@@ -26,10 +26,10 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
   for (int i = 0; i < graph->n_nodes && !code; i++) {
     const cam_node *node = &graph->nodes[i];
     info->multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);
-    if (node->weight)
-      info->weight_bytes += node->weight->count * sizeof(float);
-    if (node->bias)
-      info->weight_bytes += node->bias->count * sizeof(float);
+    const cam_tensor *const tensors[] = {node->weight, node->bias, node->scale, node->shift};
+    for (int k = 0; k < 4; k++)
+      if (tensors[k])
+        info->weight_bytes += tensors[k]->count * sizeof(float);
   }
   free(shape);
   return code;

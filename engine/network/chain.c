@@ -5,10 +5,11 @@
 #include "chain.h"
 #include "blas.h"
 #include "cam_minmax.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUTS_A_PIECE = 128, INPUTS_A_PIECE = 512, ROWS_A_BLOCK = 256 };
+enum { OUTPUTS_A_PIECE = 128, INPUTS_A_PIECE = 1024, ROWS_A_BLOCK = 64 };
 
 struct chain {
   cam_team *team;
@@ -78,35 +79,106 @@ float *chain_input(chain *c) { return c->values[0]; }
 
 /* ---- activations: a value, and its slope; 0 at a kink ---- */
 
-static double relu_value(const cam_node *node, double x) {
-  (void)node;
-  if (x < 0)
-    return 0;
-  return x;
-}
-static double relu_slope(const cam_node *node, double x) {
-  (void)node;
-  return x > 0;
-}
-static double relu6_value(const cam_node *node, double x) {
-  if (x > 6)
-    return 6;
-  return relu_value(node, x);
-}
-static double relu6_slope(const cam_node *node, double x) {
-  (void)node;
-  return x > 0 && x < 6;
+static double logistic(double x) { return 1 / (1 + exp(-x)); }
+/* Of the normal distribution: the share below x, and the density. */
+static double share_below(double x) { return (1 + erf(x * M_SQRT1_2)) / 2; }
+static double density(double x) { return exp(-x * x / 2) / sqrt(2 * M_PI); }
+static bool is_between(double x, double least, double most) { return x > least && x < most; }
+
+static double value_of(const cam_node *node, double x) {
+  switch (node->op) {
+  case OP_RELU:
+    return fmax(x, 0);
+  case OP_RELU6:
+    return fmin(fmax(x, 0), 6);
+  case OP_CLIP:
+    return fmin(fmax(x, node->least), node->most);
+  case OP_SIGMOID:
+    return logistic(x);
+  case OP_HARD_SIGMOID:
+    return fmin(fmax(node->slope * x + node->offset, 0), 1);
+  case OP_SILU:
+    return x * logistic(x);
+  case OP_HARD_SWISH:
+    return x * fmin(fmax(x + 3, 0), 6) / 6;
+  case OP_GELU:
+    return x * share_below(x);
+  default:
+    return x;
+  }
 }
 
-static const struct {
-  double (*value)(const cam_node *node, double x);
-  double (*slope)(const cam_node *node, double x);
-} activations[OP_COUNT] = {
-    /* clang-format off */
-    [OP_RELU]  = {relu_value, relu_slope},
-    [OP_RELU6] = {relu6_value, relu6_slope},
-    /* clang-format on */
-};
+static double slope_of(const cam_node *node, double x) {
+  const double s = logistic(x);
+  switch (node->op) {
+  case OP_RELU:
+    return x > 0;
+  case OP_RELU6:
+    return is_between(x, 0, 6);
+  case OP_CLIP:
+    return is_between(x, node->least, node->most);
+  case OP_SIGMOID:
+    return s * (1 - s);
+  case OP_HARD_SIGMOID:
+    return node->slope * is_between(node->slope * x + node->offset, 0, 1);
+  case OP_SILU:
+    return s + x * s * (1 - s);
+  case OP_HARD_SWISH:
+    if (is_between(x, -3, 3))
+      return (2 * x + 3) / 6;
+    return x > 0;
+  case OP_GELU:
+    return share_below(x) + x * density(x);
+  default:
+    return 1;
+  }
+}
+
+/* ---- over all channels: affine, layer norm (Ba, Kiros and Hinton, 2016) ---- */
+
+/* What makes of the input its values of mean 0 and variance 1; those of an affine are as they are.
+ */
+typedef struct normal {
+  double mean, factor;
+} normal;
+
+static normal normal_of(const cam_node *node, const float *x) {
+  normal at = {0, 1};
+  double variance = 0;
+  const int n = node->channels;
+  if (node->op != OP_LAYER_NORM)
+    return at;
+  for (int i = 0; i < n; i++)
+    at.mean += x[i];
+  at.mean /= n;
+  for (int i = 0; i < n; i++)
+    variance += (x[i] - at.mean) * (x[i] - at.mean);
+  at.factor = 1 / sqrt(variance / n + node->epsilon);
+  return at;
+}
+
+static void scale_values(const cam_node *node, const float *x, float *out) {
+  const normal at = normal_of(node, x);
+  for (int i = 0; i < node->channels; i++)
+    out[i] = (float)((x[i] - at.mean) * at.factor * node->scale->data[i] + node->shift->data[i]);
+}
+
+/* Mean and deviation depend on every value: what all of them together do to the output, each by its
+ * own share, is taken off. */
+static void scale_back(const cam_node *node, const float *x, const float *from, float *to) {
+  const normal at = normal_of(node, x);
+  const int n = node->channels;
+  double mean = 0, along = 0; /* of the gradient, and along the values of variance 1 */
+  for (int i = 0; i < n && node->op == OP_LAYER_NORM; i++) {
+    const double gradient = (double)from[i] * node->scale->data[i];
+    mean += gradient / n;
+    along += gradient * (x[i] - at.mean) * at.factor / n;
+  }
+  for (int i = 0; i < n; i++)
+    to[i] = (float)(((double)from[i] * node->scale->data[i] - mean -
+                     (x[i] - at.mean) * at.factor * along) *
+                    at.factor);
+}
 
 /* ---- forward ---- */
 
@@ -132,13 +204,19 @@ static void multiply(void *closure, int piece, int thread) {
 
 static void run_node(chain *c, int k) {
   const cam_node *node = &c->nodes[k];
-  if (node->op == OP_FC) {
-    node_call call = {.c = c, .node = node, .k = k};
+  node_call call = {.c = c, .node = node, .k = k};
+  switch (node->op) {
+  case OP_FC:
     team_for(c->team, (node->channels + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE, multiply, &call);
     return;
+  case OP_AFFINE:
+  case OP_LAYER_NORM:
+    scale_values(node, c->values[k], c->values[k + 1]);
+    return;
+  default:
+    for (size_t i = 0; i < c->length[k]; i++)
+      c->values[k + 1][i] = (float)value_of(node, c->values[k][i]);
   }
-  for (size_t i = 0; i < c->length[k]; i++)
-    c->values[k + 1][i] = (float)activations[node->op].value(node, c->values[k][i]);
 }
 
 void chain_logits(chain *c, float *logits) {
@@ -170,6 +248,19 @@ static void multiply_back(void *closure, int piece, int thread) {
     }
 }
 
+/* One class's gradient through a node that is no product. */
+static void values_back(const node_call *call, const float *from, float *to) {
+  const chain *c = call->c;
+  const cam_node *node = call->node;
+  const float *x = c->values[call->k];
+  if (node->op == OP_AFFINE || node->op == OP_LAYER_NORM) {
+    scale_back(node, x, from, to);
+    return;
+  }
+  for (size_t i = 0; i < c->length[call->k]; i++)
+    to[i] = from[i] * (float)slope_of(node, x[i]);
+}
+
 static void node_back(node_call *call) {
   chain *c = call->c;
   const cam_node *node = call->node;
@@ -178,11 +269,8 @@ static void node_back(node_call *call) {
              multiply_back, call);
     return;
   }
-  const float *x = c->values[call->k];
   for (int i = 0; i < call->n; i++)
-    for (size_t j = 0; j < c->length[call->k]; j++)
-      c->gradients[i][call->to][j] = c->gradients[i][call->from][j] *
-                                     (float)activations[node->op].slope(node, x[j]);
+    values_back(call, c->gradients[i][call->from], c->gradients[i][call->to]);
 }
 
 /* The gradient of a logit by what the last fc reads is a row of its weights, by itself 1. */

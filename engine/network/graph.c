@@ -180,6 +180,14 @@ bool graph_head_takes(cam_op op) {
   case OP_FC:
   case OP_RELU:
   case OP_RELU6:
+  case OP_CLIP:
+  case OP_SIGMOID:
+  case OP_HARD_SIGMOID:
+  case OP_SILU:
+  case OP_HARD_SWISH:
+  case OP_GELU:
+  case OP_AFFINE:
+  case OP_LAYER_NORM:
     return true;
   default:
     return false;

@@ -35,8 +35,8 @@
  *   padding is "same" (TensorFlow: the odd pixel goes right and bottom), "valid" or
  *   [top,left,bottom,right].
  * The last nodes are the head: a gap or flatten of the last plane and behind it, each on the one
- * before, any of fc, relu and relu6; as many channels as classes at the end. An fc and a flatten
- * may stand nowhere else.
+ * before, any of fc, affine, layer_norm and what maps each value; as many channels as classes at
+ * the end. An fc and a flatten may stand nowhere else.
  *
  * Version 2 is 1 with more in it: all operators but conv, max_pool, avg_pool, relu, relu6, add,
  * concat, gap and fc; gaps before the head, and heads other than a gap and one fc; "probability";

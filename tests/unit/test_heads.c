@@ -15,6 +15,7 @@
   "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[\"" input "\"]" rest "}"
 #define W(tensor) ",\"weight\":\"" tensor "\""
 #define B(tensor) ",\"bias\":\"" tensor "\""
+#define SCALE(scale, shift) ",\"scale\":\"" scale "\",\"shift\":\"" shift "\""
 #define BODY \
   NODE("c", "conv", "input", W("w") B("b") ",\"padding\":\"same\",\"stride\":[2,2]") "," \
   NODE("x", "relu", "c", "") ","
@@ -44,6 +45,24 @@ static const struct {
     {"gap, an activation, fc", CAM_METHOD_HIRESCAM,
      {GAP(OP("r", "relu6", "p") FC("g", "r")),
       "w:3x3x3x18*9 b:18 g:5x18 gb:5", 5, 11, 13, 20, NULL}},
+    {"sigmoid and hard sigmoid", CAM_METHOD_HIRESCAM,
+     {GAP(FC("f", "p") OP("r", "sigmoid", "f") FC("g", "r")
+          "," NODE("s", "hard_sigmoid", "g", ",\"slope\":0.3,\"offset\":0.4") FC("h", "s")),
+      "w:3x3x3x18*4 b:18 f:30x18*30 fb:30 g:20x30*9 gb:20 h:5x20*4 hb:5", 5, 11, 13, 20, NULL}},
+    {"SiLU and hard swish", CAM_METHOD_HIRESCAM,
+     {GAP(FC("f", "p") OP("r", "silu", "f") FC("g", "r") OP("s", "hard_swish", "g") FC("h", "s")),
+      "w:3x3x3x18*4 b:18 f:30x18*9 fb:30 g:20x30 gb:20 h:5x20*4 hb:5", 5, 11, 13, 20, NULL}},
+    {"GELU and clip", CAM_METHOD_HIRESCAM,
+     {GAP(FC("f", "p") OP("r", "gelu", "f") FC("g", "r")
+          "," NODE("s", "clip", "g", ",\"least\":-0.7,\"most\":1.1") FC("h", "s")),
+      "w:3x3x3x18*4 b:18 f:30x18 fb:30 g:20x30*4 gb:20 h:5x20*4 hb:5", 5, 11, 13, 20, NULL}},
+    {"layer norm, fc", CAM_METHOD_HIRESCAM,
+     {GAP("," NODE("n", "layer_norm", "p", ",\"epsilon\":0.001" SCALE("s", "t")) FC("h", "n")),
+      "w:3x3x3x18*4 b:18 s:18 t:18 h:5x18*4 hb:5", 5, 11, 13, 20, NULL}},
+    {"affine, layer norm between fc", CAM_METHOD_HIRESCAM,
+     {GAP("," NODE("a", "affine", "p", SCALE("s", "t")) FC("f", "a")
+          "," NODE("n", "layer_norm", "f", ",\"epsilon\":0.1" SCALE("u", "v")) FC("h", "n")),
+      "w:3x3x3x18*4 b:18 s:18 t:18 f:30x18*9 fb:30 u:30 v:30 h:5x30*4 hb:5", 5, 11, 13, 20, NULL}},
     {"flatten, fc", CAM_METHOD_HIRESCAM,
      {FLAT(FC("f", "p")), "w:3x3x3x7*4 b:7 f:5x294 fb:5", 5, 11, 13, 0, NULL}},
     {"flatten, three fc", CAM_METHOD_HIRESCAM,
