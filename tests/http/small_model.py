@@ -2,6 +2,7 @@
 
 The real architecture (config/models/vgg16-cam.json) takes its channels from the weights, so the small network runs the very graph
 of the large one: 13 convolutions, four pools, two groups, tf1 maps."""
+import json
 import struct
 
 import numpy
@@ -124,3 +125,17 @@ def convert(folder, weights, name="vgg16-cam", data=None):
     result = run("convert", folder / f"{name}.npy", "--arch", ARCHITECTURE, "-o", folder / f"{name}.safetensors", timeout=600)
     assert result.returncode == 0, result.stderr.decode()
     return folder / f"{name}.safetensors"
+
+
+def write(path, tensors, nodes, classes, height, width, **more):
+    """A model file of that network, byte by byte: tensors {name: array}, nodes and classes as in engine/network/graph.h."""
+    about = {"version": 2, "name": path.stem, "input": {"height": height, "width": width, "channels": "RGB", "mean": [127, 127, 127], "scale": [1 / 128] * 3,
+                                                        "resize": "stretch"}, "map": {"resize": "half_pixel"}, "classes": classes, "nodes": nodes, **more}
+    header, data = {"__metadata__": {"camserve": json.dumps(about)}}, b""
+    for name, tensor in tensors.items():
+        own = tensor.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": tensor.shape, "data_offsets": [len(data), len(data) + len(own)]}
+        data += own
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
