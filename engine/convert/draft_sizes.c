@@ -3,7 +3,7 @@
 #include "cam_minmax.h"
 #include "draft.h"
 
-static void shape_of(const int (*shape)[2], const int picture[2], int node, int out[2]) {
+static void sides_of(const int (*shape)[2], const int picture[2], int node, int out[2]) {
   const int *from = picture;
   if (node != DRAFT_PICTURE)
     from = shape[node];
@@ -15,9 +15,9 @@ static void shape_of(const int (*shape)[2], const int picture[2], int node, int 
 static bool find_shape(const draft *d, int i, const int picture[2], int (*shape)[2]) {
   const draft_node *node = &d->nodes[i];
   int in[2], other[2];
-  shape_of(shape, picture, node->inputs[0], in);
+  sides_of(shape, picture, node->inputs[0], in);
   for (int k = 1; k < node->n_inputs; k++) {
-    shape_of(shape, picture, node->inputs[k], other);
+    sides_of(shape, picture, node->inputs[k], other);
     const bool one_cell = draft_is_vector(d, node->inputs[k]);
     if (!one_cell && (other[0] != in[0] || other[1] != in[1]))
       return false;

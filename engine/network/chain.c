@@ -25,7 +25,7 @@ struct chain {
 static size_t in_lines(size_t floats) { return (floats + 15) / 16 * 16; }
 
 /* Lengths of the values, and of the longest of them, of which each gradient has one as well. */
-static void measure(chain *c, size_t room) {
+static void measure_vectors(chain *c, size_t room) {
   for (int k = 0; k <= c->n; k++) {
     c->length[k] = (size_t)c->nodes[k - 1].channels; /* values[0]: of the node before the chain */
     c->longest = max_size(c->longest, in_lines(c->length[k]));
@@ -59,7 +59,7 @@ cam_code chain_create(const cam_graph *graph, size_t room, cam_team *team, chain
   c->length = calloc((size_t)n + 1, sizeof *c->length);
   c->values = calloc((size_t)n + 1, sizeof *c->values);
   if (c->length && c->values) {
-    measure(c, room);
+    measure_vectors(c, room);
     if (allocate_vectors(c))
       return CAM_OK;
   }
@@ -79,13 +79,13 @@ float *chain_input(chain *c) { return c->values[0]; }
 
 /* ---- activations: a value, and its slope; 0 at a kink ---- */
 
-static double logistic(double x) { return 1 / (1 + exp(-x)); }
+static double sigmoid_at(double x) { return 1 / (1 + exp(-x)); }
 /* Of the normal distribution: the share below x, and the density. */
 static double share_below(double x) { return (1 + erf(x * M_SQRT1_2)) / 2; }
 static double density(double x) { return exp(-x * x / 2) / sqrt(2 * M_PI); }
-static bool is_between(double x, double least, double most) { return x > least && x < most; }
+static bool is_within(double x, double least, double most) { return x > least && x < most; }
 
-static double value_of(const cam_node *node, double x) {
+static double activated_value(const cam_node *node, double x) {
   switch (node->op) {
   case OP_RELU:
     return fmax(x, 0);
@@ -94,11 +94,11 @@ static double value_of(const cam_node *node, double x) {
   case OP_CLIP:
     return fmin(fmax(x, node->least), node->most);
   case OP_SIGMOID:
-    return logistic(x);
+    return sigmoid_at(x);
   case OP_HARD_SIGMOID:
     return fmin(fmax(node->slope * x + node->offset, 0), 1);
   case OP_SILU:
-    return x * logistic(x);
+    return x * sigmoid_at(x);
   case OP_HARD_SWISH:
     return x * fmin(fmax(x + 3, 0), 6) / 6;
   case OP_GELU:
@@ -108,23 +108,23 @@ static double value_of(const cam_node *node, double x) {
   }
 }
 
-static double slope_of(const cam_node *node, double x) {
-  const double s = logistic(x);
+static double activation_slope(const cam_node *node, double x) {
+  const double s = sigmoid_at(x);
   switch (node->op) {
   case OP_RELU:
     return x > 0;
   case OP_RELU6:
-    return is_between(x, 0, 6);
+    return is_within(x, 0, 6);
   case OP_CLIP:
-    return is_between(x, node->least, node->most);
+    return is_within(x, node->least, node->most);
   case OP_SIGMOID:
     return s * (1 - s);
   case OP_HARD_SIGMOID:
-    return node->slope * is_between(node->slope * x + node->offset, 0, 1);
+    return node->slope * is_within(node->slope * x + node->offset, 0, 1);
   case OP_SILU:
     return s + x * s * (1 - s);
   case OP_HARD_SWISH:
-    if (is_between(x, -3, 3))
+    if (is_within(x, -3, 3))
       return (2 * x + 3) / 6;
     return x > 0;
   case OP_GELU:
@@ -202,7 +202,7 @@ static void multiply(void *closure, int piece, int thread) {
     out[i] += node->bias->data[first + i];
 }
 
-static void run_node(chain *c, int k) {
+static void run_forward(chain *c, int k) {
   const cam_node *node = &c->nodes[k];
   node_call call = {.c = c, .node = node, .k = k};
   switch (node->op) {
@@ -215,13 +215,13 @@ static void run_node(chain *c, int k) {
     return;
   default:
     for (size_t i = 0; i < c->length[k]; i++)
-      c->values[k + 1][i] = (float)value_of(node, c->values[k][i]);
+      c->values[k + 1][i] = (float)activated_value(node, c->values[k][i]);
   }
 }
 
 void chain_logits(chain *c, float *logits) {
   for (int k = 0; k < c->n; k++)
-    run_node(c, k);
+    run_forward(c, k);
   memcpy(logits, c->values[c->n], c->length[c->n] * sizeof *logits);
 }
 
@@ -258,7 +258,7 @@ static void values_back(const node_call *call, const float *from, float *to) {
     return;
   }
   for (size_t i = 0; i < c->length[call->k]; i++)
-    to[i] = from[i] * (float)slope_of(node, x[i]);
+    to[i] = from[i] * (float)activation_slope(node, x[i]);
 }
 
 static void node_back(node_call *call) {

@@ -211,7 +211,7 @@ static void gap(const call *c, int row) {
   }
 }
 
-static void flatten(const call *c, int row) {
+static void unroll(const call *c, int row) {
   (void)row;
   memcpy(c->out.at, c->in[0].at, (size_t)c->out.channels * sizeof *c->out.at);
 }
@@ -238,7 +238,7 @@ static void run_row(void *closure, int row, int thread) {
       [OP_SILU] = activate, [OP_HARD_SWISH] = activate, [OP_GELU] = activate,
       [OP_ADD] = add, [OP_MUL] = mul, [OP_AFFINE] = affine, [OP_LAYER_NORM] = layer_norm,
       [OP_CONCAT] = concat, [OP_SLICE] = slice, [OP_SHUFFLE] = shuffle, [OP_RESIZE] = repeat,
-      [OP_GAP] = gap, [OP_FLATTEN] = flatten, [OP_FC] = fc,
+      [OP_GAP] = gap, [OP_FLATTEN] = unroll, [OP_FC] = fc,
   };
   /* clang-format on */
   const call *c = closure;

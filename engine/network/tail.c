@@ -104,7 +104,7 @@ static void score_classes(void *closure, int piece, int thread) {
 }
 
 /* The plane's cells one after another, without what pads them. */
-static void flatten(const tail *t, float *out) {
+static void copy_cells(const tail *t, float *out) {
   const size_t cells = (size_t)t->height * (size_t)t->width,
                channels = (size_t)features(t->net) / cells;
   for (size_t i = 0; i < cells; i++)
@@ -117,7 +117,7 @@ static bool is_flat(const network *net) {
 
 static void run_chain(const tail *t, float *logits) {
   if (is_flat(t->net))
-    flatten(t, chain_input(t->chain));
+    copy_cells(t, chain_input(t->chain));
   else
     t->net->k->average(t->plane, t->height * t->width, t->stride, chain_input(t->chain));
   chain_logits(t->chain, logits);

@@ -7,7 +7,7 @@ typedef struct made_model {
   const char *nodes;   /* the elements of "nodes" */
   const char *tensors; /* "w:3x3x3x8 b:8 fc:5x8"; "w:1x1x3x8*100" is a hundred times as large */
   int classes, height, width;
-  int max_side; /* 0: the network takes height x width alone */
+  int max_side;      /* 0: the network takes height x width alone */
   const char *extra; /* further members of the document, each ending with a comma; or NULL */
 } made_model;
 

@@ -72,7 +72,7 @@ static const struct {
      {FLAT(FC("f", "p") OP("r", "relu", "f") FC("g", "r")),
       "w:3x3x3x18*4 b:18 f:30x18*4 fb:30 g:5x30 gb:5", 5, 1, 2, 0, NULL}},
     {"nothing behind the flatten", CAM_METHOD_HIRESCAM,
-     {NODE("c", "conv", "input", W("w") B("b") ",\"stride\":[2,2]") "," NODE("p", "flatten", "c", ""),
+     {NODE("c", "conv", "input", W("w") B("b")) "," NODE("p", "flatten", "c", ""),
       "w:2x2x3x5*4 b:5", 5, 2, 2, 0, NULL}},
 };
 /* clang-format on */
