@@ -68,6 +68,7 @@ static void depthwise_run(const network *net, const step *s, int phase, int piec
 
 const layer_type layer_depthwise = {
     .name = "depthwise",
+    .finishes = true,
     .fits = depthwise_fits,
     .prepare = depthwise_prepare,
     .plan = depthwise_plan,

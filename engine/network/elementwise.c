@@ -8,10 +8,10 @@
 typedef void cells_run(const network *net, const step *s, range cells);
 
 /* The first of the cells in an input, or in the output. */
-static const float *from(const step *s, int input, range cells) {
+static const float *values_from(const step *s, int input, range cells) {
   return s->in[input] + (ptrdiff_t)cells.begin * s->out_stride;
 }
-static float *to(const step *s, range cells) {
+static float *out_of(const step *s, range cells) {
   return s->out + (ptrdiff_t)cells.begin * s->out_stride;
 }
 static size_t values_of(const step *s, range cells) {
@@ -19,31 +19,45 @@ static size_t values_of(const step *s, range cells) {
 }
 
 static void run_activation(const network *net, const step *s, range cells) {
-  net->k->combine(from(s, 0, cells), NULL, values_of(s, cells), to(s, cells), s->l->finish);
+  net->k->combine(values_from(s, 0, cells), NULL, values_of(s, cells), out_of(s, cells),
+                  s->l->finish);
 }
 
 static void run_sum(const network *net, const step *s, range cells) {
-  net->k->combine(from(s, 0, cells), from(s, 1, cells), values_of(s, cells), to(s, cells),
-                  s->l->finish);
+  net->k->combine(values_from(s, 0, cells), values_from(s, 1, cells), values_of(s, cells),
+                  out_of(s, cells), s->l->finish);
+}
+
+bool is_affine_layer(const layer *l) {
+  return l->node->op == OP_AFFINE || (l->node->op == OP_MUL && l->by_one_cell);
+}
+
+void affine_cells(const network *net, const step *s, const layer *l, int cells, const float *from,
+                  float *to) {
+  const float *scale = l->weight, *shift = l->bias;
+  if (l->node->op == OP_MUL) {
+    scale = s->in[1];
+    shift = NULL;
+  }
+  net->k->affine(from, cells, s->in_strides[0], scale, shift, to, l->finish);
+}
+
+static void run_affine(const network *net, const step *s, range cells) {
+  affine_cells(net, s, s->l, cells.end - cells.begin, values_from(s, 0, cells), out_of(s, cells));
 }
 
 static void run_product(const network *net, const step *s, range cells) {
   if (s->in_cells[1] == 1)
-    net->k->affine(from(s, 0, cells), cells.end - cells.begin, s->out_stride, s->in[1], NULL,
-                   to(s, cells), s->l->finish);
+    run_affine(net, s, cells);
   else
-    net->k->multiply(from(s, 0, cells), from(s, 1, cells), values_of(s, cells), to(s, cells),
-                     s->l->finish);
-}
-
-static void run_affine(const network *net, const step *s, range cells) {
-  net->k->affine(from(s, 0, cells), cells.end - cells.begin, s->out_stride, s->l->weight,
-                 s->l->bias, to(s, cells), s->l->finish);
+    net->k->multiply(values_from(s, 0, cells), values_from(s, 1, cells), values_of(s, cells),
+                     out_of(s, cells), s->l->finish);
 }
 
 static void run_norm(const network *net, const step *s, range cells) {
-  net->k->normalize(from(s, 0, cells), cells.end - cells.begin, s->l->channels, s->out_stride,
-                    s->l->weight, s->l->bias, (float)s->l->node->epsilon, to(s, cells));
+  net->k->normalize(values_from(s, 0, cells), cells.end - cells.begin, s->l->channels,
+                    s->out_stride, s->l->weight, s->l->bias, (float)s->l->node->epsilon,
+                    out_of(s, cells), s->l->finish);
 }
 
 /* NULL: an operator of another kind. */
@@ -96,4 +110,5 @@ const layer_type layer_elementwise = {
     .prepare = elementwise_prepare,
     .plan = plan_rows,
     .run = elementwise_run,
+    .finishes = true,
 };

@@ -71,17 +71,21 @@ INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
 
 typedef int32_t ivec __attribute__((vector_size(4 * W)));
 
-/* e^x to a relative error of 2e-7; x is taken to be within -87..88, where e^x is a normal float.
- * e^x = 2^n * e^r with n whole and |r| <= ln(2) / 2. Adding 1.5 * 2^23 rounds x / ln(2) to n and
- * leaves n in the low bits of the sum; shifted into the exponent's place they multiply by 2^n.
- * ln(2) is subtracted in two parts, of which n times the first is exact. */
+/* e^x to a relative error of 1e-6; x is taken to be within -87..88, where e^x is a normal float.
+ * x / ln(2) is n + f with n whole and |f| <= 1/2, and e^x is 2^n * 2^f. Adding 1.5 * 2^23 rounds to
+ * n and leaves n in the low bits of the sum; shifted into the exponent's place they multiply by
+ * 2^n.
+ */
 INLINE vec exponential(vec x) {
   const vec magic = splat(0x1.8p23f), limited = clamp(x, splat(-87), splat(88));
-  const vec shifted = limited * 1.44269504f + magic, n = shifted - magic;
-  const vec r = limited - n * 0.693359375f + n * 2.12194440e-4f;
-  const vec curve = ((8.31252057e-3f * r + 4.18901592e-2f) * r + 1.66671142e-1f) * r +
-                    4.99992311e-1f;
-  return (vec)((ivec)(curve * r * r + r + 1) + ((ivec)shifted << 23));
+  const vec shifted = limited * 1.44269504f + magic;
+  const vec f = limited * 1.44269504f - (shifted - magic);
+  const vec curve =
+      ((((1.32647133e-3f * f + 9.67152324e-3f) * f + 5.55073395e-2f) * f + 2.40222424e-1f) * f +
+       6.93147004e-1f) *
+          f +
+      1;
+  return (vec)((ivec)curve + ((ivec)shifted << 23));
 }
 
 INLINE vec sigmoid(vec x) { return 1 / (1 + exponential(-x)); }
@@ -565,7 +569,9 @@ INLINE vec first_of(vec x, int n) {
 }
 
 static void normalize_cells(const float *in, int cells, int channels, int stride,
-                            const float *scale, const float *shift, float epsilon, float *out) {
+                            const float *scale, const float *shift, float epsilon, float *out,
+                            epilogue finish) {
+  const vec low = splat(finish.low), high = splat(finish.high);
   for (int m = 0; m < cells; m++, in += stride, out += stride) {
     vec sum = {0}, squares = {0};
     for (int c = 0; c < channels; c += W)
@@ -577,7 +583,9 @@ static void normalize_cells(const float *in, int cells, int channels, int stride
     }
     const vec factor = splat(1 / sqrtf(sum_of(squares) / (float)channels + epsilon));
     for (int c = 0; c < channels; c += W)
-      store(out + c, (load(in + c) - mean) * factor * load(scale + c) + load(shift + c));
+      store(out + c,
+            clamp((load(in + c) - mean) * factor * load(scale + c) + load(shift + c), low, high));
+    finish_rows(out, 1, 0, (size_t)stride, finish);
   }
 }
 

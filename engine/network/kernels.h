@@ -76,9 +76,9 @@ typedef struct kernels {
   void (*affine)(const float *in, int cells, int channels, const float *scale, const float *shift,
                  float *out, epilogue finish);
   /* Each cell less its mean over the first `channels` of its `stride` floats, divided by
-   * sqrt(variance + epsilon), times scale[c], plus shift[c]; both are [stride]. */
+   * sqrt(variance + epsilon), times scale[c], plus shift[c], finished; both are [stride]. */
   void (*normalize)(const float *in, int cells, int channels, int stride, const float *scale,
-                    const float *shift, float epsilon, float *out);
+                    const float *shift, float epsilon, float *out, epilogue finish);
   /* out[c] = mean over `cells` rows of in [cells,channels]; of the first `channels` of rows that
    * are `stride` floats apart. */
   void (*average)(const float *in, int cells, int channels, float *out);

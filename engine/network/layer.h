@@ -27,6 +27,7 @@ typedef struct layer_type {
   bool reads_picture; /* can read cells that are not padded to the vector width */
   bool pools;         /* can end in a max_pool of 2x2, stride 2 (layer.pool) */
   bool adds;          /* can add another plane to its sums (layer.residual) */
+  bool finishes;      /* can end in any activation (layer.finish) */
 } layer_type;
 
 enum { NO_RESIDUAL = -2 };
@@ -47,8 +48,11 @@ struct layer {
   float *weight;       /* packed, as the kind likes it; owned */
   float *bias;         /* [channels, padded with 0]; owned */
   size_t weight_count; /* floats of weight */
-  int n_parts;         /* of a block (block.c): 2 or 3 layers run as one; else 0 */
-  layer *parts;        /* [n_parts]; owned */
+  bool by_one_cell;    /* mul: its second input is one cell, whatever the picture's size */
+  layer *before; /* product: an affine, or a factor a channel, that its input goes through on the
+                    way, with the same inputs; owned; or NULL */
+  int n_parts;   /* of a block (block.c): 2 or 3 layers run as one; else 0 */
+  layer *parts;  /* [n_parts]; owned */
 };
 
 /* How winograd.c shares out a step. */

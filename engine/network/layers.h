@@ -21,6 +21,13 @@ extern const layer_type layer_elementwise; /* add, mul, affine, layer_norm, acti
  */
 const layer_type *layer_type_for(const network *net, const cam_node *node);
 
+/* An operator of one factor a channel, and a shift or none: an affine, or a mul by one cell. */
+bool is_affine_layer(const layer *l);
+/* Its cells, which lie at `from`, into `to`; cells have s->in_strides[0] floats in both. s: a step
+ * with the layer's inputs. */
+void affine_cells(const network *net, const step *s, const layer *l, int cells, const float *from,
+                  float *to);
+
 /* A product with 1x1 kernels on the plane as it lies: what the 1x1 parts of a block must be. */
 bool is_plain_product(const layer *l);
 

@@ -75,9 +75,9 @@ static layer *sole_source(const making *m, int input) {
   return &m->net->layers[m->at[input]];
 }
 
-/* A convolution whose sums go out as they are, but for an addition. */
+/* A layer whose values go out as they are, but for an addition, and need not. */
 static bool is_unfinished(const layer *l) {
-  return l->node->op == OP_CONV && !is_activation(&l->finish) && !l->pool;
+  return l->type->finishes && !is_activation(&l->finish) && !l->pool;
 }
 
 static layer *fuse_activation(making *m, const cam_node *node) {
@@ -179,6 +179,8 @@ static layer *add_layer(making *m, const cam_node *node) {
     return NULL;
   for (int k = 0; k < node->n_inputs; k++)
     l.inputs[k] = source_of(m, l.type, node, node->inputs[k]);
+  if (node->op == OP_MUL && node->inputs[1] >= 0)
+    l.by_one_cell = net->graph->nodes[node->inputs[1]].one_cell;
   net->layers[net->n_layers] = l;
   return &net->layers[net->n_layers++];
 }
@@ -262,6 +264,8 @@ static void free_layers(layer *layers, int n) {
   for (int i = 0; i < n; i++) {
     free(layers[i].weight);
     free(layers[i].bias);
+    if (layers[i].before)
+      free_layers(layers[i].before, 1);
     if (layers[i].parts)
       free_layers(layers[i].parts, layers[i].n_parts);
   }
@@ -286,6 +290,27 @@ static cam_code make_block(const layer *parts, int n, layer *out, cam_error *err
   return CAM_OK;
 }
 
+/* Do layers i and i + 1 make one product: an affine, and a 1x1 convolution that alone reads it? */
+static bool is_scaled_product(const network *net, int i) {
+  if (i + 1 >= net->n_layers)
+    return false;
+  const layer *l = &net->layers[i];
+  return l->type == &layer_elementwise && is_affine_layer(l) && is_plain_product(l + 1) &&
+         is_chain(net, i, 2);
+}
+
+/* The second of the two layers at `parts`, with the first before it. */
+static cam_code make_scaled_product(const layer *parts, layer *out, cam_error *error) {
+  *out = parts[1];
+  out->before = malloc(sizeof *parts);
+  if (!out->before)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a layer");
+  *out->before = parts[0];
+  out->n_inputs = parts[0].n_inputs;
+  memcpy(out->inputs, parts[0].inputs, sizeof out->inputs);
+  return CAM_OK;
+}
+
 /* Replaces the index of each layer that a layer reads by to[index]. The parts of a block keep
  * theirs: the block reads its first part's input and its last part's residual as its own. */
 static void rename_layers(layer *layers, int n, const int *to) {
@@ -298,14 +323,15 @@ static void rename_layers(layer *layers, int n, const int *to) {
   }
 }
 
-/* Replaces each chain of layers that makes a block by one layer.
+/* Replaces each chain of layers that makes a block, or a product with what comes before it, by one
+ * layer.
  *
  * The old list is read from front to back, and one layer written to the new list for each chain, or
  * for each layer that begins none. to[] says where an old layer went: a chain's layers all to their
  * block. The old list is left as it is until the new one is whole, since block_length looks at
  * layers behind and ahead by their old indices; then indices are renamed, once. Weights are packed
  * after this, so that a layer owns nothing here but its parts. */
-static cam_code merge_blocks(network *net, cam_error *error) {
+static cam_code merge_layers(network *net, cam_error *error) {
   int *to = calloc((size_t)net->n_layers, sizeof *to), count = 0;
   layer *merged = calloc((size_t)net->n_layers, sizeof *merged);
   cam_code code = CAM_OK;
@@ -313,10 +339,14 @@ static cam_code merge_blocks(network *net, cam_error *error) {
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", net->n_layers);
   for (int i = 0; i < net->n_layers && !code; count++) {
     int n = block_length(net, i);
-    if (n > 1)
+    if (n > 1) {
       code = make_block(&net->layers[i], n, &merged[count], error);
-    else
+    } else if (is_scaled_product(net, i)) {
+      code = make_scaled_product(&net->layers[i], &merged[count], error);
+      n = 2;
+    } else {
       merged[count] = net->layers[i];
+    }
     for (int end = i + n; i < end; i++)
       to[i] = count;
   }
@@ -403,7 +433,7 @@ static cam_code build(network *net, cam_error *error) {
     return cam_fail(error, CAM_E_MODEL, "the head reads the picture itself");
   code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   if (!code)
-    code = merge_blocks(net, error);
+    code = merge_layers(net, error);
   if (!code)
     code = prepare_layers(net, error);
   return code;

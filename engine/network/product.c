@@ -18,6 +18,8 @@
  *            apart, each of `kernel breadth` cells that are neighbours in memory. The kernel must
  *            be inside the plane, there must be one group, and cells must have no padding;
  *          - gathered: a block of a few rows, copied to scratch, 0 outside the plane.
+ *          What comes before a 1x1 kernel (squeeze and excite's factors, an affine and its
+ *          activation) is done to a piece's cells on their way to scratch: it costs no plane.
  *
  * Pieces. Output cells are cut into row_parts, panels into panel_parts; a piece is one of each, so
  * pieces write apart. An output is one sum over k from first to last, whichever view its row comes
@@ -73,6 +75,11 @@ static int merged_groups(const network *net, const cam_node *node) {
 
 static cam_code product_prepare(const network *net, layer *l, cam_error *error) {
   const cam_node *node = l->node;
+  if (l->before) {
+    cam_code code = l->before->type->prepare(net, l->before, error);
+    if (code)
+      return code;
+  }
   int merged = merged_groups(net, node), cells = node->kernel[0] * node->kernel[1];
   int in_group = (int)node->weight->shape[2], out_group = l->channels / node->groups;
   l->groups = node->groups / merged;
@@ -112,7 +119,9 @@ static void product_plan(const network *net, step *s, int threads) {
   if (s->row_parts < threads)
     s->panel_parts = min_int(panels, (2 * threads + s->row_parts - 1) / s->row_parts);
   s->pieces[0] = s->row_parts * s->panel_parts;
-  if (!reads_plane(s->l))
+  if (s->l->before)
+    s->scratch = (size_t)((rows + s->row_parts - 1) / s->row_parts) * (size_t)s->in_strides[0];
+  else if (!reads_plane(s->l))
     s->scratch = (size_t)(BLOCK_TILES * tile) * (size_t)s->l->depth;
 }
 
@@ -236,7 +245,11 @@ static void product_run(const network *net, const step *s, int phase, int piece,
               panels = part_of(product_panels(net, l), piece / s->row_parts, s->panel_parts);
   if (reads_plane(l)) {
     const ptrdiff_t cell = s->in_strides[0];
-    const view left = {s->in[0] + cells.begin * cell, 1, cell, 0};
+    view left = {s->in[0] + cells.begin * cell, 1, cell, 0};
+    if (l->before) {
+      affine_cells(net, s, l->before, cells.end - cells.begin, left.at, scratch);
+      left.at = scratch;
+    }
     multiply_view(net, s, cells.begin, cells.end - cells.begin, panels, left);
     return;
   }
@@ -253,6 +266,7 @@ static void product_run(const network *net, const step *s, int phase, int piece,
 
 const layer_type layer_product = {
     .name = "product",
+    .finishes = true,
     .fits = product_fits,
     .prepare = product_prepare,
     .plan = product_plan,

@@ -306,6 +306,7 @@ static void winograd_run(const network *net, const step *s, int phase, int piece
 
 const layer_type layer_winograd = {
     .name = "winograd",
+    .finishes = true,
     .fits = winograd_fits,
     .prepare = winograd_prepare,
     .plan = winograd_plan,
