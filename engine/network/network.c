@@ -422,18 +422,18 @@ static cam_code build(network *net, cam_error *error) {
   making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)), -1};
   cam_code code;
   if (net->layers && net->shape && m.at)
-    code = make_layers(&m, error);
+    code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   else
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  if (!code)
+    code = make_layers(&m, error);
   free(m.at);
   if (code)
     return code;
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT)
     return cam_fail(error, CAM_E_MODEL, "the head reads the picture itself");
-  code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
-  if (!code)
-    code = merge_layers(net, error);
+  code = merge_layers(net, error);
   if (!code)
     code = prepare_layers(net, error);
   return code;

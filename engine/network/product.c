@@ -29,9 +29,10 @@
 #include <string.h>
 
 enum {
-  CACHED_BYTES = 256 << 10, /* of the left operand: they stay in the second-level cache while the
-                               panels pass */
-  BLOCK_TILES = 4           /* register tiles of a gathered block */
+  CACHED_BYTES = 256 << 10,   /* of the left operand: they stay in the second-level cache while the
+                                 panels pass */
+  CACHED_WEIGHTS = 512 << 10, /* bytes of filters that stay in it while rows of the plane pass */
+  BLOCK_TILES = 5             /* register tiles of a gathered block */
 };
 
 static bool product_fits(const network *net, const cam_node *node) {
@@ -107,12 +108,23 @@ static cam_code product_prepare(const network *net, layer *l, cam_error *error) 
 
 /* ---- plan ---- */
 
+/* Rows of a gathered block, at most. */
+static int block_rows(const network *net) { return BLOCK_TILES * net->k->tile_rows; }
+
+/* Not of a plane that is read as it lies: are the filters so many, and the rows so short, that
+ * filters would be read from memory again for each row? */
+static bool gathers_all(const network *net, const step *s) {
+  return s->out_width < block_rows(net) && s->l->weight_count * sizeof(float) > CACHED_WEIGHTS;
+}
+
 static void product_plan(const network *net, step *s, int threads) {
   int rows = s->out_height * s->out_width, tile = net->k->tile_rows,
       panels = product_panels(net, s->l);
   int64_t bytes = (int64_t)rows * s->l->depth * (int64_t)sizeof(float);
   int parts = (int)((bytes + CACHED_BYTES - 1) / CACHED_BYTES); /* enough for the cache */
-  if (threads > 1)                                              /* and for the threads */
+  if (!reads_plane(s->l) && gathers_all(net, s))                /* each reads all filters */
+    parts = (rows + block_rows(net) - 1) / block_rows(net);
+  if (threads > 1) /* and for the threads */
     parts = max_int(parts, min_int(2 * threads, max_int(1, rows / (3 * tile))));
   s->row_parts = min_int(max_int(parts, 1), max_int(1, rows / tile));
   s->panel_parts = 1;
@@ -122,7 +134,7 @@ static void product_plan(const network *net, step *s, int threads) {
   if (s->l->before)
     s->scratch = (size_t)((rows + s->row_parts - 1) / s->row_parts) * (size_t)s->in_strides[0];
   else if (!reads_plane(s->l))
-    s->scratch = (size_t)(BLOCK_TILES * tile) * (size_t)s->l->depth;
+    s->scratch = (size_t)block_rows(net) * (size_t)s->l->depth;
 }
 
 /* ---- run ---- */
@@ -185,13 +197,15 @@ static void gather(const step *s, int group, int first, int n, float *out) {
   }
 }
 
-/* Some output cells, gathered a block at a time. */
+/* Some output cells, gathered a block at a time, in blocks as even as can be. */
 static void multiply_gathered(const network *net, const step *s, range cells, range panels,
                               float *scratch) {
-  int block = BLOCK_TILES * net->k->tile_rows, per_group = group_panels(net, s->l);
+  int block = block_rows(net), per_group = group_panels(net, s->l);
+  int all = cells.end - cells.begin, blocks = (all + block - 1) / block;
   const view left = {scratch, 1, s->l->depth, 0};
-  for (int m = cells.begin; m < cells.end; m += block) {
-    int rows = min_int(block, cells.end - m);
+  for (int i = 0; i < blocks; i++) {
+    const range part = part_of(all, i, blocks);
+    int m = cells.begin + part.begin, rows = part.end - part.begin;
     for (int p = panels.begin; p < panels.end;) { /* group by group */
       int group = p / per_group, next = min_int(panels.end, (group + 1) * per_group);
       gather(s, group, m, rows, scratch);
@@ -237,7 +251,8 @@ static void multiply_inner(const network *net, const step *s, range cells, range
  * left border, whose kernels stick out of the plane, are gathered into rows of scratch, with zeros
  * where there is no plane; inner cells are read where they lie; cells at the right border are
  * gathered. Rows whose kernels stick out above or below have no inner cells. Invariant: the three
- * ranges are the row, in order, so each cell is multiplied once. */
+ * ranges are the row, in order, so each cell is multiplied once. Where that would read too many
+ * filters too often, all cells are gathered, in blocks of more than a row. */
 static void product_run(const network *net, const step *s, int phase, int piece, float *scratch) {
   (void)phase;
   const layer *l = s->l;
@@ -251,6 +266,10 @@ static void product_run(const network *net, const step *s, int phase, int piece,
       left.at = scratch;
     }
     multiply_view(net, s, cells.begin, cells.end - cells.begin, panels, left);
+    return;
+  }
+  if (gathers_all(net, s)) {
+    multiply_gathered(net, s, cells, panels, scratch);
     return;
   }
   range row = {cells.begin, cells.begin}; /* the cells of one output row at a time */

@@ -39,6 +39,8 @@ enum {
   MIN_BLOCK = 12,        /* tiles */
   MAX_BLOCK = 48,
   LARGE_TILE_BLOCK = 24, /* tiles that a block of 6x6 must have, or 4x4 is taken */
+  FEW_TILES = 6,         /* of 4x4: fewer, and the filters, four times as large as they were, take
+                            longer to read than is saved in products */
   MAX_PANEL = 64,
   MAX_SPAN = 8,
   MAX_TILE = 6
@@ -48,21 +50,27 @@ enum {
 static int span_of(const layer *l) { return l->tile + 2; }
 static int points_of(const layer *l) { return span_of(l) * span_of(l); }
 
+static int tiles_along(int side, int tile) { return (side + tile - 1) / tile; }
+
+/* Has the node's output, at the input's own size, so few tiles that they do not pay? */
+static bool has_few_tiles(const network *net, const cam_node *node) {
+  const int *plane = net->shape[node - net->graph->nodes];
+  return tiles_along(plane[0], 4) * tiles_along(plane[1], 4) < FEW_TILES;
+}
+
 static bool winograd_fits(const network *net, const cam_node *node) {
   if (node->op != OP_CONV || node->inputs[0] == GRAPH_INPUT || node->kernel[0] != 3 ||
       node->kernel[1] != 3 || node->stride[0] != 1 || node->stride[1] != 1)
     return false;
   int in_group = (int)node->weight->shape[2], out_group = node->channels / node->groups,
       width = net->k->width;
-  return in_group >= 16 && out_group >= 16 &&
+  return !has_few_tiles(net, node) && in_group >= 16 && out_group >= 16 &&
          (node->groups == 1 || (in_group % width == 0 && out_group % (2 * width) == 0));
 }
 
 static int winograd_panels(const network *net, const layer *l) {
   return (cell_stride(net, l->channels) + panel_width(net) - 1) / panel_width(net);
 }
-
-static int tiles_along(int side, int tile) { return (side + tile - 1) / tile; }
 
 /* 6x6 where that leaves at least 5 % fewer products, and so few channels that a block has two
  * panels' worth of tiles: else the filters, which are larger, too, are read again too often. */
