@@ -1,6 +1,7 @@
 /* block.c - an inverted residual block (Sandler et al., MobileNetV2, CVPR 2018) as one layer:
- * [expand 1x1 ->] depthwise -> project 1x1 (+ residual). Flow: forward -> [block] -> kernels.
- * Thread: prepare and plan one, run any.
+ * [expand 1x1 ->] depthwise [-> project 1x1 (+ residual)], two of the three at least. (Squeeze and
+ * excite stands before the projection and needs the whole plane: such a block ends before.) Flow:
+ * forward -> [block] -> kernels. Thread: prepare and plan one, run any.
  *
  * Idea. On large planes the expanded planes would stream through memory. Here a band of a few
  * output rows goes all the way while it is in the second-level cache: the input rows that it needs
@@ -10,7 +11,7 @@
  *   ring      [slots, ring_row] of expanded rows; row r is in slot r % slots, after `left` cells
  *             of zeros;
  *   zeros     [ring_row], for rows outside the plane;
- *   filtered  [rows of a band, out_width, channels].
+ *   filtered  [rows of a band, out_width, channels], where the block projects.
  *
  * Invariant. Before a band is filtered, its `slots` input rows are in the ring: a band of `rows`
  * output rows sees just that many. Pieces are ranges of output rows with a ring each, so that rows
@@ -21,14 +22,20 @@
 
 enum { BAND_BYTES = 256 << 10 /* ring and filtered rows of a band together */, MAX_KERNEL = 64 };
 
-/* NULL: the block does not expand. */
+static bool expands(const layer *l) { return l->parts[0].type != &layer_depthwise; }
+
+/* NULL: the block does not expand, or project. */
 static const layer *expand_of(const layer *l) {
-  if (l->n_parts == 3)
+  if (expands(l))
     return &l->parts[0];
   return NULL;
 }
-static const layer *depthwise_of(const layer *l) { return &l->parts[l->n_parts - 2]; }
-static const layer *project_of(const layer *l) { return &l->parts[l->n_parts - 1]; }
+static const layer *depthwise_of(const layer *l) { return &l->parts[expands(l)]; }
+static const layer *project_of(const layer *l) {
+  if (depthwise_of(l) == &l->parts[l->n_parts - 1])
+    return NULL;
+  return &l->parts[l->n_parts - 1];
+}
 
 /* Geometry of the depthwise part: its input has the step's input size (both 1x1 parts keep it), its
  * output the step's. */
@@ -67,8 +74,9 @@ static void block_plan(const network *net, step *s, int threads) {
   if (threads > 1 && s->out_height >= 16 * threads)
     pieces = 2 * threads;
   s->pieces[0] = min_int(s->out_height, pieces);
-  s->scratch = (size_t)(b.slots + 1) * (size_t)b.ring_row +
-               (size_t)b.rows * (size_t)s->out_width * (size_t)b.channels;
+  s->scratch = (size_t)(b.slots + 1) * (size_t)b.ring_row;
+  if (project_of(s->l))
+    s->scratch += (size_t)b.rows * (size_t)s->out_width * (size_t)b.channels;
 }
 
 /* n rows of a plain 1x1 part; residual may be NULL. */
@@ -125,20 +133,25 @@ static void block_run(const network *net, const step *s, int phase, int piece, f
   const band_shape b = shape_of(net, s);
   const range out = part_of(s->out_height, piece, s->pieces[0]);
   int made = max_int(0, out.begin * depthwise_of(s->l)->node->stride[0] - b.top);
+  const layer *project = project_of(s->l);
   float *ring = scratch, *filtered = ring + (ptrdiff_t)(b.slots + 1) * b.ring_row;
   memset(ring, 0, (size_t)(b.slots + 1) * (size_t)b.ring_row * sizeof *ring);
   for (int first = out.begin; first < out.end; first += b.rows) {
     int end = min_int(out.end, first + b.rows);
     made = fill_ring(net, s, &b, made, end - 1, ring);
+    if (!project)
+      filtered = s->out + (ptrdiff_t)first * s->out_width * s->out_stride;
     for (int y = first; y < end; y++)
       filter_row(net, s, &b, y, ring,
                  filtered + (ptrdiff_t)(y - first) * s->out_width * b.channels);
+    if (!project)
+      continue;
     ptrdiff_t at = (ptrdiff_t)first * s->out_width * s->out_stride;
     const float *residual = NULL;
     if (s->residual)
       residual = s->residual + at;
-    multiply_rows(net, project_of(s->l), (end - first) * s->out_width, filtered, b.channels,
-                  residual, s->out + at, s->out_stride);
+    multiply_rows(net, project, (end - first) * s->out_width, filtered, b.channels, residual,
+                  s->out + at, s->out_stride);
   }
 }
 

@@ -323,7 +323,8 @@ static void add_parts(const step *s, layer_cost *cost) {
   const layer *l = s->l;
   for (int k = 0; k < l->n_parts; k++) {
     const layer *p = &l->parts[k];
-    if (k + 2 < l->n_parts)
+    bool expands = k == 0 && p->node->groups == 1;
+    if (expands)
       cost->multiply_adds += node_multiply_adds(p->node, s->in_height, s->in_width);
     else
       cost->multiply_adds += node_multiply_adds(p->node, s->out_height, s->out_width);

@@ -56,9 +56,13 @@ int pieces_by_rows(const step *s, int threads) {
   return min_int(s->out_height, 2 * threads);
 }
 
+bool is_small(int cells, int stride) { return (int64_t)cells * stride < 4096; }
+
 void plan_rows(const network *net, step *s, int threads) {
   (void)net;
-  s->pieces[0] = pieces_by_rows(s, threads);
+  s->pieces[0] = 1;
+  if (!is_small(s->out_height * s->out_width, s->out_stride))
+    s->pieces[0] = pieces_by_rows(s, threads);
 }
 
 range cells_of(const step *s, int piece) {

@@ -114,8 +114,10 @@ static inline range part_of(int total, int i, int n) {
   return (range){(int)((int64_t)total * i / n), (int)((int64_t)total * (i + 1) / n)};
 }
 
-/* Pieces that are ranges of output rows: enough for every thread to get some. As a plan that needs
- * nothing else; and the cells of a piece's rows. */
+/* Of a plane on which each value takes a few cycles: not worth a team's waiting for each other. */
+bool is_small(int cells, int stride);
+/* Pieces that are ranges of output rows: enough for every thread to get some. As the plan of such a
+ * plane; and the cells of a piece's rows. */
 int pieces_by_rows(const step *s, int threads);
 void plan_rows(const network *net, step *s, int threads);
 range cells_of(const step *s, int piece);

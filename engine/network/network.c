@@ -246,18 +246,17 @@ static bool is_large(const network *net, const layer *depthwise) {
 
 /* How many layers from i on make a block that is worth it, 2 or 3; 1: none do. */
 static int block_length(const network *net, int i) {
-  const layer *l = &net->layers[i];
-  int expands = is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT,
-      n = expands + 2;
-  if (i + n > net->n_layers)
-    return 1;
+  const layer *l = &net->layers[i], *end = net->layers + net->n_layers;
+  int expands = is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT;
   const layer *depthwise = l + expands, *project = depthwise + 1;
-  if (depthwise->type != &layer_depthwise || depthwise->residual != NO_RESIDUAL ||
-      !is_plain_product(project))
+  if (depthwise >= end || depthwise->type != &layer_depthwise || !is_large(net, depthwise))
     return 1;
-  if (!is_chain(net, i, n) || !is_large(net, depthwise))
-    return 1;
-  return n;
+  int n = expands + 1;
+  if (project < end && is_plain_product(project) && is_chain(net, i, n + 1))
+    return n + 1;
+  if (is_chain(net, i, n))
+    return n;
+  return 1;
 }
 
 static void free_layers(layer *layers, int n) {

@@ -32,6 +32,7 @@ enum {
   CACHED_BYTES = 256 << 10,   /* of the left operand: they stay in the second-level cache while the
                                  panels pass */
   CACHED_WEIGHTS = 512 << 10, /* bytes of filters that stay in it while rows of the plane pass */
+  FEW_PRODUCTS = 1 << 14,     /* in a step: not worth a team's waiting for each other */
   BLOCK_TILES = 5             /* register tiles of a gathered block */
 };
 
@@ -122,7 +123,9 @@ static void product_plan(const network *net, step *s, int threads) {
       panels = product_panels(net, s->l);
   int64_t bytes = (int64_t)rows * s->l->depth * (int64_t)sizeof(float);
   int parts = (int)((bytes + CACHED_BYTES - 1) / CACHED_BYTES); /* enough for the cache */
-  if (!reads_plane(s->l) && gathers_all(net, s))                /* each reads all filters */
+  if ((uint64_t)rows * s->l->weight_count < FEW_PRODUCTS)
+    threads = 1;
+  if (!reads_plane(s->l) && gathers_all(net, s)) /* each reads all filters */
     parts = (rows + block_rows(net) - 1) / block_rows(net);
   if (threads > 1) /* and for the threads */
     parts = max_int(parts, min_int(2 * threads, max_int(1, rows / (3 * tile))));

@@ -173,6 +173,21 @@ static const struct {
       CONV("d", "a", STRIDE(3, 3) GROUPS(48) W("v")) ","
       CONV("x", "d", W("t")) TAIL,
       "w:3x3x3x48 v:2x2x1x48 t:1x1x48x9 fc:4x9 fcb:4", 4, 53, 55, 80, NULL}},
+    {"block without projection, that squeeze and excite follows",
+     {CONV("a", "input", SAME W("w")) ","
+      CONV("e", "a", W("u") B("b")) ","
+      OP1("r", "silu", "e") ","
+      CONV("d", "r", SAME STRIDE(1, 2) GROUPS(67) W("v") B("b")) ","
+      OP1("s", "hard_swish", "d") ","
+      OP1("g", "gap", "s") ","
+      OP1("q", "sigmoid", "g") ","
+      OP2("m", "mul", "s", "q") ","
+      ACTIVATION("n", "clip", "m", ",\"most\":0.5") ","
+      CONV("p", "n", W("t") B("c")) ","
+      CONV("k", "a", STRIDE(1, 2) W("z")) ","
+      OP2("x", "add", "p", "k") TAIL,
+      "w:3x3x3x17 u:1x1x17x67 b:67 v:5x5x1x67 t:1x1x67x17 c:17 z:1x1x17x17 fc:4x17 fcb:4",
+      4, 53, 55, 80, NULL}},
     {"linear end: 3x3 in two groups",
      {CONV("a", "input", SAME W("w") B("b")) ","
       OP1("r", "relu", "a") ","
