@@ -160,6 +160,10 @@ typedef struct operands {
   epilogue finish;
 } operands;
 
+/* Floats of a cache line, and how far ahead of its use b is asked for: it comes from the
+ * second-level cache or further away, and past a page's end no prefetcher of the hardware looks. */
+enum { LINE = 16, AHEAD = 512 };
+
 INLINE void tile(const operands *o, const int rows, const int vectors) {
   vec sum[ROWS][2];
 #pragma GCC unroll 12
@@ -173,6 +177,9 @@ INLINE void tile(const operands *o, const int rows, const int vectors) {
     const float *a = segment;
     for (int k = 0; k < o->depth; k++, a++, b += vectors * W) {
       vec right[2];
+#pragma GCC unroll 2
+      for (int j = 0; j < vectors * W; j += LINE)
+        __builtin_prefetch(b + AHEAD + j);
 #pragma GCC unroll 2
       for (int j = 0; j < vectors; j++)
         right[j] = load(b + j * W);
