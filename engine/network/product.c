@@ -58,7 +58,7 @@ static bool reads_plane(const layer *l) { return is_pointwise(l->node) && l->gro
 
 /* Of one merged group. */
 static int group_columns(const network *net, const layer *l) {
-  return cell_stride(net, l->channels / l->groups);
+  return cell_stride(net, (l->channels + l->groups - 1) / l->groups);
 }
 static int group_panels(const network *net, const layer *l) {
   return (group_columns(net, l) + panel_width(net) - 1) / panel_width(net);
@@ -67,11 +67,19 @@ static int product_panels(const network *net, const layer *l) {
   return l->groups * group_panels(net, l);
 }
 
-/* How many groups are merged into one: as few as fill whole vectors, or all. */
+/* How many groups are merged into one: as few as fill whole vectors, or all. The last one may lack
+ * some: it reads what pads the cells of the plane, times 0. */
 static int merged_groups(const network *net, const cam_node *node) {
-  int out_group = node->channels / node->groups, merged = 1;
-  while (merged < node->groups && (out_group * merged % net->k->width || node->groups % merged))
+  int in_group = (int)node->weight->shape[2], out_group = node->channels / node->groups;
+  int stride = cell_stride(net, in_group * node->groups), merged = 1;
+  while (merged < node->groups) {
+    int count = (node->groups + merged - 1) / merged;
+    bool is_whole = out_group * merged % net->k->width == 0;
+    bool is_inside = count * merged == node->groups || count * merged * in_group <= stride;
+    if (is_whole && is_inside && (node->inputs[0] >= 0 || count * merged == node->groups))
+      break;
     merged++;
+  }
   return merged;
 }
 
@@ -84,7 +92,7 @@ static cam_code product_prepare(const network *net, layer *l, cam_error *error) 
   }
   int merged = merged_groups(net, node), cells = node->kernel[0] * node->kernel[1];
   int in_group = (int)node->weight->shape[2], out_group = l->channels / node->groups;
-  l->groups = node->groups / merged;
+  l->groups = (node->groups + merged - 1) / merged;
   l->depth = cells * in_group * merged;
   int columns = group_columns(net, l), panel = panel_width(net);
   cam_code code = packed_alloc(net, l, (size_t)l->groups * (size_t)l->depth * (size_t)columns,

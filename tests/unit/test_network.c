@@ -96,6 +96,15 @@ static const struct {
      {CONV("a", "input", W("w")) ","
       CONV("x", "a", PADS(1, 0, 1, 2) GROUPS(5) W("v") B("b")) TAIL,
       "w:1x1x3x10 v:3x3x2x15 b:15 fc:6x15 fcb:6", 6, 9, 8, 16, NULL}},
+    {"3x3 in 13 groups of 8, which are no whole number of vectors",
+     {CONV("a", "input", W("w")) ","
+      CONV("x", "a", SAME GROUPS(13) W("v") B("b")) TAIL,
+      "w:1x1x3x104 v:3x3x8x104 b:104 fc:6x104 fcb:6", 6, 9, 8, 16, NULL}},
+    {"1x1 and 3x3, strided, in 7 groups of 4 and 8",
+     {CONV("a", "input", W("w")) ","
+      CONV("c", "a", GROUPS(7) W("u") B("b")) ","
+      CONV("x", "c", SAME STRIDE(2, 2) GROUPS(7) W("v")) TAIL,
+      "w:1x1x3x28 u:1x1x4x56 b:56 v:3x3x8x28 fc:6x28 fcb:6", 6, 9, 8, 16, NULL}},
     {"3x3 in 8 groups of 3",
      {CONV("a", "input", W("w")) ","
       CONV("x", "a", SAME GROUPS(8) W("v")) TAIL,
@@ -463,8 +472,8 @@ START_TEST(sizes_at_the_limit) {
        CONV("x", "d", W("t")) TAIL,
        "w:1x1x3x1 u:1x1x1x65536 v:1x15x1x65536 t:1x1x65536x1 fc:2x1 fcb:2", 2, 4, 1023, 1023, NULL},
       {CONV("a", "input", W("w")) ","
-       CONV("x", "a", GROUPS(32749) W("v")) TAIL,
-       "w:1x1x3x65498 v:1x1x2x32749 fc:2x32749 fcb:2", 2, 4, 4, 4, NULL},
+       CONV("x", "a", GROUPS(32753) W("v")) TAIL,
+       "w:1x1x3x65506 v:1x1x2x32753 fc:2x32753 fcb:2", 2, 4, 4, 4, NULL},
   };
   /* clang-format on */
   cam_graph *graph;
