@@ -29,6 +29,8 @@ cam_code cli_params(const cli *arguments, const cam_model *model, request_params
   params_init(out);
   for (int i = 0; i < PARAM_COUNT && !code; i++)
     if (arguments->params[i])
-      code = params_set(out, model, params_info(i)->name, arguments->params[i], error);
+      code = params_set(out, params_info(i)->name, arguments->params[i], error);
+  if (!code)
+    code = params_resolve(out, model, error);
   return code;
 }

@@ -163,8 +163,7 @@ static void check_query(struct exchange *exchange, const struct head *head) {
   if (!exchange->route->takes_body)
     return;
   for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
-    params_set(&job->params, job->generation->model, head->query[i].name, head->query[i].value,
-               &job->error);
+    params_set(&job->params, head->query[i].name, head->query[i].value, &job->error);
   if (!job->error.code && head->n_query > HEAD_QUERY)
     cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; there are %d", head->n_query,
              PARAM_COUNT);

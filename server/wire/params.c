@@ -12,15 +12,15 @@
 
 typedef struct param {
   param_info info;
-  cam_code (*read)(const struct param *row, request_params *params, const cam_model *model,
-                   const char *value, cam_error *error);
-  size_t offset;            /* of the field in cam_params */
+  cam_code (*read)(const struct param *row, request_params *params, const char *value,
+                   cam_error *error);
+  size_t offset;            /* of the field in request_params */
   double least, most;       /* numbers */
   const char *const *words; /* words, NULL at the end */
   const char *allowed;      /* what is allowed, where numbers and words do not say it */
 } param;
 
-#define FIELD(type, row, params) (*(type *)((char *)&(params)->cam + (row)->offset))
+#define FIELD(type, row, params) (*(type *)((char *)(params) + (row)->offset))
 
 /* Decimal numbers only: strtod alone would take hexadecimal, "inf", "nan" and leading blanks.
  * (camserve never calls setlocale: the point is a point.) */
@@ -32,9 +32,8 @@ static bool read_decimal(const char *text, double *out) {
   return end != text && !*end && isfinite(*out);
 }
 
-static cam_code read_whole(const param *row, request_params *params, const cam_model *model,
-                           const char *value, cam_error *error) {
-  (void)model;
+static cam_code read_whole(const param *row, request_params *params, const char *value,
+                           cam_error *error) {
   int64_t number;
   if (!whole_read(value, (int64_t)row->least, (int64_t)row->most, &number))
     return cam_fail(error, CAM_E_PARAMETER,
@@ -44,9 +43,8 @@ static cam_code read_whole(const param *row, request_params *params, const cam_m
   return CAM_OK;
 }
 
-static cam_code read_real(const param *row, request_params *params, const cam_model *model,
-                          const char *value, cam_error *error) {
-  (void)model;
+static cam_code read_real(const param *row, request_params *params, const char *value,
+                          cam_error *error) {
   double number;
   if (!read_decimal(value, &number) || number < row->least || number > row->most)
     return cam_fail(error, CAM_E_PARAMETER,
@@ -92,9 +90,8 @@ static int find_word(const char *const *words, const char *text, size_t n) {
   return -1;
 }
 
-static cam_code read_word(const param *row, request_params *params, const cam_model *model,
-                          const char *value, cam_error *error) {
-  (void)model;
+static cam_code read_word(const param *row, request_params *params, const char *value,
+                          cam_error *error) {
   int word = find_word(row->words, value, strlen(value));
   if (word < 0)
     return unknown_word(row, value, error);
@@ -104,9 +101,8 @@ static cam_code read_word(const param *row, request_params *params, const cam_mo
 }
 
 /* A word named twice counts once. */
-static cam_code read_include(const param *row, request_params *params, const cam_model *model,
-                             const char *value, cam_error *error) {
-  (void)model;
+static cam_code read_include(const param *row, request_params *params, const char *value,
+                             cam_error *error) {
   unsigned include = 0;
   for (const char *item = value; strcmp(value, "none"); item++) {
     size_t n = strcspn(item, ",");
@@ -122,12 +118,21 @@ static cam_code read_include(const param *row, request_params *params, const cam
   return CAM_OK;
 }
 
+static cam_code read_names(const param *row, request_params *params, const char *value,
+                           cam_error *error) {
+  const size_t n = strlen(value);
+  if (n > PARAM_VALUE_MAX)
+    return cam_fail(error, CAM_E_PARAMETER, "%s: %zu characters; allowed are %d", row->info.name, n,
+                    PARAM_VALUE_MAX);
+  memcpy(&FIELD(char, row, params), value, n + 1);
+  return CAM_OK;
+}
+
 /* A class named twice, even once as an index and once as a WordNet id, counts once. */
-static cam_code read_class_list(const param *row, request_params *params, const cam_model *model,
-                                const char *value, cam_error *error) {
+static cam_code resolve_classes(request_params *params, const cam_model *model, cam_error *error) {
   char name[16];
   int n_classes = 0, n_items = 0;
-  for (const char *item = value;; item++) {
+  for (const char *item = params->classes;; item++) {
     size_t n = strcspn(item, ",");
     int class_id = -1;
     if (n && n < sizeof name) {
@@ -137,12 +142,12 @@ static cam_code read_class_list(const param *row, request_params *params, const 
     }
     if (class_id < 0)
       return cam_fail(error, CAM_E_PARAMETER,
-                      "%s: \"%.*s\" is no class of this model; allowed are class indices (285) and "
-                      "WordNet ids (n02124075), comma separated",
-                      row->info.name, (int)min_size(n, 20), item);
+                      "classes: \"%.*s\" is no class of this model; allowed are class indices "
+                      "(285) and WordNet ids (n02124075), comma separated",
+                      (int)min_size(n, 20), item);
     if (++n_items > CAM_MAX_CLASSES)
-      return cam_fail(error, CAM_E_PARAMETER, "%s: more than %d; allowed are at most %d",
-                      row->info.name, CAM_MAX_CLASSES, CAM_MAX_CLASSES);
+      return cam_fail(error, CAM_E_PARAMETER, "classes: more than %d; allowed are at most %d",
+                      CAM_MAX_CLASSES, CAM_MAX_CLASSES);
     int seen = 0;
     while (seen < n_classes && params->cam.classes[seen] != class_id)
       seen++;
@@ -167,18 +172,18 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
                    CAM_INCLUDE_MAP == 1 << 2,
                "places in the words of INCLUDE are bits");
 
-#define AT(field) .offset = offsetof(cam_params, field)
+#define AT(field) .offset = offsetof(request_params, field)
 #define NAME(id, name, ...) name,
 #define WORDS(...) \
   .words = (const char *const[]) { __VA_ARGS__ NULL }
-#define WHOLE(field, low, high) .read = read_whole, AT(field), .least = low, .most = high
-#define REAL(field, low, high) .read = read_real, AT(field), .least = low, .most = high
-#define WORD(field, list) .read = read_word, AT(field), WORDS(list(NAME))
-#define CLASSES \
-  .read = read_class_list, AT(classes), .info.list = true, \
+#define WHOLE(field, low, high) .read = read_whole, AT(cam.field), .least = low, .most = high
+#define REAL(field, low, high) .read = read_real, AT(cam.field), .least = low, .most = high
+#define WORD(field, list) .read = read_word, AT(cam.field), WORDS(list(NAME))
+#define NAMES(field) \
+  .read = read_names, AT(field), .info.list = true, \
   .allowed = "class indices or WordNet ids, comma separated, at most 10"
 #define INCLUDE \
-  .read = read_include, AT(include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \
+  .read = read_include, AT(cam.include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \
   .allowed = "a comma list of overlay, heatmap and map, or none alone"
 #define ROW(its_name, how, its_fallback, its_meaning) \
   {.info.name = #its_name, .info.fallback = its_fallback, .info.meaning = its_meaning, how},
@@ -203,8 +208,7 @@ static cam_code unknown_name(const char *name, cam_error *error) {
   return cam_fail(error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed are %s", name, all);
 }
 
-cam_code params_set(request_params *params, const cam_model *model, const char *name,
-                    const char *value, cam_error *error) {
+cam_code params_set(request_params *params, const char *name, const char *value, cam_error *error) {
   const int row = params_find(name);
   if (row < 0)
     return unknown_name(name, error);
@@ -212,7 +216,13 @@ cam_code params_set(request_params *params, const cam_model *model, const char *
     return cam_fail(error, CAM_E_PARAMETER,
                     "%s: given twice; allowed is once, in the query or in the body", name);
   params->seen[row] = true;
-  return rows[row].read(&rows[row], params, model, value, error);
+  return rows[row].read(&rows[row], params, value, error);
+}
+
+cam_code params_resolve(request_params *params, const cam_model *model, cam_error *error) {
+  if (params_given(params, "classes"))
+    return resolve_classes(params, model, error);
+  return CAM_OK;
 }
 
 bool params_given(const request_params *params, const char *name) {

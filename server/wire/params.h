@@ -7,10 +7,11 @@
 #include "cam_engine.h"
 
 /* X(name, how it is read, default, meaning). How: WHOLE or REAL(field of cam_params, least, most),
- * WORD(field, list of words in cam_engine.h), CLASSES, INCLUDE. */
+ * WORD(field, list of words in cam_engine.h), INCLUDE, NAMES(field of request_params): text that
+ * names classes, which only a model can read. */
 #define PARAMETERS(X) \
   X(top_k, WHOLE(top_k, 1, CAM_MAX_TOP_K), "3", "how many labels") \
-  X(classes, CLASSES, "none", "explain these too, whatever their rank") \
+  X(classes, NAMES(classes), "none", "explain these too, whatever their rank") \
   X(alpha, REAL(alpha, 0, 1), "0.5", "weight of the heat map in the overlay") \
   X(colormap, WORD(colormap, CAM_COLORMAPS), "jet", "colours of the heat map") \
   X(size, WORD(size, CAM_SIZES), "fit", \
@@ -24,20 +25,29 @@
     "share of the map's range above which the box is drawn")
 
 #define ONE(...) +1
-enum { PARAM_COUNT = PARAMETERS(ONE), PARAM_TEXT_MAX = 160 };
+enum {
+  PARAM_COUNT = PARAMETERS(ONE),
+  PARAM_TEXT_MAX = 160,
+  PARAM_VALUE_MAX = 1024 /* bytes of a value; ten WordNet ids take 110 */
+};
 #undef ONE
 
+/* A request reads its parameters in two steps: params_set each as it comes, wherever it stands, and
+ * params_resolve once all have come, for what they mean depends on the model. */
 typedef struct request_params {
-  cam_params cam;
+  cam_params cam;                    /* whole after params_resolve */
+  char classes[PARAM_VALUE_MAX + 1]; /* the text that names them */
   bool seen[PARAM_COUNT]; /* given already: a second time is an error, also once in the query and
                              once in the body */
 } request_params;
 
 void params_init(request_params *params);
 /* One parameter as text. CAM_E_PARAMETER names the parameter, the value and what is allowed:
- * unknown name, given twice, out of range, not a finite number, unknown word or class. */
-cam_code params_set(request_params *params, const cam_model *model, const char *name,
-                    const char *value, cam_error *error);
+ * unknown name, given twice, out of range, not a finite number, unknown word, too long. */
+cam_code params_set(request_params *params, const char *name, const char *value, cam_error *error);
+/* After the last of them: what only the model that is asked can read. CAM_E_PARAMETER as above:
+ * unknown class. */
+cam_code params_resolve(request_params *params, const cam_model *model, cam_error *error);
 /* Was it given? */
 bool params_given(const request_params *params, const char *name);
 

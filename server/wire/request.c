@@ -10,14 +10,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { VALUE_BYTES = 1024 }; /* of one parameter; ten WordNet ids take 110 */
-
 typedef struct reading {
   const char *content_type; /* "" if there is none */
   size_t n_type;            /* characters of it without its parameters */
   const uint8_t *body;
   size_t n;
-  const cam_model *model;
   request_params *params;
   request_photos *photos;
   cam_error *error;
@@ -108,20 +105,20 @@ static bool is_of_the_browser(const multipart_part *part) {
 }
 
 static cam_code read_field(reading *r, const multipart_part *part) {
-  char value[VALUE_BYTES + 1];
+  char value[PARAM_VALUE_MAX + 1];
   if (params_find(part->name) < 0) /* before a look at its value, which may be the photo */
     return cam_fail(
         r->error, CAM_E_PARAMETER,
         "%.64s: there is no such field; there are image and the parameters (top_k, classes ...)",
         part->name);
-  if (part->n > VALUE_BYTES)
+  if (part->n > PARAM_VALUE_MAX)
     return cam_fail(r->error, CAM_E_PARAMETER, "%s: %zu characters; allowed are %d", part->name,
-                    part->n, VALUE_BYTES);
+                    part->n, PARAM_VALUE_MAX);
   if (memchr(part->bytes, 0, part->n))
     return cam_fail(r->error, CAM_E_PARAMETER, "%.40s: holds a NUL character", part->name);
   memcpy(value, part->bytes, part->n);
   value[part->n] = 0;
-  return params_set(r->params, r->model, part->name, value, r->error);
+  return params_set(r->params, part->name, value, r->error);
 }
 
 static cam_code read_part(reading *r, const multipart_part *part, int number, int *images) {
@@ -206,7 +203,8 @@ static cam_code append_value(const json *value, const char *name, const char *be
     return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
   }
   if (n < 0 || (size_t)n >= room)
-    return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %d characters", name, VALUE_BYTES);
+    return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %d characters", name,
+                    PARAM_VALUE_MAX);
   return CAM_OK;
 }
 
@@ -254,20 +252,19 @@ static cam_code read_json(reading *r) {
   else
     code = read_base64(r, json_member(tree, "image"));
   for (const json *member = json_first(tree); !code && member; member = json_next(member)) {
-    char value[VALUE_BYTES + 1];
+    char value[PARAM_VALUE_MAX + 1];
     if (!strcmp(json_name(member), "image"))
       continue;
     code = json_value(member, value, sizeof value, r->error);
     if (!code)
-      code = params_set(r->params, r->model, json_name(member), value, r->error);
+      code = params_set(r->params, json_name(member), value, r->error);
   }
   json_free(tree);
   return code;
 }
 
 cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
-                      const cam_model *model, request_params *params, request_photos *photos,
-                      cam_error *error) {
+                      request_params *params, request_photos *photos, cam_error *error) {
   static const struct {
     const char *type;
     cam_code (*read)(reading *);
@@ -275,7 +272,7 @@ cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
       {"multipart/form-data", read_multipart},
       {"application/json", read_json},
   };
-  reading r = {"", 0, body, n, model, params, photos, error};
+  reading r = {"", 0, body, n, params, photos, error};
   if (content_type)
     r.content_type = content_type;
   r.n_type = strcspn(r.content_type, "; \t");

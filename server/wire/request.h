@@ -19,11 +19,10 @@ typedef struct request_photos {
  * NULL) it is one photo; JSON, a form or base64 under such a type is CAM_E_FORMAT, and the detail
  * says what to send. In a form, what browsers add of their own accord is passed over: _charset_,
  * the button (submit, button, upload), a file input that was left empty. The photos point into the
- * body or into photos->decoded; parameters are added to params. Always needs request_photos_free.
- * Errors name the field. */
+ * body or into photos->decoded; parameters are set in params, not resolved. Always needs
+ * request_photos_free. Errors name the field. */
 cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
-                      const cam_model *model, request_params *params, request_photos *photos,
-                      cam_error *error);
+                      request_params *params, request_photos *photos, cam_error *error);
 void request_photos_free(request_photos *photos);
 
 #endif

@@ -68,8 +68,9 @@ static void fill_tasks(const struct job *job, cam_task *tasks) {
 static void read_body(struct job *job) {
   const int64_t most = job->app->config->max_photos;
   job->body_read = true;
-  if (request_read(job->content_type, job->body, job->n_body, job->generation->model, &job->params,
-                   &job->read, &job->error))
+  if (request_read(job->content_type, job->body, job->n_body, &job->params, &job->read,
+                   &job->error) ||
+      params_resolve(&job->params, job->generation->model, &job->error))
     return;
   job->photos = job->read.n;
   if (job->read.decoded)

@@ -60,8 +60,8 @@ static void run(const uint8_t *bytes, size_t n) {
   request_photos photos;
   cam_error error = {0};
   params_init(&params);
-  cam_code code = request_read("application/json; charset=utf-8", bytes, n, fuzz_model(), &params,
-                               &photos, &error);
+  cam_code code = request_read("application/json; charset=utf-8", bytes, n, &params, &photos,
+                               &error);
   PROMISE(code == error.code && (code || (photos.n == 1 && photos.photos[0].n)));
   request_photos_free(&photos);
 

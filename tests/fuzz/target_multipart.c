@@ -32,7 +32,7 @@ static void run(const uint8_t *bytes, size_t n) {
   request_photos photos;
   params_init(&params);
   error = (cam_error){0};
-  code = request_read(type, body, n, fuzz_model(), &params, &photos, &error);
+  code = request_read(type, body, n, &params, &photos, &error);
   PROMISE(code == error.code && (code || (photos.n >= 1 && photos.n <= CAM_MAX_TASKS)));
   for (int i = 0; i < photos.n && !code; i++)
     PROMISE(photos.photos[i].n && photos.photos[i].bytes >= body &&

@@ -144,7 +144,9 @@ static void run(const uint8_t *bytes, size_t n) {
       cam_error error = {0};
       request_params before = params;
       const bool twice = params_given(&params, line);
-      cam_code code = params_set(&params, fuzz_model(), line, value, &error);
+      cam_code code = params_set(&params, line, value, &error);
+      if (!code)
+        code = params_resolve(&params, fuzz_model(), &error);
       PROMISE(code == error.code && (!code || code == CAM_E_PARAMETER) && (!twice || code) &&
               (code || params_given(&params, line)));
       if (code)

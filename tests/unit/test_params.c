@@ -26,7 +26,10 @@ static cam_error error;
 
 static void begin(void) { params_init(&params); }
 static cam_code set(const char *name, const char *value) {
-  return params_set(&params, &model, name, value, &error);
+  cam_code code = params_set(&params, name, value, &error);
+  if (!code)
+    code = params_resolve(&params, &model, &error);
+  return code;
 }
 
 START_TEST(defaults) {
@@ -121,6 +124,36 @@ START_TEST(classes_by_index_and_id) {
   params_init(&params);
   ck_assert_int_eq(set("classes", "0,1,2,3,4,5,6,7,8,9"), CAM_OK);
   ck_assert_int_eq(params.cam.n_classes, 10);
+}
+END_TEST
+
+/* What a name means is the model's to say, and not before it is asked. */
+START_TEST(classes_are_those_of_the_model_that_is_asked) {
+  static const cam_class cats[] = {{"n02124075", "Egyptian cat"}, {"n02123045", "tabby"}};
+  static const cam_model other = {.info = {.classes = 2, .class_list = cats}};
+  ck_assert_int_eq(params_set(&params, "classes", "n02124075", &error), CAM_OK);
+  ck_assert_int_eq(params.cam.n_classes, 0);
+  ck_assert_int_eq(params_resolve(&params, &model, &error), CAM_OK);
+  ck_assert_int_eq(params.cam.classes[0], 2);
+  params_init(&params);
+  ck_assert_int_eq(params_set(&params, "classes", "n02124075", &error), CAM_OK);
+  ck_assert_int_eq(params_resolve(&params, &other, &error), CAM_OK);
+  ck_assert_int_eq(params.cam.n_classes, 1);
+  ck_assert_int_eq(params.cam.classes[0], 0);
+}
+END_TEST
+
+/* The longest value that is kept, and one longer. */
+START_TEST(a_long_list_of_classes) {
+  char text[PARAM_VALUE_MAX + 2];
+  memset(text, '0', sizeof text);
+  text[PARAM_VALUE_MAX + 1] = '\0';
+  ck_assert_int_eq(params_set(&params, "classes", text, &error), CAM_E_PARAMETER);
+  ck_assert_str_eq(error.detail, "classes: 1025 characters; allowed are 1024");
+  params_init(&params);
+  text[PARAM_VALUE_MAX] = '\0';
+  ck_assert_int_eq(params_set(&params, "classes", text, &error), CAM_OK);
+  ck_assert_int_eq(params_resolve(&params, &model, &error), CAM_E_PARAMETER);
 }
 END_TEST
 
@@ -331,6 +364,8 @@ Suite *params_suite(void) {
   tcase_add_test(tcase, words);
   tcase_add_test(tcase, include);
   tcase_add_test(tcase, classes_by_index_and_id);
+  tcase_add_test(tcase, classes_are_those_of_the_model_that_is_asked);
+  tcase_add_test(tcase, a_long_list_of_classes);
   tcase_add_loop_test(tcase, refused, 0, (int)(sizeof wrong / sizeof *wrong));
   tcase_add_test(tcase, an_unknown_name_is_told_all_names);
   tcase_add_loop_test(tcase, given_twice, 0, PARAM_COUNT);

@@ -20,7 +20,7 @@ static cam_code read_bytes(const char *type, const void *body, size_t n) {
   free(copy);
   copy = malloc(n ? n : 1);
   memcpy(copy, body, n);
-  return request_read(type, copy, n, NULL, &params, &photos, &error);
+  return request_read(type, copy, n, &params, &photos, &error);
 }
 static cam_code read_text(const char *type, const char *body) {
   return read_bytes(type, body, strlen(body));
