@@ -3,6 +3,7 @@
  * Thread: one worker a context; every stage is a parallel loop over its team. What a photo's result
  * is depends on the photo and its parameters alone. */
 #include "cam/class_map.h"
+#include "cam/look.h"
 #include "cam/rank.h"
 #include "cam_clock.h"
 #include "cam_engine.h"
@@ -25,10 +26,11 @@ const cam_limits cam_default_limits = {.max_pixels = 64000000,
                                        .decode_ms = 10000};
 const cam_params cam_default_params = {.top_k = 3,
                                        .alpha = 0.5f,
-                                       .threshold = 0.2f,
+                                       .threshold = -1,
                                        .colormap = CAM_JET,
                                        .size = CAM_SIZE_FIT,
                                        .resize = CAM_RESIZE_OF_MODEL,
+                                       .scale = CAM_SCALE_OF_MODEL,
                                        .include = CAM_INCLUDE_OVERLAY,
                                        .picture = CAM_PICTURE_PNG};
 
@@ -131,11 +133,14 @@ static cam_code classify(cam_context *context, item *it) {
 /* A class map at the input's size, scaled, gives the box. */
 static void box_of(cam_context *context, const item *it, cam_prediction *p) {
   const cam_result *result = &it->task->result;
+  const map_look look = look_of(context->model->graph, it->task->params);
   const int height = result->input_height, width = result->input_width;
   map_resize(context->model->graph->rule, p->map, result->map_height, result->map_width,
              context->scaled, height, width);
-  const int flat = !map_scale(context->scaled, height * width, context->scaled);
-  p->box = map_box(context->scaled, height, width, it->task->params->threshold, flat, result->width,
+  const int flat = !map_scale(look.scale, context->scaled, height * width, context->scaled);
+  if (flat && look.scale == CAM_RELU)
+    return; /* nothing speaks for the class: no box */
+  p->box = map_box(context->scaled, height, width, look.threshold, flat, result->width,
                    result->height, context->runs);
 }
 
@@ -238,8 +243,8 @@ static cam_code render_label(const cam_graph *graph, picture *pic) {
   uint8_t *heat = malloc(n), *rgb = NULL;
   if (!heat)
     return cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
-  map_heat(graph->rule, p->map, task->result.map_height, task->result.map_width, heat, height,
-           width);
+  map_heat(graph->rule, look_of(graph, params).scale, p->map, task->result.map_height,
+           task->result.map_width, heat, height, width);
   cam_code code = CAM_OK;
   if (params->include & CAM_INCLUDE_HEATMAP)
     code = picture_encode(params->picture, heat, width, height, 1, &p->heatmap, &pic->error);

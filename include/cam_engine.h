@@ -36,6 +36,12 @@
   X(CAM_STRETCH, "stretch")   \
   X(CAM_ASPECT,  "aspect")
 
+/* What of a class map becomes 0 and 1: its least and its most (the CAM paper); no evidence and the
+ * most there is. */
+#define CAM_SCALES(X)         \
+  X(CAM_MINMAX, "minmax")     \
+  X(CAM_RELU,   "relu")
+
 /* How overlay and heat map are written: file extension, media type. */
 #define CAM_PICTURES(X)                                \
   X(CAM_PICTURE_PNG,  "png",  "png", "image/png")      \
@@ -70,6 +76,11 @@ typedef enum cam_resize {
   CAM_RESIZE_COUNT,
   CAM_RESIZE_OF_MODEL = CAM_RESIZE_COUNT
 } cam_resize;
+typedef enum cam_scale {
+  CAM_SCALES(X)
+  CAM_SCALE_COUNT,
+  CAM_SCALE_OF_MODEL = CAM_SCALE_COUNT
+} cam_scale;
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 typedef enum cam_method { CAM_METHODS(X) CAM_METHOD_COUNT } cam_method;
@@ -81,6 +92,7 @@ typedef enum cam_probability { CAM_PROBABILITIES(X) CAM_PROBABILITY_COUNT } cam_
 const char *cam_colormap_name(cam_colormap colormap);
 const char *cam_size_name(cam_size size);
 const char *cam_resize_name(cam_resize resize);
+const char *cam_scale_name(cam_scale scale);
 const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 const char *cam_method_name(cam_method method);
@@ -165,23 +177,25 @@ typedef struct cam_params {     /* as in the HTTP contract; cam_default_params h
   int n_classes;                /* 0 to CAM_MAX_CLASSES */
   int classes[CAM_MAX_CLASSES]; /* class indices to explain whatever their rank */
   float alpha;                  /* 0 to 1: weight of the heat map */
-  float threshold;              /* 0 to 1: share of the scaled map above which the box is drawn */
+  float threshold; /* 0 to 1: share of the scaled map above which the box is drawn; below 0: that
+                      of the scale in effect, 0.2 (minmax) or 0.3 (relu) */
   cam_colormap colormap;
   cam_size size;
   cam_resize resize; /* CAM_RESIZE_OF_MODEL: the model's own */
+  cam_scale scale;   /* CAM_SCALE_OF_MODEL: the model's own */
   unsigned include;  /* CAM_INCLUDE_... */
   cam_picture picture;
   bool base64; /* pictures are not the file's bytes but a JSON string of them: base64 in double
                   quotes, with a NUL */
 } cam_params;
-/* 3, none, 0.5, 0.2, jet, fit, the model's, overlay, PNG, bytes */
+/* 3, none, 0.5, the scale's, jet, fit, the model's, the model's, overlay, PNG, bytes */
 extern const cam_params cam_default_params;
 
 typedef struct cam_bytes {
   uint8_t *data; /* from malloc */
   size_t size;   /* without the NUL that base64 text has */
 } cam_bytes;
-/* Pixels of the upright photo. */
+/* Pixels of the upright photo. Of no pixels at all: nothing in the photo speaks for the class. */
 typedef struct cam_box {
   int x, y, width, height;
 } cam_box;

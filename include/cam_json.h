@@ -65,6 +65,7 @@ json *json_add_array(json *parent, const char *name);
 void json_add_text(json *parent, const char *name, const char *text);
 void json_add_int(json *parent, const char *name, int64_t value);
 void json_add_bool(json *parent, const char *name, bool value);
+void json_add_null(json *parent, const char *name);
 /* %.9g; a value that is not finite is written as 0. */
 void json_add_number(json *parent, const char *name, double value);
 /* %.*f: milliseconds and the like. */

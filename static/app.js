@@ -175,10 +175,14 @@ function view(card, image, { rank, class_id: id, wnid, label, probability, box, 
   photo.onerror = () => photo.remove();
   heat.src = `data:image/png;base64,${overlay}`;
   heat.alt = `${card.name} with the evidence for ${first}`;
-  outline.left = `${100 * box.x / image.width}%`;
-  outline.top = `${100 * box.y / image.height}%`;
-  outline.width = `${100 * box.width / image.width}%`;
-  outline.height = `${100 * box.height / image.height}%`;
+  if (box) {
+    outline.left = `${100 * box.x / image.width}%`;
+    outline.top = `${100 * box.y / image.height}%`;
+    outline.width = `${100 * box.width / image.width}%`;
+    outline.height = `${100 * box.height / image.height}%`;
+  } else {
+    $('.box', element).remove(); // nothing in the photo speaks for this class
+  }
   $('.label', element).textContent = first;
   $('.label', element).title = label;
   $('.percent', element).textContent = percent(probability);

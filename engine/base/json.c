@@ -282,6 +282,10 @@ void json_add_bool(json *parent, const char *name, bool value) {
   if (parent)
     add_item(parent, name, cJSON_CreateBool(value));
 }
+void json_add_null(json *parent, const char *name) {
+  if (parent)
+    add_item(parent, name, cJSON_CreateNull());
+}
 void json_add_tree(json *parent, const char *name, json *child) {
   if (parent)
     add_item(parent, name, ITEM(child));

@@ -123,8 +123,8 @@ void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H,
   }
 }
 
-/* Scaled value = (value * factor - low) / spread. factor is 1, or 1/4 where the spread is beyond
- * float's range; spread 0: flat. */
+/* Scaled value = (value * factor - low) / spread, and not below 0. factor is 1, or 1/4 where the
+ * spread is beyond float's range; spread 0 or less: flat. */
 typedef struct scaling {
   float factor, low, spread;
 } scaling;
@@ -153,23 +153,31 @@ static void widen_range(const float *in, int n, float *low, float *high) {
   }
 }
 
-static scaling scaling_of(float low, float high) {
+/* Of values from low to high. */
+static scaling scaling_of(cam_scale scale, float low, float high) {
   float factor = 1;
+  if (scale == CAM_RELU)
+    low = 0;
   if (!isfinite(high - low))
     factor = 0.25f;
   return (scaling){factor, low * factor, high * factor - low * factor};
 }
 
-int map_scale(const float *in, int n, float *out) {
+/* A division: the largest becomes exactly 1. */
+static inline float scaled(scaling s, float value) {
+  return max_float((value * s.factor - s.low) / s.spread, 0);
+}
+
+int map_scale(cam_scale scale, const float *in, int n, float *out) {
   float low = in[0], high = in[0];
   widen_range(in, n, &low, &high);
-  const scaling s = scaling_of(low, high);
+  const scaling s = scaling_of(scale, low, high);
   if (!(s.spread > 0)) {
     memset(out, 0, (size_t)n * sizeof *out);
     return 0;
   }
   for (int i = 0; i < n; i++)
-    out[i] = (in[i] * s.factor - s.low) / s.spread; /* a division: the largest becomes exactly 1 */
+    out[i] = scaled(s, in[i]);
   return 1;
 }
 
@@ -190,7 +198,7 @@ static bool is_between(const enlargement *e, int y) {
  * first or the last of those rows, and the rows within (is_between) need not be looked at: about
  * two output rows for each row of the input are left. The order of the values is another one than
  * row by row, but smallest and largest do not depend on it. */
-static scaling scaling_of_enlarged(enlargement *e, int W) {
+static scaling scaling_of_enlarged(enlargement *e, cam_scale scale, int W) {
   float row[TILE], low = INFINITY, high = -INFINITY;
   for (int x = 0; x < W; x += TILE) {
     begin_tile(e, x, W);
@@ -201,21 +209,22 @@ static scaling scaling_of_enlarged(enlargement *e, int W) {
       widen_range(row, e->n, &low, &high);
     }
   }
-  return scaling_of(low, high);
+  return scaling_of(scale, low, high);
 }
 
 /* No product here can be fused with a sum to another result: factor is a power of two. So the
  * clones agree. */
 CLONES static void scale_row(const float *restrict row, int n, scaling s, uint8_t *restrict out) {
   for (int i = 0; i < n; i++)
-    out[i] = (uint8_t)(int)((row[i] * s.factor - s.low) / s.spread * 255.0f);
+    out[i] = (uint8_t)(int)(scaled(s, row[i]) * 255.0f);
 }
 
-int map_heat(map_rule rule, const float *in, int h, int w, uint8_t *out, int H, int W) {
+int map_heat(map_rule rule, cam_scale scale, const float *in, int h, int w, uint8_t *out, int H,
+             int W) {
   enlargement e;
   float row[TILE];
   begin(&e, rule, in, h, w, H);
-  const scaling s = scaling_of_enlarged(&e, W);
+  const scaling s = scaling_of_enlarged(&e, scale, W);
   if (!(s.spread > 0)) {
     memset(out, 0, (size_t)H * (size_t)W);
     return 0;

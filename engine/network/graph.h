@@ -11,7 +11,8 @@
  *              "resize": "stretch"|"aspect", "multiple": 32, "max_side": 640},
  *                       the last two are for "aspect": sides are multiples of "multiple"; without
  *                       them, or with a flatten, the network takes height x width alone
- *    "map": {"resize": "half_pixel"|"tf1"},
+ *    "map": {"resize": "half_pixel"|"tf1", "scale": "relu"|"minmax"},
+ *                       "scale" may be missing: minmax for tf1, as the paper has it, else relu
  *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
  *                       WordNet id and label; null or "": it has no id
  *    "probability": "softmax"|"sigmoid",
@@ -78,6 +79,7 @@ typedef struct cam_graph {
   int multiple, max_side; /* of CAM_ASPECT; of one size both are its longer side */
   map_rule rule;
   cam_probability probability;
+  cam_scale map_scale; /* of pictures and boxes that are asked for without one */
   int n_classes;
   cam_class *classes; /* [n_classes] */
   int n_nodes;

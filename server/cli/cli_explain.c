@@ -105,6 +105,13 @@ static const char *shown(const char *path, const char *stream) {
   return strcmp(path, "-") ? path : stream;
 }
 
+static void print_box(FILE *out, const cam_box *box) {
+  if (box->width)
+    fprintf(out, "%d, %d, %dx%d\n", box->x, box->y, box->width, box->height);
+  else
+    fprintf(out, "none: nothing speaks for it\n");
+}
+
 static void print_table(const session *s, const char *photo, const cam_result *result,
                         const char *overlay) {
   int columns = 0;
@@ -121,9 +128,9 @@ static void print_table(const session *s, const char *photo, const cam_result *r
           "box (x, y, width x height)");
   for (int i = 0; i < result->count; i++) {
     const cam_prediction *p = &result->predictions[i];
-    fprintf(s->table, "%6d  %-*.*s  %9.2f %%  %d, %d, %dx%d\n", p->rank, columns, columns,
-            s->model->class_list[p->class_id].label, 100.0 * p->probability, p->box.x, p->box.y,
-            p->box.width, p->box.height);
+    fprintf(s->table, "%6d  %-*.*s  %9.2f %%  ", p->rank, columns, columns,
+            s->model->class_list[p->class_id].label, 100.0 * p->probability);
+    print_box(s->table, &p->box);
   }
 }
 

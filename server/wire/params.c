@@ -166,7 +166,7 @@ static cam_code resolve_classes(request_params *params, const cam_model *model, 
 
 _Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) &&
                    sizeof(cam_resize) == sizeof(unsigned) &&
-                   sizeof(cam_picture) == sizeof(unsigned),
+                   sizeof(cam_picture) == sizeof(unsigned) && sizeof(cam_scale) == sizeof(unsigned),
                "read_word");
 _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
                    CAM_INCLUDE_MAP == 1 << 2,

@@ -21,8 +21,11 @@
   X(include, INCLUDE, "overlay", "with each label; heatmap: a grey picture; map: the numbers") \
   X(format, WORD(picture, CAM_PICTURES), "png", \
     "of the pictures; jpeg: quality 90, a sixth as large, as overlay_jpeg and heatmap_jpeg") \
-  X(threshold, REAL(threshold, 0, 1), "0.2", \
-    "share of the map's range above which the box is drawn")
+  X(scale, WORD(scale, CAM_SCALES), "the model's", \
+    "of maps to colours; minmax: from the map's least to its most; relu: from no evidence to the " \
+    "most") \
+  X(threshold, REAL(threshold, 0, 1), "the scale's", \
+    "share of the scaled map above which the box is drawn: 0.2 with minmax, 0.3 with relu")
 
 #define ONE(...) +1
 enum {

@@ -26,6 +26,18 @@ static void add_picture(json *parent, const char *name, const cam_bytes *picture
     json_add_quoted(parent, name, (const char *)picture->data);
 }
 
+static void add_box(json *item, const cam_box *box) {
+  if (!box->width) {
+    json_add_null(item, "box");
+    return;
+  }
+  json *object = json_add_object(item, "box");
+  json_add_int(object, "x", box->x);
+  json_add_int(object, "y", box->y);
+  json_add_int(object, "width", box->width);
+  json_add_int(object, "height", box->height);
+}
+
 static void add_prediction(json *list, const cam_model_info *model, const cam_result *result,
                            const cam_prediction *prediction, const cam_params *params) {
   json *item = json_add_object(list, NULL);
@@ -38,11 +50,7 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
   json_add_number(item, "probability", prediction->probability);
   json_add_number(item, "logit", prediction->logit);
   json_add_text(item, "method", cam_method_name(model->method));
-  json *box = json_add_object(item, "box");
-  json_add_int(box, "x", prediction->box.x);
-  json_add_int(box, "y", prediction->box.y);
-  json_add_int(box, "width", prediction->box.width);
-  json_add_int(box, "height", prediction->box.height);
+  add_box(item, &prediction->box);
   if (params->include & CAM_INCLUDE_OVERLAY)
     add_picture(item, pictures[params->picture].overlay, &prediction->overlay);
   if (params->include & CAM_INCLUDE_HEATMAP)

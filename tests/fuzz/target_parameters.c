@@ -24,11 +24,12 @@ static void check(const cam_params *p, int classes) {
     for (int k = 0; k < i; k++)
       PROMISE(p->classes[i] != p->classes[k]);
   }
-  PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold >= 0 && p->threshold <= 1 &&
-          !signbit(p->alpha) && !signbit(p->threshold));
+  PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold <= 1 && !signbit(p->alpha) &&
+          (p->threshold == cam_default_params.threshold || !signbit(p->threshold)));
   PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT &&
           (unsigned)p->picture < CAM_PICTURE_COUNT);
-  PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && p->include < 8);
+  PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && (unsigned)p->scale <= CAM_SCALE_OF_MODEL &&
+          p->include < 8);
 }
 
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";

@@ -23,14 +23,18 @@ def resize_map(rule, plane, width, height):
     return top * (1 - fy[:, None]) + bottom * fy[:, None]
 
 
-def scale(plane):
-    """Min-max to 0..1; flat is 0."""
-    low, high = plane.min(), plane.max()
-    return (plane - low) / (high - low) if high > low else numpy.zeros_like(plane)
+DEFAULT_SCALES = {"tf1": "minmax", "half_pixel": "relu"}  # of a model file that says nothing of it
+THRESHOLDS = {"minmax": 0.2, "relu": 0.3}
 
 
-def heat(rule, plane, width, height):
-    return numpy.floor(scale(resize_map(rule, plane, width, height)) * 255 + 1e-9).astype(int)
+def scale(plane, how):
+    """To 0..1: minmax from the least to the most, relu from 0 to the most; flat is 0."""
+    low, high = 0 if how == "relu" else plane.min(), plane.max()
+    return numpy.maximum(plane - low, 0) / (high - low) if high > low else numpy.zeros_like(plane)
+
+
+def heat(rule, plane, width, height, how=None):
+    return numpy.floor(scale(resize_map(rule, plane, width, height), how or DEFAULT_SCALES[rule]) * 255 + 1e-9).astype(int)
 
 
 # ---- colours ----
@@ -107,11 +111,14 @@ def largest_component(mask):
     return [*cells[:, :2].min(0), *cells[:, 2:].max(0)]
 
 
-def box(rule, plane, threshold, input_size, photo_size):
-    """The box of API.md as (x, y, width, height)."""
+def box(rule, plane, threshold, input_size, photo_size, how=None):
+    """The box of API.md as (x, y, width, height); None: there is none."""
     (iw, ih), (pw, ph) = input_size, photo_size
-    if plane.max() == plane.min():
+    how = how or DEFAULT_SCALES[rule]
+    if how == "relu" and plane.max() <= 0:
+        return None
+    if plane.max() == plane.min() and how == "minmax":
         return 0, 0, pw, ph
-    x0, y0, x1, y1 = largest_component(scale(resize_map(rule, plane, iw, ih)) >= threshold)
+    x0, y0, x1, y1 = largest_component(scale(resize_map(rule, plane, iw, ih), how) >= threshold)
     x, y = x0 * pw // iw, y0 * ph // ih
     return x, y, -(-x1 * pw // iw) - x, -(-y1 * ph // ih) - y

@@ -24,7 +24,7 @@ def check_members(answer, include=("overlay",), format="png"):
     wanted |= {"map", "bias"} if "map" in include else set()
     for p in d["predictions"]:
         assert set(p) == wanted
-        assert set(p["box"]) == {"x", "y", "width", "height"}
+        assert p["box"] is None or set(p["box"]) == {"x", "y", "width", "height"}
 
 
 @pytest.mark.parametrize("include", ["none", "overlay", "heatmap", "map", "overlay,heatmap", "overlay,map", "heatmap,map", "overlay,heatmap,map"])
@@ -65,7 +65,7 @@ def check_identity(answer):
         assert abs(p.map.astype(float).mean() + p.bias - p.logit) <= 1e-4 * max(1, abs(p.logit))
         assert p.rank == i + 1 and p.logit <= before
         before = p.logit
-        b = p.box
+        b = p.box or {"x": 0, "y": 0, "width": 1, "height": 1}
         assert b["x"] >= 0 and b["y"] >= 0 and b["width"] >= 1 and b["height"] >= 1
         assert b["x"] + b["width"] <= answer.image["width"] and b["y"] + b["height"] <= answer.image["height"]
         assert 0 <= p.entry["probability"] <= 1

@@ -54,7 +54,7 @@ def test_wrong_usage_is_2_and_said_on_standard_error(arguments):
 
 
 def test_explain_json_is_what_post_cam_answers(client, cat, chelsea):
-    every = {"top_k": 5, "colormap": "viridis", "size": "original", "include": "overlay,heatmap,map", "threshold": 0.4, "alpha": 0.3,
+    every = {"top_k": 5, "colormap": "viridis", "size": "original", "include": "overlay,heatmap,map", "threshold": 0.4, "scale": "minmax", "alpha": 0.3,
              "classes": "n02124075,3", "resize": "stretch"}
     for params in {}, every:
         flags = [f"--{name.replace('_', '-')}={value}" for name, value in params.items()]

@@ -21,18 +21,20 @@ def sizes(answer):
     return {"fit": oracle.fit(*photo), "input": network, "original": photo}
 
 
-def check_pictures(answer, photo, rule, size="fit", colormap="jet", alpha=0.5):
+def check_pictures(answer, photo, rule, size="fit", colormap="jet", alpha=0.5, scale=None):
     """Overlay and heat map of every prediction within 1 level of the oracle's."""
     width, height = sizes(answer)[size]
     base = oracle.bicubic(photo, width, height)
     for p in answer.predictions:
         assert p.overlay.shape == (height, width, 3) and p.heatmap.shape == (height, width)
-        expected = oracle.heat(rule, p.map, width, height)
+        expected = oracle.heat(rule, p.map, width, height, scale)
         assert numpy.abs(p.heatmap.astype(int) - expected).max() <= 1
         assert (p.heatmap != expected).mean() < 0.01  # float against double: a truncation here and there
         blended = oracle.blend(base, p.heatmap, colormap, alpha)
         assert numpy.abs(p.overlay - blended).max() <= 1 + 1e-9
-        if p.map.max() > p.map.min():
+        if (scale or oracle.DEFAULT_SCALES[rule]) == "relu":
+            assert (p.heatmap.max() == (255 if p.map.max() > 0 else 0)) or width * height < 5000
+        elif p.map.max() > p.map.min():
             assert p.heatmap.max() == 255 and p.heatmap.min() == 0 or width * height < 5000
 
 
@@ -60,7 +62,7 @@ def test_colormaps_and_alphas(client, scene, scene_png, colormap, alpha):
 @pytest.mark.parametrize("colormap", COLORMAPS)
 def test_every_colour_is_matplotlib_s(client, colormap):
     """alpha=1 shows the bare colours; a large overlay meets (nearly) all 256."""
-    p = explain(client, pictures.png(pictures.scene(500, 500)), alpha=1, colormap=colormap, size="original", include=ALL).first
+    p = explain(client, pictures.png(pictures.scene(500, 500)), alpha=1, colormap=colormap, scale="minmax", size="original", include=ALL).first
     assert len(numpy.unique(p.heatmap)) > 250
     assert numpy.abs(p.overlay - oracle.colours(colormap)[p.heatmap]).max() <= 1
 
@@ -101,14 +103,51 @@ def test_boxes(client, small_server, photos, threshold):
             check_boxes(explain(it, photo, threshold=threshold, include="map"), rule, threshold)
 
 
-def check_boxes(answer, rule, threshold):
+@pytest.mark.parametrize("scale", ["minmax", "relu"])
+def test_scales(client, small_server, photos, scene, scene_png, scale):
+    """Either model answers either scale; a class that the photo is nothing like has no box under relu."""
+    for it, rule in ((client, RULE), (small_server.client, "tf1")):
+        answer = explain(it, scene_png, scale=scale, include=ALL, top_k=3, classes=",".join(str(c) for c in range(0, 1000, 100)))
+        check_pictures(answer, scene, rule, scale=scale)
+        check_boxes(answer, rule, oracle.THRESHOLDS[scale], scale)
+        check_boxes(explain(it, photos["coffee"], scale=scale, threshold=0.6, include="map"), rule, 0.6, scale)
+
+
+def test_default_scales(client, small_server, scene_png):
+    """relu and 0.3, but minmax and 0.2 for a file whose maps are resized as TensorFlow 1 did and which says nothing; the threshold follows the scale."""
+    for it, rule in ((client, RULE), (small_server.client, "tf1")):
+        default, other = oracle.DEFAULT_SCALES[rule], {"relu": "minmax", "minmax": "relu"}[oracle.DEFAULT_SCALES[rule]]
+        said = explain(it, scene_png, include=ALL)
+        for params in ({"scale": default}, {"threshold": oracle.THRESHOLDS[default]}):
+            assert explain(it, scene_png, include=ALL, **params).document["predictions"] == said.document["predictions"]
+        changed = explain(it, scene_png, include=ALL, scale=other)
+        assert changed.first.entry["heatmap_png"] != said.first.entry["heatmap_png"]
+        assert explain(it, scene_png, include=ALL, scale=other, threshold=oracle.THRESHOLDS[other]).document["predictions"] == changed.document["predictions"]
+
+
+def test_box_is_null_where_nothing_speaks_for_the_class(client, scene_png):
+    answer = explain(client, scene_png, scale="relu", top_k=1, classes=",".join(str(c) for c in range(5, 1000, 100)), include=ALL)
+    empty = [p for p in answer.predictions if p.map.max() <= 0]
+    assert empty
+    for p in answer.predictions:
+        assert (p.box is None) == (p.map.max() <= 0)
+    for p in empty:
+        assert not p.heatmap.any()
+    whole = explain(client, scene_png, scale="minmax", top_k=1, classes=str(empty[0].class_id))
+    assert all(p.box for p in whole.predictions)
+
+
+def check_boxes(answer, rule, threshold, scale=None):
     network, photo = sizes(answer)["input"], sizes(answer)["original"]
     for p in answer.predictions:
         b = p.box
+        if b is None:
+            assert oracle.box(rule, p.map, threshold, network, photo, scale) is None
+            continue
         found = numpy.array([b["x"], b["y"], b["x"] + b["width"], b["y"] + b["height"]])
         allowed = []
         for nudge in (-2e-6, 0, 2e-6):  # float32 may put a cell on either side of the threshold
-            x, y, w, h = oracle.box(rule, p.map, min(1 - 2e-6 if nudge < 0 else 1, threshold + nudge), network, photo)
+            x, y, w, h = oracle.box(rule, p.map, min(1 - 2e-6 if nudge < 0 else 1, threshold + nudge), network, photo, scale)
             allowed.append((x, y, x + w, y + h))
         low, high = numpy.min(allowed, 0), numpy.max(allowed, 0)
         assert (found >= low).all() and (found <= high).all(), (found, allowed)
@@ -170,4 +209,4 @@ def test_all_negative_map_is_still_a_picture(client, scene_png, scene):
     answer = explain(client, scene_png, top_k=1, classes=",".join(str(c) for c in range(0, 1000, 100)), include=ALL)
     assert any(p.map.max() < 0 or p.map.mean() < 0 for p in answer.predictions)
     check_pictures(answer, scene, RULE)
-    check_boxes(answer, RULE, 0.2)
+    check_boxes(answer, RULE, oracle.THRESHOLDS[oracle.DEFAULT_SCALES[RULE]])

@@ -23,7 +23,8 @@ def rows(name):
     return words
 
 
-WORDS = {"colormap": rows("CAM_COLORMAPS"), "size": rows("CAM_SIZES"), "resize": rows("CAM_RESIZES"), "format": rows("CAM_PICTURES")}
+WORDS = {"colormap": rows("CAM_COLORMAPS"), "size": rows("CAM_SIZES"), "resize": rows("CAM_RESIZES"), "format": rows("CAM_PICTURES"),
+         "scale": rows("CAM_SCALES")}
 
 
 def enums(node):

@@ -54,14 +54,17 @@ const char *made_model_write(const made_model *model) {
   for (int c = 0; c < model->classes; c++)
     snprintf(classes + strlen(classes), sizeof classes - strlen(classes),
              "%s[\"n%08d\",\"class %d\"]", c ? "," : "", c, c);
+  const char *map = "\"map\":{\"resize\":\"half_pixel\"},";
+  if (model->extra && strstr(model->extra, "\"map\":"))
+    map = "";
   char resize[80] = "\"stretch\"";
   if (model->max_side)
     snprintf(resize, sizeof resize, "\"aspect\",\"multiple\":4,\"max_side\":%d", model->max_side);
   snprintf(text, sizeof text,
            "{\"version\":1,\"name\":\"made\",%s\"input\":{\"height\":%d,\"width\":%d,\"channels\":"
            "\"RGB\",\"mean\":[127,127,127],\"scale\":[0.0078125,0.0078125,0.0078125],"
-           "\"resize\":%s},\"map\":{\"resize\":\"half_pixel\"},\"classes\":[%s],\"nodes\":[%s]}",
-           model->extra ? model->extra : "", model->height, model->width, resize, classes,
+           "\"resize\":%s},%s\"classes\":[%s],\"nodes\":[%s]}",
+           model->extra ? model->extra : "", model->height, model->width, resize, map, classes,
            model->nodes);
   FILE *file = fopen(new_path(), "wb");
   ck_assert_ptr_nonnull(file);

@@ -8,7 +8,8 @@ typedef struct made_model {
   const char *tensors; /* "w:3x3x3x8 b:8 fc:5x8"; "w:1x1x3x8*100" is a hundred times as large */
   int classes, height, width;
   int max_side;      /* 0: the network takes height x width alone */
-  const char *extra; /* further members of the document, each ending with a comma; or NULL */
+  const char *extra; /* further members of the document, each ending with a comma, or NULL;
+                        "map" in place of half_pixel's own */
 } made_model;
 
 /* Writes the file under build/ or TMPDIR; returns its path (static storage, one at a time). Fails

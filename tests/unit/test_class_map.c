@@ -4,6 +4,7 @@
 #include <check.h>
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* The definition in double, one output value at a time. */
@@ -69,7 +70,9 @@ START_TEST(heat_is_the_enlarged_plane_scaled) {
                                   {5, 3, 2, 2},       {2, 3, 1, 2500},   {3, 2, 3000, 1},
                                   {9, 7, 5, 1025},    {300, 400, 21, 17}};
   for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
-    for (int huge = 0; huge < 2; huge++) {
+    for (int kind = 0; kind < 4; kind++) {
+      const bool huge = kind & 1;
+      const cam_scale scale = (cam_scale)(kind >> 1);
       const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3], n = H * W;
       float *in = malloc(sizeof *in * (size_t)(h * w)), *plane = malloc(sizeof *plane * (size_t)n);
       uint8_t *heat = malloc((size_t)n);
@@ -77,8 +80,8 @@ START_TEST(heat_is_the_enlarged_plane_scaled) {
       for (int i = 0; i < h * w && huge; i++)
         in[i] *= FLT_MAX;
       map_resize((map_rule)_i, in, h, w, plane, H, W);
-      const int spread = map_scale(plane, n, plane);
-      ck_assert_int_eq(map_heat((map_rule)_i, in, h, w, heat, H, W), spread);
+      const int spread = map_scale(scale, plane, n, plane);
+      ck_assert_int_eq(map_heat((map_rule)_i, scale, in, h, w, heat, H, W), spread);
       int wrong = 0;
       for (int i = 0; i < n; i++)
         wrong += heat[i] != (uint8_t)(plane[i] * 255.0f);
@@ -126,7 +129,7 @@ START_TEST(huge_planes_stay_finite) {
   for (int i = 0; i < 35; i++)
     ck_assert(isfinite(out[i]));
   ck_assert_float_eq(out[0], FLT_MAX);
-  ck_assert_int_eq(map_scale(out, 35, scaled), 1);
+  ck_assert_int_eq(map_scale(CAM_MINMAX, out, 35, scaled), 1);
   for (int i = 0; i < 35; i++)
     ck_assert(scaled[i] >= 0 && scaled[i] <= 1);
   ck_assert_float_eq(scaled[0], 1);
@@ -143,8 +146,8 @@ START_TEST(scaling_reaches_both_ends) {
     int low = 0, high = 0;
     for (int i = 1; i < n; i++)
       low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
-    ck_assert_int_eq(map_scale(in, n, out), 1);
-    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 1);
+    ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, out), 1);
+    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_MINMAX, in, 1, n, levels, 1, n), 1);
     ck_assert_float_eq(out[low], 0);
     ck_assert_float_eq(out[high], 1);
     ck_assert_uint_eq(levels[low], 0);
@@ -154,7 +157,7 @@ START_TEST(scaling_reaches_both_ends) {
       ck_assert_float_eq_tol(out[i], share, 1e-6);
       ck_assert(levels[i] <= share * 255 + 1e-4 && levels[i] > share * 255 - 1 - 1e-4);
     }
-    ck_assert_int_eq(map_scale(in, n, in), 1); /* in place */
+    ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, in), 1); /* in place */
     for (int i = 0; i < n; i++)
       ck_assert_float_eq(in[i], out[i]);
   }
@@ -165,9 +168,51 @@ START_TEST(scaling_truncates) {
   static const float in[6] = {0, 1, 2, 3, 3.99f, 4};
   static const uint8_t expected[6] = {0, 63, 127, 191, 254, 255};
   uint8_t levels[6];
-  map_heat(MAP_TF1, in, 1, 6, levels, 1, 6);
+  map_heat(MAP_TF1, CAM_MINMAX, in, 1, 6, levels, 1, 6);
   for (int i = 0; i < 6; i++)
     ck_assert_uint_eq(levels[i], expected[i]);
+}
+END_TEST
+
+/* What speaks against the class is as cold as what says nothing; the most is 1, however little. */
+START_TEST(relu_starts_at_no_evidence) {
+  static const float in[6] = {-1e30f, -1, 0, 1, 2, 4}, expected[6] = {0, 0, 0, 0.25f, 0.5f, 1};
+  static const uint8_t levels_expected[6] = {0, 0, 0, 63, 127, 255};
+  float out[6], small[6];
+  uint8_t levels[6];
+  ck_assert_int_eq(map_scale(CAM_RELU, in, 6, out), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, CAM_RELU, in + 1, 1, 5, levels + 1, 1, 5), 1);
+  for (int i = 0; i < 6; i++) {
+    ck_assert_float_eq(out[i], expected[i]);
+    small[i] = in[i] * 1e-20f;
+    if (i)
+      ck_assert_uint_eq(levels[i], levels_expected[i]);
+  }
+  ck_assert_int_eq(map_scale(CAM_RELU, small, 6, out), 1);
+  ck_assert_float_eq(out[5], 1);
+}
+END_TEST
+
+START_TEST(relu_of_no_evidence_is_flat) {
+  static const float values[] = {0, -0.0f, -1e-40f, -3, -FLT_MAX};
+  for (unsigned v = 0; v < sizeof values / sizeof *values; v++) {
+    float in[21], out[21];
+    uint8_t levels[21];
+    for (int i = 0; i < 21; i++) {
+      in[i] = values[v] - (float)(i % 3);
+      out[i] = 9;
+      levels[i] = 9;
+    }
+    ck_assert_int_eq(map_scale(CAM_RELU, in, 21, out), 0);
+    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_RELU, in, 1, 21, levels, 1, 21), 0);
+    for (int i = 0; i < 21; i++) {
+      ck_assert_float_eq(out[i], 0);
+      ck_assert_uint_eq(levels[i], 0);
+    }
+  }
+  float same = 3, out; /* all values equal, but above 0: evidence everywhere */
+  ck_assert_int_eq(map_scale(CAM_RELU, &same, 1, &out), 1);
+  ck_assert_float_eq(out, 1);
 }
 END_TEST
 
@@ -179,8 +224,8 @@ START_TEST(flat_planes_become_zero) {
       uint8_t levels[40];
       for (int i = 0; i < n; i++)
         in[i] = values[v], out[i] = 9, levels[i] = 9;
-      ck_assert_int_eq(map_scale(in, n, out), 0);
-      ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, in, 1, n, levels, 1, n), 0);
+      ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, out), 0);
+      ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_MINMAX, in, 1, n, levels, 1, n), 0);
       for (int i = 0; i < n; i++) {
         ck_assert_float_eq(out[i], 0);
         ck_assert_uint_eq(levels[i], 0);
@@ -193,15 +238,15 @@ START_TEST(extreme_spreads_are_scaled) {
   static const float wide[3] = {-FLT_MAX, 0, FLT_MAX}, narrow[3] = {0, 1e-44f, 2e-44f};
   float out[3];
   uint8_t levels[3];
-  ck_assert_int_eq(map_scale(wide, 3, out), 1);
-  ck_assert_int_eq(map_heat(MAP_TF1, wide, 1, 3, levels, 1, 3), 1);
+  ck_assert_int_eq(map_scale(CAM_MINMAX, wide, 3, out), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, CAM_MINMAX, wide, 1, 3, levels, 1, 3), 1);
   ck_assert_float_eq(out[0], 0);
   ck_assert_float_eq(out[1], 0.5f);
   ck_assert_float_eq(out[2], 1);
   ck_assert_uint_eq(levels[0], 0);
   ck_assert_uint_eq(levels[1], 127);
   ck_assert_uint_eq(levels[2], 255);
-  ck_assert_int_eq(map_scale(narrow, 3, out), 1);
+  ck_assert_int_eq(map_scale(CAM_MINMAX, narrow, 3, out), 1);
   for (int i = 0; i < 3; i++)
     ck_assert(out[i] >= 0 && out[i] <= 1);
 }
@@ -218,6 +263,8 @@ Suite *class_map_suite(void) {
   tcase_add_loop_test(tcase, huge_planes_stay_finite, MAP_HALF_PIXEL, MAP_TF1 + 1);
   tcase_add_test(tcase, scaling_reaches_both_ends);
   tcase_add_test(tcase, scaling_truncates);
+  tcase_add_test(tcase, relu_starts_at_no_evidence);
+  tcase_add_test(tcase, relu_of_no_evidence_is_flat);
   tcase_add_test(tcase, flat_planes_become_zero);
   tcase_add_test(tcase, extreme_spreads_are_scaled);
   suite_add_tcase(suite, tcase);

@@ -193,6 +193,42 @@ START_TEST(good_file_is_read_and_shorter_ones_are_not) {
 }
 END_TEST
 
+/* What a file says of its maps, and what holds where it says nothing. */
+START_TEST(scale_of_the_maps) {
+  static const struct {
+    const char *map;
+    cam_scale scale; /* CAM_SCALE_COUNT: refused */
+  } files[] = {
+      {NULL, CAM_RELU},
+      {"\"resize\":\"tf1\"", CAM_MINMAX},
+      {"\"resize\":\"tf1\",\"scale\":\"relu\"", CAM_RELU},
+      {"\"resize\":\"half_pixel\",\"scale\":\"minmax\"", CAM_MINMAX},
+      {"\"scale\":\"relu\",\"resize\":\"half_pixel\"", CAM_RELU},
+      {"\"resize\":\"half_pixel\",\"scale\":\"max\"", CAM_SCALE_COUNT},
+      {"\"resize\":\"half_pixel\",\"scale\":1", CAM_SCALE_COUNT},
+      {"\"scale\":\"relu\"", CAM_SCALE_COUNT},
+  };
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char extra[100] = "";
+    if (files[i].map)
+      snprintf(extra, sizeof extra, "\"map\":{%s},", files[i].map);
+    const made_model made = {C END, T, 2, 9, 9, 12, extra};
+    cam_graph *graph = NULL;
+    cam_error error = {0};
+    const char *path = made_model_write(&made);
+    cam_code code = graph_load(path, &graph, &error);
+    unlink(path);
+    ck_assert_msg(code == (files[i].scale == CAM_SCALE_COUNT ? CAM_E_MODEL : CAM_OK), "%zu: %s", i,
+                  error.detail);
+    if (graph)
+      ck_assert_int_eq(graph->map_scale, files[i].scale);
+    else
+      ck_assert(!strncmp(error.detail, "map: ", 5));
+    graph_free(graph);
+  }
+}
+END_TEST
+
 START_TEST(changed_bytes_do_no_harm) {
   size_t n;
   char *bytes = good_file(&n);
@@ -314,6 +350,7 @@ Suite *graph_suite(void) {
   tcase_add_test(tcase, one_class_needs_a_sigmoid);
   tcase_add_test(tcase, sizes_between_the_ends_are_checked);
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);
+  tcase_add_test(tcase, scale_of_the_maps);
   tcase_add_test(tcase, changed_bytes_do_no_harm);
   tcase_add_test(tcase, tensors_are_checked_against_the_bytes);
   tcase_add_test(tcase, work_is_bounded);

@@ -36,7 +36,8 @@ START_TEST(defaults) {
   ck_assert_int_eq(params.cam.top_k, 3);
   ck_assert_int_eq(params.cam.n_classes, 0);
   ck_assert_float_eq(params.cam.alpha, 0.5f);
-  ck_assert_float_eq(params.cam.threshold, 0.2f);
+  ck_assert_float_lt(params.cam.threshold, 0);
+  ck_assert_int_eq(params.cam.scale, CAM_SCALE_OF_MODEL);
   ck_assert_int_eq(params.cam.colormap, CAM_JET);
   ck_assert_int_eq(params.cam.size, CAM_SIZE_FIT);
   ck_assert_int_eq(params.cam.resize, CAM_RESIZE_OF_MODEL);
@@ -50,7 +51,7 @@ END_TEST
 START_TEST(defaults_in_the_table_are_those_of_the_engine) {
   const param_info *info = params_info(_i);
   ck_assert(*info->meaning != '\0');
-  if (!strcmp(info->name, "classes") || !strcmp(info->name, "resize"))
+  if (!strcmp(info->name, "classes") || strchr(info->fallback, '\'')) /* "the model's" */
     return;
   ck_assert_int_eq(set(info->name, info->fallback), CAM_OK);
   ck_assert_mem_eq(&params.cam, &cam_default_params, sizeof cam_default_params);
@@ -77,10 +78,10 @@ START_TEST(numbers) {
 END_TEST
 
 START_TEST(words) {
-  static const char *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"},
-                           *const sizes[] = {"fit", "input", "original"},
-                           *const resizes[] = {"stretch", "aspect"},
-                           *const pictures[] = {"png", "jpeg"};
+  static const char *const
+      names[] = {"jet", "turbo", "viridis", "inferno", "gray"},
+      *const sizes[] = {"fit", "input", "original"}, *const resizes[] = {"stretch", "aspect"},
+      *const pictures[] = {"png", "jpeg"}, *const scales[] = {"minmax", "relu"};
   for (unsigned i = 0; i < 5; i++) {
     params_init(&params);
     ck_assert_int_eq(set("colormap", names[i]), CAM_OK);
@@ -89,6 +90,8 @@ START_TEST(words) {
     ck_assert_uint_eq(params.cam.size, i % 3);
     ck_assert_int_eq(set("resize", resizes[i % 2]), CAM_OK);
     ck_assert_uint_eq(params.cam.resize, i % 2);
+    ck_assert_int_eq(set("scale", scales[i % 2]), CAM_OK);
+    ck_assert_uint_eq(params.cam.scale, i % 2);
     ck_assert_int_eq(set("format", pictures[i % 2]), CAM_OK);
     ck_assert_uint_eq(params.cam.picture, i % 2);
     ck_assert(params_given(&params, "format") && !params_given(&params, "alpha"));
@@ -193,6 +196,7 @@ static const struct {
     {"colormap", "jet,turbo", NULL},
     {"size", "224", "size: \"224\"; allowed are fit, input and original"},
     {"resize", "letterbox", "resize: \"letterbox\"; allowed are stretch and aspect"},
+    {"scale", "max", "scale: \"max\"; allowed are minmax and relu"},
     {"format", "jpg", "format: \"jpg\"; allowed are png and jpeg"},
     {"format", "", NULL},
     {"format", "PNG", NULL},
@@ -251,6 +255,10 @@ static const char *right_value(const param_info *info) {
     return "0";
   if (!strcmp(info->name, "resize"))
     return "aspect";
+  if (!strcmp(info->name, "scale"))
+    return "relu";
+  if (!strcmp(info->name, "threshold"))
+    return "0.2";
   return info->fallback;
 }
 

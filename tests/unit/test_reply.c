@@ -100,6 +100,16 @@ START_TEST(what_a_model_has_not_is_absent) {
 }
 END_TEST
 
+START_TEST(no_box_is_null) {
+  cam_params params = {.base64 = true};
+  cam_task task = make_task(&params);
+  task.result.predictions[0].box = (cam_box){0};
+  char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
+  ck_assert_ptr_nonnull(strstr(text, "\"logit\":11.2731857,\"method\":\"cam\",\"box\":null}]"));
+  free(text);
+}
+END_TEST
+
 START_TEST(list_whole_and_in_pieces) {
   cam_params params = {.include = CAM_INCLUDE_OVERLAY, .base64 = true};
   cam_task tasks[] = {make_task(&params), {.params = &params}};
@@ -138,6 +148,7 @@ Suite *reply_suite(void) {
   TCase *tcase = tcase_create("reply");
   tcase_add_test(tcase, single);
   tcase_add_test(tcase, what_a_model_has_not_is_absent);
+  tcase_add_test(tcase, no_box_is_null);
   tcase_add_test(tcase, list_whole_and_in_pieces);
   tcase_add_test(tcase, indented_for_people);
   suite_add_tcase(suite, tcase);
