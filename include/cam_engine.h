@@ -125,8 +125,12 @@ typedef struct cam_model_info {
 cam_code cam_model_load(const char *path, const char *isa, cam_model **out, cam_error *error);
 void cam_model_free(cam_model *model); /* NULL is allowed */
 const cam_model_info *cam_model_get_info(const cam_model *model);
-/* Class index of "285" or "n02124075", or -1. */
-int cam_model_find_class(const cam_model *model, const char *text);
+/* The class that text[0..n) names: its index ("285"), its WordNet id, its label or the label's
+ * first name, what stands before its first comma ("Samoyed"); as it is written, else whatever its
+ * case. CAM_E_PARAMETER: none, or several, which the detail lists: both begin with the text in
+ * quotes. */
+cam_code cam_model_find_class(const cam_model *model, const char *text, size_t n, int *class_id,
+                              cam_error *error);
 /* What `camserve info` prints: graph, tensors with shapes, multiply-adds, memory. */
 void cam_model_print(const cam_model *model, FILE *out);
 

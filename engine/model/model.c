@@ -90,20 +90,6 @@ void cam_model_free(cam_model *model) {
 
 const cam_model_info *cam_model_get_info(const cam_model *model) { return &model->info; }
 
-int cam_model_find_class(const cam_model *model, const char *text) {
-  size_t digits = strspn(text, "0123456789");
-  if (digits && digits < 10 && !text[digits]) {
-    long index = strtol(text, NULL, 10);
-    if (index < model->info.classes)
-      return (int)index;
-    return -1;
-  }
-  for (int c = 0; c < model->info.classes && *text; c++)
-    if (!strcmp(model->info.class_list[c].wnid, text))
-      return c;
-  return -1;
-}
-
 /* A line of the table: a node whose output is shape[0] x shape[1]. */
 static void print_node(const cam_graph *graph, const cam_node *node, const int shape[2],
                        FILE *out) {

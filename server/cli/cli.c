@@ -59,6 +59,17 @@ static int find_param(const cli_command *command, const char *name) {
   return -1;
 }
 
+/* A new place, or the one that has a value already: of a parameter that is given once, or the last
+ * where there are no more. */
+static const char **param_place(cli *out, int row) {
+  for (int i = 0; i < out->n_params; i++)
+    if (out->params[i].row == row && !params_info(row)->repeats)
+      return &out->params[i].value;
+  if (out->n_params < CLI_MAX_PARAMS)
+    out->params[out->n_params++].row = row;
+  return &out->params[out->n_params - 1].value;
+}
+
 /* The place for the value of flag text[0..n), or NULL if this command has no such flag. *is_switch:
  * it takes no value. */
 static const char **find_flag(cli *out, given_flags *flags, const char *text, size_t n,
@@ -82,7 +93,7 @@ static const char **find_flag(cli *out, given_flags *flags, const char *text, si
     return &flags->settings[row];
   row = find_param(command, name);
   if (row >= 0)
-    return &out->params[row];
+    return param_place(out, row);
   return NULL;
 }
 

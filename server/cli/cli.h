@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { CLI_MAX_OPTIONS = 16 };
+enum { CLI_MAX_OPTIONS = 16, CLI_MAX_PARAMS = PARAM_COUNT + CAM_MAX_CLASSES };
 
 typedef struct cli_option {
   const char *name;     /* "--output"; NULL ends a list */
@@ -42,7 +42,11 @@ struct cli {
   config config;
   const char *options[CLI_MAX_OPTIONS]; /* by row of command->options; a switch that was given is
                                            ""; NULL: not given */
-  const char *params[PARAM_COUNT];      /* by row of params.h */
+  struct {
+    int row; /* of params.h */
+    const char *value;
+  } params[CLI_MAX_PARAMS]; /* in the order given */
+  int n_params;
   char *const *operands;
   int n_operands;
 };

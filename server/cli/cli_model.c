@@ -27,9 +27,9 @@ cam_code cli_params(const cli *arguments, const cam_model *model, request_params
                     cam_error *error) {
   cam_code code = CAM_OK;
   params_init(out);
-  for (int i = 0; i < PARAM_COUNT && !code; i++)
-    if (arguments->params[i])
-      code = params_set(out, params_info(i)->name, arguments->params[i], error);
+  for (int i = 0; i < arguments->n_params && !code; i++)
+    code = params_set(out, params_info(arguments->params[i].row)->name, arguments->params[i].value,
+                      error);
   if (!code)
     code = params_resolve(out, model, error);
   return code;

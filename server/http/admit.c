@@ -165,8 +165,8 @@ static void check_query(struct exchange *exchange, const struct head *head) {
   for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
     params_set(&job->params, head->query[i].name, head->query[i].value, &job->error);
   if (!job->error.code && head->n_query > HEAD_QUERY)
-    cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; there are %d", head->n_query,
-             PARAM_COUNT);
+    cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; allowed are %d", head->n_query,
+             HEAD_QUERY);
 }
 
 static void check_accept(struct exchange *exchange, const struct head *head) {

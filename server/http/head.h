@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HEAD_QUERY = 16 };
+enum { HEAD_QUERY = 24 }; /* all parameters, and ten classes one by one */
 
 /* Strings are borrowed; NULL where there is none. */
 struct head {

@@ -120,45 +120,74 @@ static cam_code read_include(const param *row, request_params *params, const cha
 
 static cam_code read_names(const param *row, request_params *params, const char *value,
                            cam_error *error) {
-  const size_t n = strlen(value);
-  if (n > PARAM_VALUE_MAX)
-    return cam_fail(error, CAM_E_PARAMETER, "%s: %zu characters; allowed are %d", row->info.name, n,
+  param_names *names = &FIELD(param_names, row, params);
+  const size_t n = strlen(value) + 1;
+  if (names->n == CAM_MAX_CLASSES)
+    return cam_fail(error, CAM_E_PARAMETER, "%s: more than %d; allowed are at most %d",
+                    row->info.name, CAM_MAX_CLASSES, CAM_MAX_CLASSES);
+  if (names->used + n > PARAM_VALUE_MAX + 1 + (size_t)names->n)
+    return cam_fail(error, CAM_E_PARAMETER, "%s: more than %d characters", row->info.name,
                     PARAM_VALUE_MAX);
-  memcpy(&FIELD(char, row, params), value, n + 1);
+  memcpy(names->text + names->used, value, n);
+  names->used += n;
+  names->n++;
   return CAM_OK;
 }
 
+/* ---- what only a model can read ---- */
+
 /* A class named twice, even once as an index and once as a WordNet id, counts once. */
-static cam_code resolve_classes(request_params *params, const cam_model *model, cam_error *error) {
-  char name[16];
-  int n_classes = 0, n_items = 0;
-  for (const char *item = params->classes;; item++) {
-    size_t n = strcspn(item, ",");
-    int class_id = -1;
-    if (n && n < sizeof name) {
-      memcpy(name, item, n);
-      name[n] = '\0';
-      class_id = cam_model_find_class(model, name);
-    }
-    if (class_id < 0)
-      return cam_fail(error, CAM_E_PARAMETER,
-                      "classes: \"%.*s\" is no class of this model; allowed are class indices "
-                      "(285) and WordNet ids (n02124075), comma separated",
-                      (int)min_size(n, 20), item);
-    if (++n_items > CAM_MAX_CLASSES)
-      return cam_fail(error, CAM_E_PARAMETER, "classes: more than %d; allowed are at most %d",
-                      CAM_MAX_CLASSES, CAM_MAX_CLASSES);
-    int seen = 0;
-    while (seen < n_classes && params->cam.classes[seen] != class_id)
-      seen++;
-    params->cam.classes[seen] = class_id;
-    if (seen == n_classes)
-      n_classes++;
+static void add_class(cam_params *params, int class_id) {
+  for (int i = 0; i < params->n_classes; i++)
+    if (params->classes[i] == class_id)
+      return;
+  params->classes[params->n_classes++] = class_id;
+}
+
+/* text[0..n), which names one class of the list. *left: how many more it may have. */
+static cam_code resolve_class(request_params *params, const cam_model *model, const char *text,
+                              size_t n, int *left, cam_error *error) {
+  cam_error why;
+  int class_id;
+  cam_code code = cam_model_find_class(model, text, n, &class_id, &why);
+  if (code)
+    return cam_fail(error, code, "classes: %s; an index (285), a WordNet id or a label is wanted",
+                    why.detail);
+  if (!*left)
+    return cam_fail(error, CAM_E_PARAMETER, "classes: more than %d; allowed are at most %d",
+                    CAM_MAX_CLASSES, CAM_MAX_CLASSES);
+  --*left;
+  add_class(&params->cam, class_id);
+  return CAM_OK;
+}
+
+/* A value is one label, commas and all, or else a list of what has no comma. */
+static cam_code resolve_value(request_params *params, const cam_model *model, const char *value,
+                              int *left, cam_error *error) {
+  if (!resolve_class(params, model, value, strlen(value), left, NULL))
+    return CAM_OK;
+  for (const char *item = value;; item++) {
+    item += strspn(item, " ");
+    const size_t n = strcspn(item, ",");
+    cam_code code = resolve_class(params, model, item, n, left, error);
+    if (code)
+      return code;
     item += n;
     if (!*item)
-      break;
+      return CAM_OK;
   }
-  params->cam.n_classes = n_classes;
+}
+
+static cam_code resolve_classes(request_params *params, const cam_model *model, cam_error *error) {
+  const char *value = params->classes.text;
+  int left = CAM_MAX_CLASSES;
+  params->cam.n_classes = 0;
+  for (int i = 0; i < params->classes.n; i++) {
+    cam_code code = resolve_value(params, model, value, &left, error);
+    if (code)
+      return code;
+    value += strlen(value) + 1;
+  }
   return CAM_OK;
 }
 
@@ -180,8 +209,8 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
 #define REAL(field, low, high) .read = read_real, AT(cam.field), .least = low, .most = high
 #define WORD(field, list) .read = read_word, AT(cam.field), WORDS(list(NAME))
 #define NAMES(field) \
-  .read = read_names, AT(field), .info.list = true, \
-  .allowed = "class indices or WordNet ids, comma separated, at most 10"
+  .read = read_names, AT(field), .info.list = true, .info.repeats = true, \
+  .allowed = "class indices, WordNet ids or labels' first names, comma separated, at most 10"
 #define INCLUDE \
   .read = read_include, AT(cam.include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \
   .allowed = "a comma list of overlay, heatmap and map, or none alone"
@@ -212,7 +241,7 @@ cam_code params_set(request_params *params, const char *name, const char *value,
   const int row = params_find(name);
   if (row < 0)
     return unknown_name(name, error);
-  if (params->seen[row])
+  if (params->seen[row] && !rows[row].info.repeats)
     return cam_fail(error, CAM_E_PARAMETER,
                     "%s: given twice; allowed is once, in the query or in the body", name);
   params->seen[row] = true;
@@ -220,9 +249,7 @@ cam_code params_set(request_params *params, const char *name, const char *value,
 }
 
 cam_code params_resolve(request_params *params, const cam_model *model, cam_error *error) {
-  if (params_given(params, "classes"))
-    return resolve_classes(params, model, error);
-  return CAM_OK;
+  return resolve_classes(params, model, error);
 }
 
 bool params_given(const request_params *params, const char *name) {

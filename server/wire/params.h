@@ -11,7 +11,8 @@
  * names classes, which only a model can read. */
 #define PARAMETERS(X) \
   X(top_k, WHOLE(top_k, 1, CAM_MAX_TOP_K), "3", "how many labels") \
-  X(classes, NAMES(classes), "none", "explain these too, whatever their rank") \
+  X(classes, NAMES(classes), "none", \
+    "explain these too, whatever their rank; may be given again, each time a label") \
   X(alpha, REAL(alpha, 0, 1), "0.5", "weight of the heat map in the overlay") \
   X(colormap, WORD(colormap, CAM_COLORMAPS), "jet", "colours of the heat map") \
   X(size, WORD(size, CAM_SIZES), "fit", \
@@ -31,25 +32,33 @@
 enum {
   PARAM_COUNT = PARAMETERS(ONE),
   PARAM_TEXT_MAX = 160,
-  PARAM_VALUE_MAX = 1024 /* bytes of a value; ten WordNet ids take 110 */
+  PARAM_VALUE_MAX = 1024 /* bytes of a value, and of all names of classes together */
 };
 #undef ONE
+
+/* Values that name classes: n texts, each with its NUL, one after another. */
+typedef struct param_names {
+  int n;
+  size_t used; /* bytes of text */
+  char text[PARAM_VALUE_MAX + CAM_MAX_CLASSES];
+} param_names;
 
 /* A request reads its parameters in two steps: params_set each as it comes, wherever it stands, and
  * params_resolve once all have come, for what they mean depends on the model. */
 typedef struct request_params {
-  cam_params cam;                    /* whole after params_resolve */
-  char classes[PARAM_VALUE_MAX + 1]; /* the text that names them */
+  cam_params cam;         /* whole after params_resolve */
+  param_names classes;    /* as they were given */
   bool seen[PARAM_COUNT]; /* given already: a second time is an error, also once in the query and
                              once in the body */
 } request_params;
 
 void params_init(request_params *params);
 /* One parameter as text. CAM_E_PARAMETER names the parameter, the value and what is allowed:
- * unknown name, given twice, out of range, not a finite number, unknown word, too long. */
+ * unknown name, given twice (but for classes), out of range, not a finite number, unknown word, too
+ * long. */
 cam_code params_set(request_params *params, const char *name, const char *value, cam_error *error);
 /* After the last of them: what only the model that is asked can read. CAM_E_PARAMETER as above:
- * unknown class. */
+ * unknown class, a name that several have. */
 cam_code params_resolve(request_params *params, const cam_model *model, cam_error *error);
 /* Was it given? */
 bool params_given(const request_params *params, const char *name);
@@ -57,7 +66,8 @@ bool params_given(const request_params *params, const char *name);
 /* A row of PARAMETERS as data. */
 typedef struct param_info {
   const char *name, *fallback, *meaning; /* "top_k", "3", "how many labels" */
-  bool list; /* its value is a comma list, and in JSON may be an array */
+  bool list;    /* its value is a comma list, and in JSON may be an array */
+  bool repeats; /* it may be given again, for more of them */
 } param_info;
 const param_info *params_info(int row); /* 0 to PARAM_COUNT-1 */
 int params_find(const char *name);      /* its row; -1: there is no such parameter */

@@ -209,7 +209,7 @@ static cam_code append_value(const json *value, const char *name, const char *be
 }
 
 /* A string or a number, and for the parameters that are lists an array of these, as the text that
- * the query would carry: [281, "n02124075"] -> 281,n02124075. */
+ * the query would carry: ["map", "heatmap"] -> map,heatmap. */
 static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
   const char *name = json_name(member);
   const int row = params_find(name);
@@ -227,6 +227,34 @@ static cam_code json_value(const json *member, char *out, size_t room, cam_error
       before = ",";
   }
   return CAM_OK;
+}
+
+/* An array, not empty, as the value of a parameter that may be given again. */
+static bool is_repeated(const json *member) {
+  const int row = params_find(json_name(member));
+  return json_type_of(member) == JSON_ARRAY && json_first(member) && row >= 0 &&
+         params_info(row)->repeats;
+}
+
+static cam_code set_member(reading *r, const json *member) {
+  char value[PARAM_VALUE_MAX + 1];
+  cam_code code = json_value(member, value, sizeof value, r->error);
+  if (!code)
+    code = params_set(r->params, json_name(member), value, r->error);
+  return code;
+}
+
+/* Of an array of what may be given again each element is given: a label may have commas. */
+static cam_code set_each(reading *r, const json *array) {
+  const char *name = json_name(array);
+  cam_code code = CAM_OK;
+  for (const json *item = json_first(array); item && !code; item = json_next(item)) {
+    char value[PARAM_VALUE_MAX + 1];
+    code = append_value(item, name, "", value, sizeof value, r->error);
+    if (!code)
+      code = params_set(r->params, name, value, r->error);
+  }
+  return code;
 }
 
 /* Text of UTF-16 or UTF-32: by its byte order mark, or by the zero that is half of its first
@@ -252,12 +280,12 @@ static cam_code read_json(reading *r) {
   else
     code = read_base64(r, json_member(tree, "image"));
   for (const json *member = json_first(tree); !code && member; member = json_next(member)) {
-    char value[PARAM_VALUE_MAX + 1];
     if (!strcmp(json_name(member), "image"))
       continue;
-    code = json_value(member, value, sizeof value, r->error);
-    if (!code)
-      code = params_set(r->params, json_name(member), value, r->error);
+    if (is_repeated(member))
+      code = set_each(r, member);
+    else
+      code = set_member(r, member);
   }
   json_free(tree);
   return code;

@@ -10,7 +10,8 @@ GOOD = [("top_k", "1"), ("top_k", "10"), ("alpha", "0"), ("alpha", "1"), ("alpha
         ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"),
         ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
         ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"),
-        ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12")]
+        ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12"),
+        ("classes", "Samoyed"), ("classes", "Samoyed, Samoyede"), ("classes", "egyptian CAT, 281")]
 BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", "0x3", " 3", "3 ", "99999999999999999999", "4294967297", "NaN",
                                 "\u0663")],
        *[("alpha", v) for v in ("-0.01", "1.01", "", "half", "NaN", "nan", "inf", "-inf", "infinity", "1e999", "0,5", "0.5x", "0x1p-1", " 0.5",
@@ -85,7 +86,7 @@ def test_percent_encoding(client, scene_png):
 
 
 TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"),
-         ("scale", "relu"), ("threshold", "0.2"), ("classes", "1")]
+         ("scale", "relu"), ("threshold", "0.2")]
 
 
 @pytest.mark.parametrize("name,value", TWICE)
@@ -119,6 +120,30 @@ def test_lists_where_lists_are_meant(client, scene_png):
     listed = client.post("/cam", json={"image": text, "classes": [5, "n02124075"], "include": ["map", "heatmap"]})
     assert listed.status_code == 200, listed.text
     assert same(listed.json()) == same(explain(client, scene_png, classes="5,n02124075", include="map,heatmap").document)
+
+
+def test_classes_by_label(client, scene_png):
+    """A label, or its first name; given again and again it is taken whole, wherever it stands."""
+    by_index = same(explain(client, scene_png, classes="258,285").document)
+    text = base64.b64encode(scene_png).decode()
+    for classes in ("Samoyed,Egyptian cat", ["Samoyed, Samoyede", "egyptian cat"], ["258", "n02124075"]):
+        assert same(explain(client, scene_png, classes=classes).document) == by_index
+        assert same(client.post("/cam", json={"image": text, "classes": classes}).json()) == by_index
+        assert same(explain_many(client, [scene_png], data={"classes": classes})) == by_index
+    assert same(explain_many(client, [scene_png], data={"classes": "Samoyed"}, classes="258,285")) == by_index
+
+
+def test_a_name_of_several_classes_is_refused_with_all_of_them(client, scene_png):
+    for name, ids in (("crane", ("134", "517")), ("maillot", ("638", "639")), ("CARDIGAN", ("264", "474"))):
+        problem(cam(client, scene_png, classes=name), 400, detail=["classes", name, *ids])
+    both = explain(client, scene_png, classes="Cardigan,cardigan", top_k=1, include="none").predictions
+    assert {p.class_id for p in both} >= {264, 474}
+
+
+def test_more_classes_than_ten_one_by_one(client, scene_png):
+    explain(client, scene_png, classes=[str(c) for c in range(10)], include="none")
+    problem(cam(client, scene_png, classes=[str(c) for c in range(11)]), 400, detail="classes")
+    problem(cam(client, scene_png, classes=["0,1,2,3,4,5", "6,7,8,9,10"]), 400, detail="classes")
 
 
 def test_parameter_without_value(client, scene_png):

@@ -20,16 +20,19 @@ def before_load_schema(context, raw_schema):
     del raw_schema["paths"]["/cam"]["post"]["requestBody"]["content"]["*/*"]  # it cannot make an example of any type
     body = raw_schema["components"]["schemas"]["JsonBody"]["properties"]
     body["image"]["format"] = "photo-in-base64"
-    known_classes(raw_schema["components"]["parameters"]["Classes"])
-    known_classes(body["classes"])
+    known_classes(raw_schema["components"]["parameters"]["Classes"]["schema"], rf"^{CLASS}(,{CLASS}){{0,9}}$")
+    known_classes(body["classes"], rf"^{CLASS}$")
 
 
-def known_classes(schema):
-    """Classes of ImageNet in the place of all that look like one."""
-    for name, value in schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ():
-        if name == "pattern":
-            schema[name] = value.replace("n[0-9]{8}", "n0(1440764|1443537|2124075)").replace("[0-9]{1,6}", "[0-9]{1,3}")
-        known_classes(value)
+CLASS = "(n0(1440764|1443537|2124075)|[0-9]{1,3}|Samoyed)"
+
+
+def known_classes(schema, pattern):
+    """Classes of ImageNet in the place of any text and any number."""
+    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        known_classes(value, pattern)
+    if isinstance(schema, dict) and schema.get("type") == "string":
+        schema["pattern"] = pattern
     if isinstance(schema, dict) and schema.get("type") == "integer":
         schema["maximum"] = 999
 

@@ -80,15 +80,25 @@ START_TEST(every_form) {
   ck_assert_ptr_null(arguments.options[2]);
   ck_assert_int_eq(arguments.config.threads, 3);
   ck_assert_str_eq(arguments.config.model, "from-environment");
-  for (int i = 0; i < PARAM_COUNT; i++) {
-    const char *name = params_info(i)->name, *expected = !strcmp(name, "top_k")   ? "5"
-                                                         : !strcmp(name, "alpha") ? "-1"
-                                                                                  : NULL;
-    if (expected)
-      ck_assert_str_eq(arguments.params[i], expected);
-    else
-      ck_assert_ptr_null(arguments.params[i]);
-  }
+  ck_assert_int_eq(arguments.n_params, 2);
+  ck_assert_str_eq(params_info(arguments.params[0].row)->name, "top_k");
+  ck_assert_str_eq(arguments.params[0].value, "5");
+  ck_assert_str_eq(params_info(arguments.params[1].row)->name, "alpha");
+  ck_assert_str_eq(arguments.params[1].value, "-1");
+}
+END_TEST
+
+START_TEST(a_list_of_classes_may_be_given_flag_by_flag) {
+  ck_assert_msg(!parse("explain x --classes 1 --top-k 2 --classes=3 --classes 4"), "%s",
+                error.detail);
+  static const char *const values[] = {"1", "2", "3", "4"};
+  ck_assert_int_eq(arguments.n_params, 4);
+  for (int i = 0; i < 4; i++)
+    ck_assert_str_eq(arguments.params[i].value, values[i]);
+  char line[40 + 13 * CLI_MAX_PARAMS] = "explain x";
+  for (int i = 0; i <= CLI_MAX_PARAMS; i++)
+    strcat(line, " --classes 1");
+  ck_assert_int_eq(parse(line), CAM_E_PARAMETER);
 }
 END_TEST
 
@@ -116,6 +126,7 @@ static const struct {
     {"explain a --port 80", "--port: no such flag; see `camserve explain --help`"},
     {"explain a --top_k 3", "--top_k: no such flag; see `camserve explain --help`"},
     {"explain a --json --json", "--json: given twice; see `camserve explain --help`"},
+    {"explain a --top-k 1 --top-k=1", "--top-k: given twice; see `camserve explain --help`"},
     {"explain a -o x --output=y", "--output: given twice; see `camserve explain --help`"},
     {"explain a --json=1", "--json: takes no value; see `camserve explain --help`"},
     {"explain a --top-k", "--top-k: a value is missing; see `camserve explain --help`"},
@@ -278,6 +289,7 @@ Suite *cli_suite(void) {
   tcase_add_checked_fixture(tcase, clean, release);
   tcase_add_test(tcase, serve_is_the_default);
   tcase_add_test(tcase, every_form);
+  tcase_add_test(tcase, a_list_of_classes_may_be_given_flag_by_flag);
   tcase_add_test(tcase, port_of_the_platform);
   tcase_add_loop_test(tcase, wrong_usage, 0, (int)(sizeof wrong / sizeof *wrong));
   tcase_add_test(tcase, help_wins);

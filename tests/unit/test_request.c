@@ -288,6 +288,19 @@ START_TEST(json_bodies) {
 }
 END_TEST
 
+/* Each label of an array is a value of its own, for it may have commas. */
+START_TEST(json_array_of_classes) {
+  static const char names[] = "281\0Samoyed, Samoyede\0n02124075";
+  ck_assert_msg(!read_text("application/json", "{\"image\":\"aGVsbG8=\",\"classes\":[281,"
+                                               "\"Samoyed, Samoyede\",\"n02124075\"]}"),
+                "%s", error.detail);
+  ck_assert_int_eq(params.classes.n, 3);
+  ck_assert_uint_eq(params.classes.used, sizeof names);
+  ck_assert_mem_eq(params.classes.text, names, sizeof names);
+  request_photos_free(&photos);
+}
+END_TEST
+
 START_TEST(json_wrong) {
   static const struct {
     const char *body, *says;
@@ -433,6 +446,7 @@ Suite *request_suite(void) {
   tcase_add_test(tcase, multipart_every_prefix);
   tcase_add_test(tcase, multipart_long_headers_and_values);
   tcase_add_test(tcase, json_bodies);
+  tcase_add_test(tcase, json_array_of_classes);
   tcase_add_test(tcase, json_wrong);
   tcase_add_test(tcase, json_of_wide_characters);
   tcase_add_test(tcase, accept_chooses);
