@@ -97,7 +97,7 @@ static void plan_decoding(const cam_params *params, way *w) {
   w->kept = image + whole;
 }
 
-/* A map has no more cells than the input. */
+/* Of the answer; a map has no more cells than the input. */
 static uint64_t map_cells(const cam_result *sizes, int count) {
   return (uint64_t)count * (uint64_t)sizes->input_width * (uint64_t)sizes->input_height;
 }
@@ -108,7 +108,7 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
   const cam_result *sizes = &w->sizes;
   const int count = w->count;
   uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
-                   sizeof(float) * map_cells(sizes, count) +
+                   sizeof(float) * map_cells(sizes, count + 1 /* that of minus */) +
                    resize_bytes(sizes->width, sizes->height, sizes->input_width,
                                 sizes->input_height);
   if (!has_pictures(params))

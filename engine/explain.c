@@ -137,38 +137,67 @@ static void box_of(cam_context *context, const item *it, cam_prediction *p) {
   const int height = result->input_height, width = result->input_width;
   map_resize(context->model->graph->rule, p->map, result->map_height, result->map_width,
              context->scaled, height, width);
-  const int flat = !map_scale(look.scale, context->scaled, height * width, context->scaled);
-  if (flat && look.scale == CAM_RELU)
+  const int flat = !map_scale(look.box, context->scaled, height * width, context->scaled);
+  if (flat && look.box == MAP_RELU)
     return; /* nothing speaks for the class: no box */
   p->box = map_box(context->scaled, height, width, look.threshold, flat, result->width,
                    result->height, context->runs);
+}
+
+/* maps [n,cells], followed by that of the other class: a class map is linear in the class's row of
+ * weights, so the map of the difference of two rows is the difference of their maps. */
+static void subtract_last(float *maps, int n, size_t cells) {
+  const float *other = maps + (size_t)n * cells;
+  for (int i = 0; i < n; i++)
+    for (size_t k = 0; k < cells; k++)
+      maps[(size_t)i * cells + k] -= other[k];
+}
+
+static cam_code check_maps(const cam_result *result, size_t cells, cam_error *error) {
+  for (int i = 0; i < result->count; i++)
+    for (size_t k = 0; k < cells; k++) /* one can overflow where the mean, the logit, does not */
+      if (!isfinite(result->predictions[i].map[k]))
+        return cam_fail(error, CAM_E_MODEL, "the map of class %d is not finite",
+                        result->predictions[i].class_id);
+  return CAM_OK;
+}
+
+/* The maps of the classes that were chosen, or their contrasts to another one. */
+static cam_code make_maps(cam_context *context, item *it) {
+  cam_result *result = &it->task->result;
+  const cam_params *params = it->task->params;
+  float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1];
+  int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1], n = result->count;
+  forward_map_size(context->forward, &result->map_height, &result->map_width);
+  const size_t cells = (size_t)result->map_height * (size_t)result->map_width;
+  result->maps = malloc((size_t)(n + 1) * cells * sizeof *result->maps);
+  if (!result->maps)
+    return cam_fail(&it->task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", n + 1);
+  for (int i = 0; i <= n; i++)
+    maps[i] = result->maps + cells * (size_t)i;
+  for (int i = 0; i < n; i++) {
+    class_ids[i] = result->predictions[i].class_id;
+    result->predictions[i].map = maps[i];
+  }
+  class_ids[n] = params->minus;
+  forward_class_maps(context->forward, n + params->has_minus, class_ids, maps);
+  if (params->has_minus)
+    subtract_last(result->maps, n, cells);
+  return check_maps(result, cells, &it->task->error);
 }
 
 static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
   choose_classes(task->params, &context->model->info, context->logits, result);
-  forward_map_size(context->forward, &result->map_height, &result->map_width);
-  const size_t cells = (size_t)result->map_height * (size_t)result->map_width,
-               all = cells * (size_t)result->count;
-  result->maps = malloc(all * sizeof *result->maps);
-  if (!result->maps)
-    return cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", result->count);
-  float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
-  int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
-  for (int i = 0; i < result->count; i++) {
-    maps[i] = result->maps + cells * (size_t)i;
-    class_ids[i] = result->predictions[i].class_id;
-  }
-  forward_class_maps(context->forward, result->count, class_ids, maps);
-  for (size_t i = 0; i < all; i++) /* a cell can overflow where the mean, the logit, does not */
-    if (!isfinite(result->maps[i]))
-      return cam_fail(&task->error, CAM_E_MODEL, "the map of class %d is not finite",
-                      class_ids[i / cells]);
+  cam_code code = make_maps(context, it);
+  if (code)
+    return code;
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
-    p->map = maps[i];
     p->bias = network_bias(context->model->net, p->class_id);
+    if (task->params->has_minus)
+      p->bias -= network_bias(context->model->net, task->params->minus);
     box_of(context, it, p);
   }
   return CAM_OK;
@@ -243,7 +272,7 @@ static cam_code render_label(const cam_graph *graph, picture *pic) {
   uint8_t *heat = malloc(n), *rgb = NULL;
   if (!heat)
     return cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
-  map_heat(graph->rule, look_of(graph, params).scale, p->map, task->result.map_height,
+  map_heat(graph->rule, look_of(graph, params).levels, p->map, task->result.map_height,
            task->result.map_width, heat, height, width);
   cam_code code = CAM_OK;
   if (params->include & CAM_INCLUDE_HEATMAP)

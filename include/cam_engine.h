@@ -17,13 +17,15 @@
 /* ---- Words that callers use: X(enumerator, name), one a row. The compiler and the tests
  * (tests/http/test_words.py) ask for what else a row needs. ---- */
 
-/* 256 colours for the levels of a heat map: render/colormap_tables.h. */
-#define CAM_COLORMAPS(X)      \
-  X(CAM_JET,     "jet")       \
-  X(CAM_TURBO,   "turbo")     \
-  X(CAM_VIRIDIS, "viridis")   \
-  X(CAM_INFERNO, "inferno")   \
-  X(CAM_GRAY,    "gray")
+/* 256 colours for the levels of a heat map: render/colormap_tables.h. Under coolwarm level 128 is
+ * 0, and 1 and 255 are as far from it as the map goes to either side: for contrasts. */
+#define CAM_COLORMAPS(X)        \
+  X(CAM_JET,      "jet")        \
+  X(CAM_TURBO,    "turbo")      \
+  X(CAM_VIRIDIS,  "viridis")    \
+  X(CAM_INFERNO,  "inferno")    \
+  X(CAM_GRAY,     "gray")       \
+  X(CAM_COOLWARM, "coolwarm")
 
 /* Of overlay and heat map. */
 #define CAM_SIZES(X)                 \
@@ -180,7 +182,9 @@ typedef struct cam_params {     /* as in the HTTP contract; cam_default_params h
   int top_k;                    /* 1 to CAM_MAX_TOP_K */
   int n_classes;                /* 0 to CAM_MAX_CLASSES */
   int classes[CAM_MAX_CLASSES]; /* class indices to explain whatever their rank */
-  float alpha;                  /* 0 to 1: weight of the heat map */
+  bool has_minus;  /* maps, pictures and boxes are contrasts: what speaks for the label */
+  int minus;       /* rather than for this class; scaled as under relu, but coolwarm */
+  float alpha;     /* 0 to 1: weight of the heat map */
   float threshold; /* 0 to 1: share of the scaled map above which the box is drawn; below 0: that
                       of the scale in effect, 0.2 (minmax) or 0.3 (relu) */
   cam_colormap colormap;
@@ -209,7 +213,8 @@ typedef struct cam_prediction {
   int class_id;
   float
       probability; /* softmax over all classes, or the sigmoid of the logit: as the model has it */
-  float logit, bias; /* of CAM_METHOD_CAM: mean(map) + bias = logit; of another bias is 0 */
+  float logit, bias; /* of CAM_METHOD_CAM: mean(map) + bias = logit; of a contrast: the difference
+                        of both logits; of another method bias is 0 */
   const float *map;  /* [map_height,map_width] before any resizing or scaling */
   cam_box box;
   cam_bytes overlay; /* 8-bit RGB; empty unless included */

@@ -123,10 +123,10 @@ void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H,
   }
 }
 
-/* Scaled value = (value * factor - low) / spread, and not below 0. factor is 1, or 1/4 where the
- * spread is beyond float's range; spread 0 or less: flat. */
+/* Scaled value = (value * factor - low) / spread, and not below `least`. factor is 1, or 1/4 where
+ * the spread is beyond float's range; spread 0 or less: flat. */
 typedef struct scaling {
-  float factor, low, spread;
+  float factor, low, spread, least;
 } scaling;
 
 /* The range low..high grows to hold n more values. Lanes are independent, so that the loop becomes
@@ -154,24 +154,26 @@ static void widen_range(const float *in, int n, float *low, float *high) {
 }
 
 /* Of values from low to high. */
-static scaling scaling_of(cam_scale scale, float low, float high) {
+static scaling scaling_of(map_scaling how, float low, float high) {
   float factor = 1;
-  if (scale == CAM_RELU)
+  if (how == MAP_SIDES)
+    return (scaling){1, 0, max_float(high, -low), -1};
+  if (how == MAP_RELU)
     low = 0;
   if (!isfinite(high - low))
     factor = 0.25f;
-  return (scaling){factor, low * factor, high * factor - low * factor};
+  return (scaling){factor, low * factor, high * factor - low * factor, 0};
 }
 
 /* A division: the largest becomes exactly 1. */
 static inline float scaled(scaling s, float value) {
-  return max_float((value * s.factor - s.low) / s.spread, 0);
+  return max_float((value * s.factor - s.low) / s.spread, s.least);
 }
 
-int map_scale(cam_scale scale, const float *in, int n, float *out) {
+int map_scale(map_scaling how, const float *in, int n, float *out) {
   float low = in[0], high = in[0];
   widen_range(in, n, &low, &high);
-  const scaling s = scaling_of(scale, low, high);
+  const scaling s = scaling_of(how, low, high);
   if (!(s.spread > 0)) {
     memset(out, 0, (size_t)n * sizeof *out);
     return 0;
@@ -198,7 +200,7 @@ static bool is_between(const enlargement *e, int y) {
  * first or the last of those rows, and the rows within (is_between) need not be looked at: about
  * two output rows for each row of the input are left. The order of the values is another one than
  * row by row, but smallest and largest do not depend on it. */
-static scaling scaling_of_enlarged(enlargement *e, cam_scale scale, int W) {
+static scaling scaling_of_enlarged(enlargement *e, map_scaling how, int W) {
   float row[TILE], low = INFINITY, high = -INFINITY;
   for (int x = 0; x < W; x += TILE) {
     begin_tile(e, x, W);
@@ -209,7 +211,7 @@ static scaling scaling_of_enlarged(enlargement *e, cam_scale scale, int W) {
       widen_range(row, e->n, &low, &high);
     }
   }
-  return scaling_of(scale, low, high);
+  return scaling_of(how, low, high);
 }
 
 /* No product here can be fused with a sum to another result: factor is a power of two. So the
@@ -219,21 +221,34 @@ CLONES static void scale_row(const float *restrict row, int n, scaling s, uint8_
     out[i] = (uint8_t)(int)(scaled(s, row[i]) * 255.0f);
 }
 
-int map_heat(map_rule rule, cam_scale scale, const float *in, int h, int w, uint8_t *out, int H,
+/* In double the product is exact, so that fusing it with the sum changes nothing. */
+CLONES static void scale_row_to_sides(const float *restrict row, int n, scaling s,
+                                      uint8_t *restrict out) {
+  for (int i = 0; i < n; i++)
+    out[i] = (uint8_t)(int)((double)scaled(s, row[i]) * 127 + 128.5);
+}
+
+int map_heat(map_rule rule, map_scaling how, const float *in, int h, int w, uint8_t *out, int H,
              int W) {
   enlargement e;
   float row[TILE];
   begin(&e, rule, in, h, w, H);
-  const scaling s = scaling_of_enlarged(&e, scale, W);
+  const scaling s = scaling_of_enlarged(&e, how, W);
+  void (*to_levels)(const float *, int, scaling, uint8_t *) = scale_row;
+  int level_of_0 = 0;
+  if (how == MAP_SIDES) {
+    to_levels = scale_row_to_sides;
+    level_of_0 = 128;
+  }
   if (!(s.spread > 0)) {
-    memset(out, 0, (size_t)H * (size_t)W);
+    memset(out, level_of_0, (size_t)H * (size_t)W);
     return 0;
   }
   for (int x = 0; x < W; x += TILE) {
     begin_tile(&e, x, W);
     for (int y = 0; y < H; y++) {
       enlarge_row(&e, y, row);
-      scale_row(row, e.n, s, out + (size_t)y * (size_t)W + x);
+      to_levels(row, e.n, s, out + (size_t)y * (size_t)W + x);
     }
   }
   return 1;

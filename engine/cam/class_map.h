@@ -9,14 +9,20 @@
 /* in [h,w] -> out [H,W]; no allocation; all sides at least 1. */
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W);
 
-/* Scaling of n values to 0..1 (in may be out): CAM_MINMAX (in - least) / (most - least), CAM_RELU
- * max(in, 0) / most. A flat plane becomes 0: all values equal, or under CAM_RELU none above 0.
- * Returns 0 if it was flat, else 1. */
-int map_scale(cam_scale scale, const float *in, int n, float *out);
+/* What of a plane becomes 0 and 1. */
+typedef enum map_scaling {
+  MAP_MINMAX = CAM_MINMAX, /* (value - least) / (most - least); flat: all values are equal */
+  MAP_RELU = CAM_RELU,     /* max(value, 0) / most; flat: none is above 0 */
+  MAP_SIDES                /* value / the largest magnitude: -1..1; flat: all are 0 */
+} map_scaling;
 
-/* map_resize and scaling of the result to 0..255, truncated, in one pass and without the plane of
- * floats between. Returns as map_scale. */
-int map_heat(map_rule rule, cam_scale scale, const float *in, int h, int w, uint8_t *out, int H,
+/* Scales n values (in may be out). A flat plane becomes 0. Returns 0 if it was flat, else 1. */
+int map_scale(map_scaling how, const float *in, int n, float *out);
+
+/* map_resize and scaling of the result to levels, in one pass and without the plane of floats
+ * between: 0..1 to 0..255, truncated; of MAP_SIDES -1..1 to 1..255, rounded, so that 0 is 128.
+ * Returns as map_scale. */
+int map_heat(map_rule rule, map_scaling how, const float *in, int h, int w, uint8_t *out, int H,
              int W);
 
 #endif

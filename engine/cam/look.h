@@ -3,10 +3,11 @@
  * arguments. */
 #ifndef LOOK_H
 #define LOOK_H
-#include "network/graph.h"
+#include "class_map.h"
 
 typedef struct map_look {
-  cam_scale scale; /* of overlay, heat map and box */
+  map_scaling levels; /* of overlay and heat map */
+  map_scaling box;
   float threshold; /* of the box */
 } map_look;
 

@@ -1,7 +1,8 @@
 /* colormap_tables.h - 256 RGB colours of each colormap. Written by tests/reference/colormaps.py
  * from matplotlib's tables; do not edit. jet, gray: matplotlib's piecewise-linear definitions.
  * turbo: Anton Mikhailov, Google, Apache-2.0. viridis, inferno: Nathaniel J. Smith, Stefan van der
- * Walt, CC0. */
+ * Walt, CC0. coolwarm: Kenneth Moreland, "Diverging Color Maps for Scientific Visualization",
+ * 2009. */
 #ifndef COLORMAP_TABLES_H
 #define COLORMAP_TABLES_H
 #include <stdint.h>
@@ -173,6 +174,39 @@ static const uint8_t CAM_GRAY_COLOURS[256][3] = {
   C(e8e8e8), C(e9e9e9), C(eaeaea), C(ebebeb), C(ececec), C(ededed), C(eeeeee), C(efefef),
   C(f0f0f0), C(f1f1f1), C(f2f2f2), C(f3f3f3), C(f4f4f4), C(f5f5f5), C(f6f6f6), C(f7f7f7),
   C(f8f8f8), C(f9f9f9), C(fafafa), C(fbfbfb), C(fcfcfc), C(fdfdfd), C(fefefe), C(ffffff)};
+static const uint8_t CAM_COOLWARM_COLOURS[256][3] = {
+  C(3b4cc0), C(3c4ec2), C(3d50c3), C(3e51c5), C(3f53c6), C(4055c8), C(4257c9), C(4358cb),
+  C(445acc), C(455cce), C(465ecf), C(485fd1), C(4961d2), C(4a63d3), C(4b64d5), C(4c66d6),
+  C(4e68d8), C(4f69d9), C(506bda), C(516ddb), C(536edd), C(5470de), C(5572df), C(5673e0),
+  C(5875e1), C(5977e3), C(5a78e4), C(5b7ae5), C(5d7ce6), C(5e7de7), C(5f7fe8), C(6180e9),
+  C(6282ea), C(6384eb), C(6485ec), C(6687ed), C(6788ee), C(688aef), C(6a8bef), C(6b8df0),
+  C(6c8ff1), C(6e90f2), C(6f92f3), C(7093f3), C(7295f4), C(7396f5), C(7597f6), C(7699f6),
+  C(779af7), C(799cf8), C(7a9df8), C(7b9ff9), C(7da0f9), C(7ea1fa), C(80a3fa), C(81a4fb),
+  C(82a6fb), C(84a7fc), C(85a8fc), C(86a9fc), C(88abfd), C(89acfd), C(8badfd), C(8caffe),
+  C(8db0fe), C(8fb1fe), C(90b2fe), C(92b4fe), C(93b5fe), C(94b6ff), C(96b7ff), C(97b8ff),
+  C(98b9ff), C(9abbff), C(9bbcff), C(9dbdff), C(9ebeff), C(9fbfff), C(a1c0ff), C(a2c1ff),
+  C(a3c2fe), C(a5c3fe), C(a6c4fe), C(a7c5fe), C(a9c6fd), C(aac7fd), C(abc8fd), C(adc9fd),
+  C(aec9fc), C(afcafc), C(b1cbfc), C(b2ccfb), C(b3cdfb), C(b5cdfa), C(b6cefa), C(b7cff9),
+  C(b9d0f9), C(bad0f8), C(bbd1f8), C(bcd2f7), C(bed2f6), C(bfd3f6), C(c0d4f5), C(c1d4f4),
+  C(c3d5f4), C(c4d5f3), C(c5d6f2), C(c6d6f1), C(c7d7f0), C(c9d7f0), C(cad8ef), C(cbd8ee),
+  C(ccd9ed), C(cdd9ec), C(cedaeb), C(cfdaea), C(d1dae9), C(d2dbe8), C(d3dbe7), C(d4dbe6),
+  C(d5dbe5), C(d6dce4), C(d7dce3), C(d8dce2), C(d9dce1), C(dadce0), C(dbdcde), C(dcdddd),
+  C(dddcdc), C(dedcdb), C(dfdbd9), C(e0dbd8), C(e1dad6), C(e2dad5), C(e3d9d3), C(e4d9d2),
+  C(e5d8d1), C(e6d7cf), C(e7d7ce), C(e8d6cc), C(e9d5cb), C(ead5c9), C(ead4c8), C(ebd3c6),
+  C(ecd3c5), C(edd2c3), C(edd1c2), C(eed0c0), C(efcfbf), C(efcebd), C(f0cdbb), C(f1cdba),
+  C(f1ccb8), C(f2cbb7), C(f2cab5), C(f2c9b4), C(f3c8b2), C(f3c7b1), C(f4c6af), C(f4c5ad),
+  C(f5c4ac), C(f5c2aa), C(f5c1a9), C(f5c0a7), C(f6bfa6), C(f6bea4), C(f6bda2), C(f7bca1),
+  C(f7ba9f), C(f7b99e), C(f7b89c), C(f7b79b), C(f7b599), C(f7b497), C(f7b396), C(f7b194),
+  C(f7b093), C(f7af91), C(f7ad90), C(f7ac8e), C(f7aa8c), C(f7a98b), C(f7a889), C(f7a688),
+  C(f6a586), C(f6a385), C(f6a283), C(f5a081), C(f59f80), C(f59d7e), C(f59c7d), C(f49a7b),
+  C(f4987a), C(f39778), C(f39577), C(f39475), C(f29274), C(f29072), C(f18f71), C(f18d6f),
+  C(f08b6e), C(f08a6c), C(ef886b), C(ee8669), C(ee8468), C(ed8366), C(ec8165), C(ec7f63),
+  C(eb7d62), C(ea7b60), C(e97a5f), C(e9785d), C(e8765c), C(e7745b), C(e67259), C(e57058),
+  C(e46e56), C(e36c55), C(e36b54), C(e26952), C(e16751), C(e0654f), C(df634e), C(de614d),
+  C(dd5f4b), C(dc5d4a), C(da5a49), C(d95847), C(d85646), C(d75445), C(d65244), C(d55042),
+  C(d44e41), C(d24b40), C(d1493f), C(d0473d), C(cf453c), C(cd423b), C(cc403a), C(cb3e38),
+  C(ca3b37), C(c83836), C(c73635), C(c53334), C(c43032), C(c32e31), C(c12b30), C(c0282f),
+  C(be242e), C(bd1f2d), C(bb1b2c), C(ba162b), C(b8122a), C(b70d28), C(b50927), C(b40426)};
 #undef C
 /* clang-format on */
 

@@ -144,15 +144,23 @@ static void add_class(cam_params *params, int class_id) {
   params->classes[params->n_classes++] = class_id;
 }
 
+static cam_code find_class(const cam_model *model, const char *name, const char *text, size_t n,
+                           int *class_id, cam_error *error) {
+  cam_error why;
+  cam_code code = cam_model_find_class(model, text, n, class_id, &why);
+  if (!code)
+    return CAM_OK;
+  return cam_fail(error, code, "%s: %s; an index (285), a WordNet id or a label is wanted", name,
+                  why.detail);
+}
+
 /* text[0..n), which names one class of the list. *left: how many more it may have. */
 static cam_code resolve_class(request_params *params, const cam_model *model, const char *text,
                               size_t n, int *left, cam_error *error) {
-  cam_error why;
   int class_id;
-  cam_code code = cam_model_find_class(model, text, n, &class_id, &why);
+  cam_code code = find_class(model, "classes", text, n, &class_id, error);
   if (code)
-    return cam_fail(error, code, "classes: %s; an index (285), a WordNet id or a label is wanted",
-                    why.detail);
+    return code;
   if (!*left)
     return cam_fail(error, CAM_E_PARAMETER, "classes: more than %d; allowed are at most %d",
                     CAM_MAX_CLASSES, CAM_MAX_CLASSES);
@@ -191,6 +199,21 @@ static cam_code resolve_classes(request_params *params, const cam_model *model, 
   return CAM_OK;
 }
 
+/* And the colours of a contrast: two, which meet at 0. */
+static cam_code resolve_minus(request_params *params, const cam_model *model, cam_error *error) {
+  const char *text = params->minus.text;
+  cam_params *cam = &params->cam;
+  cam->has_minus = params->minus.n;
+  if (!cam->has_minus && cam->colormap == CAM_COOLWARM)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "colormap: \"coolwarm\" is for contrasts; minus is wanted with it");
+  if (!cam->has_minus)
+    return CAM_OK;
+  if (!params_given(params, "colormap"))
+    cam->colormap = CAM_COOLWARM;
+  return find_class(model, "minus", text, strlen(text), &cam->minus, error);
+}
+
 /* ---- the table ---- */
 
 _Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) &&
@@ -208,7 +231,9 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
 #define WHOLE(field, low, high) .read = read_whole, AT(cam.field), .least = low, .most = high
 #define REAL(field, low, high) .read = read_real, AT(cam.field), .least = low, .most = high
 #define WORD(field, list) .read = read_word, AT(cam.field), WORDS(list(NAME))
-#define NAMES(field) \
+#define CLASS(field) \
+  .read = read_names, AT(field), .allowed = "a class index, a WordNet id or a label's first name"
+#define CLASSES(field) \
   .read = read_names, AT(field), .info.list = true, .info.repeats = true, \
   .allowed = "class indices, WordNet ids or labels' first names, comma separated, at most 10"
 #define INCLUDE \
@@ -249,7 +274,10 @@ cam_code params_set(request_params *params, const char *name, const char *value,
 }
 
 cam_code params_resolve(request_params *params, const cam_model *model, cam_error *error) {
-  return resolve_classes(params, model, error);
+  cam_code code = resolve_classes(params, model, error);
+  if (!code)
+    code = resolve_minus(params, model, error);
+  return code;
 }
 
 bool params_given(const request_params *params, const char *name) {

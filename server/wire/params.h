@@ -7,14 +7,15 @@
 #include "cam_engine.h"
 
 /* X(name, how it is read, default, meaning). How: WHOLE or REAL(field of cam_params, least, most),
- * WORD(field, list of words in cam_engine.h), INCLUDE, NAMES(field of request_params): text that
- * names classes, which only a model can read. */
+ * WORD(field, list of words in cam_engine.h), INCLUDE; CLASSES or CLASS(field of request_params):
+ * text that names some or one, which only a model can read. */
 #define PARAMETERS(X) \
   X(top_k, WHOLE(top_k, 1, CAM_MAX_TOP_K), "3", "how many labels") \
-  X(classes, NAMES(classes), "none", \
+  X(classes, CLASSES(classes), "none", \
     "explain these too, whatever their rank; may be given again, each time a label") \
   X(alpha, REAL(alpha, 0, 1), "0.5", "weight of the heat map in the overlay") \
-  X(colormap, WORD(colormap, CAM_COLORMAPS), "jet", "colours of the heat map") \
+  X(colormap, WORD(colormap, CAM_COLORMAPS), "jet", \
+    "colours of the heat map; coolwarm: with minus only, and then the default") \
   X(size, WORD(size, CAM_SIZES), "fit", \
     "of the pictures; fit: longest side at most 512; input: what the network saw") \
   X(resize, WORD(resize, CAM_RESIZES), "the model's", \
@@ -25,6 +26,8 @@
   X(scale, WORD(scale, CAM_SCALES), "the model's", \
     "of maps to colours; minmax: from the map's least to its most; relu: from no evidence to the " \
     "most") \
+  X(minus, CLASS(minus), "none", \
+    "maps, overlays and boxes show what speaks for each label rather than for this class") \
   X(threshold, REAL(threshold, 0, 1), "the scale's", \
     "share of the scaled map above which the box is drawn: 0.2 with minmax, 0.3 with relu")
 
@@ -46,8 +49,8 @@ typedef struct param_names {
 /* A request reads its parameters in two steps: params_set each as it comes, wherever it stands, and
  * params_resolve once all have come, for what they mean depends on the model. */
 typedef struct request_params {
-  cam_params cam;         /* whole after params_resolve */
-  param_names classes;    /* as they were given */
+  cam_params cam;             /* whole after params_resolve */
+  param_names classes, minus; /* as they were given */
   bool seen[PARAM_COUNT]; /* given already: a second time is an error, also once in the query and
                              once in the body */
 } request_params;

@@ -78,6 +78,11 @@ static void add_task(json *parent, const cam_model_info *model, const char *requ
   json_add_int(image, "orientation", result->orientation);
   json *input = add_sized(parent, "input", result->input_width, result->input_height);
   json_add_text(input, "resize", cam_resize_name(result->resize));
+  if (task->params->has_minus) {
+    json *minus = json_add_object(parent, "minus");
+    json_add_int(minus, "class_id", task->params->minus);
+    json_add_text(minus, "label", model->class_list[task->params->minus].label);
+  }
   json *predictions = json_add_array(parent, "predictions");
   for (int i = 0; i < result->count; i++)
     add_prediction(predictions, model, result, &result->predictions[i], task->params);

@@ -26,6 +26,7 @@ static void check(const cam_params *p, int classes) {
   }
   PROMISE(p->alpha >= 0 && p->alpha <= 1 && p->threshold <= 1 && !signbit(p->alpha) &&
           (p->threshold == cam_default_params.threshold || !signbit(p->threshold)));
+  PROMISE(!p->has_minus || (p->minus >= 0 && p->minus < classes));
   PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT &&
           (unsigned)p->picture < CAM_PICTURE_COUNT);
   PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && (unsigned)p->scale <= CAM_SCALE_OF_MODEL &&

@@ -33,7 +33,15 @@ def scale(plane, how):
     return numpy.maximum(plane - low, 0) / (high - low) if high > low else numpy.zeros_like(plane)
 
 
+def sides(plane):
+    """0 is level 128, the largest magnitude 127 levels from it."""
+    most = numpy.abs(plane).max()
+    return numpy.floor(128.5 + 127 * (plane / most if most else plane)).astype(int)
+
+
 def heat(rule, plane, width, height, how=None):
+    if how == "sides":
+        return sides(resize_map(rule, plane, width, height))
     return numpy.floor(scale(resize_map(rule, plane, width, height), how or DEFAULT_SCALES[rule]) * 255 + 1e-9).astype(int)
 
 

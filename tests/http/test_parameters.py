@@ -8,7 +8,7 @@ from client import cam, explain, explain_many, problem, same
 GOOD = [("top_k", "1"), ("top_k", "10"), ("alpha", "0"), ("alpha", "1"), ("alpha", "1.0"), ("alpha", "0.25"), ("alpha", "1e-1"), ("alpha", ".5"),
         *[("colormap", c) for c in ("jet", "turbo", "viridis", "inferno", "gray")], *[("size", s) for s in ("fit", "input", "original")],
         ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"),
-        ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
+        ("minus", "0"), ("minus", "n02124075"), ("minus", "Samoyed"), ("minus", "samoyed, samoyede"), ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
         ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"),
         ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12"),
         ("classes", "Samoyed"), ("classes", "Samoyed, Samoyede"), ("classes", "egyptian CAT, 281")]
@@ -24,6 +24,7 @@ BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", 
        *[("classes", v) for v in ("1000", "-1", "n00000000", "cat", "281,", ",281", "281,,282", "2 81", "1.5", "281;282", "N02124075",
                                   "99999999999999999999",
                                   "4294967296", ",".join(map(str, range(11))), "," * 5000, "\u0663")],
+       *[("minus", v) for v in ("", "1000", "-1", "281,282", "cat", "crane", "x" * 3000)], ("colormap", "coolwarm"),
        ("foo", "1"), ("Top_k", "3"), ("top-k", "3"), ("key", "x"), ("", "x"), ("model", "other"), ("%00", "1"), ("image", "http://localhost/")]
 
 
@@ -86,7 +87,7 @@ def test_percent_encoding(client, scene_png):
 
 
 TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"),
-         ("scale", "relu"), ("threshold", "0.2")]
+         ("scale", "relu"), ("minus", "1"), ("threshold", "0.2")]
 
 
 @pytest.mark.parametrize("name,value", TWICE)
@@ -100,7 +101,7 @@ def test_twice(client, scene_png, name, value):
     problem(client.post("/cam", content=double, headers={"Content-Type": "application/json"}), 400)
 
 
-OTHER_KINDS = [(n, v) for n in ("top_k", "alpha", "include", "classes") for v in (None, True, [], {}, [3], [[3]], {"a": 1})]
+OTHER_KINDS = [(n, v) for n in ("top_k", "alpha", "include", "classes", "minus") for v in (None, True, [], {}, [3], [[3]], {"a": 1})]
 OTHER_KINDS.remove(("classes", [3]))
 
 

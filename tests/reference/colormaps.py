@@ -16,7 +16,8 @@ ROWS = re.findall(r'X\((\w+),\s*"(\w+)"', re.search(r"#define CAM_COLORMAPS\(X\)
 HEAD = """/* colormap_tables.h - 256 RGB colours of each colormap. Written by tests/reference/colormaps.py
  * from matplotlib's tables; do not edit. jet, gray: matplotlib's piecewise-linear definitions.
  * turbo: Anton Mikhailov, Google, Apache-2.0. viridis, inferno: Nathaniel J. Smith, Stefan van der
- * Walt, CC0. */
+ * Walt, CC0. coolwarm: Kenneth Moreland, "Diverging Color Maps for Scientific Visualization",
+ * 2009. */
 #ifndef COLORMAP_TABLES_H
 #define COLORMAP_TABLES_H
 #include <stdint.h>

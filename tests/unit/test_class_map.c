@@ -65,14 +65,20 @@ static float tensorflow(const float *in, int h, int w, int H, int W, int y, int 
   return top + (bottom - top) * yl;
 }
 
+static uint8_t level_of(map_scaling how, float scaled) {
+  if (how == MAP_SIDES)
+    return (uint8_t)(128.5 + 127.0 * (double)scaled);
+  return (uint8_t)(scaled * 255.0f);
+}
+
 START_TEST(heat_is_the_enlarged_plane_scaled) {
   static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 3, 5},
                                   {5, 3, 2, 2},       {2, 3, 1, 2500},   {3, 2, 3000, 1},
                                   {9, 7, 5, 1025},    {300, 400, 21, 17}};
   for (unsigned s = 0; s < sizeof shapes / sizeof *shapes; s++)
-    for (int kind = 0; kind < 4; kind++) {
+    for (int kind = 0; kind < 6; kind++) {
       const bool huge = kind & 1;
-      const cam_scale scale = (cam_scale)(kind >> 1);
+      const map_scaling how = (map_scaling)(kind >> 1);
       const int h = shapes[s][0], w = shapes[s][1], H = shapes[s][2], W = shapes[s][3], n = H * W;
       float *in = malloc(sizeof *in * (size_t)(h * w)), *plane = malloc(sizeof *plane * (size_t)n);
       uint8_t *heat = malloc((size_t)n);
@@ -80,11 +86,11 @@ START_TEST(heat_is_the_enlarged_plane_scaled) {
       for (int i = 0; i < h * w && huge; i++)
         in[i] *= FLT_MAX;
       map_resize((map_rule)_i, in, h, w, plane, H, W);
-      const int spread = map_scale(scale, plane, n, plane);
-      ck_assert_int_eq(map_heat((map_rule)_i, scale, in, h, w, heat, H, W), spread);
+      const int spread = map_scale(how, plane, n, plane);
+      ck_assert_int_eq(map_heat((map_rule)_i, how, in, h, w, heat, H, W), spread);
       int wrong = 0;
       for (int i = 0; i < n; i++)
-        wrong += heat[i] != (uint8_t)(plane[i] * 255.0f);
+        wrong += heat[i] != level_of(how, plane[i]);
       ck_assert_int_eq(wrong, 0);
       free(in);
       free(plane);
@@ -129,7 +135,7 @@ START_TEST(huge_planes_stay_finite) {
   for (int i = 0; i < 35; i++)
     ck_assert(isfinite(out[i]));
   ck_assert_float_eq(out[0], FLT_MAX);
-  ck_assert_int_eq(map_scale(CAM_MINMAX, out, 35, scaled), 1);
+  ck_assert_int_eq(map_scale(MAP_MINMAX, out, 35, scaled), 1);
   for (int i = 0; i < 35; i++)
     ck_assert(scaled[i] >= 0 && scaled[i] <= 1);
   ck_assert_float_eq(scaled[0], 1);
@@ -146,8 +152,8 @@ START_TEST(scaling_reaches_both_ends) {
     int low = 0, high = 0;
     for (int i = 1; i < n; i++)
       low = in[i] < in[low] ? i : low, high = in[i] > in[high] ? i : high;
-    ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, out), 1);
-    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_MINMAX, in, 1, n, levels, 1, n), 1);
+    ck_assert_int_eq(map_scale(MAP_MINMAX, in, n, out), 1);
+    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, MAP_MINMAX, in, 1, n, levels, 1, n), 1);
     ck_assert_float_eq(out[low], 0);
     ck_assert_float_eq(out[high], 1);
     ck_assert_uint_eq(levels[low], 0);
@@ -157,7 +163,7 @@ START_TEST(scaling_reaches_both_ends) {
       ck_assert_float_eq_tol(out[i], share, 1e-6);
       ck_assert(levels[i] <= share * 255 + 1e-4 && levels[i] > share * 255 - 1 - 1e-4);
     }
-    ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, in), 1); /* in place */
+    ck_assert_int_eq(map_scale(MAP_MINMAX, in, n, in), 1); /* in place */
     for (int i = 0; i < n; i++)
       ck_assert_float_eq(in[i], out[i]);
   }
@@ -168,7 +174,7 @@ START_TEST(scaling_truncates) {
   static const float in[6] = {0, 1, 2, 3, 3.99f, 4};
   static const uint8_t expected[6] = {0, 63, 127, 191, 254, 255};
   uint8_t levels[6];
-  map_heat(MAP_TF1, CAM_MINMAX, in, 1, 6, levels, 1, 6);
+  map_heat(MAP_TF1, MAP_MINMAX, in, 1, 6, levels, 1, 6);
   for (int i = 0; i < 6; i++)
     ck_assert_uint_eq(levels[i], expected[i]);
 }
@@ -180,16 +186,44 @@ START_TEST(relu_starts_at_no_evidence) {
   static const uint8_t levels_expected[6] = {0, 0, 0, 63, 127, 255};
   float out[6], small[6];
   uint8_t levels[6];
-  ck_assert_int_eq(map_scale(CAM_RELU, in, 6, out), 1);
-  ck_assert_int_eq(map_heat(MAP_TF1, CAM_RELU, in + 1, 1, 5, levels + 1, 1, 5), 1);
+  ck_assert_int_eq(map_scale(MAP_RELU, in, 6, out), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, MAP_RELU, in + 1, 1, 5, levels + 1, 1, 5), 1);
   for (int i = 0; i < 6; i++) {
     ck_assert_float_eq(out[i], expected[i]);
     small[i] = in[i] * 1e-20f;
     if (i)
       ck_assert_uint_eq(levels[i], levels_expected[i]);
   }
-  ck_assert_int_eq(map_scale(CAM_RELU, small, 6, out), 1);
+  ck_assert_int_eq(map_scale(MAP_RELU, small, 6, out), 1);
   ck_assert_float_eq(out[5], 1);
+}
+END_TEST
+
+/* Both sides of 0 by one measure, rounded: what is next to nothing is 128. */
+START_TEST(sides_have_0_in_the_middle) {
+  static const float in[7] = {-2, -1, -1e-30f, 0, 1e-3f, 1, 4};
+  static const float expected[7] = {-0.5f, -0.25f, 0, 0, 0.25e-3f, 0.25f, 1};
+  static const uint8_t levels_expected[7] = {65, 96, 128, 128, 128, 160, 255};
+  float out[7], turned[7];
+  uint8_t levels[7];
+  ck_assert_int_eq(map_scale(MAP_SIDES, in, 7, out), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, MAP_SIDES, in, 1, 7, levels, 1, 7), 1);
+  for (int i = 0; i < 7; i++) {
+    ck_assert_float_eq_tol(out[i], expected[i], 1e-7f);
+    ck_assert_uint_eq(levels[i], levels_expected[i]);
+    turned[i] = -in[i];
+  }
+  map_heat(MAP_TF1, MAP_SIDES, turned, 1, 7, levels, 1, 7);
+  ck_assert_uint_eq(levels[6], 1);
+  ck_assert_uint_eq(levels[0], 192);
+  static const float none[3] = {0, -0.0f, 0};
+  ck_assert_int_eq(map_scale(MAP_SIDES, none, 3, out), 0);
+  ck_assert_int_eq(map_heat(MAP_TF1, MAP_SIDES, none, 1, 3, levels, 1, 3), 0);
+  for (int i = 0; i < 3; i++)
+    ck_assert(out[i] == 0 && levels[i] == 128);
+  static const float wide[2] = {-FLT_MAX, FLT_MAX};
+  ck_assert_int_eq(map_heat(MAP_TF1, MAP_SIDES, wide, 1, 2, levels, 1, 2), 1);
+  ck_assert(levels[0] == 1 && levels[1] == 255);
 }
 END_TEST
 
@@ -203,15 +237,15 @@ START_TEST(relu_of_no_evidence_is_flat) {
       out[i] = 9;
       levels[i] = 9;
     }
-    ck_assert_int_eq(map_scale(CAM_RELU, in, 21, out), 0);
-    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_RELU, in, 1, 21, levels, 1, 21), 0);
+    ck_assert_int_eq(map_scale(MAP_RELU, in, 21, out), 0);
+    ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, MAP_RELU, in, 1, 21, levels, 1, 21), 0);
     for (int i = 0; i < 21; i++) {
       ck_assert_float_eq(out[i], 0);
       ck_assert_uint_eq(levels[i], 0);
     }
   }
   float same = 3, out; /* all values equal, but above 0: evidence everywhere */
-  ck_assert_int_eq(map_scale(CAM_RELU, &same, 1, &out), 1);
+  ck_assert_int_eq(map_scale(MAP_RELU, &same, 1, &out), 1);
   ck_assert_float_eq(out, 1);
 }
 END_TEST
@@ -224,8 +258,8 @@ START_TEST(flat_planes_become_zero) {
       uint8_t levels[40];
       for (int i = 0; i < n; i++)
         in[i] = values[v], out[i] = 9, levels[i] = 9;
-      ck_assert_int_eq(map_scale(CAM_MINMAX, in, n, out), 0);
-      ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, CAM_MINMAX, in, 1, n, levels, 1, n), 0);
+      ck_assert_int_eq(map_scale(MAP_MINMAX, in, n, out), 0);
+      ck_assert_int_eq(map_heat(MAP_HALF_PIXEL, MAP_MINMAX, in, 1, n, levels, 1, n), 0);
       for (int i = 0; i < n; i++) {
         ck_assert_float_eq(out[i], 0);
         ck_assert_uint_eq(levels[i], 0);
@@ -238,15 +272,15 @@ START_TEST(extreme_spreads_are_scaled) {
   static const float wide[3] = {-FLT_MAX, 0, FLT_MAX}, narrow[3] = {0, 1e-44f, 2e-44f};
   float out[3];
   uint8_t levels[3];
-  ck_assert_int_eq(map_scale(CAM_MINMAX, wide, 3, out), 1);
-  ck_assert_int_eq(map_heat(MAP_TF1, CAM_MINMAX, wide, 1, 3, levels, 1, 3), 1);
+  ck_assert_int_eq(map_scale(MAP_MINMAX, wide, 3, out), 1);
+  ck_assert_int_eq(map_heat(MAP_TF1, MAP_MINMAX, wide, 1, 3, levels, 1, 3), 1);
   ck_assert_float_eq(out[0], 0);
   ck_assert_float_eq(out[1], 0.5f);
   ck_assert_float_eq(out[2], 1);
   ck_assert_uint_eq(levels[0], 0);
   ck_assert_uint_eq(levels[1], 127);
   ck_assert_uint_eq(levels[2], 255);
-  ck_assert_int_eq(map_scale(CAM_MINMAX, narrow, 3, out), 1);
+  ck_assert_int_eq(map_scale(MAP_MINMAX, narrow, 3, out), 1);
   for (int i = 0; i < 3; i++)
     ck_assert(out[i] >= 0 && out[i] <= 1);
 }
@@ -264,6 +298,7 @@ Suite *class_map_suite(void) {
   tcase_add_test(tcase, scaling_reaches_both_ends);
   tcase_add_test(tcase, scaling_truncates);
   tcase_add_test(tcase, relu_starts_at_no_evidence);
+  tcase_add_test(tcase, sides_have_0_in_the_middle);
   tcase_add_test(tcase, relu_of_no_evidence_is_flat);
   tcase_add_test(tcase, flat_planes_become_zero);
   tcase_add_test(tcase, extreme_spreads_are_scaled);

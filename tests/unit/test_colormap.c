@@ -45,10 +45,11 @@ START_TEST(published_colours) {
     int level;
     unsigned rgb;
   } published[] = {
-      {CAM_VIRIDIS, 0, 0x440154}, {CAM_VIRIDIS, 128, 0x21918c}, {CAM_VIRIDIS, 255, 0xfde725},
-      {CAM_INFERNO, 0, 0x000004}, {CAM_INFERNO, 128, 0xbc3754}, {CAM_INFERNO, 255, 0xfcffa4},
-      {CAM_TURBO, 0, 0x30123b},   {CAM_TURBO, 128, 0xa4fc3c},   {CAM_TURBO, 255, 0x7a0403},
-      {CAM_JET, 0, 0x000080},     {CAM_JET, 255, 0x800000},
+      {CAM_VIRIDIS, 0, 0x440154},    {CAM_VIRIDIS, 128, 0x21918c},  {CAM_VIRIDIS, 255, 0xfde725},
+      {CAM_INFERNO, 0, 0x000004},    {CAM_INFERNO, 128, 0xbc3754},  {CAM_INFERNO, 255, 0xfcffa4},
+      {CAM_TURBO, 0, 0x30123b},      {CAM_TURBO, 128, 0xa4fc3c},    {CAM_TURBO, 255, 0x7a0403},
+      {CAM_JET, 0, 0x000080},        {CAM_JET, 255, 0x800000},      {CAM_COOLWARM, 0, 0x3b4cc0},
+      {CAM_COOLWARM, 128, 0xdddcdc}, {CAM_COOLWARM, 255, 0xb40426},
   };
   for (unsigned i = 0; i < sizeof published / sizeof *published; i++) {
     const uint8_t *rgb = (*colormap_get(published[i].colormap))[published[i].level];

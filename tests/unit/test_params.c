@@ -41,6 +41,7 @@ static cam_code set(const char *name, const char *value) {
 START_TEST(defaults) {
   ck_assert_int_eq(params.cam.top_k, 3);
   ck_assert_int_eq(params.cam.n_classes, 0);
+  ck_assert(!params.cam.has_minus);
   ck_assert_float_eq(params.cam.alpha, 0.5f);
   ck_assert_float_lt(params.cam.threshold, 0);
   ck_assert_int_eq(params.cam.scale, CAM_SCALE_OF_MODEL);
@@ -57,7 +58,7 @@ END_TEST
 START_TEST(defaults_in_the_table_are_those_of_the_engine) {
   const param_info *info = params_info(_i);
   ck_assert(*info->meaning != '\0');
-  if (!strcmp(info->name, "classes") || strchr(info->fallback, '\'')) /* "the model's" */
+  if (!strcmp(info->fallback, "none") || strchr(info->fallback, '\'')) /* "the model's" */
     return;
   ck_assert_int_eq(set(info->name, info->fallback), CAM_OK);
   ck_assert_mem_eq(&params.cam, &cam_default_params, sizeof cam_default_params);
@@ -179,6 +180,23 @@ START_TEST(classes_one_by_one) {
 }
 END_TEST
 
+/* A contrast has its own colours, unless others are asked for. */
+START_TEST(minus) {
+  ck_assert_msg(!set("minus", "Samoyed, Samoyede"), "%s", error.detail);
+  ck_assert(params.cam.has_minus && params.cam.minus == 12);
+  ck_assert_int_eq(params.cam.colormap, CAM_COOLWARM);
+  params_init(&params);
+  ck_assert_int_eq(params_set(&params, "colormap", "jet", &error), CAM_OK);
+  ck_assert_int_eq(set("minus", "n02124075"), CAM_OK);
+  ck_assert(params.cam.has_minus && params.cam.minus == 2);
+  ck_assert_int_eq(params.cam.colormap, CAM_JET);
+  params_init(&params);
+  ck_assert_int_eq(params_set(&params, "colormap", "coolwarm", &error), CAM_OK);
+  ck_assert_int_eq(set("minus", "0"), CAM_OK);
+  ck_assert_int_eq(params.cam.colormap, CAM_COOLWARM);
+}
+END_TEST
+
 /* What a name means is the model's to say, and not before it is asked. */
 START_TEST(classes_are_those_of_the_model_that_is_asked) {
   static const cam_class cats[] = {{"n02124075", "Egyptian cat"}, {"n02123045", "tabby"}};
@@ -240,7 +258,13 @@ static const struct {
     {"alpha", "0.5.5", NULL},
     {"alpha", "+0.5", NULL},
     {"threshold", "2", "threshold: \"2\"; allowed are decimal numbers from 0 to 1"},
-    {"colormap", "Jet", "colormap: \"Jet\"; allowed are jet, turbo, viridis, inferno and gray"},
+    {"colormap", "Jet",
+     "colormap: \"Jet\"; allowed are jet, turbo, viridis, inferno, gray and coolwarm"},
+    {"colormap", "coolwarm", "colormap: \"coolwarm\" is for contrasts; minus is wanted with it"},
+    {"minus", "zebra", "minus: \"zebra\" is no class of this model" WANTED},
+    {"minus", "0,1", NULL},
+    {"minus", "", NULL},
+    {"minus", "maillot", NULL},
     {"colormap", "", NULL},
     {"colormap", "je", NULL},
     {"colormap", "jet,turbo", NULL},
@@ -303,7 +327,7 @@ END_TEST
 
 /* A value of this parameter that is right. */
 static const char *right_value(const param_info *info) {
-  if (!strcmp(info->name, "classes"))
+  if (!strcmp(info->fallback, "none"))
     return "0";
   if (!strcmp(info->name, "resize"))
     return "aspect";
@@ -363,7 +387,7 @@ static void check_schema(int row, const json *schema) {
   const param_info *info = params_info(row);
   const json *fallback = json_member(schema, "default");
   char allowed[PARAM_TEXT_MAX], said[PARAM_TEXT_MAX];
-  if (!info->list) {
+  if (!info->list && strcmp(info->fallback, "none")) { /* names are any text */
     write_allowed(schema, said);
     ck_assert_str_eq(said, params_allowed(row, ", ", allowed));
   }
@@ -428,6 +452,7 @@ Suite *params_suite(void) {
   tcase_add_test(tcase, words);
   tcase_add_test(tcase, include);
   tcase_add_test(tcase, classes_by_index_and_id);
+  tcase_add_test(tcase, minus);
   tcase_add_test(tcase, classes_by_label);
   tcase_add_test(tcase, classes_one_by_one);
   tcase_add_test(tcase, classes_are_those_of_the_model_that_is_asked);

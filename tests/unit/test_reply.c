@@ -110,6 +110,16 @@ START_TEST(no_box_is_null) {
 }
 END_TEST
 
+START_TEST(minus_is_named) {
+  cam_params params = {.base64 = true, .has_minus = true, .minus = 0};
+  cam_task task = make_task(&params);
+  char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
+  ck_assert_ptr_nonnull(strstr(text, "\"resize\":\"aspect\"},\"minus\":{\"class_id\":0,\"label\":"
+                                     "\"tench, Tinca tinca\"},\"predictions\":[{\"rank\":1,"));
+  free(text);
+}
+END_TEST
+
 START_TEST(list_whole_and_in_pieces) {
   cam_params params = {.include = CAM_INCLUDE_OVERLAY, .base64 = true};
   cam_task tasks[] = {make_task(&params), {.params = &params}};
@@ -149,6 +159,7 @@ Suite *reply_suite(void) {
   tcase_add_test(tcase, single);
   tcase_add_test(tcase, what_a_model_has_not_is_absent);
   tcase_add_test(tcase, no_box_is_null);
+  tcase_add_test(tcase, minus_is_named);
   tcase_add_test(tcase, list_whole_and_in_pieces);
   tcase_add_test(tcase, indented_for_people);
   suite_add_tcase(suite, tcase);
