@@ -15,7 +15,11 @@
 #include "sizes.h"
 #include <limits.h>
 
-enum { BYTES = 3 /* of a pixel */, SMALL_THINGS = 256 << 10 /* tables, lists, headers */ };
+enum {
+  BYTES = 3 /* of a pixel */,
+  NUMBER = 128 /* on its way into the reply */,
+  SMALL_THINGS = 256 << 10 /* tables, lists, headers */
+};
 
 /* Rows that wait for the second pass, one that is spread out, and the weights of both
  * (photo/resize.c). */
@@ -80,6 +84,7 @@ typedef struct way {
   int count;         /* of labels */
   uint64_t decoding; /* bytes at most, the first time or the second */
   uint64_t kept;     /* bytes of what decoding leaves for the pictures */
+  uint64_t said;     /* bytes of what is said beside the labels */
 } way;
 
 static void plan_decoding(const cam_params *params, way *w) {
@@ -123,6 +128,13 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
                             (uint64_t)count * each);
 }
 
+/* Of what is said of all classes, and of the tree that it is printed from. */
+static uint64_t probability_bytes(const cam_context *context, const cam_params *params) {
+  if (!(params->include & CAM_INCLUDE_PROBABILITIES))
+    return 0;
+  return (sizeof(float) + NUMBER) * (uint64_t)context->model->info.classes;
+}
+
 static int count_of(const cam_context *context, const cam_params *params) {
   return min_int(params->top_k + params->n_classes, context->model->info.classes);
 }
@@ -134,7 +146,8 @@ typedef struct photo_cost {
 
 /* False: it is no photo. */
 static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
-  *w = (way){.count = count_of(context, task->params)};
+  *w = (way){.count = count_of(context, task->params),
+             .said = probability_bytes(context, task->params)};
   if (photo_probe(task->bytes, task->n_bytes, &context->limits, &w->photo, NULL))
     return false;
   set_sizes(context->model->graph, &w->photo, task->params, &w->sizes);
@@ -147,7 +160,7 @@ static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
   const uint64_t finished = finished_bytes(params, w->count, w->width, w->height),
                  rendering = rendering_bytes(w, params, abreast),
                  making = bytes_on_the_way(params, w->width, w->height, w->count == 1);
-  return (photo_cost){.most = SMALL_THINGS +
+  return (photo_cost){.most = SMALL_THINGS + w->said +
                               max_uint64(finished, max_uint64(w->decoding, rendering)),
                       .finished = finished,
                       .step = max_uint64(w->decoding, making),

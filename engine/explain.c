@@ -186,11 +186,25 @@ static cam_code make_maps(cam_context *context, item *it) {
   return check_maps(result, cells, &it->task->error);
 }
 
+static cam_code keep_probabilities(const cam_context *context, cam_task *task) {
+  const int classes = context->model->info.classes;
+  float *all = malloc((size_t)classes * sizeof *all);
+  if (!all)
+    return cam_fail(&task->error, CAM_E_NO_MEMORY, "no memory for %d probabilities", classes);
+  all_probabilities(&context->model->info, context->logits, all);
+  task->result.probabilities = all;
+  return CAM_OK;
+}
+
 static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
   choose_classes(task->params, &context->model->info, context->logits, result);
-  cam_code code = make_maps(context, it);
+  cam_code code = CAM_OK;
+  if (task->params->include & CAM_INCLUDE_PROBABILITIES)
+    code = keep_probabilities(context, task);
+  if (!code)
+    code = make_maps(context, it);
   if (code)
     return code;
   for (int i = 0; i < result->count; i++) {
@@ -404,6 +418,7 @@ void cam_result_free(cam_result *result) {
     free(result->predictions[i].heatmap.data);
   }
   free(result->maps);
+  free(result->probabilities);
   memset(result, 0, sizeof *result);
 }
 

@@ -177,7 +177,12 @@ int cam_cpu_count(void);
 const char *cam_openblas_version(void); /* "0.3.21"; static storage */
 
 /* ---- One explanation ---- */
-enum { CAM_INCLUDE_OVERLAY = 1, CAM_INCLUDE_HEATMAP = 2, CAM_INCLUDE_MAP = 4 };
+enum {
+  CAM_INCLUDE_OVERLAY = 1,
+  CAM_INCLUDE_HEATMAP = 2,
+  CAM_INCLUDE_MAP = 4,
+  CAM_INCLUDE_PROBABILITIES = 8
+};
 typedef struct cam_params {     /* as in the HTTP contract; cam_default_params has the defaults */
   int top_k;                    /* 1 to CAM_MAX_TOP_K */
   int n_classes;                /* 0 to CAM_MAX_CLASSES */
@@ -231,7 +236,8 @@ typedef struct cam_result { /* all finite */
   int count;
   /* [count] the top-k by rank, then those asked for by class */
   cam_prediction predictions[CAM_MAX_TOP_K + CAM_MAX_CLASSES];
-  float *maps; /* storage behind the maps */
+  float *maps;          /* storage behind the maps */
+  float *probabilities; /* [classes] of all of them; NULL unless included */
 } cam_result;
 
 /* One photo to explain. The caller owns it all; result needs cam_result_free whatever the code. */

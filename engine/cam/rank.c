@@ -30,19 +30,32 @@ static bool is_chosen(const cam_result *result, int class_id) {
   return false;
 }
 
-/* Of the classes chosen, the first of which has the largest logit. */
-static void set_probabilities(const cam_model_info *model, const float *logits,
-                              cam_result *result) {
-  double sum = 0, largest = logits[result->predictions[0].class_id];
+/* How a model makes probabilities of logits: exp(logit - largest) / sum over all classes, or the
+ * sigmoid of each. */
+typedef struct likelihood {
+  cam_probability kind;
+  double largest, sum;
+} likelihood;
+
+static likelihood likelihood_of(const cam_model_info *model, const float *logits) {
+  likelihood all = {.kind = model->probability, .largest = logits[0]};
+  for (int c = 1; c < model->classes; c++)
+    all.largest = fmax(all.largest, logits[c]);
   for (int c = 0; c < model->classes; c++)
-    sum += exp(logits[c] - largest);
-  for (int i = 0; i < result->count; i++) {
-    cam_prediction *p = &result->predictions[i];
-    if (model->probability == CAM_SIGMOID)
-      p->probability = (float)(1 / (1 + exp(-(double)p->logit)));
-    else
-      p->probability = (float)(exp(p->logit - largest) / sum);
-  }
+    all.sum += exp(logits[c] - all.largest);
+  return all;
+}
+
+static float probability_of(likelihood all, float logit) {
+  if (all.kind == CAM_SIGMOID)
+    return (float)(1 / (1 + exp(-(double)logit)));
+  return (float)(exp(logit - all.largest) / all.sum);
+}
+
+void all_probabilities(const cam_model_info *model, const float *logits, float *probabilities) {
+  const likelihood all = likelihood_of(model, logits);
+  for (int c = 0; c < model->classes; c++)
+    probabilities[c] = probability_of(all, logits[c]);
 }
 
 void choose_classes(const cam_params *params, const cam_model_info *model, const float *logits,
@@ -52,12 +65,13 @@ void choose_classes(const cam_params *params, const cam_model_info *model, const
   for (int i = 0; i < params->n_classes; i++)
     if (!is_chosen(result, params->classes[i]))
       result->predictions[result->count++].class_id = params->classes[i];
+  const likelihood all = likelihood_of(model, logits);
   for (int i = 0; i < result->count; i++) {
     cam_prediction *p = &result->predictions[i];
     p->logit = logits[p->class_id];
+    p->probability = probability_of(all, p->logit);
     p->rank = 1;
     for (int c = 0; c < model->classes; c++)
       p->rank += c != p->class_id && ranks_before(logits, c, p->class_id);
   }
-  set_probabilities(model, logits, result);
 }

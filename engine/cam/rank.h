@@ -10,4 +10,7 @@
 void choose_classes(const cam_params *params, const cam_model_info *model, const float *logits,
                     cam_result *result);
 
+/* Of all classes: probabilities[n_classes]. */
+void all_probabilities(const cam_model_info *model, const float *logits, float *probabilities);
+
 #endif

@@ -221,7 +221,7 @@ _Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == s
                    sizeof(cam_picture) == sizeof(unsigned) && sizeof(cam_scale) == sizeof(unsigned),
                "read_word");
 _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
-                   CAM_INCLUDE_MAP == 1 << 2,
+                   CAM_INCLUDE_MAP == 1 << 2 && CAM_INCLUDE_PROBABILITIES == 1 << 3,
                "places in the words of INCLUDE are bits");
 
 #define AT(field) .offset = offsetof(request_params, field)
@@ -237,8 +237,9 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
   .read = read_names, AT(field), .info.list = true, .info.repeats = true, \
   .allowed = "class indices, WordNet ids or labels' first names, comma separated, at most 10"
 #define INCLUDE \
-  .read = read_include, AT(cam.include), .info.list = true, WORDS("overlay", "heatmap", "map", ), \
-  .allowed = "a comma list of overlay, heatmap and map, or none alone"
+  .read = read_include, AT(cam.include), .info.list = true, \
+  WORDS("overlay", "heatmap", "map", "probabilities", ), \
+  .allowed = "a comma list of overlay, heatmap, map and probabilities, or none alone"
 #define ROW(its_name, how, its_fallback, its_meaning) \
   {.info.name = #its_name, .info.fallback = its_fallback, .info.meaning = its_meaning, how},
 static const param rows[PARAM_COUNT] = {PARAMETERS(ROW)};

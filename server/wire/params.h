@@ -20,7 +20,8 @@
     "of the pictures; fit: longest side at most 512; input: what the network saw") \
   X(resize, WORD(resize, CAM_RESIZES), "the model's", \
     "how the photo becomes the network's input; aspect: nothing distorted, nothing cut off") \
-  X(include, INCLUDE, "overlay", "with each label; heatmap: a grey picture; map: the numbers") \
+  X(include, INCLUDE, "overlay", \
+    "with each label; heatmap: a grey picture; map: the numbers; probabilities: of all classes") \
   X(format, WORD(picture, CAM_PICTURES), "png", \
     "of the pictures; jpeg: quality 90, a sixth as large, as overlay_jpeg and heatmap_jpeg") \
   X(scale, WORD(scale, CAM_SCALES), "the model's", \

@@ -86,6 +86,11 @@ static void add_task(json *parent, const cam_model_info *model, const char *requ
   json *predictions = json_add_array(parent, "predictions");
   for (int i = 0; i < result->count; i++)
     add_prediction(predictions, model, result, &result->predictions[i], task->params);
+  if (!result->probabilities)
+    return;
+  json *probabilities = json_add_array(parent, "probabilities");
+  for (int c = 0; c < model->classes; c++)
+    json_add_number(probabilities, NULL, result->probabilities[c]);
 }
 
 static void add_head(json *tree, const cam_model_info *model, const char *request_id) {

@@ -91,6 +91,9 @@ static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
   uint64_t bytes = (uint64_t)(job->photos * (CAM_MAX_TOP_K + CAM_MAX_CLASSES)) * LABEL;
   if (job->params.cam.include & CAM_INCLUDE_MAP)
     bytes += NUMBER * cost->map_values;
+  if (job->params.cam.include & CAM_INCLUDE_PROBABILITIES)
+    bytes += NUMBER * (uint64_t)job->photos *
+             (uint64_t)cam_model_get_info(job->generation->model)->classes;
   return bytes;
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 import oracle
 import pictures
-from client import Answer, explain
+from client import Answer, explain, explain_many
 
 SHAPES = [(224, 224), (300, 200), (200, 300), (640, 480), (33, 500), (1, 1), (7, 3), (1000, 90)]
 
@@ -79,6 +79,21 @@ def test_top_k_is_a_prefix(client, scene_png):
     ten = explain(client, scene_png, top_k=10, include="none").document["predictions"]
     for k in (1, 3, 9):
         assert explain(client, scene_png, top_k=k, include="none").document["predictions"] == ten[:k]
+
+
+def test_probabilities_of_all_classes(client, scene_png):
+    """In the order of /labels, once for a photo; they are those of the labels and add up to 1."""
+    n = len(client.get("/labels").json())
+    for include in ("probabilities", "map,probabilities"):
+        answer = explain(client, scene_png, include=include, top_k=10)
+        said = answer.document["probabilities"]
+        assert len(said) == n and sum(said) == pytest.approx(1, abs=1e-5) and min(said) >= 0
+        assert [p.entry["probability"] for p in answer.predictions] == sorted(said, reverse=True)[:10]
+        assert [p.entry["probability"] for p in answer.predictions] == [said[p.class_id] for p in answer.predictions]
+    for include in ("none", "overlay"):
+        assert "probabilities" not in explain(client, scene_png, include=include).document
+    both = explain_many(client, [scene_png, scene_png], include="probabilities")["results"]
+    assert [item["probabilities"] for item in both] == [said, said]
 
 
 def test_labels_are_those_of_the_route(client, scene_png):

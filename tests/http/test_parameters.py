@@ -9,7 +9,7 @@ GOOD = [("top_k", "1"), ("top_k", "10"), ("alpha", "0"), ("alpha", "1"), ("alpha
         *[("colormap", c) for c in ("jet", "turbo", "viridis", "inferno", "gray")], *[("size", s) for s in ("fit", "input", "original")],
         ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"),
         ("minus", "0"), ("minus", "n02124075"), ("minus", "Samoyed"), ("minus", "samoyed, samoyede"), ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
-        ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"),
+        ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"), ("include", "probabilities"),
         ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12"),
         ("classes", "Samoyed"), ("classes", "Samoyed, Samoyede"), ("classes", "egyptian CAT, 281")]
 BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", "0x3", " 3", "3 ", "99999999999999999999", "4294967297", "NaN",

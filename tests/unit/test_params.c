@@ -110,9 +110,9 @@ START_TEST(include) {
   static const struct {
     const char *text;
     unsigned value;
-  } right[] = {{"none", 0},   {"overlay", 1},     {"heatmap", 2},
-               {"map", 4},    {"map,overlay", 5}, {"overlay,heatmap,map", 7},
-               {"map,map", 4}};
+  } right[] = {{"none", 0},    {"overlay", 1},       {"heatmap", 2},
+               {"map", 4},     {"map,overlay", 5},   {"overlay,heatmap,map", 7},
+               {"map,map", 4}, {"probabilities", 8}, {"probabilities,map", 12}};
   for (unsigned i = 0; i < sizeof right / sizeof *right; i++) {
     params_init(&params);
     ck_assert_int_eq(set("include", right[i].text), CAM_OK);
@@ -275,8 +275,8 @@ static const struct {
     {"format", "", NULL},
     {"format", "PNG", NULL},
     {"include", "overlay,none",
-     "include: \"overlay,none\"; allowed are a comma list of overlay, heatmap and map, or none "
-     "alone"},
+     "include: \"overlay,none\"; allowed are a comma list of overlay, heatmap, map and "
+     "probabilities, or none alone"},
     {"include", "", NULL},
     {"include", "map,", NULL},
     {"include", ",map", NULL},

@@ -110,6 +110,18 @@ START_TEST(no_box_is_null) {
 }
 END_TEST
 
+START_TEST(probabilities_of_all_classes) {
+  cam_params params = {.base64 = true, .include = CAM_INCLUDE_PROBABILITIES};
+  cam_task task = make_task(&params);
+  float all[] = {0.0687869787f, 0.931213021f};
+  task.result.probabilities = all;
+  char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
+  ck_assert_ptr_nonnull(
+      strstr(text, "}],\"probabilities\":[0.0687869787,0.931213021],\"timing_ms\""));
+  free(text);
+}
+END_TEST
+
 START_TEST(minus_is_named) {
   cam_params params = {.base64 = true, .has_minus = true, .minus = 0};
   cam_task task = make_task(&params);
@@ -159,6 +171,7 @@ Suite *reply_suite(void) {
   tcase_add_test(tcase, single);
   tcase_add_test(tcase, what_a_model_has_not_is_absent);
   tcase_add_test(tcase, no_box_is_null);
+  tcase_add_test(tcase, probabilities_of_all_classes);
   tcase_add_test(tcase, minus_is_named);
   tcase_add_test(tcase, list_whole_and_in_pieces);
   tcase_add_test(tcase, indented_for_people);
