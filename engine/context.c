@@ -1,8 +1,23 @@
 /* context.c - cam_context: a team, and what its threads work in. Flow: model -> [context] ->
  * explain, bench. Thread: made and freed by one; then one caller at a time. */
 #include "context.h"
+#include "cam_minmax.h"
+#include "model/detail.h"
 #include "network/blas.h"
 #include <stdlib.h>
+
+/* What an arena for the largest input of CAM_FINE takes. */
+static cam_code measure_fine(cam_context *context, cam_error *error) {
+  int ends[DETAIL_ENDS][2];
+  cam_code code = CAM_OK;
+  detail_ends(context->model->graph, ends);
+  for (int i = 0; i < DETAIL_ENDS && !code && context->model->info.fine; i++) {
+    size_t bytes;
+    code = forward_measure(context->forward, ends[i][0], ends[i][1], &bytes, error);
+    context->fine_bytes = max_size(context->fine_bytes, bytes);
+  }
+  return code;
+}
 
 /* A context without those of its threads. */
 static cam_code context_new(const cam_model *model, int threads, const cam_limits *limits,
@@ -22,6 +37,8 @@ static cam_code context_new(const cam_model *model, int threads, const cam_limit
   cam_code code = team_create(threads, &context->team, error);
   if (!code)
     code = forward_create(model->net, context->team, &context->forward, error);
+  if (!code)
+    code = measure_fine(context, error);
   return code;
 }
 

@@ -12,9 +12,10 @@ struct cam_context {
   cam_team *team;
   forward *forward;
   cam_limits limits;
-  float *logits;       /* [classes] */
-  float *scaled;       /* [max_side * max_side]: one class map at the network's input size */
-  box_run *runs;       /* for map_box */
+  size_t fine_bytes; /* an arena for the largest input of CAM_FINE; 0 where that is not possible */
+  float *logits;     /* [classes] */
+  float *scaled;     /* [max_side * max_side]: one class map at the network's input size */
+  box_run *runs;     /* for map_box */
   cam_context **alone; /* [threads], each with a team of one: what a thread works in while others do
                           something else; NULL: the team is one */
 };

@@ -4,12 +4,15 @@
  * A photo on its way holds most at one of these moments:
  *   decoded    what its decoder says that it takes (photo_work_bytes)
  *   again      the first decoding's picture, while the whole photo is decoded for its overlay
+ *   averaged   photo, input, and what the larger passes of detail=fine take (fine.c)
  *   rendered   photo, input and canvas; of each label in the making heat, pixels and what the
  *              encoder takes, or made of them; and all finished pictures
  *
  * The pixels of a single label are the canvas. */
 #include "cost.h"
 #include "cam_minmax.h"
+#include "fine.h"
+#include "model/detail.h"
 #include "photo/decode.h"
 #include "render/picture.h"
 #include "sizes.h"
@@ -80,11 +83,13 @@ static bool is_wanted_whole(const cam_params *params) {
 typedef struct way {
   cam_photo photo;
   cam_result sizes;
-  int width, height; /* of the pictures */
-  int count;         /* of labels */
-  uint64_t decoding; /* bytes at most, the first time or the second */
-  uint64_t kept;     /* bytes of what decoding leaves for the pictures */
-  uint64_t said;     /* bytes of what is said beside the labels */
+  int width, height;         /* of the pictures */
+  int count;                 /* of labels */
+  uint64_t decoding;         /* bytes at most, the first time or the second */
+  int map_width, map_height; /* the largest input */
+  uint64_t kept;             /* bytes of what decoding leaves for the pictures */
+  uint64_t averaging;        /* bytes at most; 0: nothing is averaged */
+  uint64_t said;             /* bytes of what is said beside the labels */
 } way;
 
 static void plan_decoding(const cam_params *params, way *w) {
@@ -102,9 +107,17 @@ static void plan_decoding(const cam_params *params, way *w) {
   w->kept = image + whole;
 }
 
-/* Of the answer; a map has no more cells than the input. */
-static uint64_t map_cells(const cam_result *sizes, int count) {
-  return (uint64_t)count * (uint64_t)sizes->input_width * (uint64_t)sizes->input_height;
+/* A map has no more cells than the input it is of. */
+static uint64_t map_cells(const way *w, int count) {
+  return (uint64_t)count * (uint64_t)w->map_width * (uint64_t)w->map_height;
+}
+
+/* After decoding, while larger inputs go through the network. */
+static uint64_t averaging_bytes(const cam_context *context, const way *w) {
+  const cam_result *sizes = &w->sizes;
+  return w->kept + image_bytes(sizes->input_width, sizes->input_height) +
+         resize_bytes(sizes->width, sizes->height, w->map_width, w->map_height) +
+         fine_work_bytes(context, sizes, w->count + 1);
 }
 
 /* After decoding, `abreast` labels at a time: all pictures are finished but for theirs, or all are.
@@ -113,7 +126,7 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
   const cam_result *sizes = &w->sizes;
   const int count = w->count;
   uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
-                   sizeof(float) * map_cells(sizes, count + 1 /* that of minus */) +
+                   sizeof(float) * map_cells(w, count + 1 /* that of minus */) +
                    resize_bytes(sizes->width, sizes->height, sizes->input_width,
                                 sizes->input_height);
   if (!has_pictures(params))
@@ -144,6 +157,15 @@ typedef struct photo_cost {
   uint64_t most, finished, step, map_values;
 } photo_cost;
 
+static void plan_maps(const cam_context *context, const cam_params *params, way *w) {
+  w->map_width = w->sizes.input_width;
+  w->map_height = w->sizes.input_height;
+  if (params->detail == CAM_NORMAL)
+    return;
+  larger_input(context->model->graph, &w->sizes, DETAIL_PASSES - 1, &w->map_width, &w->map_height);
+  w->averaging = averaging_bytes(context, w);
+}
+
 /* False: it is no photo. */
 static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
   *w = (way){.count = count_of(context, task->params),
@@ -153,6 +175,7 @@ static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
   set_sizes(context->model->graph, &w->photo, task->params, &w->sizes);
   picture_size(task->params, &w->sizes, &w->width, &w->height);
   plan_decoding(task->params, w);
+  plan_maps(context, task->params, w);
   return true;
 }
 
@@ -160,11 +183,12 @@ static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
   const uint64_t finished = finished_bytes(params, w->count, w->width, w->height),
                  rendering = rendering_bytes(w, params, abreast),
                  making = bytes_on_the_way(params, w->width, w->height, w->count == 1);
-  return (photo_cost){.most = SMALL_THINGS + w->said +
-                              max_uint64(finished, max_uint64(w->decoding, rendering)),
-                      .finished = finished,
-                      .step = max_uint64(w->decoding, making),
-                      .map_values = map_cells(&w->sizes, w->count)};
+  return (photo_cost){
+      .most = SMALL_THINGS + w->said +
+              max_uint64(max_uint64(finished, w->averaging), max_uint64(w->decoding, rendering)),
+      .finished = finished,
+      .step = max_uint64(w->decoding, making),
+      .map_values = map_cells(w, w->count)};
 }
 
 /* Alone, one label after another, as a photo is explained that takes much. */
@@ -175,7 +199,7 @@ static cam_code check_way(const cam_context *context, const way *w, const cam_pa
     return CAM_OK;
   return cam_fail(error, CAM_E_BUDGET,
                   "decoding and rendering may take %llu bytes of memory; allowed are %llu: "
-                  "size=fit or fewer labels make it less",
+                  "size=fit, detail=normal or fewer labels make it less",
                   (unsigned long long)most, (unsigned long long)allowed);
 }
 

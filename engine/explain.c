@@ -9,6 +9,8 @@
 #include "cam_engine.h"
 #include "context.h"
 #include "cost.h"
+#include "fine.h"
+#include "pass.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
 #include "render/overlay.h"
@@ -40,7 +42,9 @@ typedef struct item {
   cam_photo photo;  /* upright; of its original size, or what is enough of it */
   cam_image input;  /* what the network sees */
   cam_image canvas; /* what the overlays are laid on; empty if photo or input is */
-  double deadline;  /* seconds of CLOCK_MONOTONIC; 0: none */
+  map_set maps;     /* of class_ids; until the result owns them */
+  int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1];
+  double deadline; /* seconds of CLOCK_MONOTONIC; 0: none */
 } item;
 
 /* ---- stages ---- */
@@ -100,34 +104,8 @@ static cam_code resize(cam_context *context, item *it) {
                         it->task->result.input_height, &it->input, &it->task->error);
 }
 
-/* 8-bit RGB -> what the network sees. */
-static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, float *out) {
-  int first = 0, last = 2;
-  if (graph->bgr) {
-    first = 2;
-    last = 0;
-  }
-  for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
-    out[0] = ((float)rgb[first] - graph->mean[0]) * graph->scale[0];
-    out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
-    out[2] = ((float)rgb[last] - graph->mean[2]) * graph->scale[2];
-  }
-}
-
 static cam_code classify(cam_context *context, item *it) {
-  cam_task *task = it->task;
-  float *input;
-  cam_code code = forward_plan(context->forward, task->result.input_height,
-                               task->result.input_width, &input, &task->error);
-  if (code)
-    return code;
-  normalize(context->model->graph, it->input.rgb,
-            (size_t)task->result.input_height * (size_t)task->result.input_width, input);
-  forward_run(context->forward, context->logits, NULL);
-  for (int c = 0; c < context->model->info.classes; c++)
-    if (!isfinite(context->logits[c]))
-      return cam_fail(&task->error, CAM_E_MODEL, "the logit of class %d is not finite", c);
-  return CAM_OK;
+  return pass_run(context->model, context->forward, &it->input, context->logits, &it->task->error);
 }
 
 /* A class map at the input's size, scaled, gives the box. */
@@ -144,48 +122,6 @@ static void box_of(cam_context *context, const item *it, cam_prediction *p) {
                    result->height, context->runs);
 }
 
-/* maps [n,cells], followed by that of the other class: a class map is linear in the class's row of
- * weights, so the map of the difference of two rows is the difference of their maps. */
-static void subtract_last(float *maps, int n, size_t cells) {
-  const float *other = maps + (size_t)n * cells;
-  for (int i = 0; i < n; i++)
-    for (size_t k = 0; k < cells; k++)
-      maps[(size_t)i * cells + k] -= other[k];
-}
-
-static cam_code check_maps(const cam_result *result, size_t cells, cam_error *error) {
-  for (int i = 0; i < result->count; i++)
-    for (size_t k = 0; k < cells; k++) /* one can overflow where the mean, the logit, does not */
-      if (!isfinite(result->predictions[i].map[k]))
-        return cam_fail(error, CAM_E_MODEL, "the map of class %d is not finite",
-                        result->predictions[i].class_id);
-  return CAM_OK;
-}
-
-/* The maps of the classes that were chosen, or their contrasts to another one. */
-static cam_code make_maps(cam_context *context, item *it) {
-  cam_result *result = &it->task->result;
-  const cam_params *params = it->task->params;
-  float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1];
-  int class_ids[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1], n = result->count;
-  forward_map_size(context->forward, &result->map_height, &result->map_width);
-  const size_t cells = (size_t)result->map_height * (size_t)result->map_width;
-  result->maps = malloc((size_t)(n + 1) * cells * sizeof *result->maps);
-  if (!result->maps)
-    return cam_fail(&it->task->error, CAM_E_NO_MEMORY, "no memory for %d class maps", n + 1);
-  for (int i = 0; i <= n; i++)
-    maps[i] = result->maps + cells * (size_t)i;
-  for (int i = 0; i < n; i++) {
-    class_ids[i] = result->predictions[i].class_id;
-    result->predictions[i].map = maps[i];
-  }
-  class_ids[n] = params->minus;
-  forward_class_maps(context->forward, n + params->has_minus, class_ids, maps);
-  if (params->has_minus)
-    subtract_last(result->maps, n, cells);
-  return check_maps(result, cells, &it->task->error);
-}
-
 static cam_code keep_probabilities(const cam_context *context, cam_task *task) {
   const int classes = context->model->info.classes;
   float *all = malloc((size_t)classes * sizeof *all);
@@ -196,15 +132,65 @@ static cam_code keep_probabilities(const cam_context *context, cam_task *task) {
   return CAM_OK;
 }
 
+/* The classes, and the maps of the usual pass; the last is that of minus. */
+static cam_code choose(cam_context *context, item *it) {
+  cam_task *task = it->task;
+  const cam_params *params = task->params;
+  cam_result *result = &task->result;
+  choose_classes(params, &context->model->info, context->logits, result);
+  for (int i = 0; i < result->count; i++)
+    it->class_ids[i] = result->predictions[i].class_id;
+  it->class_ids[result->count] = params->minus;
+  cam_code code = CAM_OK;
+  if (params->include & CAM_INCLUDE_PROBABILITIES)
+    code = keep_probabilities(context, task);
+  if (!code)
+    code = pass_maps(context->forward, result->count + params->has_minus, it->class_ids, &it->maps,
+                     &task->error);
+  return code;
+}
+
+static cam_code refine(cam_context *context, item *it) {
+  cam_task *task = it->task;
+  if (task->params->detail == CAM_NORMAL)
+    return CAM_OK;
+  return fine_maps(context, &it->photo.image, &task->result, it->deadline, it->class_ids, &it->maps,
+                   &task->error);
+}
+
+/* A class map is linear in the class's row of weights, so the map of the difference of two rows is
+ * the difference of their maps. */
+static void subtract_last(map_set *maps) {
+  const size_t cells = (size_t)maps->height * (size_t)maps->width;
+  const float *last = maps->values + (size_t)(maps->n - 1) * cells;
+  for (int i = 0; i < maps->n - 1; i++)
+    for (size_t k = 0; k < cells; k++)
+      maps->values[(size_t)i * cells + k] -= last[k];
+}
+
+/* The result owns the maps from here on. */
+static cam_code hand_over_maps(item *it) {
+  cam_result *result = &it->task->result;
+  const size_t cells = (size_t)it->maps.height * (size_t)it->maps.width;
+  if (it->task->params->has_minus)
+    subtract_last(&it->maps);
+  result->map_height = it->maps.height;
+  result->map_width = it->maps.width;
+  result->maps = it->maps.values;
+  it->maps = (map_set){0};
+  for (size_t i = 0; i < cells * (size_t)result->count; i++)
+    if (!isfinite(result->maps[i])) /* a cell can overflow where the mean, the logit, does not */
+      return cam_fail(&it->task->error, CAM_E_MODEL, "the map of class %d is not finite",
+                      it->class_ids[i / cells]);
+  for (int i = 0; i < result->count; i++)
+    result->predictions[i].map = result->maps + cells * (size_t)i;
+  return CAM_OK;
+}
+
 static cam_code explain_classes(cam_context *context, item *it) {
   cam_task *task = it->task;
   cam_result *result = &task->result;
-  choose_classes(task->params, &context->model->info, context->logits, result);
-  cam_code code = CAM_OK;
-  if (task->params->include & CAM_INCLUDE_PROBABILITIES)
-    code = keep_probabilities(context, task);
-  if (!code)
-    code = make_maps(context, it);
+  cam_code code = hand_over_maps(it);
   if (code)
     return code;
   for (int i = 0; i < result->count; i++) {
@@ -353,8 +339,9 @@ static const struct {
   cam_stage stage;
   cam_code (*run)(cam_context *, item *);
 } way[] = {
-    {CAM_STAGE_DECODE, decode},       {CAM_STAGE_RESIZE, resize}, {CAM_STAGE_FORWARD, classify},
-    {CAM_STAGE_CAM, explain_classes}, {CAM_STAGE_RENDER, render},
+    {CAM_STAGE_DECODE, decode}, {CAM_STAGE_RESIZE, resize},  {CAM_STAGE_FORWARD, classify},
+    {CAM_STAGE_CAM, choose},    {CAM_STAGE_FORWARD, refine}, {CAM_STAGE_CAM, explain_classes},
+    {CAM_STAGE_RENDER, render},
 };
 
 /* One photo, by the whole team. */
@@ -382,6 +369,7 @@ static void explain_photo(cam_context *context, cam_task *task, double deadline,
   image_free(&it.photo.image);
   image_free(&it.input);
   image_free(&it.canvas);
+  free(it.maps.values);
   if (code)
     cam_result_free(&task->result);
 }

@@ -44,6 +44,11 @@
   X(CAM_MINMAX, "minmax")     \
   X(CAM_RELU,   "relu")
 
+/* Over how many sizes of the input a class map is averaged: its own; three (engine/fine.h). */
+#define CAM_DETAILS(X)        \
+  X(CAM_NORMAL, "normal")     \
+  X(CAM_FINE,   "fine")
+
 /* How overlay and heat map are written: file extension, media type. */
 #define CAM_PICTURES(X)                                \
   X(CAM_PICTURE_PNG,  "png",  "png", "image/png")      \
@@ -83,6 +88,7 @@ typedef enum cam_scale {
   CAM_SCALE_COUNT,
   CAM_SCALE_OF_MODEL = CAM_SCALE_COUNT
 } cam_scale;
+typedef enum cam_detail { CAM_DETAILS(X) CAM_DETAIL_COUNT } cam_detail;
 typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 typedef enum cam_method { CAM_METHODS(X) CAM_METHOD_COUNT } cam_method;
@@ -95,6 +101,7 @@ const char *cam_colormap_name(cam_colormap colormap);
 const char *cam_size_name(cam_size size);
 const char *cam_resize_name(cam_resize resize);
 const char *cam_scale_name(cam_scale scale);
+const char *cam_detail_name(cam_detail detail);
 const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 const char *cam_method_name(cam_method method);
@@ -114,6 +121,7 @@ typedef struct cam_model_info {
   cam_resize resize; /* its own policy */
   cam_method method; /* of its class maps */
   cam_probability probability;
+  bool fine; /* CAM_FINE is possible: it takes larger inputs, too */
   int classes;
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */
@@ -191,17 +199,18 @@ typedef struct cam_params {     /* as in the HTTP contract; cam_default_params h
   int minus;       /* rather than for this class; scaled as under relu, but coolwarm */
   float alpha;     /* 0 to 1: weight of the heat map */
   float threshold; /* 0 to 1: share of the scaled map above which the box is drawn; below 0: that
-                      of the scale in effect, 0.2 (minmax) or 0.3 (relu) */
+                      of the scale in effect, 0.2 (minmax), 0.3 (relu), 0.25 (relu and CAM_FINE) */
   cam_colormap colormap;
   cam_size size;
   cam_resize resize; /* CAM_RESIZE_OF_MODEL: the model's own */
   cam_scale scale;   /* CAM_SCALE_OF_MODEL: the model's own */
+  cam_detail detail; /* CAM_FINE: about nine times the work; labels are those of CAM_NORMAL */
   unsigned include;  /* CAM_INCLUDE_... */
   cam_picture picture;
   bool base64; /* pictures are not the file's bytes but a JSON string of them: base64 in double
                   quotes, with a NUL */
 } cam_params;
-/* 3, none, 0.5, the scale's, jet, fit, the model's, the model's, overlay, PNG, bytes */
+/* 3, none, 0.5, the scale's, jet, fit, the model's, the model's, normal, overlay, PNG, bytes */
 extern const cam_params cam_default_params;
 
 typedef struct cam_bytes {
@@ -219,7 +228,7 @@ typedef struct cam_prediction {
   float
       probability; /* softmax over all classes, or the sigmoid of the logit: as the model has it */
   float logit, bias; /* of CAM_METHOD_CAM: mean(map) + bias = logit; of a contrast: the difference
-                        of both logits; of another method bias is 0 */
+                        of both logits; of CAM_FINE: neither; of another method bias is 0 */
   const float *map;  /* [map_height,map_width] before any resizing or scaling */
   cam_box box;
   cam_bytes overlay; /* 8-bit RGB; empty unless included */

@@ -3,7 +3,9 @@
 #include "look.h"
 
 /* minmax: the CAM paper's; relu: of 265 objects with true boxes more are found with it. */
-static float usual_threshold(map_scaling how) {
+static float usual_threshold(map_scaling how, cam_detail detail) {
+  if (how == MAP_RELU && detail == CAM_FINE)
+    return 0.25f;
   if (how == MAP_RELU)
     return 0.3f;
   return 0.2f;
@@ -25,6 +27,6 @@ map_look look_of(const cam_graph *graph, const cam_params *params) {
   if (params->colormap == CAM_COOLWARM)
     look.levels = MAP_SIDES;
   if (!(look.threshold >= 0))
-    look.threshold = usual_threshold(look.box);
+    look.threshold = usual_threshold(look.box, params->detail);
   return look;
 }

@@ -1,6 +1,7 @@
 /* model.c - cam_model: a model file, checked, fused and packed. Flow: file -> [model] -> contexts.
  * Thread: loading any; what it returns is immutable. */
 #include "model.h"
+#include "detail.h"
 #include "network/blas.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -32,6 +33,8 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
         info->weight_bytes += tensors[k]->count * sizeof(float);
   }
   free(shape);
+  if (!code)
+    code = detail_check(graph, &info->fine, error);
   return code;
 }
 

@@ -217,6 +217,14 @@ void forward_free(forward *f) {
   free(f);
 }
 
+cam_code forward_measure(forward *f, int height, int width, size_t *bytes, cam_error *error) {
+  size_t floats = 0;
+  f->height = f->width = 0;
+  cam_code code = lay_out(f, height, width, &floats, error);
+  *bytes = floats * sizeof *f->arena;
+  return code;
+}
+
 static float *scratch_of(const forward *f, int thread) {
   return f->arena + f->arena_floats - f->scratch * (size_t)(thread + 1);
 }

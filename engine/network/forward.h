@@ -12,6 +12,9 @@ typedef struct forward forward;
 cam_code forward_create(const network *net, cam_team *team, forward **out, cam_error *error);
 void forward_free(forward *f); /* NULL is allowed */
 
+/* Bytes of an arena for an input of height x width; any plan is forgotten. Errors as below. */
+cam_code forward_measure(forward *f, int height, int width, size_t *bytes, cam_error *error);
+
 /* Plans for an input of height x width; *input is where the caller then writes [height,width,3] as
  * the network sees it. CAM_E_MODEL: the network does not take that size; CAM_E_NO_MEMORY. */
 cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error);

@@ -214,11 +214,21 @@ static cam_code resolve_minus(request_params *params, const cam_model *model, ca
   return find_class(model, "minus", text, strlen(text), &cam->minus, error);
 }
 
+static cam_code check_detail(const cam_params *params, const cam_model *model, cam_error *error) {
+  const cam_model_info *info = cam_model_get_info(model);
+  if (params->detail == CAM_NORMAL || info->fine)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_PARAMETER,
+                  "detail: \"fine\" shows the network larger inputs, and %s takes %d x %d alone",
+                  info->name, info->width, info->height);
+}
+
 /* ---- the table ---- */
 
 _Static_assert(sizeof(cam_colormap) == sizeof(unsigned) && sizeof(cam_size) == sizeof(unsigned) &&
                    sizeof(cam_resize) == sizeof(unsigned) &&
-                   sizeof(cam_picture) == sizeof(unsigned) && sizeof(cam_scale) == sizeof(unsigned),
+                   sizeof(cam_picture) == sizeof(unsigned) &&
+                   sizeof(cam_scale) == sizeof(unsigned) && sizeof(cam_detail) == sizeof(unsigned),
                "read_word");
 _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
                    CAM_INCLUDE_MAP == 1 << 2 && CAM_INCLUDE_PROBABILITIES == 1 << 3,
@@ -278,6 +288,8 @@ cam_code params_resolve(request_params *params, const cam_model *model, cam_erro
   cam_code code = resolve_classes(params, model, error);
   if (!code)
     code = resolve_minus(params, model, error);
+  if (!code)
+    code = check_detail(&params->cam, model, error);
   return code;
 }
 

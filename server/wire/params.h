@@ -30,7 +30,10 @@
   X(minus, CLASS(minus), "none", \
     "maps, overlays and boxes show what speaks for each label rather than for this class") \
   X(threshold, REAL(threshold, 0, 1), "the scale's", \
-    "share of the scaled map above which the box is drawn: 0.2 with minmax, 0.3 with relu")
+    "share of the scaled map above which the box is drawn: 0.2 with minmax, 0.3 with relu, 0.25 " \
+    "with relu and detail=fine") \
+  X(detail, WORD(detail, CAM_DETAILS), "normal", \
+    "fine: maps averaged over three sizes of the input, at nine times the cost")
 
 #define ONE(...) +1
 enum {

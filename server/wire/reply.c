@@ -57,7 +57,7 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
     add_picture(item, pictures[params->picture].heatmap, &prediction->heatmap);
   if (!(params->include & CAM_INCLUDE_MAP))
     return;
-  if (model->method == CAM_METHOD_CAM)
+  if (model->method == CAM_METHOD_CAM && params->detail == CAM_NORMAL)
     json_add_number(item, "bias", prediction->bias);
   json *map = add_sized(item, "map", result->map_width, result->map_height);
   json *values = json_add_array(map, "values");

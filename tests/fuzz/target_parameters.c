@@ -30,7 +30,7 @@ static void check(const cam_params *p, int classes) {
   PROMISE((unsigned)p->colormap < CAM_COLORMAP_COUNT && (unsigned)p->size < CAM_SIZE_COUNT &&
           (unsigned)p->picture < CAM_PICTURE_COUNT);
   PROMISE((unsigned)p->resize <= CAM_RESIZE_OF_MODEL && (unsigned)p->scale <= CAM_SCALE_OF_MODEL &&
-          p->include < 16);
+          (unsigned)p->detail < CAM_DETAIL_COUNT && p->include < 16);
 }
 
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";

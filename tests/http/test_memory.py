@@ -14,7 +14,7 @@ import pictures
 from client import cam, problem
 from load import together
 from metrics import metric, read
-from server import PATIENCE, ROOT, Server, run
+from server import PATIENCE, ROOT, SANITIZED, Server, run
 from wire import Wire, request
 
 MIB = 1 << 20
@@ -74,6 +74,24 @@ def test_the_figure_is_the_limit(light_model, need, plain_photo):
     assert cam(enough.client, plain_photo, **WISH).status_code == 200
     enough.stop()
     less.stop()
+
+
+def test_larger_inputs_are_counted_and_given_back(light_model):
+    """What detail=fine takes is the request's, not the worker's: refused where there is no room for it, and gone when it is answered."""
+    server = Server(model=light_model, work_bytes=16 * MIB, admin_port=0)
+    document = problem(cam(server.client, SMALL, detail="fine"), 422, detail=[str(16 * MIB), "detail=normal"])
+    counted = max(figures(document))
+    assert cam(server.client, SMALL).status_code == 200
+    server.stop()
+    server = Server(model=light_model, work_bytes=counted, admin_port=0, teams=1)
+
+    def resident_after(detail):
+        assert [cam(server.client, SMALL, detail=detail).status_code for _ in range(3)] == [200] * 3
+        return metric(server.admin, "process_resident_memory_bytes")
+    before, after = resident_after("normal"), resident_after("fine")
+    if not SANITIZED:  # AddressSanitizer keeps what is freed
+        assert after - before < 6 * MIB < counted / 2, (before, after, counted)
+    server.stop()
 
 
 def test_in_a_list_each_photo_is_for_itself(light_model, plain_photo):

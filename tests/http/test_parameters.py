@@ -8,7 +8,7 @@ from client import cam, explain, explain_many, problem, same
 GOOD = [("top_k", "1"), ("top_k", "10"), ("alpha", "0"), ("alpha", "1"), ("alpha", "1.0"), ("alpha", "0.25"), ("alpha", "1e-1"), ("alpha", ".5"),
         *[("colormap", c) for c in ("jet", "turbo", "viridis", "inferno", "gray")], *[("size", s) for s in ("fit", "input", "original")],
         ("resize", "stretch"), ("resize", "aspect"), ("format", "png"), ("format", "jpeg"),
-        ("minus", "0"), ("minus", "n02124075"), ("minus", "Samoyed"), ("minus", "samoyed, samoyede"), ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
+        ("detail", "normal"), ("detail", "fine"), ("minus", "0"), ("minus", "n02124075"), ("minus", "Samoyed"), ("minus", "samoyed, samoyede"), ("scale", "minmax"), ("scale", "relu"), ("threshold", "0"), ("threshold", "1"), ("threshold", "0.999"),
         ("include", "none"), ("include", "overlay"), ("include", "heatmap"), ("include", "map"), ("include", "map,overlay,heatmap"), ("include", "probabilities"),
         ("classes", "0"), ("classes", "999"), ("classes", "n01440764"), ("classes", "0,n15075141,5,6,7,8,9,10,11,12"),
         ("classes", "Samoyed"), ("classes", "Samoyed, Samoyede"), ("classes", "egyptian CAT, 281")]
@@ -17,7 +17,7 @@ BAD = [*[("top_k", v) for v in ("0", "11", "-1", "", "abc", "3x", "2.5", "1e1", 
        *[("alpha", v) for v in ("-0.01", "1.01", "", "half", "NaN", "nan", "inf", "-inf", "infinity", "1e999", "0,5", "0.5x", "0x1p-1", " 0.5",
                                 "0.5 ", "--1", "1e")],
        *[("threshold", v) for v in ("-1e-9", "1.0001", "nan", "", "20%", "1e400")],
-       *[(n, v) for n in ("colormap", "size", "resize", "include", "format", "scale") for v in ("", "JET", "other", "jet ", "fit,input", "overlay,", ",map",
+       *[(n, v) for n in ("colormap", "size", "resize", "include", "format", "scale", "detail") for v in ("", "JET", "other", "jet ", "fit,input", "overlay,", ",map",
                                                                              "overlay;map", "0", "x" * 3000)],
        ("colormap", "jet,gray"), ("include", "none,map"), ("include", "overlay,none"), ("include", "overlay,hat"),
        ("format", "jpg"), ("format", "png,jpeg"),
@@ -57,14 +57,15 @@ def test_illegal_value_as_member(client, scene_png, name, value):
 
 def test_defaults_are_what_the_contract_says(client, scene_png):
     said = explain(client, scene_png, top_k=3, alpha=0.5, colormap="jet", size="fit", resize="aspect", include="overlay", format="png", scale="relu",
-                   threshold=0.3)
+                   threshold=0.3, detail="normal")
     assert same(said.document) == same(explain(client, scene_png).document)
     assert len(said.predictions) == 3
 
 
 def test_query_field_and_member_say_the_same(client, scene_png):
     params = {"top_k": "2", "classes": "7,n02124075", "alpha": "0.3", "colormap": "turbo", "size": "input", "resize": "stretch",
-              "include": "overlay,heatmap,map", "format": "jpeg", "scale": "minmax", "threshold": "0.6"}
+              "include": "overlay,heatmap,map", "format": "jpeg", "scale": "minmax", "threshold": "0.6",
+              "minus": "tench", "detail": "fine"}
     query = same(explain(client, scene_png, **params).document)
     assert query == same(explain_many(client, [scene_png], data=params))
     as_json = client.post("/cam", json={"image": base64.b64encode(scene_png).decode(), **params})
@@ -87,7 +88,7 @@ def test_percent_encoding(client, scene_png):
 
 
 TWICE = [("top_k", "3"), ("alpha", "0.5"), ("colormap", "jet"), ("size", "fit"), ("resize", "aspect"), ("include", "none"), ("format", "png"),
-         ("scale", "relu"), ("minus", "1"), ("threshold", "0.2")]
+         ("scale", "relu"), ("minus", "1"), ("detail", "normal"), ("threshold", "0.2")]
 
 
 @pytest.mark.parametrize("name,value", TWICE)

@@ -26,7 +26,8 @@ static const cam_class classes[] = {{"n01440764", "tench"},
                                     {"n17", ""},
                                     {"n18", ", nameless"}};
 enum { CLASSES = sizeof classes / sizeof *classes };
-static const cam_model model = {.info = {.classes = CLASSES, .class_list = classes}};
+static const cam_model model = {
+    .info = {.name = "made", .classes = CLASSES, .fine = true, .class_list = classes}};
 static request_params params;
 static cam_error error;
 
@@ -42,6 +43,7 @@ START_TEST(defaults) {
   ck_assert_int_eq(params.cam.top_k, 3);
   ck_assert_int_eq(params.cam.n_classes, 0);
   ck_assert(!params.cam.has_minus);
+  ck_assert_int_eq(params.cam.detail, CAM_NORMAL);
   ck_assert_float_eq(params.cam.alpha, 0.5f);
   ck_assert_float_lt(params.cam.threshold, 0);
   ck_assert_int_eq(params.cam.scale, CAM_SCALE_OF_MODEL);
@@ -85,10 +87,11 @@ START_TEST(numbers) {
 END_TEST
 
 START_TEST(words) {
-  static const char *const
-      names[] = {"jet", "turbo", "viridis", "inferno", "gray"},
-      *const sizes[] = {"fit", "input", "original"}, *const resizes[] = {"stretch", "aspect"},
-      *const pictures[] = {"png", "jpeg"}, *const scales[] = {"minmax", "relu"};
+  static const char
+      *const names[] = {"jet", "turbo", "viridis", "inferno", "gray"},
+             *const sizes[] = {"fit", "input", "original"},
+             *const resizes[] = {"stretch", "aspect"}, *const pictures[] = {"png", "jpeg"},
+             *const scales[] = {"minmax", "relu"}, *const details[] = {"normal", "fine"};
   for (unsigned i = 0; i < 5; i++) {
     params_init(&params);
     ck_assert_int_eq(set("colormap", names[i]), CAM_OK);
@@ -97,7 +100,9 @@ START_TEST(words) {
     ck_assert_uint_eq(params.cam.size, i % 3);
     ck_assert_int_eq(set("resize", resizes[i % 2]), CAM_OK);
     ck_assert_uint_eq(params.cam.resize, i % 2);
-    ck_assert_int_eq(set("scale", scales[i % 2]), CAM_OK);
+    ck_assert_int_eq(params_set(&params, "detail", details[i % 2], &error), CAM_OK);
+    ck_assert_uint_eq(params.cam.detail, i % 2);
+    ck_assert_int_eq(params_set(&params, "scale", scales[i % 2], &error), CAM_OK);
     ck_assert_uint_eq(params.cam.scale, i % 2);
     ck_assert_int_eq(set("format", pictures[i % 2]), CAM_OK);
     ck_assert_uint_eq(params.cam.picture, i % 2);
@@ -194,6 +199,18 @@ START_TEST(minus) {
   ck_assert_int_eq(params_set(&params, "colormap", "coolwarm", &error), CAM_OK);
   ck_assert_int_eq(set("minus", "0"), CAM_OK);
   ck_assert_int_eq(params.cam.colormap, CAM_COOLWARM);
+}
+END_TEST
+
+START_TEST(detail_that_the_model_has_not) {
+  static const cam_model fixed = {
+      .info = {.name = "fixed", .width = 224, .height = 200, .classes = 2, .class_list = classes}};
+  ck_assert_int_eq(params_set(&params, "detail", "fine", &error), CAM_OK);
+  ck_assert_int_eq(params_resolve(&params, &model, &error), CAM_OK);
+  ck_assert_int_eq(params_resolve(&params, &fixed, &error), CAM_E_PARAMETER);
+  ck_assert_str_eq(error.detail,
+                   "detail: \"fine\" shows the network larger inputs, and fixed takes "
+                   "224 x 200 alone");
 }
 END_TEST
 
@@ -453,6 +470,7 @@ Suite *params_suite(void) {
   tcase_add_test(tcase, include);
   tcase_add_test(tcase, classes_by_index_and_id);
   tcase_add_test(tcase, minus);
+  tcase_add_test(tcase, detail_that_the_model_has_not);
   tcase_add_test(tcase, classes_by_label);
   tcase_add_test(tcase, classes_one_by_one);
   tcase_add_test(tcase, classes_are_those_of_the_model_that_is_asked);

@@ -122,6 +122,15 @@ START_TEST(probabilities_of_all_classes) {
 }
 END_TEST
 
+START_TEST(no_bias_of_an_average) {
+  cam_params params = {.base64 = true, .include = CAM_INCLUDE_MAP, .detail = CAM_FINE};
+  cam_task task = make_task(&params);
+  char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
+  ck_assert_ptr_nonnull(strstr(text, "\"height\":350},\"map\":{\"width\":2,"));
+  free(text);
+}
+END_TEST
+
 START_TEST(minus_is_named) {
   cam_params params = {.base64 = true, .has_minus = true, .minus = 0};
   cam_task task = make_task(&params);
@@ -172,6 +181,7 @@ Suite *reply_suite(void) {
   tcase_add_test(tcase, what_a_model_has_not_is_absent);
   tcase_add_test(tcase, no_box_is_null);
   tcase_add_test(tcase, probabilities_of_all_classes);
+  tcase_add_test(tcase, no_bias_of_an_average);
   tcase_add_test(tcase, minus_is_named);
   tcase_add_test(tcase, list_whole_and_in_pieces);
   tcase_add_test(tcase, indented_for_people);

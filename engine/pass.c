@@ -1,0 +1,47 @@
+/* pass.c - pass.h. Flow: resize -> [pass] -> fine, boxes, overlays. Thread: worker, with its team.
+ */
+#include "pass.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* 8-bit RGB -> what the network sees. */
+static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, float *out) {
+  int first = 0, last = 2;
+  if (graph->bgr) {
+    first = 2;
+    last = 0;
+  }
+  for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
+    out[0] = ((float)rgb[first] - graph->mean[0]) * graph->scale[0];
+    out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
+    out[2] = ((float)rgb[last] - graph->mean[2]) * graph->scale[2];
+  }
+}
+
+cam_code pass_run(const cam_model *model, forward *f, const cam_image *input, float *logits,
+                  cam_error *error) {
+  float *seen;
+  cam_code code = forward_plan(f, input->height, input->width, &seen, error);
+  if (code)
+    return code;
+  normalize(model->graph, input->rgb, (size_t)input->height * (size_t)input->width, seen);
+  forward_run(f, logits, NULL);
+  for (int c = 0; c < model->info.classes; c++)
+    if (!isfinite(logits[c]))
+      return cam_fail(error, CAM_E_MODEL, "the logit of class %d is not finite", c);
+  return CAM_OK;
+}
+
+cam_code pass_maps(forward *f, int n, const int *class_ids, map_set *out, cam_error *error) {
+  float *maps[CAM_MAX_TOP_K + CAM_MAX_CLASSES + 1];
+  *out = (map_set){.n = n};
+  forward_map_size(f, &out->height, &out->width);
+  const size_t cells = (size_t)out->height * (size_t)out->width;
+  out->values = malloc((size_t)n * cells * sizeof *out->values);
+  if (!out->values)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d class maps", n);
+  for (int i = 0; i < n; i++)
+    maps[i] = out->values + cells * (size_t)i;
+  forward_class_maps(f, n, class_ids, maps);
+  return CAM_OK;
+}
