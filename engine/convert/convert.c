@@ -2,12 +2,10 @@
  * loaded again -> self-test -> file -> renamed. Thread: the caller's, with a team for the reference
  * forward pass. Untrusted input: the weights, the architecture, the network. */
 #include "cam_convert.h"
-#include "cam_minmax.h"
 #include "document.h"
 #include "join.h"
-#include "network/graph.h"
-#include "network/reference.h"
 #include "onnx_join.h"
+#include "oracle.h"
 #include "report.h"
 #include "weights_read.h"
 #include <errno.h>
@@ -100,48 +98,23 @@ static void add_self_test(json *document, double *logits, int n) {
   }
 }
 
-/* The reference network's logits for the made picture; all finite. */
-static cam_code reference_logits(const cam_graph *graph, cam_team *team, float *input,
-                                 double *logits, cam_error *error) {
-  cam_made_input(graph, input);
-  cam_code code = reference_forward(graph, team, input, graph->height, graph->width, logits, NULL,
-                                    error);
-  for (int c = 0; !code && c < graph->n_classes; c++)
-    if (!isfinite(logits[c]))
-      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
-  return code;
-}
-
-/* Loads the file, which checks it, and runs the reference network. */
+/* The reference network's logits for the made picture, which must be finite. */
 static cam_code self_test(const cam_convert_options *options, const char *path, json *document,
                           cam_error *error) {
-  cam_graph *graph = NULL;
-  cam_team *team = NULL;
-  float *input = NULL;
-  double *logits = NULL;
-  int threads = options->threads;
-  if (!threads)
-    threads = min_int(cam_cpu_count(), CAM_MAX_TEAM);
-  cam_code code = graph_load(path, &graph, error);
-  if (!code)
-    code = team_create(threads, &team, error);
-  if (code)
-    goto out;
-  input = malloc((size_t)graph->height * (size_t)graph->width * 3 * sizeof *input);
-  logits = malloc((size_t)graph->n_classes * sizeof *logits);
-  if (!input || !logits) {
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the self-test");
-    goto out;
+  oracle o;
+  cam_code code = oracle_open(path, options->threads, &o, error);
+  if (!code) {
+    report(options, "self-test: reference forward pass at %d x %d ...", o.graph->width,
+           o.graph->height);
+    cam_made_input(o.graph, o.picture);
+    code = oracle_run(&o, error);
   }
-  report(options, "self-test: reference forward pass at %d x %d ...", graph->width, graph->height);
-  code = reference_logits(graph, team, input, logits, error);
+  for (int c = 0; !code && c < o.graph->n_classes; c++)
+    if (!isfinite(o.logits[c]))
+      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
   if (!code)
-    add_self_test(document, logits, graph->n_classes);
-out:
-  free(logits);
-  free(input);
-  team_free(team);
-  graph_free(graph);
+    add_self_test(document, o.logits, o.graph->n_classes);
+  oracle_close(&o);
   return code;
 }
 

@@ -1,10 +1,8 @@
 /* onnx_compare.c - see onnx_join.h: `convert --compare`. The self-test knows only us against us;
  * this is the reference, in double, against what the user's own framework answered. */
-#include "cam_minmax.h"
 #include "document.h"
-#include "network/graph.h"
-#include "network/reference.h"
 #include "onnx_join.h"
+#include "oracle.h"
 #include "report.h"
 #include <math.h>
 #include <stdio.h>
@@ -138,49 +136,38 @@ static cam_code compare_outputs(const cam_convert_options *options, const double
   return CAM_OK;
 }
 
+/* Ours for `in` beside `out`; o is open. */
+static cam_code compare_numbers(const cam_convert_options *options, const onnx_facts *facts,
+                                oracle *o, const numbers *in, const numbers *out,
+                                cam_error *error) {
+  const int64_t wanted = (int64_t)facts->height * facts->width * 3;
+  const int n = o->graph->n_classes;
+  if (in->n != wanted)
+    return cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers; the input has %lld",
+                    options->compare_input, (long long)in->n, (long long)wanted);
+  if (out->n != n)
+    return cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers for %d classes",
+                    options->compare_output, (long long)out->n, n);
+  turn_picture(facts, in->at, o->picture);
+  cam_code code = oracle_run(o, error);
+  if (code)
+    return code;
+  end_as(facts->ending, o->logits, n);
+  return compare_outputs(options, o->logits, out->at, n, error);
+}
+
 cam_code onnx_compare(const cam_convert_options *options, const char *path, const onnx_facts *facts,
                       cam_error *error) {
   numbers in = {0}, out = {0};
-  cam_graph *graph = NULL;
-  cam_team *team = NULL;
-  float *picture = NULL;
-  double *logits = NULL;
-  int threads = options->threads;
-  if (!threads)
-    threads = min_int(cam_cpu_count(), CAM_MAX_TEAM);
-  const int64_t wanted = (int64_t)facts->height * facts->width * 3;
+  oracle o = {0};
   cam_code code = read_numbers(options->compare_input, &in, error);
   if (!code)
     code = read_numbers(options->compare_output, &out, error);
-  if (!code && in.n != wanted)
-    code = cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers; the input has %lld",
-                    options->compare_input, (long long)in.n, (long long)wanted);
   if (!code)
-    code = graph_load(path, &graph, error);
-  if (!code && out.n != graph->n_classes)
-    code = cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers for %d classes",
-                    options->compare_output, (long long)out.n, graph->n_classes);
+    code = oracle_open(path, options->threads, &o, error);
   if (!code)
-    code = team_create(threads, &team, error);
-  if (!code) {
-    picture = malloc((size_t)wanted * sizeof *picture);
-    logits = malloc((size_t)graph->n_classes * sizeof *logits);
-    if (!picture || !logits)
-      code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a comparison");
-  }
-  if (!code) {
-    turn_picture(facts, in.at, picture);
-    code = reference_forward(graph, team, picture, facts->height, facts->width, logits, NULL,
-                             error);
-  }
-  if (!code) {
-    end_as(facts->ending, logits, graph->n_classes);
-    code = compare_outputs(options, logits, out.at, graph->n_classes, error);
-  }
-  free(logits);
-  free(picture);
-  team_free(team);
-  graph_free(graph);
+    code = compare_numbers(options, facts, &o, &in, &out, error);
+  oracle_close(&o);
   free(out.at);
   free(in.at);
   return code;
