@@ -36,7 +36,13 @@ const setting config_settings[SETTING_COUNT] = {
    .text = fallback, \
    .words = list, \
    .meaning = what},
-    SETTINGS(NUMBER, TEXT, WORD)};
+#define LIST(field, fallback, what) \
+  {.name = #field, \
+   .kind = SETTING_LIST, \
+   .offset = offsetof(config, field), \
+   .text = fallback, \
+   .meaning = what},
+    SETTINGS(NUMBER, TEXT, WORD, LIST)};
 
 const setting *config_find(const char *name) {
   for (int i = 0; i < SETTING_COUNT; i++)
@@ -99,6 +105,7 @@ cam_code config_set(config *settings, const setting *row, const char *value, con
                     cam_error *error) {
   switch (row->kind) {
   case SETTING_TEXT:
+  case SETTING_LIST:
     return set_text(settings, row, value, error);
   case SETTING_WORD:
     if (is_one_of(row->words, value))
@@ -113,6 +120,15 @@ cam_code config_set(config *settings, const setting *row, const char *value, con
                     row->name, value, source, row->least, row->most);
   }
   return cam_fail(error, CAM_E_INTERNAL, "setting %s has no kind", row->name);
+}
+
+cam_code config_add(config *settings, const setting *row, const char *value, cam_error *error) {
+  char *longer;
+  if (asprintf(&longer, "%s,%s", *text_of(settings, row), value) < 0)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for setting %s", row->name);
+  cam_code code = set_text(settings, row, longer, error);
+  free(longer);
+  return code;
 }
 
 /* ---- the file ---- */
@@ -165,6 +181,10 @@ static int take_value(void *closure, const char *section, const char *name, cons
     return 0;
   }
   bool *seen = &reading->seen[row - config_settings];
+  if (*seen && row->kind == SETTING_LIST) {
+    reading->code = config_add(reading->settings, row, value, reading->error);
+    return !reading->code;
+  }
   if (*seen) {
     stop(reading, "a setting that was given before");
     return 0;

@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 /* X(kind, field, default, least, most, meaning) kind NUMBER: int64_t; TEXT: const char *, least and
- * most unused (words allowed: "a|b" in WORD) */
-#define SETTINGS(NUMBER, TEXT, WORD) \
+ * most unused (words allowed: "a|b" in WORD); LIST: texts, comma separated, and given again for
+ * each in a file or as a flag */
+#define SETTINGS(NUMBER, TEXT, WORD, LIST) \
   TEXT(host, "127.0.0.1", "address to listen on; 0.0.0.0 for all") \
   NUMBER(port, 8080, 0, 65535, \
          "TCP port; 0: any free one (printed at start); " \
@@ -20,7 +21,10 @@
   NUMBER(admin_port, -1, -1, 65535, \
          "TCP port of /metrics, /healthz, /readyz and /version alone; 0: any free one; -1: none, " \
          "the main port has them all") \
-  TEXT(model, "models/efficientnet-lite0.safetensors", "model file") \
+  LIST( \
+      model, "models/efficientnet-lite0.safetensors", \
+      "model file, or folder of *.safetensors; several to serve: comma separated, or given again " \
+      "for each; the first answers where a request names none") \
   NUMBER(teams, 0, 0, 64, \
          "worker teams, each serving one request at a time; 0: processors / threads") \
   NUMBER(threads, 0, 0, 64, "threads in a team; 0: as many as processors, at most 4") \
@@ -87,16 +91,18 @@ typedef struct config {
 #define NUMBER(field, fallback, least, most, meaning) int64_t field;
 #define TEXT(field, fallback, meaning) const char *field;
 #define WORD(field, fallback, words, meaning) const char *field;
-  SETTINGS(NUMBER, TEXT, WORD)
+#define LIST(field, fallback, meaning) const char *field;
+  SETTINGS(NUMBER, TEXT, WORD, LIST)
 #undef NUMBER
 #undef TEXT
 #undef WORD
+#undef LIST
 } config; /* texts are owned: config_free */
 
 /* A row of SETTINGS as data. */
 typedef struct setting {
   const char *name; /* "max_body_bytes" */
-  enum { SETTING_NUMBER, SETTING_TEXT, SETTING_WORD } kind;
+  enum { SETTING_NUMBER, SETTING_TEXT, SETTING_WORD, SETTING_LIST } kind;
   size_t offset;               /* of the field in config */
   int64_t number, least, most; /* default and range of a number */
   const char *text, *words;    /* default of a text or word; "text|json" */
@@ -104,7 +110,7 @@ typedef struct setting {
 } setting;
 
 #define ONE(...) +1
-enum { SETTING_COUNT = SETTINGS(ONE, ONE, ONE), SETTING_NAME_MAX = 64 };
+enum { SETTING_COUNT = SETTINGS(ONE, ONE, ONE, ONE), SETTING_NAME_MAX = 64 };
 #undef ONE
 extern const setting config_settings[SETTING_COUNT];
 
@@ -119,13 +125,16 @@ const setting *config_find(const char *name);
  * file where that is not set either. A variable that is set but empty counts as not set, and so
  * does a service link (CAMSERVE_PORT=tcp://10.0.0.1:80), by which Kubernetes tells every container
  * of a service called camserve. CAM_E_PARAMETER names the setting, the value, where it came from
- * and what is allowed; an unknown key or section of the file and a key given twice are refused, by
- * file and line; CAM_E_IO: the file cannot be read. *out needs config_free whatever the code. */
+ * and what is allowed; an unknown key or section of the file and a key given twice (but a list's)
+ * are refused, by file and line; CAM_E_IO: the file cannot be read. *out needs config_free whatever
+ * the code. */
 cam_code config_load(config *out, const char *file, cam_error *error);
 /* One setting as text; source ("--port", "camserve.ini:12") is for the error. Wins over what is
  * there. */
 cam_code config_set(config *settings, const setting *row, const char *value, const char *source,
                     cam_error *error);
+/* One more value of a list, behind those that are there. */
+cam_code config_add(config *settings, const setting *row, const char *value, cam_error *error);
 /* The port that the platform says (Knative, Cloud Run), where CAMSERVE_PORT is not set. */
 cam_code config_take_platform_port(config *settings, cam_error *error);
 void config_free(config *settings);

@@ -29,7 +29,12 @@ bool cli_uses(const cli_command *command, const setting *row) {
  */
 typedef struct given_flags {
   const char *config_file;
-  const char *settings[SETTING_COUNT];
+  const char *settings[SETTING_COUNT]; /* of a list the first value */
+  int n_more;
+  struct {
+    int row;
+    const char *value;
+  } * more; /* [n_more] the other values of lists, in order */
 } given_flags;
 
 /* Row of the command's own option of this name, or -1. */
@@ -103,6 +108,14 @@ static cam_code wrong_flag(const cli *out, const char *flag, size_t n, const cha
                   (int)min_size(n, 40), flag, what, out->command->name);
 }
 
+/* The row of the list that place is the first value of; -1: it is none, or takes one alone. */
+static int find_list(const cli_command *command, const given_flags *flags, const char **place) {
+  for (int i = 0; command->lists && i < SETTING_COUNT; i++)
+    if (place == &flags->settings[i] && config_settings[i].kind == SETTING_LIST)
+      return i;
+  return -1;
+}
+
 /* Reads argv[*i], a flag, and its value; *i moves on to the last argument used. */
 static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, int *i,
                           cam_error *error) {
@@ -112,8 +125,12 @@ static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, i
   const char **place = find_flag(out, flags, flag, n, &is_switch);
   if (!place)
     return wrong_flag(out, flag, n, "no such flag", error);
-  if (*place)
-    return wrong_flag(out, flag, n, "given twice", error);
+  if (*place) {
+    flags->more[flags->n_more].row = find_list(out->command, flags, place);
+    if (flags->more[flags->n_more].row < 0)
+      return wrong_flag(out, flag, n, "given twice", error);
+    place = &flags->more[flags->n_more++].value;
+  }
   if (is_switch && equals)
     return wrong_flag(out, flag, n, "takes no value", error);
   if (!is_switch && !equals && *i + 1 >= argc)
@@ -162,9 +179,27 @@ static bool asks_for_help(int argc, char **argv) {
   return false;
 }
 
+/* The configuration: file, environment, then what was given as flags. */
+static cam_code settle(cli *out, const given_flags *flags, cam_error *error) {
+  cam_code code = CAM_OK;
+  if (*out->command->settings)
+    code = config_load(&out->config, flags->config_file, error);
+  if (!code && cli_uses(out->command, config_find("port")))
+    code = config_take_platform_port(&out->config, error);
+  for (int i = 0; i < SETTING_COUNT && !code; i++) {
+    char name[SETTING_NAME_MAX];
+    if (flags->settings[i])
+      code = config_set(&out->config, &config_settings[i], flags->settings[i],
+                        config_flag_name(config_settings[i].name, name), error);
+  }
+  for (int i = 0; i < flags->n_more && !code; i++)
+    code = config_add(&out->config, &config_settings[flags->more[i].row], flags->more[i].value,
+                      error);
+  return code;
+}
+
 cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv, cam_error *error) {
   *out = (cli){.commands = commands, .command = commands};
-  given_flags flags = {0};
   argc--;
   argv++;
   if (argc > 0 && argv[0][0] != '-') {
@@ -181,17 +216,13 @@ cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv,
   out->help = asks_for_help(argc, argv);
   if (out->help)
     return CAM_OK;
+  given_flags flags = {.more = calloc((size_t)argc + 1, sizeof *flags.more)};
+  if (!flags.more)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d arguments", argc);
   cam_code code = read_arguments(out, &flags, argc, argv, error);
-  if (!code && *out->command->settings)
-    code = config_load(&out->config, flags.config_file, error);
-  if (!code && cli_uses(out->command, config_find("port")))
-    code = config_take_platform_port(&out->config, error);
-  for (int i = 0; i < SETTING_COUNT && !code; i++) {
-    char name[SETTING_NAME_MAX];
-    if (flags.settings[i])
-      code = config_set(&out->config, &config_settings[i], flags.settings[i],
-                        config_flag_name(config_settings[i].name, name), error);
-  }
+  if (!code)
+    code = settle(out, &flags, error);
+  free(flags.more);
   return code;
 }
 

@@ -27,6 +27,7 @@ typedef struct cli_command {
   const char *summary;
   const char *settings; /* names of the settings it uses, each between blanks; "*": all; "": none,
                            and no --config either */
+  bool lists;           /* a setting that is a list may be given again for each value */
   bool params;          /* takes the parameters of POST /cam */
   cli_option options[CLI_MAX_OPTIONS]; /* its own */
   const char *more;                    /* what its help says besides, whole lines; may be NULL */

@@ -59,8 +59,10 @@ static const char *range_text(const setting *row, char out[TEXT_MAX]) {
   return out;
 }
 
-static const char *const placeholders[] = {
-    [SETTING_NUMBER] = "N", [SETTING_TEXT] = "TEXT", [SETTING_WORD] = "WORD"};
+static const char *const placeholders[] = {[SETTING_NUMBER] = "N",
+                                           [SETTING_TEXT] = "TEXT",
+                                           [SETTING_WORD] = "WORD",
+                                           [SETTING_LIST] = "TEXT"};
 
 static void print_settings(const cli_command *command, FILE *out) {
   char flag[SETTING_NAME_MAX], left[TEXT_MAX], fallback[TEXT_MAX], range[TEXT_MAX];

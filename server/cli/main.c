@@ -18,6 +18,7 @@ static const cli_command commands[] = {
     {.name = "serve",
      .operands = "",
      .settings = "*",
+     .lists = true,
      .run = cli_serve,
      .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
      .more = "SIGTERM or SIGINT ends it, after the requests that have arrived are answered; a "
@@ -25,7 +26,8 @@ static const cli_command commands[] = {
              "SIGHUP reads the model and the keys again, while requests go on; a bad file changes "
              "nothing.\n",
      .examples = "  camserve --port 8080\n"
-                 "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"},
+                 "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"
+                 "  camserve --model cats.safetensors --model dogs.safetensors\n"},
 
     {.name = "health",
      .operands = "",

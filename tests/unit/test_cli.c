@@ -11,6 +11,7 @@ static const cli_command commands[] = {
     {.name = "serve",
      .operands = "",
      .settings = "*",
+     .lists = true,
      .summary = "serves",
      .examples = "  camserve\n"},
     {.name = "explain",
@@ -102,6 +103,16 @@ START_TEST(a_list_of_classes_may_be_given_flag_by_flag) {
 }
 END_TEST
 
+START_TEST(lists) {
+  setenv("CAMSERVE_MODEL", "of,the,environment", 1);
+  ck_assert_int_eq(parse("--model a,b --port 81 --model=c --model d"), CAM_OK);
+  ck_assert_str_eq(arguments.config.model, "a,b,c,d");
+  ck_assert_int_eq(parse("--port 81 --port 82"), CAM_E_PARAMETER);
+  ck_assert_int_eq(parse("explain x --model a,b"), CAM_OK);
+  ck_assert_str_eq(arguments.config.model, "a,b");
+}
+END_TEST
+
 /* Only a command that has a port looks at PORT, which may be anything to others. */
 START_TEST(port_of_the_platform) {
   setenv("PORT", "9100", 1);
@@ -128,6 +139,7 @@ static const struct {
     {"explain a --json --json", "--json: given twice; see `camserve explain --help`"},
     {"explain a --top-k 1 --top-k=1", "--top-k: given twice; see `camserve explain --help`"},
     {"explain a -o x --output=y", "--output: given twice; see `camserve explain --help`"},
+    {"explain a --model x --model y", "--model: given twice; see `camserve explain --help`"},
     {"explain a --json=1", "--json: takes no value; see `camserve explain --help`"},
     {"explain a --top-k", "--top-k: a value is missing; see `camserve explain --help`"},
     {"explain a -x", "-x: no such flag; see `camserve explain --help`"},
@@ -290,6 +302,7 @@ Suite *cli_suite(void) {
   tcase_add_test(tcase, serve_is_the_default);
   tcase_add_test(tcase, every_form);
   tcase_add_test(tcase, a_list_of_classes_may_be_given_flag_by_flag);
+  tcase_add_test(tcase, lists);
   tcase_add_test(tcase, port_of_the_platform);
   tcase_add_loop_test(tcase, wrong_usage, 0, (int)(sizeof wrong / sizeof *wrong));
   tcase_add_test(tcase, help_wins);

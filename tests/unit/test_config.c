@@ -81,6 +81,18 @@ START_TEST(later_sources_win) {
 }
 END_TEST
 
+START_TEST(lists) {
+  static const char text[] = "model = a,b\nport = 1\nmodel: c\n";
+  ck_assert_msg(load_text(text, strlen(text)) == CAM_OK, "%s", error.detail);
+  ck_assert_str_eq(settings.model, "a,b,c");
+  config_free(&settings);
+  setenv("CAMSERVE_MODEL", "d,e", 1);
+  setenv("CAMSERVE_CONFIG", path, 1);
+  ck_assert_int_eq(config_load(&settings, NULL, &error), CAM_OK);
+  ck_assert_str_eq(settings.model, "d,e");
+}
+END_TEST
+
 START_TEST(numbers_are_strict) {
   static const char *const wrong[] = {
       "65536", "-1", "0x50", "80a", "8e1", "80.0", "+80", "-", "99999999999999999999", "eighty"};
@@ -262,6 +274,7 @@ Suite *config_suite(void) {
   tcase_add_test(tcase, defaults);
   tcase_add_loop_test(tcase, every_default_is_allowed, 0, SETTING_COUNT);
   tcase_add_test(tcase, later_sources_win);
+  tcase_add_test(tcase, lists);
   tcase_add_loop_test(tcase, numbers_are_strict, 0, 10);
   tcase_add_test(tcase, words);
   tcase_add_loop_test(tcase, port_of_the_platform, 0, (int)(sizeof ports / sizeof *ports));
