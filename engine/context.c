@@ -95,6 +95,12 @@ int cam_spread_least(const cam_context *context) { return team_threads(context->
 
 /* ---- things that threads do alone ---- */
 
+cam_context *cam_context_alone(cam_context *context, int thread) {
+  if (context->alone)
+    return context->alone[thread];
+  return context;
+}
+
 typedef struct spread_call {
   cam_context *context;
   cam_spread_work *work;
@@ -102,10 +108,7 @@ typedef struct spread_call {
 } spread_call;
 static void spread_one(void *closure, int index, int thread) {
   const spread_call *call = closure;
-  cam_context *own = call->context;
-  if (own->alone)
-    own = own->alone[thread];
-  call->work(call->closure, index, own);
+  call->work(call->closure, index, cam_context_alone(call->context, thread));
 }
 
 void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure) {

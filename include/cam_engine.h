@@ -175,6 +175,9 @@ void cam_context_free(cam_context *context); /* NULL is allowed */
 typedef void cam_spread_work(void *closure, int index, cam_context *own);
 void cam_spread(cam_context *context, int n, cam_spread_work *work, void *closure);
 int cam_spread_least(const cam_context *context);
+/* The context of one thread of the team alone, 0 to threads-1: for work that cam_spread does on
+ * another model's context. One caller at a time for each. */
+cam_context *cam_context_alone(cam_context *context, int thread);
 
 /* Runs the self-test stored in the model file: CAM_OK if the largest logits agree within 1e-3 of
  * the largest; CAM_E_MODEL otherwise. */
