@@ -59,7 +59,7 @@ static int find_setting(const cli_command *command, const char *name) {
 static int find_param(const cli_command *command, const char *name) {
   char flag[SETTING_NAME_MAX];
   for (int i = 0; command->params && i < PARAM_COUNT; i++)
-    if (!strcmp(config_flag_name(params_info(i)->name, flag), name))
+    if (!params_info(i)->of_service && !strcmp(config_flag_name(params_info(i)->name, flag), name))
       return i;
   return -1;
 }

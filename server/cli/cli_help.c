@@ -97,6 +97,8 @@ static void print_params(FILE *out) {
   char flag[SETTING_NAME_MAX], left[TEXT_MAX], allowed[PARAM_TEXT_MAX];
   for (int i = 0; i < PARAM_COUNT; i++) {
     const param_info *info = params_info(i);
+    if (info->of_service)
+      continue;
     snprintf(left, sizeof left, "%s VALUE", config_flag_name(info->name, flag));
     print_row(out, left, "%s (%s; default %s)", info->meaning, params_allowed(i, " or ", allowed),
               info->fallback);

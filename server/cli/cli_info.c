@@ -14,7 +14,8 @@ int cli_info(const cli *arguments) {
   struct stat status = {0};
   stat(settings.model, &status);
   cam_model_print(model, stdout);
-  printf("file           %s, %lld bytes\n", settings.model, (long long)status.st_size);
+  if (S_ISREG(status.st_mode))
+    printf("file           %s, %lld bytes\n", settings.model, (long long)status.st_size);
   cam_model_free(model);
   return EXIT_DONE;
 }

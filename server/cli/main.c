@@ -23,7 +23,7 @@ static const cli_command commands[] = {
      .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
      .more = "SIGTERM or SIGINT ends it, after the requests that have arrived are answered; a "
              "second one at once.\n"
-             "SIGHUP reads the model and the keys again, while requests go on; a bad file changes "
+             "SIGHUP reads the models and the keys again, while requests go on; a bad file changes "
              "nothing.\n",
      .examples = "  camserve --port 8080\n"
                  "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"

@@ -158,6 +158,20 @@ static void check_room(struct exchange *exchange, const struct head *head) {
     room_to_wait(&exchange->job, &exchange->job.error);
 }
 
+/* The model that the query names, on a route without a body: all that is looked at there. */
+static void check_model(struct exchange *exchange, const struct head *head) {
+  struct job *job = &exchange->job;
+  const char *name = "";
+  if (!exchange->route->of_model)
+    return;
+  for (int i = 0; i < head->n_query && i < HEAD_QUERY; i++)
+    if (!strcmp(head->query[i].name, "model"))
+      name = head->query[i].value;
+  job->served = generation_find(job->generation, name, CAM_E_PARAMETER, &job->error);
+}
+
+/* A model that is not served is refused before the body; one that the body names, when it is read.
+ */
 static void check_query(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
   if (!exchange->route->takes_body)
@@ -167,6 +181,8 @@ static void check_query(struct exchange *exchange, const struct head *head) {
   if (!job->error.code && head->n_query > HEAD_QUERY)
     cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; allowed are %d", head->n_query,
              HEAD_QUERY);
+  if (!job->error.code && *job->params.model)
+    generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
 }
 
 static void check_accept(struct exchange *exchange, const struct head *head) {
@@ -195,7 +211,7 @@ static void take_over(struct exchange *exchange, const struct head *head) {
 
 void admit(struct exchange *exchange, const struct head *head) {
   static void (*const checks[])(struct exchange *, const struct head *) = {
-      check_size,   check_framing,  check_route, check_key,   check_phase,
+      check_size,   check_framing,  check_route, check_key,   check_phase, check_model,
       check_length, check_encoding, check_room,  check_query, check_accept};
   struct job *job = &exchange->job;
   take_over(exchange, head);

@@ -48,7 +48,7 @@ struct exchange {
   const struct access *access;
   bool counted;               /* among app's open jobs */
   const struct route *route;  /* NULL: nothing is at this path */
-  char method[16], path[64];  /* cut where they are longer: no route is */
+  char method[16], path[96];  /* cut where they are longer: no route is */
   char peer[48];              /* numeric address */
   char key[KEY_NAME_MAX + 1]; /* name of the key it was sent with; "": none was asked for, or it
                                  was not right */

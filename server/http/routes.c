@@ -45,7 +45,7 @@ static void make_metrics(struct exchange *exchange) {
                          .started = app->started};
   facts.routes = route_labels(&facts.n_routes);
   if (job->generation) {
-    const cam_model_info *info = cam_model_get_info(job->generation->model);
+    const cam_model_info *info = job->generation->models[0]->info;
     facts.isa = info->isa;
     facts.model = info->name;
     facts.sha256 = info->sha256;
@@ -62,10 +62,25 @@ static void answer_text(struct job *job, const app_text *text) {
   job_answer(job, 200, json_media, text->text, text->n, false);
 }
 static void make_models(struct exchange *exchange) {
-  answer_text(&exchange->job, &exchange->job.generation->models);
+  answer_text(&exchange->job, &exchange->job.generation->list);
+}
+/* A client that asks whether a model is ready asks whether to send it photos. */
+static void make_model(struct exchange *exchange) {
+  struct job *job = &exchange->job;
+  const app_phase phase = atomic_load(&job->app->phase);
+  const char *name = exchange->path + strlen("/v1/models/");
+  const struct served *served = NULL;
+  if (phase != APP_READY)
+    cam_fail(&job->error, CAM_E_NOT_READY, "the service is %s", app_phase_names[phase]);
+  else if (!*name)
+    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %s", exchange->path);
+  else
+    served = generation_find(job->generation, name, CAM_E_NOT_FOUND, &job->error);
+  if (served)
+    answer_text(job, &served->about);
 }
 static void make_labels(struct exchange *exchange) {
-  answer_text(&exchange->job, &exchange->job.generation->labels);
+  answer_text(&exchange->job, &exchange->job.served->labels);
 }
 /* Before there is a model it tells of the program alone. */
 static void make_version(struct exchange *exchange) {
@@ -74,7 +89,7 @@ static void make_version(struct exchange *exchange) {
     answer_text(job, &job->generation->version);
     return;
   }
-  app_text text = generation_version_text(NULL);
+  app_text text = generation_version_of_none();
   if (text.text)
     job_answer(job, 200, json_media, text.text, text.n, true);
   else
@@ -93,18 +108,19 @@ static void make_asset(struct exchange *exchange) {
 
 /* clang-format off */
 static const struct route routes[] = {
-    /* method, path, answer, needs the model, takes a body, wants a key, ports, a probe */
-    {"POST", "/cam", NULL, true, true, true, PORT_MAIN, false},
-    {"GET", "/", make_asset, false, false, false, PORT_MAIN, false},
-    {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN, false},
-    {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN, true},
-    {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN, true},
+    /* method, path, answer, needs a model, takes a body, wants a key, ports, of a model, probe */
+    {"POST", "/cam", NULL, true, true, true, PORT_MAIN, false, false},
+    {"GET", "/", make_asset, false, false, false, PORT_MAIN, false, false},
+    {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN, false, false},
+    {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
+    {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
     /* how much is called, and how much is refused, is not for strangers */
-    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN, false},
-    {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN, false},
-    {"GET", "/labels", make_labels, true, false, false, PORT_MAIN, false},
-    {"GET", "/version", make_version, false, false, false, PORT_MAIN | PORT_ADMIN, false},
-    {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN, false},
+    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN, false, false},
+    {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN, false, false},
+    {"GET", "/v1/models/...", make_model, true, false, false, PORT_MAIN, false, false},
+    {"GET", "/labels", make_labels, true, false, false, PORT_MAIN, true, false},
+    {"GET", "/version", make_version, false, false, false, PORT_MAIN | PORT_ADMIN, false, false},
+    {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN, false, false},
 };
 /* clang-format on */
 enum { ROUTES = sizeof routes / sizeof *routes };

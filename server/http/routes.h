@@ -12,6 +12,7 @@ struct route {
   bool wants_key; /* where there are keys. Not: what a probe asks, and what the page shows before a
                      key is typed in */
   unsigned ports; /* where: PORT_... */
+  bool of_model;  /* its query may name a model: job.served */
   bool probe;     /* asked for again and again by balancers: not counted as a request */
 };
 /* PORT_ALONE: the main one where there is no admin port. What the service tells of itself is not

@@ -1,6 +1,6 @@
-/* loader.h - the thread that loads models: one whenever it is wished for (at the start, at SIGHUP),
- * while requests go on. It brings generations and does nothing else. Implemented in
- * server/run/loader.c. */
+/* loader.h - the thread that loads models: all of them whenever it is wished for (at the start, at
+ * SIGHUP), one by one, while requests go on. It brings generations and does nothing else.
+ * Implemented in server/run/loader.c. */
 #ifndef LOADER_H
 #define LOADER_H
 #include "work/app.h"
@@ -9,8 +9,8 @@
 struct loader;
 
 cam_code loader_start(struct app *app, struct loader **out, cam_error *error);
-/* Reads the model's path, soon. Any number of wishes during a load are one more load after it. At
- * the end of the first load signals_wait is told. */
+/* Reads the models' files and folders, soon. Any number of wishes during a load are one more load
+ * after it. At the end of the first load signals_wait is told. */
 void loader_wish(struct loader *loader);
 /* The first load. DONE: app->generation is there; FAILED: *error says why. */
 typedef enum loader_state { LOADER_BUSY, LOADER_DONE, LOADER_FAILED } loader_state;

@@ -104,7 +104,10 @@ static cam_code start_app(struct service *service, cam_error *error) {
   return app_open(&service->app, service->settings, error);
 }
 static void end_app(struct service *service) {
-  generation_free(generation_replace(&service->app, NULL)); /* its last job is gone */
+  struct generation *last = generation_replace(&service->app, NULL); /* its last job is gone */
+  for (int i = 0; last && i < last->n; i++)
+    served_free(last->models[i]);
+  generation_free(last);
   app_close(&service->app);
 }
 
@@ -199,27 +202,30 @@ static cam_code confine(const config *settings, cam_error *error) {
 }
 
 /* On standard output, which nobody need read. */
-static void print_welcome(struct service *service, const cam_model_info *info) {
+static void print_welcome(struct service *service, const struct generation *present) {
   const struct app *app = &service->app;
   const struct listener *at = http_address(service->main);
   const char *scheme = service->access.tls ? "https" : "http";
-  char text[1024], admin[128] = "";
+  const cam_model_info *first = present->models[0]->info;
+  char text[1024], admin[128] = "", more[32] = "";
+  if (present->n > 1)
+    snprintf(more, sizeof more, " and %d more", present->n - 1);
   if (service->admin) {
     const struct listener *there = http_address(service->admin);
     snprintf(admin, sizeof admin, "for who runs it: http://%s:%d/metrics\n", there->address,
              there->port);
   }
   const int n = snprintf(text, sizeof text,
-                         "camserve %s: %.200s (%s), %d x %d threads, on %s://%s:%d/\n"
+                         "camserve %s: %.200s%s (%s), %d x %d threads, on %s://%s:%d/\n"
                          "curl -F image=@photo.jpg '%s://%s:%d/cam'\n%s",
-                         cam_version, info->name, info->isa, app->teams, app->threads, scheme,
-                         at->address, at->port, scheme, at->any ? "localhost" : at->address,
+                         cam_version, first->name, more, first->isa, app->teams, app->threads,
+                         scheme, at->address, at->port, scheme, at->any ? "localhost" : at->address,
                          at->port, admin);
   if (n > 0 && n < (int)sizeof text)
     sink_write(&service->output, text, (size_t)n);
 }
 
-/* The first model is loaded and tested. Listening takes a system call that the filter refuses;
+/* The models are loaded and tested. Listening takes a system call that the filter refuses;
  * nothing is accepted, and no photo read, before all threads are confined. */
 static cam_code become_ready(struct service *service, cam_error *error) {
   cam_code code = http_listen(service->main, error);
@@ -232,7 +238,7 @@ static cam_code become_ready(struct service *service, cam_error *error) {
   if (code)
     return code;
   struct generation *present = generation_join(&service->app);
-  print_welcome(service, cam_model_get_info(present->model));
+  print_welcome(service, present);
   generation_leave(&service->app, &present);
   return CAM_OK;
 }

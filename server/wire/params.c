@@ -134,6 +134,17 @@ static cam_code read_names(const param *row, request_params *params, const char 
   return CAM_OK;
 }
 
+/* Whether there is such a model is asked when all is read. */
+static cam_code read_model_name(const param *row, request_params *params, const char *value,
+                                cam_error *error) {
+  const size_t n = strlen(value);
+  if (!n || n > PARAM_MODEL_MAX)
+    return cam_fail(error, CAM_E_PARAMETER, "%s: %zu characters; allowed are 1 to %d",
+                    row->info.name, n, PARAM_MODEL_MAX);
+  memcpy(params->model, value, n + 1);
+  return CAM_OK;
+}
+
 /* ---- what only a model can read ---- */
 
 /* A class named twice, even once as an index and once as a WordNet id, counts once. */
@@ -246,6 +257,8 @@ _Static_assert(CAM_INCLUDE_OVERLAY == 1 << 0 && CAM_INCLUDE_HEATMAP == 1 << 1 &&
 #define CLASSES(field) \
   .read = read_names, AT(field), .info.list = true, .info.repeats = true, \
   .allowed = "class indices, WordNet ids or labels' first names, comma separated, at most 10"
+#define MODEL \
+  .read = read_model_name, .info.of_service = true, .allowed = "a name that GET /v1/models lists"
 #define INCLUDE \
   .read = read_include, AT(cam.include), .info.list = true, \
   WORDS("overlay", "heatmap", "map", "probabilities", ), \

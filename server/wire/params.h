@@ -8,7 +8,7 @@
 
 /* X(name, how it is read, default, meaning). How: WHOLE or REAL(field of cam_params, least, most),
  * WORD(field, list of words in cam_engine.h), INCLUDE; CLASSES or CLASS(field of request_params):
- * text that names some or one, which only a model can read. */
+ * text that names some or one, which only a model can read; MODEL: which one that is. */
 #define PARAMETERS(X) \
   X(top_k, WHOLE(top_k, 1, CAM_MAX_TOP_K), "3", "how many labels") \
   X(classes, CLASSES(classes), "none", \
@@ -33,12 +33,14 @@
     "share of the scaled map above which the box is drawn: 0.2 with minmax, 0.3 with relu, 0.25 " \
     "with relu and detail=fine") \
   X(detail, WORD(detail, CAM_DETAILS), "normal", \
-    "fine: maps averaged over three sizes of the input, at nine times the cost")
+    "fine: maps averaged over three sizes of the input, at nine times the cost") \
+  X(model, MODEL, "the first", "which one, where several are served")
 
 #define ONE(...) +1
 enum {
   PARAM_COUNT = PARAMETERS(ONE),
   PARAM_TEXT_MAX = 160,
+  PARAM_MODEL_MAX = 64,  /* characters of a model's name */
   PARAM_VALUE_MAX = 1024 /* bytes of a value, and of all names of classes together */
 };
 #undef ONE
@@ -53,8 +55,9 @@ typedef struct param_names {
 /* A request reads its parameters in two steps: params_set each as it comes, wherever it stands, and
  * params_resolve once all have come, for what they mean depends on the model. */
 typedef struct request_params {
-  cam_params cam;             /* whole after params_resolve */
-  param_names classes, minus; /* as they were given */
+  cam_params cam;                  /* whole after params_resolve */
+  param_names classes, minus;      /* as they were given */
+  char model[PARAM_MODEL_MAX + 1]; /* "": none is named */
   bool seen[PARAM_COUNT]; /* given already: a second time is an error, also once in the query and
                              once in the body */
 } request_params;
@@ -73,8 +76,9 @@ bool params_given(const request_params *params, const char *name);
 /* A row of PARAMETERS as data. */
 typedef struct param_info {
   const char *name, *fallback, *meaning; /* "top_k", "3", "how many labels" */
-  bool list;    /* its value is a comma list, and in JSON may be an array */
-  bool repeats; /* it may be given again, for more of them */
+  bool list;       /* its value is a comma list, and in JSON may be an array */
+  bool repeats;    /* it may be given again, for more of them */
+  bool of_service; /* no flag of a command, which has one model */
 } param_info;
 const param_info *params_info(int row); /* 0 to PARAM_COUNT-1 */
 int params_find(const char *name);      /* its row; -1: there is no such parameter */

@@ -2,15 +2,15 @@
  * owner. */
 #include "answer.h"
 #include "app.h"
-#include "generation.h"
 #include "queue.h"
+#include "served.h"
 #include "wire/problem.h"
 #include <stdio.h>
 
 void answer_json(struct job *job, const cam_task *tasks) {
   size_t n = 0;
-  char *text = reply_text(cam_model_get_info(job->generation->model), job->id, tasks, job->photos,
-                          job->photos > 1, &job->timing, true, &n);
+  char *text = reply_text(job->served->info, job->id, tasks, job->photos, job->photos > 1,
+                          &job->timing, true, &n);
   if (text)
     job_answer(job, 200, "application/json", text, n, true);
   else
@@ -39,7 +39,7 @@ cam_code answer_prepare_picture(struct job *job) {
 
 void answer_picture(struct job *job, cam_task *task) {
   cam_prediction *first = &task->result.predictions[0];
-  const cam_model_info *info = cam_model_get_info(job->generation->model);
+  const cam_model_info *info = job->served->info;
   char text[32];
   job_answer(job, 200, accept_picture_type(job->params.cam.picture), (char *)first->overlay.data,
              first->overlay.size, true);

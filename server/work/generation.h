@@ -1,39 +1,37 @@
-/* generation.h - one model and all that follows from it: the JSON bodies that tell of it, and a
- * context of it for each worker. Implemented in server/work/generation.c.
+/* generation.h - the models that are served at one moment, as a list, and the JSON bodies that tell
+ * of all of them. Implemented in server/work/generation.c.
  *
- * A request is of one generation from its headers to its answer: its classes are checked, its photo
- * is explained and its labels are named by the same model. A reload makes a new generation beside
- * the present one and then lets new requests join that; no request waits, none is refused, and the
- * workers go on as they are, each taking the context of its job's generation. The old one is freed
- * when its last request has left. So for a moment there are two in memory, never three. */
+ * A request is of one generation from its headers to its answer: wherever it says which model it is
+ * for, it finds that model in there, its classes are checked, its photo is explained and its labels
+ * are named by it. A reload makes a new list in which one model stands in the place of another, or
+ * one more, and lets new requests join that; no request waits, none is refused, and the workers go
+ * on as they are, each taking its context of the job's model. When the last request of the old list
+ * has left, what was exchanged is freed, and the next model is loaded. So whatever is reloaded, one
+ * model is in memory twice for a moment, never two. */
 #ifndef GENERATION_H
 #define GENERATION_H
-#include "cam_engine.h"
-
-struct app;
-
-typedef struct app_text {
-  char *text;
-  size_t n;
-} app_text;
-
-/* What /version says: of the program, and of a model (NULL: there is none yet). text is for free();
- * NULL: no memory. */
-app_text generation_version_text(const cam_model_info *info);
+#include "served.h"
 
 struct generation {
-  cam_model *model;
-  app_text labels, models, version; /* JSON bodies */
-  int jobs; /* how many have joined and not left; guarded by app->jobs_mutex */
-  int n_contexts;
-  cam_context *contexts[]; /* [app->teams]; [i] is worker i's alone */
+  app_text list, version;  /* JSON bodies: GET /v1/models, GET /version */
+  int jobs;                /* how many have joined and not left; guarded by app->jobs_mutex */
+  int n;                   /* 1 or more */
+  struct served *models[]; /* [n], names differ; the first is for requests that name none. Shared
+                              with the generations before and after */
 };
 
-/* Loads settings' model and tests it in every context. On failure nothing is left, and the error
- * names the file. Any one thread at a time. */
-cam_code generation_load(const struct app *app, struct generation **out, cam_error *error);
-/* No job may be of it. NULL is allowed. */
+/* What GET /version says before there is a model. */
+app_text generation_version_of_none(void);
+
+/* NULL: no memory. */
+struct generation *generation_new(struct served *const *models, int n);
+/* The list, not the models in it. No job may be of it. NULL is allowed. */
 void generation_free(struct generation *generation);
+
+/* The model of this name; the first for "". NULL: there is none, and the error lists those there
+ * are. */
+struct served *generation_find(const struct generation *generation, const char *name, cam_code code,
+                               cam_error *error);
 
 /* The present generation, which stays in memory until generation_leave; NULL: there is none yet.
  * Any thread. */

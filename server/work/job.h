@@ -22,6 +22,7 @@
 
 struct app;
 struct generation;
+struct served;
 
 enum { RESPONSE_HEADERS = 4, RESPONSE_VALUE_MAX = 160 };
 
@@ -44,6 +45,8 @@ struct response {
 struct job {
   struct app *app;
   struct generation *generation; /* joined when the headers had come; NULL: there was none yet, or
+                                    the answer is made */
+  const struct served *served;   /* the one of its models that it is for; NULL: not known yet, or
                                     the answer is made */
   char id[REQUEST_ID_MAX + 1];   /* "": the headers have not come */
   double began, deadline; /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */

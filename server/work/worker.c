@@ -69,8 +69,10 @@ static void read_body(struct job *job) {
   const int64_t most = job->app->config->max_photos;
   job->body_read = true;
   if (request_read(job->content_type, job->body, job->n_body, &job->params, &job->read,
-                   &job->error) ||
-      params_resolve(&job->params, job->generation->model, &job->error))
+                   &job->error))
+    return;
+  job->served = generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
+  if (!job->served || params_resolve(&job->params, job->served->model, &job->error))
     return;
   job->photos = job->read.n;
   if (job->read.decoded)
@@ -100,9 +102,10 @@ static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
 /* Who serves the job, and the memory for it, all of it, before anything is decoded. What is large
  * for one thread takes it long, and the rest of a team would only wait for it: then the job is for
  * that thread from the first byte to the last, and the others serve what is small. */
-static way choose_way(struct job *job, cam_context *context, bool alone) {
+static way choose_way(struct job *job, int worker, bool alone) {
   enum { TEAM_STEP_BYTES = 16 << 20 };
   struct space *space = job->app->space;
+  const cam_context *context = job->served->contexts[worker];
   way how = alone ? WAY_ALONE : WAY_TEAM;
   cam_task tasks[CAM_MAX_TASKS];
   fill_tasks(job, tasks);
@@ -164,9 +167,10 @@ static bool is_worth_it(struct job *job, double now) {
   return true;
 }
 
-/* A job that was just taken from the queue, for the first time or after it was set aside. The
- * memory of its answer is taken last, so that nobody waits with that in his hands. */
-static way begin_job(struct job *job, cam_context *context, bool alone) {
+/* A job that was just taken from the queue, for the first time or after it was set aside, by a
+ * worker's whole team or one of its threads. What it is for is known from here on. The memory of
+ * its answer is taken last, so that nobody waits with that in his hands. */
+static way begin_job(struct job *job, int worker, bool alone) {
   const double now = clock_seconds();
   way how = WAY_ALONE;
   job->timing.queue_ms = 1e3 * (now - job->queued);
@@ -175,12 +179,20 @@ static way begin_job(struct job *job, cam_context *context, bool alone) {
   if (!job->body_read)
     read_body(job);
   if (!job->error.code && !job->claim.bytes)
-    how = choose_way(job, context, alone);
+    how = choose_way(job, worker, alone);
   if (how == WAY_LATER)
     return WAY_LATER; /* not a look at the job from here on */
   if (job->error.code || room_take_reply(job, job->most_pictures, job->most_text))
     return WAY_ANSWER;
   return how;
+}
+
+/* The context of the job's model for one thread of a worker's team; NULL: the job has no model, and
+ * is answered without. */
+static cam_context *context_alone(const struct job *job, int worker, int thread) {
+  if (!job->served)
+    return NULL;
+  return cam_context_alone(job->served->contexts[worker], thread);
 }
 
 /* The jobs that were set aside for want of the memory that is free again. */
@@ -189,7 +201,8 @@ static void hand_on(struct app *app) {
     queue_put_back(app->queue, next);
 }
 
-/* The end of a job's way, on this thread: it is the HTTP thread's again. */
+/* The end of a job's way, on this thread: it is the HTTP thread's again. context: of its model, for
+ * any way but WAY_ANSWER. */
 static void end_job(struct job *job, cam_context *context, way how) {
   struct app *app = job->app;
   const int threads = how == WAY_TEAM ? app->threads : 1;
@@ -205,6 +218,7 @@ static void end_job(struct job *job, cam_context *context, way how) {
   room_settle_reply(job);
   space_give(app->space, &job->claim);
   hand_on(app);
+  job->served = NULL;
   generation_leave(app, &job->generation);
   if (job->error.code)
     answer_problem(job);
@@ -221,38 +235,42 @@ static void end_job(struct job *job, cam_context *context, way how) {
 typedef struct spread {
   struct queue *queue;
   struct queue_party party;
+  int worker;
   struct job *first;
   way how; /* of the first */
 } spread;
 
 /* A thread of the team, on its own until there is no more to do for any of them, or the next job is
- * of another generation than the context. */
+ * of another generation. Jobs of different models come as they like: the thread has a context of
+ * each. */
 static void serve_alone(void *closure, int index, cam_context *own) {
+  (void)own;
   spread *call = closure;
-  struct job *job = NULL;
   if (!index)
-    end_job(call->first, own, call->how);
-  while ((job = queue_take_together(call->queue, &call->party))) {
-    const way how = begin_job(job, own, true);
+    end_job(call->first, context_alone(call->first, call->worker, index), call->how);
+  for (struct job *job; (job = queue_take_together(call->queue, &call->party));) {
+    const way how = begin_job(job, call->worker, true);
     if (how != WAY_LATER)
-      end_job(job, own, how);
+      end_job(job, context_alone(job, call->worker, index), how);
   }
 }
 
-static void serve_next(struct worker *worker, struct job *job, cam_context *context) {
+static void serve_next(struct worker *worker, struct job *job, cam_context *team) {
   struct app *app = worker->app;
-  const bool many = queue_surplus(app->queue) + 1 >= cam_spread_least(context);
-  spread call = {app->queue, {job->generation, app->threads}, job, WAY_ANSWER};
-  call.how = begin_job(job, context, many);
+  const bool many = queue_surplus(app->queue) + 1 >= cam_spread_least(team);
+  spread call = {app->queue, {job->generation, app->threads}, worker->number, job, WAY_ANSWER};
+  call.how = begin_job(job, worker->number, many);
   switch (call.how) {
   case WAY_LATER:
     return; /* the job is not ours any more */
   case WAY_ANSWER:
+    end_job(job, NULL, call.how);
+    return;
   case WAY_TEAM:
-    end_job(job, context, call.how);
+    end_job(job, job->served->contexts[worker->number], call.how);
     return;
   case WAY_ALONE:
-    cam_spread(context, app->threads, serve_alone, &call);
+    cam_spread(team, app->threads, serve_alone, &call);
   }
 }
 
@@ -262,7 +280,7 @@ static void *work(void *argument) {
   for (struct job *job; (job = queue_take(app->queue));) {
     struct generation *generation = job->generation;
     generation_stay(app, generation); /* the job may leave before its context is at rest */
-    serve_next(worker, job, generation->contexts[worker->number]);
+    serve_next(worker, job, generation->models[0]->contexts[worker->number]);
     generation_leave(app, &generation);
   }
   return NULL;

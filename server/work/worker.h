@@ -1,5 +1,5 @@
 /* worker.h - the threads that answer photos: each takes one job at a time from the queue, and its
- * context of the job's generation. Implemented in server/work/worker.c. */
+ * context of the job's model. Implemented in server/work/worker.c. */
 #ifndef WORKER_H
 #define WORKER_H
 #include "app.h"

@@ -8,7 +8,7 @@ import pytest
 
 import pictures
 import small_model
-from server import MODEL, ROOT, SANITIZED, Server
+from server import MODEL, ROOT, SANITIZED, Server, run
 
 
 def pytest_configure(config):
@@ -83,6 +83,15 @@ def small_weights():
 def small_file(tmp_path_factory, small_weights):
     """That network as `camserve convert` makes it from an .npy laid out like vgg16CAM.npy."""
     return small_model.convert(pathlib.Path(tmp_path_factory.mktemp("small")), small_weights)
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory):
+    """A model of three classes, where the small one has a thousand."""
+    out, source = tmp_path_factory.mktemp("tiny") / "tiny.safetensors", ROOT / "tests/fixtures/convert"
+    result = run("convert", source / "stored.pth", "--arch", source / "torch.json", "-o", out)
+    assert result.returncode == 0, result.stderr
+    return out
 
 
 @pytest.fixture(scope="session")

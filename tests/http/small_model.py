@@ -119,10 +119,10 @@ def npy(weights):
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + b"".join(pickler.out) + b"."
 
 
-def convert(folder, weights, name="vgg16-cam", data=None):
+def convert(folder, weights, name="vgg16-cam", data=None, architecture=ARCHITECTURE):
     """Writes the .npy, converts it with the program under test; the model file's path."""
     (folder / f"{name}.npy").write_bytes(data or npy(weights))
-    result = run("convert", folder / f"{name}.npy", "--arch", ARCHITECTURE, "-o", folder / f"{name}.safetensors", timeout=600)
+    result = run("convert", folder / f"{name}.npy", "--arch", architecture, "-o", folder / f"{name}.safetensors", timeout=600)
     assert result.returncode == 0, result.stderr.decode()
     return folder / f"{name}.safetensors"
 
@@ -139,3 +139,11 @@ def write(path, tensors, nodes, classes, height, width, **more):
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
     return path
+
+
+def named(folder, name, seed):
+    """A network of the same graph under another name, with weights of its own, and labels that begin with its name."""
+    document = json.loads(ARCHITECTURE.read_text())
+    document["name"], document["classes"] = name, [[f"n{i:08}", f"{name} {i}"] for i in range(1000)]
+    (folder / f"{name}.json").write_text(json.dumps(document))
+    return convert(folder, make_weights(numpy.random.default_rng(seed)), name, architecture=folder / f"{name}.json")

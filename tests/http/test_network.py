@@ -56,7 +56,7 @@ def test_full_vgg16_cam(tmp_path):
     weights["conv4_2"]["weights"] = numpy.asfortranarray(weights["conv4_2"]["weights"])
     weights = {name: weights[name] for name in sorted(weights, key=lambda n: n[::-1])}
     server = Server(model=small_model.convert(tmp_path, weights))
-    model = server.client.get("/v1/models").json()["models"][0]
+    model = server.client.get("/v1/models/vgg16-cam").json()
     assert model["name"] == "vgg16-cam" and model["input"] == {"width": 224, "height": 224, "resize": "stretch"}
     assert 15e9 < model["multiply_adds"] < 16.5e9
     check_vgg(server.client, weights, pictures.scene(400, 300))

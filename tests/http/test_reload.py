@@ -39,15 +39,6 @@ def reload(server, result="done"):
     until(lambda: reloads(server, result) > before, f"no reload was {result}")
 
 
-@pytest.fixture(scope="module")
-def tiny_file(tmp_path_factory):
-    """A model of three classes, where the small one has a thousand."""
-    out, source = tmp_path_factory.mktemp("tiny") / "tiny.safetensors", ROOT / "tests/fixtures/convert"
-    result = run("convert", source / "stored.pth", "--arch", source / "torch.json", "-o", out)
-    assert result.returncode == 0, result.stderr
-    return out
-
-
 @pytest.fixture
 def path(tmp_path, small_file):
     """Where the model is: at first the small one."""
@@ -143,7 +134,7 @@ def test_bad_files_change_nothing(start, path, models):
     assert server.log().count("not reloaded, the present model stays: ") == len(bad)
     put(path, models["tiny"])
     reload(server)
-    assert server.client.get("/v1/models").json()["models"][0]["classes"] == len(server.client.get("/labels").json()) == 3
+    assert server.client.get("/v1/models/tiny").json()["classes"] == len(server.client.get("/labels").json()) == 3
 
 
 @pytest.mark.concurrent

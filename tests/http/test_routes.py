@@ -7,7 +7,7 @@ import pytest
 from client import cam, problem
 from wire import Wire, request
 
-GETS = {"/": "text/html", "/healthz": None, "/readyz": None, "/metrics": "text/plain", "/v1/models": "application/json",
+GETS = {"/": "text/html", "/healthz": None, "/readyz": None, "/metrics": "text/plain", "/v1/models": "application/json", "/v1/models/efficientnet-lite0": "application/json",
         "/labels": "application/json",
         "/version": "application/json", "/openapi.json": "application/json"}
 
@@ -83,8 +83,9 @@ def test_page_asks_nobody_else(client):
 
 
 def test_models(client):
-    (model,) = client.get("/v1/models").json()["models"]
-    assert model["name"] == "efficientnet-lite0"
+    assert client.get("/v1/models").json() == {"models": ["efficientnet-lite0"]}
+    model = client.get("/v1/models/efficientnet-lite0").json()
+    assert model["name"] == "efficientnet-lite0" and model["ready"] is True and (model["method"], model["precision"]) == ("cam", "float32")
     assert re.fullmatch(r"[0-9a-f]{64}", model["sha256"])
     assert model["input"] == {"width": 224, "height": 224, "resize": "aspect"}
     assert model["classes"] == 1000
@@ -100,10 +101,10 @@ def test_labels(client):
 
 
 def test_version_agrees_with_models_and_metrics(client):
-    version, model = client.get("/version").json(), client.get("/v1/models").json()["models"][0]
+    version, model = client.get("/version").json(), client.get("/v1/models/efficientnet-lite0").json()
     assert re.fullmatch(r"\d+\.\d+\.\d+", version["version"]) and version["commit"] and version["openblas"]
     assert version["isa"] in ("portable", "x86-64-v3", "x86-64-v4")
-    assert version["model"] == {"name": model["name"], "sha256": model["sha256"]}
+    assert version["model"] == {"name": model["name"], "sha256": model["sha256"], "precision": "float32"} and "models" not in version
     metrics = client.get("/metrics").text
     assert f'version="{version["version"]}"' in metrics and f'sha256="{model["sha256"]}"' in metrics
 
@@ -113,7 +114,7 @@ def test_openapi_describes_every_route_and_parameter(client):
     assert document["openapi"].startswith("3.1")
     for path in [*GETS, "/cam"]:
         if path not in ("/", "/openapi.json"):
-            assert path in document["paths"], path
+            assert path.replace("efficientnet-lite0", "{name}") in document["paths"], path
     text = json.dumps(document)
     for name in ("application/problem+json", "multipart/form-data", "image/png", "Retry-After"):
         assert name in text, name

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know from /openapi.json: what a photo is, and which classes the model has. Loaded by it (SCHEMATHESIS_HOOKS); the photos come
+"""What schemathesis cannot know from /openapi.json: what a photo is, which model is served, and which classes it has. Loaded by it (SCHEMATHESIS_HOOKS); the photos come
 from `run` as files."""
 import base64
 import os
@@ -7,6 +7,7 @@ import pathlib
 import schemathesis
 from hypothesis import strategies
 
+MODEL = "vgg16-cam"  # the one that `run` serves
 PHOTOS = [p.read_bytes() for p in sorted(pathlib.Path(os.environ["CAMSERVE_PHOTOS"]).iterdir())]
 photos = strategies.sampled_from(PHOTOS)
 schemathesis.openapi.format("binary", photos)
@@ -20,6 +21,7 @@ def before_load_schema(context, raw_schema):
     del raw_schema["paths"]["/cam"]["post"]["requestBody"]["content"]["*/*"]  # it cannot make an example of any type
     body = raw_schema["components"]["schemas"]["JsonBody"]["properties"]
     body["image"]["format"] = "photo-in-base64"
+    raw_schema["components"]["parameters"]["Model"]["schema"] = {"enum": [MODEL]}
     known_classes(raw_schema["components"]["parameters"]["Classes"]["schema"], rf"^{CLASS}(,{CLASS}){{0,9}}$")
     known_classes(body["classes"], rf"^{CLASS}$")
     for minus in (raw_schema["components"]["parameters"]["Minus"]["schema"], body["minus"]):

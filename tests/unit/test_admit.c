@@ -18,7 +18,9 @@
 
 static struct app app;
 static struct access access_to;
-static struct generation generation;
+static cam_model_info info = {.name = "one"};
+static struct served served = {.info = &info};
+static struct generation generation = {.n = 1, .models = {&served}};
 static config settings;
 
 static void open_app(void) {
@@ -95,6 +97,7 @@ START_TEST(ports) {
       {"/", true, false},
       {"/labels", true, false},
       {"/v1/models", true, false},
+      {"/v1/models/one", true, false},
       {"/openapi.json", true, false},
       {"/assets/app.js", true, false},
   };
@@ -190,6 +193,28 @@ START_TEST(size_of_headers) {
   head.n_bytes = 1025;
   ck_assert_int_eq(admitted(head, detail), CAM_E_HEADERS);
   ck_assert_str_eq(detail, "1025 bytes of request line and headers; allowed are 1024");
+}
+END_TEST
+
+START_TEST(model_of_the_query) {
+  char detail[sizeof((cam_error *)0)->detail];
+  struct head head = post();
+  head.query[0].name = "model";
+  head.query[0].value = "two";
+  head.n_query = 1;
+  ck_assert_int_eq(admitted(head, detail), CAM_E_PARAMETER);
+  ck_assert_str_eq(detail, "model: \"two\" is not served; allowed are one");
+  head.query[0].value = "";
+  ck_assert_int_eq(admitted(head, detail), CAM_E_PARAMETER);
+  head.query[0].value = "one";
+  ck_assert_int_eq(admitted(head, NULL), CAM_OK);
+
+  struct head labels = {.method = "GET", .path = "/labels", .n_query = 1};
+  labels.query[0] = head.query[0];
+  ck_assert_int_eq(admitted(labels, NULL), CAM_OK);
+  labels.query[0].value = "two";
+  ck_assert_int_eq(admitted(labels, detail), CAM_E_PARAMETER);
+  ck_assert_str_eq(detail, "model: \"two\" is not served; allowed are one");
 }
 END_TEST
 
@@ -527,6 +552,7 @@ Suite *admit_suite(void) {
   tcase_add_test(tcase, framing);
   tcase_add_test(tcase, length);
   tcase_add_test(tcase, size_of_headers);
+  tcase_add_test(tcase, model_of_the_query);
   tcase_add_test(tcase, phase);
   tcase_add_test(tcase, retry_after);
   tcase_add_test(tcase, full_queue);
