@@ -23,11 +23,36 @@ static const double bounds[METRICS_BUCKETS] = {0.0005, 0.001, 0.0025, 0.005, 0.0
 
 void metrics_count_received(struct metrics *metrics) { atomic_fetch_add(&metrics->received, 1); }
 
-void metrics_count_end(struct metrics *metrics, int route, int status, metrics_end end) {
+struct metrics_model *metrics_of_model(struct metrics *metrics, const char *name) {
+  for (int i = 0; i < METRICS_MODELS; i++) {
+    struct metrics_model *model = atomic_load(&metrics->models[i]);
+    if (model && strcmp(model->name, name) != 0)
+      continue;
+    if (model)
+      return model;
+    model = calloc(1, sizeof *model);
+    if (!model)
+      break;
+    snprintf(model->name, sizeof model->name, "%s", name);
+    atomic_store(&metrics->models[i], model);
+    return model;
+  }
+  return &metrics->none;
+}
+
+void metrics_free(struct metrics *metrics) {
+  for (int i = 0; i < METRICS_MODELS; i++)
+    free(atomic_exchange(&metrics->models[i], NULL));
+}
+
+void metrics_count_end(struct metrics *metrics, struct metrics_model *model, int route, int status,
+                       metrics_end end) {
   int i = 0;
+  if (!model)
+    model = &metrics->none;
   while (i < STATUSES - 1 && statuses[i] != status)
     i++;
-  atomic_fetch_add_explicit(&metrics->requests[route][i], 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&model->requests[route][i], 1, memory_order_relaxed);
   atomic_fetch_add(&metrics->ended[end], 1);
 }
 
@@ -55,12 +80,12 @@ void metrics_count_reload(struct metrics *metrics, metrics_reload what, bool don
   atomic_fetch_add_explicit(&metrics->reloads[what][done], 1, memory_order_relaxed);
 }
 
-void metrics_observe(struct metrics *metrics, int stage, double ms) {
+void metrics_observe(struct metrics_model *model, int stage, double ms) {
   int i = 0;
   while (i < METRICS_BUCKETS && ms / 1e3 > bounds[i])
     i++;
-  atomic_fetch_add_explicit(&metrics->stages[stage].buckets[i], 1, memory_order_relaxed);
-  atomic_fetch_add_explicit(&metrics->stages[stage].nanoseconds,
+  atomic_fetch_add_explicit(&model->stages[stage].buckets[i], 1, memory_order_relaxed);
+  atomic_fetch_add_explicit(&model->stages[stage].nanoseconds,
                             ms > 0 ? (unsigned long long)(ms * 1e6) : 0, memory_order_relaxed);
 }
 
@@ -155,22 +180,71 @@ static const char *stage_name(int stage) {
   }
 }
 
-static void write_stages(FILE *out, struct metrics *metrics) {
+/* {model="NAME", which is left out where there is none. */
+static void model_label(FILE *out, const struct metrics_model *model) {
+  fputc('{', out);
+  if (!*model->name)
+    return;
+  label(out, "", "model", model->name);
+  fputc(',', out);
+}
+
+/* The model in this row, in the order in which they are shown: first what has none. NULL: there are
+ * no more. */
+static struct metrics_model *model_in(struct metrics *metrics, int row) {
+  if (!row)
+    return &metrics->none;
+  if (row > METRICS_MODELS)
+    return NULL;
+  return atomic_load(&metrics->models[row - 1]);
+}
+
+static void write_stage(FILE *out, struct metrics_model *model, int s) {
   static const char *const name = "camserve_stage_seconds";
-  head(out, name, "histogram", "Time of each stage of one POST /cam; stages as in timing_ms.");
-  for (int s = 0; s < METRICS_STAGES; s++) {
-    const char *stage = stage_name(s);
-    unsigned long long sum = 0;
-    for (int b = 0; b <= METRICS_BUCKETS; b++) {
-      sum += get(&metrics->stages[s].buckets[b]);
-      if (b < METRICS_BUCKETS)
-        fprintf(out, "%s_bucket{stage=\"%s\",le=\"%g\"} %llu\n", name, stage, bounds[b], sum);
-      else
-        fprintf(out, "%s_bucket{stage=\"%s\",le=\"+Inf\"} %llu\n", name, stage, sum);
-    }
-    fprintf(out, "%s_sum{stage=\"%s\"} %.9f\n%s_count{stage=\"%s\"} %llu\n", name, stage,
-            1e-9 * (double)get(&metrics->stages[s].nanoseconds), name, stage, sum);
+  const char *stage = stage_name(s);
+  unsigned long long sum = 0;
+  for (int b = 0; b <= METRICS_BUCKETS; b++) {
+    sum += get(&model->stages[s].buckets[b]);
+    fprintf(out, "%s_bucket", name);
+    model_label(out, model);
+    if (b < METRICS_BUCKETS)
+      fprintf(out, "stage=\"%s\",le=\"%g\"} %llu\n", stage, bounds[b], sum);
+    else
+      fprintf(out, "stage=\"%s\",le=\"+Inf\"} %llu\n", stage, sum);
   }
+  fprintf(out, "%s_sum", name);
+  model_label(out, model);
+  fprintf(out, "stage=\"%s\"} %.9f\n%s_count", stage,
+          1e-9 * (double)get(&model->stages[s].nanoseconds), name);
+  model_label(out, model);
+  fprintf(out, "stage=\"%s\"} %llu\n", stage, sum);
+}
+
+static void write_stages(FILE *out, struct metrics *metrics) {
+  head(out, "camserve_stage_seconds", "histogram",
+       "Time of each stage of one POST /cam, by model; stages as in timing_ms.");
+  struct metrics_model *model;
+  for (int row = 1; (model = model_in(metrics, row)); row++)
+    for (int s = 0; s < METRICS_STAGES; s++)
+      write_stage(out, model, s);
+}
+
+static void write_routes(FILE *out, struct metrics *metrics, const metrics_facts *facts) {
+  head(out, "camserve_requests_total", "counter",
+       "Requests that are over, by route and status, and model if one was found for them; status "
+       "0: closed without an answer.");
+  struct metrics_model *model;
+  for (int row = 0; (model = model_in(metrics, row)); row++)
+    for (int i = 0; i < facts->n_routes * STATUSES; i++) {
+      const int route = i / STATUSES, status = i % STATUSES;
+      const unsigned long long count = get(&model->requests[route][status]);
+      if (!count)
+        continue;
+      fputs("camserve_requests_total", out);
+      model_label(out, model);
+      fprintf(out, "route=\"%s\",status=\"%d\"} %llu\n", facts->routes[route], statuses[status],
+              count);
+    }
 }
 
 /* A way for a request to end, as it is shown. */
@@ -192,15 +266,7 @@ static void write_requests(FILE *out, struct metrics *metrics, const metrics_fac
     over += ended[i];
   }
   const unsigned long long received = atomic_load(&metrics->received);
-  head(out, "camserve_requests_total", "counter",
-       "Requests that are over, by route and status; status 0: closed without an answer.");
-  for (int r = 0; r < facts->n_routes; r++)
-    for (int s = 0; s < STATUSES; s++) {
-      unsigned long long count = get(&metrics->requests[r][s]);
-      if (count)
-        fprintf(out, "camserve_requests_total{route=\"%s\",status=\"%d\"} %llu\n", facts->routes[r],
-                statuses[s], count);
-    }
+  write_routes(out, metrics, facts);
   one(out, "camserve_requests_received_total", "counter",
       "Requests that began: those answered, refused, abandoned and open.", received);
   one(out, "camserve_requests_answered_total", "counter",
@@ -249,6 +315,31 @@ static void write_load(FILE *out, struct metrics *metrics, const metrics_facts *
       facts->log_lines_lost);
 }
 
+static void write_reloads(FILE *out, struct metrics *metrics) {
+  static const char *const files[RELOADS] = {
+      [RELOAD_MODEL] = "model", [RELOAD_KEYS] = "keys", [RELOAD_CERTIFICATE] = "certificate"};
+  head(out, "camserve_reloads_total", "counter", "Files read again at a SIGHUP, by result.");
+  for (int i = 0; i < RELOADS * 2; i++)
+    fprintf(out, "camserve_reloads_total{file=\"%s\",result=\"%s\"} %llu\n", files[i / 2],
+            i % 2 ? "done" : "failed", get(&metrics->reloads[i / 2][i % 2]));
+}
+
+static void write_versions(FILE *out, const metrics_facts *facts) {
+  head(out, "camserve_build_info", "gauge", "What this binary is; always 1.");
+  label(out, "camserve_build_info{", "version", facts->version);
+  label(out, ",", "commit", facts->commit);
+  label(out, ",", "isa", facts->isa);
+  fputs("} 1\n", out);
+  head(out, "camserve_model_info", "gauge",
+       "The models that are served; always 1, absent before they are loaded.");
+  for (int i = 0; i < facts->n_models; i++) {
+    label(out, "camserve_model_info{", "name", facts->models[i].name);
+    label(out, ",", "sha256", facts->models[i].sha256);
+    label(out, ",", "precision", facts->models[i].precision);
+    fputs("} 1\n", out);
+  }
+}
+
 char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *n) {
   char *text = NULL;
   FILE *out = open_memstream(&text, n);
@@ -262,24 +353,8 @@ char *metrics_text(struct metrics *metrics, const metrics_facts *facts, size_t *
       get(&metrics->request_bytes));
   one(out, "camserve_response_bytes_total", "counter",
       "Bytes of response bodies that were answered.", get(&metrics->response_bytes));
-  head(out, "camserve_reloads_total", "counter", "Files read again at a SIGHUP, by result.");
-  static const char *const files[RELOADS] = {
-      [RELOAD_MODEL] = "model", [RELOAD_KEYS] = "keys", [RELOAD_CERTIFICATE] = "certificate"};
-  for (int i = 0; i < RELOADS * 2; i++)
-    fprintf(out, "camserve_reloads_total{file=\"%s\",result=\"%s\"} %llu\n", files[i / 2],
-            i % 2 ? "done" : "failed", get(&metrics->reloads[i / 2][i % 2]));
-  head(out, "camserve_build_info", "gauge", "What this binary is; always 1.");
-  label(out, "camserve_build_info{", "version", facts->version);
-  label(out, ",", "commit", facts->commit);
-  label(out, ",", "isa", facts->isa);
-  fputs("} 1\n", out);
-  head(out, "camserve_model_info", "gauge",
-       "The model that is served; always 1, absent before it is loaded.");
-  if (facts->model) {
-    label(out, "camserve_model_info{", "name", facts->model);
-    label(out, ",", "sha256", facts->sha256);
-    fputs("} 1\n", out);
-  }
+  write_reloads(out, metrics);
+  write_versions(out, facts);
   write_process(out, facts->started);
   if (fclose(out)) {
     free(text);

@@ -360,8 +360,11 @@ static void on_completed(void *closure, struct MHD_Connection *connection, void 
     status = exchange->job.response.status;
   else if (exchange)
     status = how.library_status;
-  if (!exchange || !exchange->probe)
-    metrics_count_end(http->metrics, route_number(exchange ? exchange->route : NULL), status, end);
+  if (!exchange)
+    metrics_count_end(http->metrics, NULL, route_number(NULL), status, end);
+  else if (!exchange->probe)
+    metrics_count_end(http->metrics, exchange->job.counts, route_number(exchange->route), status,
+                      end);
   if (!how.completed || !exchange || early)
     watch_mark(watched_of(connection), true);
   if (!exchange)
@@ -386,7 +389,7 @@ static void count_unread(struct http *http, const struct watched *watched) {
   if (http->tls || !watch_has_moved(watched))
     return; /* under TLS bytes come without a request, too */
   metrics_count_received(http->metrics);
-  metrics_count_end(http->metrics, route_number(NULL), 0,
+  metrics_count_end(http->metrics, NULL, route_number(NULL), 0,
                     watch_expired(http->watch, watched) ? REFUSED_TOO_SLOW : REFUSED_MALFORMED);
 }
 

@@ -57,6 +57,8 @@ void log_request(const struct exchange *exchange, const char *end) {
     log_text(&line, "end", end);
   log_number(&line, "in", (double)exchange->bytes_in, 0);
   log_number(&line, "out", is_head ? 0 : (double)job->response.n, 0);
+  if (job->counts)
+    log_text(&line, "model", job->counts->name);
   log_error(&line, &job->error);
   log_photos(&line, job);
   log_stages(&line, &job->timing);

@@ -7,6 +7,7 @@
 #include "head.h"
 #include "work/app.h"
 #include "work/generation.h"
+#include "work/model_files.h"
 #include "work/queue.h"
 #include <string.h>
 
@@ -44,12 +45,15 @@ static void make_metrics(struct exchange *exchange) {
                          .commit = cam_commit,
                          .started = app->started};
   facts.routes = route_labels(&facts.n_routes);
-  if (job->generation) {
-    const cam_model_info *info = job->generation->models[0]->info;
-    facts.isa = info->isa;
-    facts.model = info->name;
-    facts.sha256 = info->sha256;
+  metrics_served models[MODELS_MOST];
+  if (job->generation)
+    facts.isa = job->generation->models[0]->info->isa;
+  for (int i = 0; job->generation && i < job->generation->n; i++) {
+    const cam_model_info *info = job->generation->models[i]->info;
+    models[i] = (metrics_served){info->name, info->sha256, served_precision(info)};
+    facts.n_models = i + 1;
   }
+  facts.models = models;
   size_t n;
   char *text = metrics_text(&app->metrics, &facts, &n);
   if (text)

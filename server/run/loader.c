@@ -58,6 +58,9 @@ static cam_code publish(struct loader *loader, struct served *const *models, int
   struct generation *made = generation_new(models, n);
   if (!made)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the list of %d models", n);
+  for (int i = 0; i < n; i++)
+    if (!models[i]->counts)
+      models[i]->counts = metrics_of_model(&loader->app->metrics, models[i]->info->name);
   loader->old = generation_replace(loader->app, made);
   return CAM_OK;
 }

@@ -47,6 +47,7 @@ cam_code app_open(struct app *app, const config *settings, cam_error *error) {
 void app_close(struct app *app) {
   queue_free(app->queue);
   space_free(app->space);
+  metrics_free(&app->metrics);
   pthread_cond_destroy(&app->jobs_changed);
   pthread_mutex_destroy(&app->jobs_mutex);
 }

@@ -22,6 +22,7 @@
 
 struct app;
 struct generation;
+struct metrics_model;
 struct served;
 
 enum { RESPONSE_HEADERS = 4, RESPONSE_VALUE_MAX = 160 };
@@ -48,6 +49,7 @@ struct job {
                                     the answer is made */
   const struct served *served;   /* the one of its models that it is for; NULL: not known yet, or
                                     the answer is made */
+  struct metrics_model *counts;  /* of that model, for good; NULL: none was found for it */
   char id[REQUEST_ID_MAX + 1];   /* "": the headers have not come */
   double began, deadline; /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 

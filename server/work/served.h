@@ -7,6 +7,7 @@
 #include "cam_json.h"
 
 struct app;
+struct metrics_model;
 
 typedef struct app_text {
   char *text; /* for free(); NULL: no memory */
@@ -20,7 +21,8 @@ struct served {
   char *path; /* of its file */
   cam_model *model;
   const cam_model_info *info;
-  app_text labels, about; /* JSON bodies: GET /labels, GET /v1/models/NAME */
+  struct metrics_model *counts; /* whoever lets requests join it sets it before */
+  app_text labels, about;       /* JSON bodies: GET /labels, GET /v1/models/NAME */
   int n_contexts;
   cam_context *contexts[]; /* [app->teams] */
 };

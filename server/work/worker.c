@@ -34,12 +34,11 @@ static bool client_hung_up(int socket) {
 }
 
 static void observe(struct job *job) {
-  struct metrics *metrics = &job->app->metrics;
-  metrics_observe(metrics, METRICS_QUEUE, job->timing.queue_ms);
-  metrics_observe(metrics, METRICS_TOTAL, job->timing.total_ms);
+  metrics_observe(job->counts, METRICS_QUEUE, job->timing.queue_ms);
+  metrics_observe(job->counts, METRICS_TOTAL, job->timing.total_ms);
   for (int s = 0; s < CAM_STAGE_COUNT; s++)
     if (job->timing.stage_ms[s] > 0)
-      metrics_observe(metrics, s, job->timing.stage_ms[s]); /* 0: it was not reached */
+      metrics_observe(job->counts, s, job->timing.stage_ms[s]); /* 0: it was not reached */
 }
 
 /* For the log: the first photo that was decoded. */
@@ -72,6 +71,8 @@ static void read_body(struct job *job) {
                    &job->error))
     return;
   job->served = generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
+  if (job->served)
+    job->counts = job->served->counts;
   if (!job->served || params_resolve(&job->params, job->served->model, &job->error))
     return;
   job->photos = job->read.n;

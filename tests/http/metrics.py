@@ -55,9 +55,13 @@ def read(client):
     return parse(client.get("/metrics").text)
 
 
+def value(samples, name, **labels):
+    """The sample with these labels, or the sum of those that differ by model alone; 0 where there is none."""
+    return sum(v for (n, pairs), v in samples.items() if n == name and {k: w for k, w in pairs if k != "model" or k in labels} == labels)
+
+
 def metric(client, name, **labels):
-    """One sample; 0 where it is not there."""
-    return read(client).get((name, frozenset(labels.items())), 0)
+    return value(read(client), name, **labels)
 
 
 def total(client, name):

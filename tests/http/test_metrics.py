@@ -7,7 +7,7 @@ import pytest
 
 import pictures
 from client import cam, explain
-from metrics import parse
+from metrics import parse, value
 from server import ROOT
 
 NAMES = {"camserve_requests_received_total": "counter", "camserve_requests_answered_total": "counter", "camserve_requests_open": "gauge",
@@ -19,10 +19,6 @@ NAMES = {"camserve_requests_received_total": "counter", "camserve_requests_answe
          "camserve_model_info": "gauge",
          "process_resident_memory_bytes": "gauge", "process_open_fds": "gauge"}
 STAGES = {"queue", "decode", "resize", "forward", "cam", "render", "total"}
-
-
-def value(samples, name, **labels):
-    return samples.get((name, frozenset(labels.items())), 0)
 
 
 @pytest.fixture
@@ -52,7 +48,7 @@ def test_requests_are_counted_by_route_and_status(client, scene_png, sample):
 
     def grown(**labels):
         return value(after, "camserve_requests_total", **labels) - value(before, "camserve_requests_total", **labels)
-    assert grown(route="/cam", status="200") == 3
+    assert grown(route="/cam", status="200") == grown(route="/cam", status="200", model="efficientnet-lite0") == 3
     assert grown(route="/cam", status="415") == 1 and grown(route="/cam", status="400") == 1
     assert grown(route="/labels", status="200") == 1
     assert sum(v for (n, labels), v in after.items() if n == "camserve_requests_total" and ("status", "404") in labels) \
@@ -92,8 +88,8 @@ def test_gauges(server, sample):
     assert abs(value(samples, "process_open_fds") - server.descriptors()) <= 4
     assert value(samples, "camserve_queue_jobs") == 0 and value(samples, "camserve_workers_busy") == 0
     for name in ("camserve_build_info", "camserve_model_info"):
-        (v,) = [v for (n, _), v in samples.items() if n == name]
-        assert v == 1
+        ((labels, v),) = [(dict(labels), v) for (n, labels), v in samples.items() if n == name]
+        assert v == 1 and (name != "camserve_model_info" or labels["precision"] == "float32")
 
 
 def test_process(client, sample):

@@ -13,7 +13,7 @@ import pytest
 import pictures
 import small_model
 from client import cam, problem, same
-from metrics import metric
+from metrics import metric, read, value
 from server import PATIENCE, SANITIZED, run
 from test_process import until
 
@@ -172,6 +172,28 @@ def test_labels_and_version(three):
     for model in version["models"]:
         about = three.client.get("/v1/models/" + model["name"]).json()
         assert model == {key: about[key] for key in ("name", "sha256", "precision")}
+
+
+def test_metrics_and_log(three, photo):
+    """Requests and stages are counted by model, where one was found; whatever is asked for makes no series. The log's line names it."""
+    before = read(three.client)
+    ids = {name: cam(three.client, photo, model=name).json()["request_id"] for name in ("two", "three", "three")}
+    problem(cam(three.client, photo, model="four"), 400)
+    problem(three.client.post("/cam", files=[("image", photo), ("model", (None, "five"))]), 400)
+    problem(cam(three.client, photo, model="two", classes="5000"), 400)
+    after = read(three.client)
+
+    def grown(name, **labels):
+        return value(after, name, **labels) - value(before, name, **labels)
+    assert [grown("camserve_requests_total", route="/cam", status="200", model=m) for m in NAMES] == [0, 1, 1 + 1]
+    assert [grown("camserve_stage_seconds_count", stage="forward", model=m) for m in NAMES] == [0, 1, 2]
+    assert grown("camserve_requests_total", route="/cam", status="400", model="two") == 1
+    assert grown("camserve_requests_total", route="/cam", status="400") == 3
+    assert {dict(labels).get("model") for (name, labels) in after if name.startswith("camserve")} == {None, *NAMES}
+    assert {dict(labels)["name"] for (name, labels) in after if name == "camserve_model_info"} == set(NAMES)
+    entries = {entry.get("request_id"): entry for entry in map(json.loads, (line for line in three.log().splitlines() if line.startswith("{")))}
+    assert {name: entries[i]["model"] for name, i in ids.items()} == {name: name for name in ids}
+    assert not any(entry.get("model") in ("four", "five") for entry in entries.values())
 
 
 # ---- which files ----

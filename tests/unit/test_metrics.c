@@ -2,6 +2,7 @@
 #include "base/metrics.h"
 #include <check.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 static char *text_of(struct metrics *metrics, const char *model) {
   static const char *const routes[] = {"/cam", "other"};
   static const char *const phases[] = {"starting", "ready"};
+  const metrics_served served = {model, "00ff", "float32"};
   const metrics_facts facts = {.routes = routes,
                                .n_routes = 2,
                                .phases = phases,
@@ -21,8 +23,8 @@ static char *text_of(struct metrics *metrics, const char *model) {
                                .version = "1.2",
                                .commit = "abc",
                                .isa = "portable",
-                               .model = model,
-                               .sha256 = "00ff",
+                               .models = &served,
+                               .n_models = model != NULL,
                                .started = 1234.5};
   size_t n;
   char *text = metrics_text(metrics, &facts, &n);
@@ -40,20 +42,22 @@ static bool has(const char *text, const char *line) {
 
 START_TEST(counts_what_happened) {
   struct metrics *metrics = calloc(1, sizeof *metrics);
+  struct metrics_model *one = metrics_of_model(metrics, "one");
   for (int i = 0; i < 9; i++)
     metrics_count_received(metrics);
-  metrics_count_end(metrics, 0, 200, END_ANSWERED);
-  metrics_count_end(metrics, 0, 200, ABANDONED_SENDING);
-  metrics_count_end(metrics, 1, 404, END_ANSWERED);
-  metrics_count_end(metrics, 1, 299, END_ANSWERED); /* not in the table: counted all the same */
-  metrics_count_end(metrics, 0, 0, REFUSED_TOO_SLOW);
+  metrics_count_end(metrics, one, 0, 200, END_ANSWERED);
+  metrics_count_end(metrics, one, 0, 200, ABANDONED_SENDING);
+  metrics_count_end(metrics, NULL, 1, 404, END_ANSWERED);
+  metrics_count_end(metrics, NULL, 1, 299,
+                    END_ANSWERED); /* not in the table: counted all the same */
+  metrics_count_end(metrics, NULL, 0, 0, REFUSED_TOO_SLOW);
   atomic_fetch_add(&metrics->request_bytes, 5000000000);
-  metrics_observe(metrics, CAM_STAGE_FORWARD, 5); /* exactly a bound: le */
-  metrics_observe(metrics, CAM_STAGE_FORWARD, 5.001);
-  metrics_observe(metrics, CAM_STAGE_FORWARD, 1e6);
+  metrics_observe(one, CAM_STAGE_FORWARD, 5); /* exactly a bound: le */
+  metrics_observe(one, CAM_STAGE_FORWARD, 5.001);
+  metrics_observe(one, CAM_STAGE_FORWARD, 1e6);
   char *text = text_of(metrics, "m\"1\\\n");
   static const char *const lines[] = {
-      "camserve_requests_total{route=\"/cam\",status=\"200\"} 2",
+      "camserve_requests_total{model=\"one\",route=\"/cam\",status=\"200\"} 2",
       "camserve_workers 4",
       "camserve_queue_capacity 64",
       "camserve_phase{phase=\"starting\"} 0",
@@ -71,16 +75,16 @@ START_TEST(counts_what_happened) {
       "camserve_abandoned_total{reason=\"queued\"} 0",
       "camserve_request_bytes_total 5000000000",
       "camserve_queue_jobs 5",
-      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.0025\"} 0",
-      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.005\"} 1",
-      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"0.01\"} 2",
-      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"60\"} 2",
-      "camserve_stage_seconds_bucket{stage=\"forward\",le=\"+Inf\"} 3",
-      "camserve_stage_seconds_count{stage=\"forward\"} 3",
-      "camserve_stage_seconds_sum{stage=\"forward\"} 1000.010001000",
-      "camserve_stage_seconds_count{stage=\"queue\"} 0",
+      "camserve_stage_seconds_bucket{model=\"one\",stage=\"forward\",le=\"0.0025\"} 0",
+      "camserve_stage_seconds_bucket{model=\"one\",stage=\"forward\",le=\"0.005\"} 1",
+      "camserve_stage_seconds_bucket{model=\"one\",stage=\"forward\",le=\"0.01\"} 2",
+      "camserve_stage_seconds_bucket{model=\"one\",stage=\"forward\",le=\"60\"} 2",
+      "camserve_stage_seconds_bucket{model=\"one\",stage=\"forward\",le=\"+Inf\"} 3",
+      "camserve_stage_seconds_count{model=\"one\",stage=\"forward\"} 3",
+      "camserve_stage_seconds_sum{model=\"one\",stage=\"forward\"} 1000.010001000",
+      "camserve_stage_seconds_count{model=\"one\",stage=\"queue\"} 0",
       "camserve_build_info{version=\"1.2\",commit=\"abc\",isa=\"portable\"} 1",
-      "camserve_model_info{name=\"m\\\"1\\\\\\n\",sha256=\"00ff\"} 1",
+      "camserve_model_info{name=\"m\\\"1\\\\\\n\",sha256=\"00ff\",precision=\"float32\"} 1",
       "# TYPE camserve_stage_seconds histogram",
       "# TYPE camserve_requests_total counter",
   };
@@ -93,6 +97,28 @@ START_TEST(counts_what_happened) {
   ck_assert(!has(text, "process_max_fds 0"));
   ck_assert(has(text, "process_start_time_seconds 1234.500"));
   free(text);
+  metrics_free(metrics);
+  free(metrics);
+}
+END_TEST
+
+/* A reload may bring ever new names; time series are as many as there is room for. */
+START_TEST(models_are_bounded) {
+  struct metrics *metrics = calloc(1, sizeof *metrics);
+  struct metrics_model *first = metrics_of_model(metrics, "m0");
+  char name[METRICS_NAME_MAX + 1];
+  for (int i = 1; i < METRICS_MODELS; i++) {
+    snprintf(name, sizeof name, "m%d", i);
+    ck_assert_str_eq(metrics_of_model(metrics, name)->name, name);
+  }
+  ck_assert_ptr_eq(metrics_of_model(metrics, "m0"), first);
+  ck_assert_ptr_eq(metrics_of_model(metrics, "one more"), &metrics->none);
+  metrics_count_end(metrics, metrics_of_model(metrics, "one more"), 0, 200, END_ANSWERED);
+  char *text = text_of(metrics, NULL);
+  ck_assert(has(text, "camserve_requests_total{route=\"/cam\",status=\"200\"} 1"));
+  ck_assert(has(text, "camserve_stage_seconds_count{model=\"m63\",stage=\"total\"} 0"));
+  free(text);
+  metrics_free(metrics);
   free(metrics);
 }
 END_TEST
@@ -154,6 +180,7 @@ Suite *metrics_suite(void) {
   Suite *suite = suite_create("metrics");
   TCase *tcase = tcase_create("metrics");
   tcase_add_test(tcase, counts_what_happened);
+  tcase_add_test(tcase, models_are_bounded);
   tcase_add_test(tcase, every_error_is_an_end);
   tcase_add_test(tcase, no_model_yet);
   tcase_add_test(tcase, what_is_not_known_is_left_out);
