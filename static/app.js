@@ -127,7 +127,8 @@ async function ask(card) {
 
 // Settings as query parameters; those that have the contract's default are left to it.
 function query(more = {}) {
-  const given = new URLSearchParams(more), { colormap, top_k: topK, resize, classes } = form.elements;
+  const given = new URLSearchParams(more), { model, colormap, top_k: topK, resize, classes } = form.elements;
+  if (model.value) given.set('model', model.value);
   if (colormap.value !== 'jet') given.set('colormap', colormap.value);
   if (topK.value !== '3') given.set('top_k', topK.value);
   if (resize.value) given.set('resize', resize.value);
@@ -253,11 +254,28 @@ async function copy(button) {
   }
 }
 
-// "Also explain": the names are fetched when they are first wanted; an index, a WordNet id, a name or a part of one is enough.
+// "Also explain": a model's names are fetched when they are first wanted; an index, a WordNet id, a name or a part of one is enough.
 let labels;
 function fetchLabels() {
-  labels ||= fetch('labels').then((response) => response.json()).catch(() => { labels = null; return []; });
+  const model = form.elements.model.value;
+  labels ||= fetch(`labels?${new URLSearchParams(model ? { model } : {})}`).then((response) => response.json()).catch(() => { labels = null; return []; });
   return labels;
+}
+
+// The choice of a model is shown where there is one; its value is empty where there is none.
+function offerModels(names) {
+  $('#model').textContent = names[0];
+  if (names.length < 2) return;
+  form.elements.model.append(...names.map((name) => new Option(name)));
+  $('#model-row').hidden = false;
+  curl();
+}
+
+async function changeModel(field) { // its classes are others
+  $('#model').textContent = field.value;
+  labels = null;
+  $('#labels').replaceChildren();
+  await findClass(form.elements.classes);
 }
 
 async function offerClasses() {
@@ -288,6 +306,7 @@ $('#boxes').addEventListener('change', boxes);
 form.addEventListener('change', async ({ target }) => {
   if (target === alpha || target.id === 'boxes') return; // these ask nothing
   if (target.name === 'classes' && !await findClass(target)) return;
+  if (target.name === 'model') await changeModel(target);
   document.body.dataset.colormap = form.elements.colormap.value;
   curl();
   cards.forEach(enqueue);
@@ -312,7 +331,7 @@ document.addEventListener('paste', (event) => {
 blend();
 boxes(); // here too: a browser may restore fields after a reload
 document.body.dataset.colormap = form.elements.colormap.value;
-fetch('version').then((response) => response.json()).then(({ model, version, isa }) => {
-  $('#model').textContent = model.name;
+fetch('v1/models').then((response) => response.json()).then(({ models }) => offerModels(models)).catch(() => {});
+fetch('version').then((response) => response.json()).then(({ version, isa }) => {
   $('#model').title = `camserve ${version}, ${isa}`;
 }).catch(() => {});

@@ -3,6 +3,7 @@ import base64
 import io
 import json
 import re
+import sys
 import time
 import urllib.request
 
@@ -12,6 +13,8 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from conftest import ROOT, Page
 
 WIDTH, HEIGHT = 360, 240
 
@@ -331,3 +334,47 @@ def test_dark_is_dark(page, photos):
     background = page.js("return getComputedStyle(document.body).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 60
     page.shot("result-dark")
+
+
+# ---- several models ----
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """A service of two models whose labels begin with their names."""
+    sys.path.insert(0, str(ROOT / "tests/http"))
+    import small_model
+    from server import Server
+    folder = tmp_path_factory.mktemp("models")
+    server = Server(model=",".join(str(small_model.named(folder, name, seed)) for seed, name in enumerate(["dogs", "cats"])))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def page_of_several(driver, several):
+    driver.get("about:blank")
+    driver.get_log("performance"), driver.get_log("browser")
+    return Page(driver, several)
+
+
+def test_one_model_is_no_choice(page, photos):
+    page.pick(photos["one.png"])
+    assert page.one("[name=resize]").is_displayed() and not page.one("[name=model]").is_displayed() and page.text("#model")
+    assert "model=" not in page.posts()[-1]
+
+
+def test_a_model_can_be_chosen(page_of_several, photos):
+    page = page_of_several
+    select, field = page.one("[name=model]"), page.one("[name=classes]")
+    page.pick(photos["one.png"])
+    assert select.is_displayed() and [option.text for option in select.find_elements(By.TAG_NAME, "option")] == ["dogs", "cats"] and page.text("#model") == "dogs"
+    field.send_keys("dogs 7", Keys.TAB)
+    page.wait(lambda: "classes=7" in page.posts()[-1] and not page.all(".card[aria-busy=true]"))
+    assert page.text(".view:not(.original) .label").startswith("dogs ") and "model=dogs" in page.posts()[-1]
+    select.send_keys("cats")
+    page.wait(lambda: page.text(".view:not(.original) .label").startswith("cats ") and not page.all(".card[aria-busy=true]"))
+    assert page.text("#model") == "cats" and "model=cats" in page.posts()[-1] and "model=cats" in page.text("#curl-json")
+    assert "classes" not in page.posts()[-1] and not page.js("return arguments[0].validity.valid", field), "that class is the other model's"
+    field.clear()
+    field.send_keys("cats 9", Keys.TAB)
+    page.wait(lambda: "classes=9" in page.posts()[-1] and not page.all(".card[aria-busy=true]"))
+    assert page.text(".view:last-child .label") == "cats 9"
