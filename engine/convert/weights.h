@@ -14,6 +14,7 @@ typedef struct weight {
 
 typedef struct weights {
   const char *format; /* "PyTorch state dict" */
+  const char *path;   /* the caller's, while it is read: other files may lie beside */
   int n, room;
   weight *list;  /* [n], by name once read */
   uint8_t *file; /* [n_file] the views and names point into it, and into the arena */

@@ -3,6 +3,7 @@
 #include "weights_read.h"
 #include "npy.h"
 #include "pth.h"
+#include "tfjs.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const struct reader {
   {"NumPy .npy",         "NumPy array of objects",      6, "\x93NUMPY",   npy_read},
   {"PyTorch state dict", "PyTorch state dict (zip)",    4, "PK\x03\x04", pth_read_zip},
   {"PyTorch state dict", "PyTorch state dict (legacy)", 1, "\x80",        pth_read_legacy},
+  {"TensorFlow.js model.json", "TensorFlow.js weights", 1, "{",           tfjs_read},
 };
 enum { READERS = sizeof readers / sizeof *readers };
 /* clang-format on */
@@ -97,6 +99,7 @@ cam_code weights_read(const char *path, weights **out, cam_error *error) {
   weights *all = calloc(1, sizeof *all);
   if (!all)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a list of weights");
+  all->path = path;
   cam_code code = read_weights_file(path, all, error);
   if (!code)
     code = read_values(all, error);

@@ -88,7 +88,8 @@ static const cli_command commands[] = {
          "NET.onnx is a classifier of photos as PyTorch, TensorFlow or Paddle export it; weights "
          "in NET.onnx.data beside\nit are found. WEIGHTS is a PyTorch state dict (.pth, old or new "
          "format) or a .npy file with a pickled dict of\n"
-         "arrays (vgg16CAM.npy). Both are read as plain data; no code in them is run.\n",
+         "arrays (vgg16CAM.npy), both read as plain data of which nothing is run, or model.json of "
+         "TensorFlow.js with the\nfiles of its weights beside it.\n",
      .examples = "  camserve convert resnet50.onnx -o models/resnet50.safetensors\n"
                  "  camserve convert nsfw.onnx --channels BGR --mean 104,117,123 --scale 1,1,1 "
                  "--labels nsfw.txt -o nsfw.safetensors\n"

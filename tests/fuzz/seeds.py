@@ -340,6 +340,7 @@ def safetensors():
 def unpickle():
     tree = {"a": {"weights": numpy.arange(6, dtype="<f4").reshape(1, 2, 3), "biases": numpy.arange(2, dtype=">f8")}, "b": numpy.asfortranarray(numpy.ones((2, 2), "<f2"))}
     yield "python2.npy", weight_files.npy_python2(tree)
+    yield "tensorflow.json", json.dumps({"weightsManifest": [{"paths": ["a.bin"], "weights": [{"name": "a", "shape": [2, 3], "dtype": "float32"}]}]}).encode()
     yield "python2-one.npy", weight_files.npy_python2({"a": numpy.zeros(1, "<i4")}, (1,))
     yield "tensorflow.npy", small_model.npy({"c": tree["a"]})
     for protocol in (2, 3, 4, 5):

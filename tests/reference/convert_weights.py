@@ -80,6 +80,21 @@ def numpy_tree(of, fortran=(), big=()):
     return tree
 
 
+def tensorflow_js(tree):
+    """model.json and its files, by name: two groups, the first in two files that end within a tensor."""
+    flat = {f'{node}/{part}': np.ascontiguousarray(array, '<f4') for node, parts in tree.items() for part, array in parts.items()}
+    names, files, manifest = list(flat), {}, []
+    for number, group in enumerate((names[:9], names[9:]), 1):
+        data = b''.join(flat[name].tobytes() for name in group)
+        cut = len(data) // 2 + 1 if number == 1 else len(data)
+        shards = {f'group{number}-shard{i}.bin': part for i, part in enumerate((data[:cut], data[cut:]), 1) if part}
+        files.update(shards)
+        manifest.append(dict(paths=list(shards), weights=[dict(name=name, shape=list(flat[name].shape), dtype='float32') for name in group]))
+    topology = dict(keras_version='2.2.4-tf', model_config=dict(class_name='Model', config={}))
+    files['model.json'] = json.dumps(dict(format='layers-model', modelTopology=topology, weightsManifest=manifest)).encode()
+    return files
+
+
 def state_dict(of, permuted=True, **more):
     from collections import OrderedDict
     out = OrderedDict()
@@ -217,6 +232,7 @@ def main():
         'stored.pth': pth_zip(plain), 'deflated.pth': pth_zip({'model': plain, 'loss': .5}, zipfile.ZIP_DEFLATED, folder='tiny'),
         'big-endian.pth': pth_zip(state_dict(of), byteorder='big'),
     }
+    files.update(tensorflow_js(tree))
     for name, data in files.items():
         with open(os.path.join(folder, name), 'wb') as out:
             out.write(data)

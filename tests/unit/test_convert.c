@@ -75,12 +75,13 @@ static const char *const forms[] = {"python2.npy",
                                     "legacy-nested.pth",
                                     "stored.pth",
                                     "deflated.pth",
-                                    "big-endian.pth"};
+                                    "big-endian.pth",
+                                    "model.json"};
 enum { FORMS = sizeof forms / sizeof *forms };
 
 START_TEST(every_form_gives_the_same_model) {
   char path[128];
-  bool numpy = strstr(forms[_i], ".npy") != NULL;
+  bool numpy = strstr(forms[_i], ".pth") == NULL; /* names and layouts of NumPy and TensorFlow */
   snprintf(path, sizeof path, FIXTURES "%s", forms[_i]);
   ck_assert_msg(!convert(path, numpy ? FIXTURES "numpy.json" : FIXTURES "torch.json"), "%s",
                 error.detail);

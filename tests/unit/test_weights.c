@@ -12,7 +12,7 @@
 
 static weights *all;
 static cam_error error;
-static char path[64];
+static char path[128];
 static int in_memory;
 static uint8_t file[1 << 17];
 static size_t n_file;
@@ -378,9 +378,90 @@ START_TEST(changed_at_every_byte) {
 }
 END_TEST
 
+/* ---- TensorFlow.js: model.json and the files of its weights beside it ---- */
+
+static void write_beside(const char *folder, const char *name, const void *bytes, size_t n) {
+  char beside[128];
+  snprintf(beside, sizeof beside, "%s/%s", folder, name);
+  FILE *out = fopen(beside, "wb");
+  ck_assert_uint_eq(fwrite(bytes, 1, n, out), n);
+  ck_assert_int_eq(fclose(out), 0);
+}
+
+/* A folder with a.bin of 8 bytes, b.bin of 4, and model.json, which is at `path`. */
+static void begin_folder(char folder[64]) {
+  static const float numbers[] = {1, 2, 3};
+  strcpy(folder, "/tmp/camserve-weights-XXXXXX");
+  ck_assert_ptr_nonnull(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/model.json", folder);
+  write_beside(folder, "a.bin", numbers, 8);
+  write_beside(folder, "b.bin", numbers + 2, 4);
+}
+static void end_folder(const char *folder) {
+  static const char *const names[] = {"a.bin", "b.bin", "model.json"};
+  char beside[128];
+  for (int i = 0; i < 3; i++) {
+    snprintf(beside, sizeof beside, "%s/%s", folder, names[i]);
+    remove(beside);
+  }
+  ck_assert_int_eq(rmdir(folder), 0);
+}
+
+#define GROUP(paths, weights) \
+  "{\"weightsManifest\": [{\"paths\": [" paths "], \"weights\": [" weights "]}]}"
+#define TENSOR(shape) "{\"name\": \"t\", \"shape\": " shape ", \"dtype\": \"float32\"}"
+static const struct {
+  const char *json, *detail;
+  cam_code code;
+} manifests[] = {
+    {GROUP("\"a.bin\", \"b.bin\"", TENSOR("[3]")), "", CAM_OK},
+    {GROUP("\"b.bin\"", TENSOR("[]")), "", CAM_OK},
+    {"{\"nodes\": []}", "not a TensorFlow.js model.json", CAM_E_WEIGHTS},
+    {"{\"weightsManifest\": []}", "the file holds no tensor", CAM_E_WEIGHTS},
+    {"{\"weightsManifest\": [1]}", "no paths or no weights", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[3]")), "have 8 bytes; its tensors take 12", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\", \"b.bin\"", TENSOR("[2]")), "b.bin has 4 bytes; its tensors have room for 0",
+     CAM_E_WEIGHTS},
+    {GROUP("\"../a.bin\"", TENSOR("[2]")), "\"../a.bin\" is no plain file name", CAM_E_WEIGHTS},
+    {GROUP("\"..\"", TENSOR("[2]")), "\"..\" is no plain file name", CAM_E_WEIGHTS},
+    {GROUP("1", TENSOR("[2]")), "a path is not a text", CAM_E_WEIGHTS},
+    {GROUP("\"c.bin\"", TENSOR("[2]")), "c.bin: No such file", CAM_E_IO},
+    {GROUP("\"a.bin\"", TENSOR("[2]") ", " TENSOR("[0]")), "no whole number", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[1]") ", " TENSOR("[1]")), "holds it twice", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[2.5]")), "no whole number", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("2")), "at most 8 sides", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[1,1,1,1,1,1,1,1,2]")), "at most 8 sides", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[2147483647,2147483647]")), "too many numbers", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", TENSOR("[2147483647]")), "bytes of weights", CAM_E_NO_MEMORY},
+    {GROUP("\"a.bin\"", "{\"name\": \"t\", \"shape\": [2], \"dtype\": \"int32\"}"),
+     "tensor t: int32; read is float32", CAM_E_WEIGHTS},
+    {GROUP("\"a.bin\"", "{\"name\": \"t\", \"shape\": [2], \"dtype\": \"float32\", "
+                        "\"quantization\": {}}"),
+     "tensor t: float32, quantised", CAM_E_WEIGHTS},
+};
+enum { MANIFESTS = sizeof manifests / sizeof *manifests };
+
+START_TEST(tensorflow_js) {
+  char folder[64];
+  begin_folder(folder);
+  n_file = 0;
+  add(manifests[_i].json, strlen(manifests[_i].json));
+  const cam_code code = read_again();
+  ck_assert_msg(code == manifests[_i].code && strstr(error.detail, manifests[_i].detail),
+                "'%s' is not in '%s'", manifests[_i].detail, error.detail);
+  ck_assert_int_eq(!code, all != NULL);
+  if (!code) {
+    double values[3];
+    number_read(&weights_find(all, "t")->view, values);
+    ck_assert_double_eq(values[number_count(&all->list[0].view) - 1], 3);
+  }
+  end_folder(folder);
+}
+END_TEST
+
 START_TEST(files_that_are_none) {
   n_file = 0;
-  bad("neither a NumPy .npy nor a PyTorch state dict");
+  bad("neither a NumPy .npy nor a PyTorch state dict nor a TensorFlow.js model.json");
   ADD("GIF89a");
   bad("neither");
   ck_assert_int_eq(weights_read("/nowhere/at.all", &all, &error), CAM_E_IO);
@@ -403,6 +484,7 @@ Suite *weights_suite(void) {
   tcase_add_test(tcase, broken_legacy_files);
   tcase_add_test(tcase, broken_zip_files);
   tcase_add_loop_test(tcase, changed_at_every_byte, 0, 4);
+  tcase_add_loop_test(tcase, tensorflow_js, 0, MANIFESTS);
   tcase_add_test(tcase, files_that_are_none);
   suite_add_tcase(suite, tcase);
   return suite;
