@@ -6,7 +6,7 @@ WORKDIR /src
 # From what changes least to what changes most: packages, the weights (fetched by hash), the program and the model.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make ca-certificates >/dev/null
 COPY Makefile ./
-COPY docker/install-packages docker/
+COPY docker/install-packages docker/fetch-model docker/
 RUN make deps
 COPY config/models config/models
 RUN make weights
