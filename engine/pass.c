@@ -1,22 +1,9 @@
 /* pass.c - pass.h. Flow: resize -> [pass] -> fine, boxes, overlays. Thread: worker, with its team.
  */
 #include "pass.h"
+#include "pixels.h"
 #include <math.h>
 #include <stdlib.h>
-
-/* 8-bit RGB -> what the network sees. */
-static void normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, float *out) {
-  int first = 0, last = 2;
-  if (graph->bgr) {
-    first = 2;
-    last = 0;
-  }
-  for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
-    out[0] = ((float)rgb[first] - graph->mean[0]) * graph->scale[0];
-    out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
-    out[2] = ((float)rgb[last] - graph->mean[2]) * graph->scale[2];
-  }
-}
 
 cam_code pass_run(const cam_model *model, forward *f, const cam_image *input, float *logits,
                   cam_error *error) {
@@ -24,7 +11,7 @@ cam_code pass_run(const cam_model *model, forward *f, const cam_image *input, fl
   cam_code code = forward_plan(f, input->height, input->width, &seen, error);
   if (code)
     return code;
-  normalize(model->graph, input->rgb, (size_t)input->height * (size_t)input->width, seen);
+  pixels_normalize(model->graph, input->rgb, (size_t)input->height * (size_t)input->width, seen);
   forward_run(f, logits, NULL);
   for (int c = 0; c < model->info.classes; c++)
     if (!isfinite(logits[c]))

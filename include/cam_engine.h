@@ -282,6 +282,21 @@ typedef struct cam_cost {
 cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_tasks, bool alone);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
+/* ---- What the network sees of a photo: for people who look for wrong pixels ---- */
+typedef struct cam_seen_channel {
+  char letter;                /* 'R', 'G' or 'B' */
+  float mean, scale;          /* the network sees (pixel - mean) * scale */
+  float least, average, most; /* of what it sees */
+} cam_seen_channel;
+typedef struct cam_seen {
+  cam_seen_channel channels[3]; /* in the network's order */
+  cam_bytes picture; /* PNG, 8-bit RGB, of the input's size, made of the numbers that it sees */
+} cam_seen;
+/* Of the task the bytes and the parameter `resize` are read. CAM_OK: out->picture.data is the
+ * caller's, for free(); else it is empty. */
+cam_code cam_show_input(const cam_context *context, const cam_task *task, cam_seen *out,
+                        cam_error *error);
+
 /* ---- Measurements, on a made picture of the model's own size ---- */
 
 /* Milliseconds of each of `runs` forward passes of `batch` pictures, the class maps of the three

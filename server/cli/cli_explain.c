@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON, OUTPUT }; /* rows of its options in server/cli/main.c */
+enum { JSON, OUTPUT, SHOW_INPUT }; /* rows of its options in server/cli/main.c */
 enum { LABEL_COLUMNS = 48 };
 
 typedef struct session {
@@ -63,12 +63,15 @@ static char *overlay_path(const session *s, const char *photo) {
   return path;
 }
 
-static cam_code write_file(const char *path, const void *bytes, size_t n, cam_error *error) {
+/* what: "overlay", for errors. */
+static cam_code write_file(const char *what, const char *path, const void *bytes, size_t n,
+                           cam_error *error) {
   FILE *file = stdout;
   if (strcmp(path, "-"))
     file = fopen(path, "wbe");
   if (!file)
-    return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(errno));
+    return cam_fail(error, CAM_E_IO, "%s %.100s cannot be written: %s", what, path,
+                    strerror(errno));
   bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
   int why = errno;
   if (file != stdout && fclose(file) && written) {
@@ -76,7 +79,7 @@ static cam_code write_file(const char *path, const void *bytes, size_t n, cam_er
     why = errno;
   }
   if (!written)
-    return cam_fail(error, CAM_E_IO, "overlay %.100s cannot be written: %s", path, strerror(why));
+    return cam_fail(error, CAM_E_IO, "%s %.100s cannot be written: %s", what, path, strerror(why));
   return CAM_OK;
 }
 
@@ -84,14 +87,14 @@ static cam_code write_file(const char *path, const void *bytes, size_t n, cam_er
 static cam_code save_overlay(const session *s, const char *path, const cam_bytes *overlay,
                              cam_error *error) {
   if (!s->params.cam.base64)
-    return write_file(path, overlay->data, overlay->size, error);
+    return write_file("overlay", path, overlay->data, overlay->size, error);
   size_t n;
   uint8_t *bytes = malloc(overlay->size / 4 * 3 + 3);
   if (!bytes)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for an overlay of %zu bytes", overlay->size);
   cam_code code = CAM_OK;
   if (cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n))
-    code = write_file(path, bytes, n, error);
+    code = write_file("overlay", path, bytes, n, error);
   else
     code = cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
   free(bytes);
@@ -172,6 +175,40 @@ static void say(session *s, const char *photo, const cam_task *task) {
   free(path);
 }
 
+/* ---- what the network sees ---- */
+
+static void print_seen(const session *s, const cam_seen *seen, const char *path) {
+  FILE *out = s->arguments->options[JSON] ? stderr : s->table;
+  fprintf(out, "what %s sees, as a picture in %s\n", s->model->name, path);
+  fprintf(out, "%7s  %-32s %9s %9s %9s\n", "channel", "(pixel - mean) * scale", "least", "mean",
+          "most");
+  for (int c = 0; c < 3; c++) {
+    const cam_seen_channel *channel = &seen->channels[c];
+    char formula[64];
+    snprintf(formula, sizeof formula, "(%c - %.6g) * %.6g", channel->letter, (double)channel->mean,
+             (double)channel->scale);
+    fprintf(out, "%7d  %-32s %9.4g %9.4g %9.4g\n", c + 1, formula, (double)channel->least,
+            (double)channel->average, (double)channel->most);
+  }
+}
+
+static void show_input(session *s, const char *photo, const cam_task *task) {
+  const char *path = s->arguments->options[SHOW_INPUT];
+  cam_error error = {0};
+  cam_seen seen;
+  cam_code code = cam_show_input(s->context, task, &seen, &error);
+  if (!code)
+    code = write_file("picture", path, seen.picture.data, seen.picture.size, &error);
+  if (!code)
+    print_seen(s, &seen, path);
+  free(seen.picture.data);
+  if (!code)
+    return;
+  fflush(stdout);
+  cli_fail(shown(photo, "standard input"), &error);
+  s->failed++;
+}
+
 /* ---- all photos ---- */
 
 /* At most CAM_MAX_TASKS photos: those that can be read are explained together. */
@@ -199,6 +236,8 @@ static void explain_some(session *s, char *const *photos, int n) {
   s->timing.total_ms += 1e3 * clock_seconds() - begin;
   for (int i = 0; i < n; i++)
     say(s, photos[i], said[i]);
+  if (s->arguments->options[SHOW_INPUT] && n_tasks && !tasks[0].error.code)
+    show_input(s, photos[0], &tasks[0]);
   for (int i = 0; i < n_tasks; i++)
     cam_result_free(&tasks[i].result);
   for (int i = 0; i < n; i++)
@@ -234,6 +273,11 @@ static cam_code check_usage(const session *s, cam_error *error) {
   if (n_stdin > 1)
     return cam_fail(error, CAM_E_PARAMETER,
                     "\"-\" (standard input) is given %d times; allowed is once", n_stdin);
+  if (arguments->options[SHOW_INPUT] && arguments->n_operands > 1)
+    return cam_fail(error, CAM_E_PARAMETER, "--show-input: takes one photo, not %d",
+                    arguments->n_operands);
+  if (arguments->options[SHOW_INPUT] && !strcmp(arguments->options[SHOW_INPUT], "-"))
+    return cam_fail(error, CAM_E_PARAMETER, "--show-input: takes the name of a file, not \"-\"");
   if (!s->output)
     return CAM_OK;
   if (arguments->n_operands > 1)

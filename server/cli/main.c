@@ -49,7 +49,10 @@ static const cli_command commands[] = {
      .options = {{"--json", NULL, NULL,
                   "print what POST /cam answers; several photos: {\"results\": [...]}"},
                  {"--output", "-o", "FILE",
-                  "write the overlay here (one photo; - is standard output)"}},
+                  "write the overlay here (one photo; - is standard output)"},
+                 {"--show-input", NULL, "FILE",
+                  "write here, as PNG, what the network sees (one photo), and print its numbers: "
+                  "wrong pixels show"}},
      .more = "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Prints a table and "
              "writes the overlay of\n"
              "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with "
