@@ -148,10 +148,50 @@ static cam_code add_input(const cam_convert_options *options, const draft *d, co
     report(options, "photos are stretched to %d x %d alone: node %s holds for no other size",
            d->width, d->height, d->sized_by);
   }
-  report(options, "input: %d x %d, %s; pixels %s: %s, (pixel - %g,%g,%g) * %g,%g,%g", d->width,
-         d->height, resize, p->name, p->channels, mean[0], mean[1], mean[2], scale[0], scale[1],
-         scale[2]);
   return CAM_OK;
+}
+
+/* words, where the option was not given. */
+static const char *unless(const char *given, const char *words) {
+  if (given)
+    return "";
+  return words;
+}
+
+/* Bytes of a label's first name: "tench, Tinca tinca". */
+static int first_name(const char *label) { return min_int((int)strcspn(label, ","), 40); }
+
+/* What ONNX does not say, in one block: wrong pixels are the commonest mistake of all. mean and
+ * scale as the caller gave them: what the network does to the picture first is its own. */
+static void say_assumed(const cam_convert_options *options, const draft *d, const pixels *p,
+                        const json *document, const char *labels) {
+  static const char *const endings[] = {
+      [ENDS_IN_LOGITS] = "logits; probabilities are their softmax",
+      [ENDS_IN_SOFTMAX] = "a softmax; its logits are before it",
+      [ENDS_IN_SIGMOID] = "a sigmoid: each class has a probability of its own"};
+  const json *classes = json_member(document, "classes"), *last = json_first(classes);
+  const char *by_hand = options->pixels;
+  if (!by_hand && strcmp(p->name, presets[0].name))
+    by_hand = p->name;
+  while (json_next(last))
+    last = json_next(last);
+  report(options, "what ONNX does not say:");
+  report(options, "  input    %d x %d, %s%s", d->width, d->height,
+         json_text(json_member(json_member(document, "input"), "resize")),
+         unless(options->resize, " (assumed; --resize)"));
+  report(options, "  pixels   %s: %s, (pixel - %g, %g, %g) * %g, %g, %g%s", p->name, p->channels,
+         p->mean[0], p->mean[1], p->mean[2], p->scale[0], p->scale[1], p->scale[2],
+         unless(by_hand, " (assumed; --pixels)"));
+  const char *one = json_text(json_next(json_first(json_first(classes)))),
+             *other = json_text(json_next(json_first(last)));
+  report(options, "  classes  %d, labels: %s, from \"%.*s\" to \"%.*s\"%s", json_count(classes),
+         labels, first_name(one), one, first_name(other), other,
+         unless(options->labels, " (assumed; --labels)"));
+  report(options, "  ends in  %s", endings[d->ending]);
+  report(options,
+         "  Is that what it was trained on? camserve explain --model %s --show-input "
+         "seen.png PHOTO shows it.",
+         options->output);
 }
 
 /* Labels that the file brings along. */
@@ -166,10 +206,6 @@ static const char *labels_in(const onnx_file *file) {
 
 static cam_code begin_document(const cam_convert_options *options, const onnx_file *file,
                                const draft *d, const pixels *p, joined *out, cam_error *error) {
-  static const char *const endings[] = {
-      [ENDS_IN_LOGITS] = "the network ends in logits; probabilities are their softmax",
-      [ENDS_IN_SOFTMAX] = "the network ends in a softmax: its logits are before it",
-      [ENDS_IN_SIGMOID] = "the network ends in a sigmoid: each class has a probability of its own"};
   char name[65], origin[160];
   const char *source;
   if (d->output < 0)
@@ -190,10 +226,8 @@ static cam_code begin_document(const cam_convert_options *options, const onnx_fi
     json_add_text(document, "probability", "sigmoid");
   const int classes = draft_channels(d, d->output);
   code = class_names_add(document, classes, options->labels, labels_in(file), &source, error);
-  if (!code) {
-    report(options, "classes: %d, labels: %s", classes, source);
-    report(options, "%s", endings[d->ending]);
-  }
+  if (!code)
+    say_assumed(options, d, p, document, source);
   return code;
 }
 

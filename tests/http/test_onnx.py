@@ -19,7 +19,8 @@ def test_a_network_is_converted_compared_and_explains(tmp_path):
     photo.write_bytes(pictures.png(pictures.scene(60, 40)))
     result = convert(out, NETS / "plain-17-nhwc.onnx", "--compare", NETS / "in-nhwc.npy", NETS / "plain.npy", "--name", "made", "--pixels", "unit")
     assert result.returncode == 0, result.stderr
-    for words in ("22 x 17, stretch; pixels unit: RGB", "labels: metadata of the network", "5 outputs agree"):
+    for words in ("what ONNX does not say:\n  input    22 x 17, stretch (assumed; --resize)\n  pixels   unit: RGB, (pixel - 0, 0, 0) * 0.00392157, 0.00392157, 0.00392157\n",
+                  'classes  5, labels: metadata of the network, from "label 0" to "label 4"', "ends in  a softmax", "--show-input", "5 outputs agree"):
         assert words.encode() in result.stderr, (words, result.stderr)
     info = run("info", out)
     assert info.returncode == 0 and b"made" in info.stdout
@@ -30,6 +31,17 @@ def test_a_network_is_converted_compared_and_explains(tmp_path):
     for p in reply["predictions"]:
         cells = p["map"]["values"]
         assert sum(cells) / len(cells) + p["bias"] == pytest.approx(p["logit"], abs=1e-4 * max(1, abs(p["logit"])))
+
+
+def test_what_is_assumed_is_said(tmp_path):
+    out, net, labels = tmp_path / "out.safetensors", NETS / "plain-9-nchw.onnx", tmp_path / "labels.txt"
+    labels.write_text("cat, tabby\ndog\nhen\nfox\nowl, night owl\n")
+    said = convert(out, net).stderr.decode()
+    assert said.count("(assumed; --") == 3 and "pixels   imagenet: RGB, (pixel - 123.675, 116.28, 103.53) * 0.0171248, 0.017507, 0.0174292 (assumed; --pixels)" in said, said
+    for pixels in (("--pixels", "imagenet"), ("--channels", "BGR", "--mean", "1,2,3")):
+        said = convert(out, net, *pixels, "--resize", "stretch", "--labels", labels).stderr.decode()
+        assert "(assumed" not in said and f'labels: {labels}, from "cat" to "owl"\n' in said, said
+    assert "pixels   by hand: BGR, (pixel - 1, 2, 3) * 1, 1, 1\n" in said, said
 
 
 def test_compare_in_any_place_and_refused_where_it_differs(tmp_path):
