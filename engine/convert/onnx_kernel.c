@@ -217,6 +217,8 @@ static cam_code import_reduce_mean(onnx_import *im) {
   cam_code code = onnx_wholes(im, 1, "axes", VIEW_MAX_RANK, axes, &n);
   if (!code)
     code = onnx_plane(im, 0, &in);
+  if (!code && n == 1) /* perhaps over the channels */
+    code = onnx_settle(im, &in);
   for (int i = 0; i < n && !code; i++) {
     int axis;
     code = onnx_axis(im, axes[i], in.at.rank, &axis);

@@ -49,6 +49,8 @@ static cam_code import_layer_norm(onnx_import *im) {
   double *scale, *shift;
   cam_code code = onnx_plane(im, 0, &in);
   if (!code)
+    code = onnx_settle(im, &in);
+  if (!code)
     code = onnx_axis(im, onnx_whole(im, "axis", -1), in.at.rank, &axis);
   if (code)
     return code;

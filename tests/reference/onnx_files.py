@@ -117,13 +117,13 @@ def m_conv(w, x, weight, bias=None, stride=1, pads=(0, 0, 0, 0), groups=1, dilat
     return y if bias is None else y + w[bias].astype(float)[:, None, None]
 
 
-def m_pool(w, x, kind, kernel, stride, pads=(0, 0, 0, 0), ceil=False):
+def m_pool(w, x, kind, kernel, stride, pads=(0, 0, 0, 0), ceil=False, counted=False):
     sides = [n + pads[i] + pads[i + 2] for i, n in enumerate(x.shape[1:])]
     more = [(-(n - kernel)) % stride if ceil else 0 for n in sides]
     pads = (pads[0], pads[1], pads[2] + more[0], pads[3] + more[1])
     if kind == "max":
         return windows(pad_plane(x, pads, -np.inf), (kernel, kernel), stride).max((3, 4))
-    counts = windows(pad_plane(np.ones_like(x), pads, 0), (kernel, kernel), stride).sum((3, 4))
+    counts = windows(pad_plane(np.ones_like(x), pads, int(counted)), (kernel, kernel), stride).sum((3, 4))
     return windows(pad_plane(x, pads, 0), (kernel, kernel), stride).sum((3, 4)) / counts
 
 
@@ -146,13 +146,21 @@ def m_excite(w, x, of):
     return x * sigmoid(w[f"{of}.up"].astype(float)[:, :, 0, 0] @ z)[:, None, None]
 
 
+def m_layer_norm(w, x, of):
+    """Over the channels of each cell."""
+    centred = x - x.mean(0)
+    return centred / np.sqrt((centred * centred).mean(0) + 1e-6) * w[f"{of}.scale"].astype(float)[:, None, None] + w[f"{of}.shift"].astype(float)[:, None, None]
+
+
 MEANINGS = {
     "conv": m_conv, "pool": m_pool, "norm": m_norm, "excite": m_excite,
     "relu": lambda w, x: np.maximum(x, 0), "relu6": lambda w, x: np.clip(x, 0, 6), "silu": lambda w, x: x * sigmoid(x),
     "hard_swish": lambda w, x: x * np.clip(x + 3, 0, 6) / 6, "gelu": lambda w, x: x * (1 + erf(x / np.sqrt(2))) / 2,
     "affine": lambda w, x, of: x * w[f"{of}.scale"].astype(float)[:, None, None] + w[f"{of}.shift"].astype(float)[:, None, None],
-    "add": lambda w, *x: sum(x), "concat": lambda w, *x: np.concatenate(x), "shuffle": lambda w, x: x.reshape(2, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
-    "half": lambda w, x, which: np.split(x, 2)[which], "double": lambda w, x: x.repeat(2, 1).repeat(2, 2),
+    "add": lambda w, *x: sum(x), "concat": lambda w, *x: np.concatenate(x), "shuffle": lambda w, x, groups=2: x.reshape(groups, -1, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape),
+    "half": lambda w, x, which: np.split(x, 2)[which], "double": lambda w, x, factor=(2, 2): x.repeat(factor[0], 1).repeat(factor[1], 2),
+    "clip": lambda w, x, least, most: np.clip(x, least, most), "sigmoid": lambda w, x: sigmoid(x), "hard_sigmoid": lambda w, x: np.clip(np.float32(.2) * x + .5, 0, 1),
+    "mul": lambda w, x, y: x * y, "part": lambda w, x, begin, end: x[begin:end], "layer_norm": m_layer_norm, "flatten": lambda w, x: x.reshape(-1),
     "gap": lambda w, x: x.mean((1, 2)), "fc": lambda w, x, weight, bias: w[weight].astype(float) @ x + w[bias].astype(float),
     "softmax": lambda w, x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(),
 }
@@ -218,12 +226,14 @@ def made_weights(steps, seed):
     r, w, channels = np.random.default_rng(seed), {}, {"x": 3}
     for name, step, inputs, more in steps:
         n = sum(channels[i] for i in inputs) if step == "concat" else channels[inputs[0]]
-        channels[name] = more["weight"][0] if "weight" in more else n // 2 if step == "half" else n
+        channels[name] = more["weight"][0] if "weight" in more else n // 2 if step == "half" else more["end"] - more["begin"] if step == "part" else n
         n = channels[name]
         if "weight" in more:
             w[name] = (r.standard_normal(more["weight"]) / np.sqrt(np.prod(more["weight"][1:]))).astype("<f4")
         if more.get("bias"):
             w[name + ".bias"] = r.standard_normal(n).astype("<f4")
+        if step == "layer_norm":
+            w[name + ".scale"], w[name + ".shift"] = r.uniform(.5, 1.5, n).astype("<f4"), r.normal(0, .3, n).astype("<f4")
         if step in ("norm", "affine"):
             w[name + ".scale"], w[name + ".shift"] = r.uniform(.5, 1.5, n).astype("<f4"), r.normal(0, .3, n).astype("<f4")
             w[name + ".mean"], w[name + ".variance"] = r.normal(0, .3, n).astype("<f4"), r.uniform(.3, 2, n).astype("<f4")
@@ -361,8 +371,47 @@ class Speller:
         z = self.planes_first(z, lambda y: self.op("Conv", [self.op("Relu", [self.op("Conv", [y, self.const(self.w[of + ".down"])])]), self.const(self.w[of + ".up"])]))
         return self.either("Mul", x, self.op("Sigmoid", [z]))
 
-    def s_pool(self, x, kind, kernel, stride, pads=(0, 0, 0, 0), ceil=False):
+    def s_clip(self, x, least, most):
+        if least is not None and most is not None:
+            return self.clip(x, least, most)
+        one, limit = ("Max", least) if most is None else ("Min", most)
+        if self.chance.random() < .5:
+            return self.either(one, x, self.scalar(limit))
+        if self.opset < 11:
+            return self.op("Clip", [x], **{"min" if most is None else "max": float(limit)})
+        limit = self.const(np.array(limit, "<f4"))
+        return self.op("Clip", [x, limit] if most is None else [x, "", limit])
+
+    def s_sigmoid(self, x):
+        return self.op("Sigmoid", [x])
+
+    def s_hard_sigmoid(self, x):
+        return self.op("HardSigmoid", [x], alpha=.2, beta=.5)
+
+    def s_mul(self, x, y):
+        return self.either("Mul", x, y)
+
+    def s_layer_norm(self, x, of):
+        scale, shift = self.w[of + ".scale"], self.w[of + ".shift"]
+        if self.opset >= 17 and self.chance.random() < .7:
+            norm = lambda y: self.op("LayerNormalization", [y, self.const(scale), self.const(shift)], axis=-1, epsilon=1e-6)  # noqa: E731
+            return norm(x) if self.last else self.op("Transpose", [norm(self.op("Transpose", [x], perm=[0, 2, 3, 1]))], perm=[0, 3, 1, 2])
+        axes = [3 if self.last else 1]
+        centred = self.op("Sub", [x, self.with_axes("ReduceMean", 18, x, axes, keepdims=1)])
+        square = self.op("Pow", [centred, self.scalar(2)]) if self.chance.random() < .5 else self.op("Mul", [centred, centred])
+        variance = self.either("Add", self.with_axes("ReduceMean", 18, square, axes, keepdims=1), self.scalar(1e-6))
+        y = self.op("Div", [centred, self.op("Sqrt", [variance])])
+        return self.either("Add", self.either("Mul", y, self.per_channel(scale)), self.per_channel(shift))
+
+    def s_flatten(self, x):
+        """In the order of NCHW, whatever the layout."""
+        y = self.op("Transpose", [x], perm=[0, 3, 1, 2]) if self.last else x
+        return self.op("Flatten", [y], axis=1) if self.chance.random() < .5 else self.op("Reshape", [y, self.ints(1, -1)])
+
+    def s_pool(self, x, kind, kernel, stride, pads=(0, 0, 0, 0), ceil=False, counted=False):
         more = dict(kernel_shape=[kernel, kernel], strides=[stride, stride], pads=list(pads))
+        if counted:
+            more["count_include_pad"] = 1
         if ceil and self.opset < 10:  # has no ceil_mode: the padding that it comes to
             more["pads"] = [pads[0], pads[1], pads[2] + stride - 1, pads[3] + stride - 1]
         elif ceil:
@@ -375,13 +424,13 @@ class Speller:
     def s_concat(self, *x):
         return self.op("Concat", x, axis=3 if self.last else self.chance.choice([1, -3]))
 
-    def s_shuffle(self, x):
+    def s_shuffle(self, x, groups=2):
         c = self.channels[self.name]
 
         def shuffle(y):
             shape = self.op("Shape", [y])
             sides = [self.with_axes("Unsqueeze", 13, self.op("Gather", [shape, self.const(np.array(i, "<i8"))], axis=0), [0]) for i in (0, 2, 3)]
-            apart = self.op("Concat", [sides[0], self.ints(2), self.ints(c // 2), *sides[1:]], axis=0)
+            apart = self.op("Concat", [sides[0], self.ints(groups), self.ints(c // groups), *sides[1:]], axis=0)
             z = self.op("Transpose", [self.op("Reshape", [y, apart])], perm=[0, 2, 1, 3, 4])
             return self.op("Reshape", [z, self.op("Concat", [sides[0], self.ints(-1), *sides[1:]], axis=0)])
         return self.planes_first(x, shuffle)
@@ -392,12 +441,18 @@ class Speller:
             parts = self.op("Split", [x, self.ints(n, n)], 2, axis=axis) if self.opset >= 13 else self.op("Split", [x], 2, axis=axis, split=[n, n])
             return parts[which]
         begin, end = which * n, n if which == 0 else 2**63 - 1
+        return self.slice(x, begin, end, axis)
+
+    def s_part(self, x, begin, end):
+        return self.slice(x, begin, end, 3 if self.last else 1)
+
+    def slice(self, x, begin, end, axis):
         if self.opset >= 10:
             return self.op("Slice", [x, self.ints(begin), self.ints(end), self.ints(axis)])
         return self.op("Slice", [x], starts=[begin], ends=[end], axes=[axis])
 
-    def s_double(self, x):
-        scales = self.const(np.array([1, 1, 2, 2], "<f4"))
+    def s_double(self, x, factor=(2, 2)):
+        scales = self.const(np.array([1, 1, *factor], "<f4"))
         if self.opset >= 11:
             return self.planes_first(x, lambda y: self.op("Resize", [y, "", scales], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"))
         return self.planes_first(x, lambda y: self.op("Upsample", [y, scales], mode="nearest"))

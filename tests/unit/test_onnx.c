@@ -1,6 +1,7 @@
 /* test_onnx.c - networks as ONNX. One network in eight spellings through cam_convert, against what
  * NumPy computed of its meaning (tests/reference/onnx_files.py); another in eight, to the same
- * operators; spellings and refusals one by one, in files of a few nodes; what is meant to do harm.
+ * operators; random ones, against ONNX Runtime; spellings and refusals one by one, in files of a
+ * few nodes; what is meant to do harm.
  */
 #include "cam_convert.h"
 #include "convert/onnx_data.h"
@@ -9,6 +10,7 @@
 #include "made_onnx.h"
 #include "network/graph.h"
 #include <check.h>
+#include <glob.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +96,36 @@ START_TEST(every_spelling_is_the_same_network) {
 }
 END_TEST
 
+/* ---- random networks (tests/reference/onnx_random.py), against ONNX Runtime ---- */
+
+static glob_t random_networks(const char *kind) {
+  glob_t found;
+  char pattern[128];
+  snprintf(pattern, sizeof pattern, FIXTURES "random/%s-*.onnx", kind);
+  ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+  return found;
+}
+
+static void check_random(const char *net) {
+  char in[128], out[128];
+  const char *layout = strrchr(net, '-') + 1; /* "nhwc.onnx" */
+  snprintf(in, sizeof in, FIXTURES "in-%.4s.npy", layout);
+  snprintf(out, sizeof out, "%.*s.npy", (int)strlen(net) - 5, net);
+  ck_assert_msg(
+      !convert((cam_convert_options){.weights = net, .compare_input = in, .compare_output = out}),
+      "%s: %s", net, error.detail);
+  ck_assert_ptr_nonnull(strstr(progress, "5 outputs agree"));
+}
+
+START_TEST(random_networks_agree) {
+  glob_t found = random_networks("plain");
+  ck_assert_uint_ge(found.gl_pathc, 16);
+  for (size_t i = 0; i < found.gl_pathc; i++)
+    check_random(found.gl_pathv[i]);
+  globfree(&found);
+}
+END_TEST
+
 START_TEST(another_network_s_answer_is_refused) {
   const cam_convert_options options = {.weights = FIXTURES "plain-13-nchw.onnx",
                                        .compare_input = FIXTURES "in-nchw.npy",
@@ -127,6 +159,18 @@ static const char *operators(const char *path) {
   onnx_free(file);
   return code ? error.detail : text;
 }
+
+START_TEST(random_networks_are_read) {
+  glob_t found = random_networks("rich");
+  ck_assert_uint_ge(found.gl_pathc, 48);
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    const char *text = operators(found.gl_pathv[i]);
+    ck_assert_msg(!error.code, "%s: %s", found.gl_pathv[i], text);
+    ck_assert_msg(strstr(text, "conv") == text, "%s: %s", found.gl_pathv[i], text);
+  }
+  globfree(&found);
+}
+END_TEST
 
 /* How often each word of a text occurs. */
 static int count_word(const char *text, const char *word) {
@@ -277,6 +321,18 @@ static const struct {
      "t = Transpose(x) perm=0,2,3,1\nr = Relu(t)\nn = LayerNormalization(r, w:3, w:3)\n"
      "y = Transpose(n) perm=0,3,1,2",
      "clip layer_norm gap conv"},
+    /* channels that were shuffled before */
+    {17,
+     "c = Conv(x, w:4x3x1x1)\na = Reshape(c, i:1,2,2,16,16)\nb = Transpose(a) perm=0,2,1,3,4\n"
+     "d = Reshape(b, i:1,4,16,16)\nt = Transpose(d) perm=0,2,3,1\n"
+     "n = LayerNormalization(t, w:4, w:4)\nu = Transpose(n) perm=0,3,1,2\ny = Conv(u, w:3x4x1x1)",
+     "conv shuffle layer_norm conv gap conv"},
+    {13,
+     "c = Conv(x, w:4x3x1x1)\na = Reshape(c, i:1,2,2,16,16)\nb = Transpose(a) perm=0,2,1,3,4\n"
+     "q = Reshape(b, i:1,4,16,16)\nm = ReduceMean(q) axes=1,\nd = Sub(q, m)\np = Mul(d, d)\n"
+     "v = ReduceMean(p) axes=1,\ne = Add(v, s:0.001)\ns = Sqrt(e)\nn = Div(d, s)\n"
+     "y = Conv(n, w:3x4x1x1)",
+     "conv shuffle layer_norm conv gap conv"},
     /* a mean of a mean; a plane that is one cell at this size */
     {13, "a = GlobalAveragePool(x)\nb = ReduceMean(a) axes=2,3\ny = Identity(b)", "gap conv"},
     {13, "y = AveragePool(x) kernel_shape=16,16", "gap conv"},
@@ -937,7 +993,9 @@ Suite *onnx_suite(void) {
   tcase_set_timeout(cases, 60);
   tcase_add_checked_fixture(cases, begin, end);
   tcase_add_loop_test(cases, every_spelling_is_the_same_network, 0, SPELLINGS);
+  tcase_add_test(cases, random_networks_agree);
   tcase_add_test(cases, another_network_s_answer_is_refused);
+  tcase_add_test(cases, random_networks_are_read);
   tcase_add_loop_test(cases, every_spelling_comes_to_the_same_operators, 0, SPELLINGS);
   tcase_add_loop_test(cases, spellings_are_recognised, 0, sizeof recognised / sizeof *recognised);
   tcase_add_loop_test(cases, refusals_name_what_is_missing, 0, sizeof refused / sizeof *refused);
