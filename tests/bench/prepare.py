@@ -1,5 +1,5 @@
 """What the measurements need, made once in downloads/bench from the repository's own files: photos, the vgg16-cam model file, and both networks as the
-other engines read them."""
+other engines read them; and the networks of networks.py, the other way round."""
 import importlib.util
 import json
 import os
@@ -40,6 +40,7 @@ class Network:
 
 LITE0 = Network("efficientnet-lite0", ROOT / "models/efficientnet-lite0.safetensors")
 VGG16 = Network("vgg16-cam", FOLDER / "vgg16-cam.safetensors")
+ZOO = [Network(name, FOLDER / name / "net.safetensors") for name in ("mobilenet-v2", "resnet50", "efficientnet-b0", "mobilenet-v3-large")]  # of networks.py
 
 
 def run(*command, **options):
@@ -88,6 +89,24 @@ def make_peer(network):
             file.unlink()
     for file in files:
         os.utime(file)
+
+
+def make_zoo(network):
+    """One of networks.py: for the others as it is, for camserve converted, if ONNX Runtime's answer for the made picture is its own. Why not; None: it is there."""
+    import onnxruntime
+    folder, net = network.peer.parent, network.peer.with_name("net.onnx")
+    folder.mkdir(exist_ok=True)
+    if stale(net, HERE / "networks.py"):
+        say(f"making {network.name} with pseudo-random weights")
+        run(sys.executable, HERE / "networks.py", network.name, net, network.peer.with_name("net.fc.npy"))
+    if not stale(network.path, net, CAMSERVE):
+        return None
+    say(f"converting {network.name}")
+    numpy.save(network.made, numpy.random.default_rng(2).standard_normal((1, 3, 224, 224), numpy.float32))
+    answer = folder / "answer.npy"
+    numpy.save(answer, onnxruntime.InferenceSession(net, providers=["CPUExecutionProvider"]).run(["logits"], {"x": numpy.load(network.made)})[0])
+    result = subprocess.run([CAMSERVE, "convert", net, "--compare", network.made, answer, "--name", network.name, "-o", network.path], stderr=subprocess.PIPE, text=True)
+    return result.stderr.splitlines()[-1].removeprefix("camserve: ") if result.returncode else None
 
 
 def prepare():
