@@ -95,8 +95,7 @@ static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
   if (job->params.cam.include & CAM_INCLUDE_MAP)
     bytes += NUMBER * cost->map_values;
   if (job->params.cam.include & CAM_INCLUDE_PROBABILITIES)
-    bytes += NUMBER * (uint64_t)job->photos *
-             (uint64_t)cam_model_get_info(job->generation->model)->classes;
+    bytes += NUMBER * (uint64_t)job->photos * (uint64_t)job->served->info->classes;
   return bytes;
 }
 
