@@ -130,8 +130,38 @@ static void copy_weight(const draft_node *node, bool turned, float *to) {
   }
 }
 
+/* The affine between a gap and the only fc: the fc takes it, so that the head stays linear. NULL:
+ * there is none. */
+static const draft_node *affine_before(const writer *w, int i) {
+  const draft *d = w->d;
+  const int before = d->nodes[i].inputs[0];
+  if (!w->head[i] || i != d->output || before < 0 || !w->head[before])
+    return NULL;
+  const draft_node *affine = &d->nodes[before];
+  if (affine->op != DRAFT_AFFINE || d->nodes[affine->inputs[0]].op != DRAFT_GAP)
+    return NULL;
+  return affine;
+}
+
+/* W (factor * x + shift) + b = (W factor) x + (W shift + b): of the rows of W, [outputs,in]. */
+static cam_code take_affine(writer *w, int i, const draft_node *affine, float *rows) {
+  draft_node *node = &w->d->nodes[i];
+  const int in = affine->channels;
+  if (!node->shift)
+    node->shift = draft_vector(w->d, node->channels, 0);
+  if (!node->shift)
+    return no_memory_to_write(w);
+  for (int o = 0; o < node->channels; o++)
+    for (int c = 0; c < in; c++) {
+      float *each = &rows[(size_t)o * (size_t)in + (size_t)c];
+      node->shift[o] += *each * affine->shift[c];
+      *each = (float)(*each * affine->factor[c]);
+    }
+  return CAM_OK;
+}
+
 static cam_code add_product(writer *w, int i, json *row) {
-  const draft_node *node = &w->d->nodes[i];
+  const draft_node *node = &w->d->nodes[i], *affine = affine_before(w, i);
   const int64_t in = draft_channels(w->d, node->inputs[0]) / node->groups;
   const int64_t n = number_count(&node->weight);
   const bool fc = w->head[i];
@@ -144,7 +174,11 @@ static cam_code add_product(writer *w, int i, json *row) {
     return no_memory_to_write(w);
   copy_weight(node, fc, data);
   say_tensor(w, i, row, "weight");
-  cam_code code = check_rounded(w, i, data, n);
+  cam_code code = CAM_OK;
+  if (affine)
+    code = take_affine(w, i, affine, data);
+  if (!code)
+    code = check_rounded(w, i, data, n);
   if (!code && node->shift)
     code = add_vector(w, i, row, "bias", node->shift);
   return code;
@@ -257,6 +291,10 @@ static const char *name_of(const writer *w, int node) {
   return w->names[node];
 }
 
+static bool is_taken_by_fc(const writer *w, int i) {
+  return affine_before(w, w->d->output) == &w->d->nodes[i];
+}
+
 static cam_code add_draft_row(writer *w, int i) {
   const draft_node *node = &w->d->nodes[i];
   cam_code code = give_name(w, i);
@@ -267,8 +305,11 @@ static cam_code add_draft_row(writer *w, int i) {
   json_add_text(row, "name", w->names[i]);
   json_add_text(row, "op", op);
   json *inputs = json_add_array(row, "inputs");
-  for (int k = 0; k < node->n_inputs; k++)
-    json_add_text(inputs, NULL, name_of(w, node->inputs[k]));
+  const draft_node *reads = affine_before(w, i);
+  if (!reads)
+    reads = node;
+  for (int k = 0; k < reads->n_inputs; k++)
+    json_add_text(inputs, NULL, name_of(w, reads->inputs[k]));
   w->written++;
   return add_members(w, i, row, op);
 }
@@ -338,7 +379,7 @@ cam_code draft_write(draft *d, joined *out) {
   w.nodes = json_add_array(out->document, "nodes");
   mark_head(&w);
   for (int i = 0; i < d->n; i++) {
-    if (d->nodes[i].dead)
+    if (d->nodes[i].dead || is_taken_by_fc(&w, i))
       continue;
     cam_code code = add_draft_row(&w, i);
     if (code)

@@ -292,6 +292,12 @@ def networks():
     yield "head-plane", "w:1x1x3x2", whole([conv("c", "input", "w"), op("relu", "x", "c"), op("gap", "gap", "x")], 2)
     yield "head-chain", "w:1x1x3x5 f:9x5 fb:9 g:2x9", whole([conv("x", "input", "w"), op("gap", "gap", "x"), op("fc", "f", "gap", weight="f", bias="fb"), op("relu6", "r", "f"),
                                                              op("fc", "g", "r", weight="g")], 2)
+    yield "head-smooth", "w:1x1x3x5 f:9x5 s:9 t:9 g:7x9 gb:7 h:2x7", whole(
+        [conv("x", "input", "w"), op("gap", "gap", "x"), op("fc", "f", "gap", weight="f"), op("affine", "n", "f", scale="s", shift="t"), op("gelu", "a", "n"),
+         op("fc", "g", "a", weight="g", bias="gb"), op("hard_swish", "b", "g"), op("silu", "c", "b"), op("fc", "h", "c", weight="h")], 2)
+    yield "head-normal", "w:1x1x3x5 s:5 t:5 h:2x5", whole(
+        [conv("x", "input", "w"), op("gap", "gap", "x"), op("layer_norm", "n", "gap", scale="s", shift="t", epsilon=1e-3), op("sigmoid", "a", "n"),
+         op("hard_sigmoid", "b", "a", slope=0.2, offset=0.5), op("clip", "c", "b", least=0.1, most=0.9), op("fc", "h", "c", weight="h")], 2)
     yield "head-flat", "w:1x1x3x2 f:4x40 fb:4 g:2x4", whole(
         [conv("c", "input", "w", stride=[2, 2], padding="same"), op("relu", "x", "c"), op("flatten", "flat", "x"), op("fc", "f", "flat", weight="f", bias="fb"), op("relu", "r", "f"),
          op("fc", "g", "r", weight="g")], 2)

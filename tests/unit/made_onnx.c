@@ -66,9 +66,10 @@ static int numbers(const char *text, int64_t out[64]) {
   return n;
 }
 
+static uint32_t noise; /* of weights; begins anew with each model */
+
 /* The initializer that an input like w:4x3x1x1 stands for; its name is the text itself. */
 static void initializer(made_bytes *graph, const char *text) {
-  static uint32_t noise;
   made_bytes tensor = {0}, values = {0};
   int64_t sides[64];
   int n;
@@ -205,6 +206,7 @@ made_bytes made_onnx(int opset, const char *shape, const char *lines) {
   made_bytes model = {0}, graph = {0}, version = {0};
   char seen[64][64], output[64] = "", copy[4096], *rest = copy, *each;
   int n_seen = 0;
+  noise = 0;
   ck_assert_uint_lt(strlen(lines), sizeof copy);
   strcpy(copy, lines);
   while ((each = strsep(&rest, "\n")))

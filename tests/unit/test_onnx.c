@@ -777,6 +777,10 @@ static const struct {
      "conv relu gap fc relu fc", CAM_METHOD_HIRESCAM},
     {POOLED "a = Conv(g, w:9x4x1x1)\nb = Clip(a, s:0, s:6)\nl = Conv(b, w:3x9x1x1)\nz = Flatten(l)",
      "conv relu gap fc relu6 fc", CAM_METHOD_HIRESCAM},
+    {POOLED FLAT "b = Mul(f, s:3)\nd = Add(b, w:4)\nz = Gemm(d, w:4x3, w:3)", "conv relu gap fc",
+     CAM_METHOD_CAM},
+    {POOLED FLAT "b = Mul(f, w:4)\nd = Add(b, w:4)\ne = Relu(d)\nz = Gemm(e, w:4x3, w:3)",
+     "conv relu gap affine relu fc", CAM_METHOD_HIRESCAM},
     {CONV "f = Flatten(r)\na = Gemm(f, w:256x9)\nb = Relu(a)\nz = Gemm(b, w:9x3)",
      "conv relu flatten fc relu fc", CAM_METHOD_HIRESCAM},
 };
@@ -788,6 +792,30 @@ START_TEST(heads_of_every_kind) {
   ck_assert_msg(!strcmp(got, heads[_i].operators), "%s\n%s", heads[_i].lines, got);
   ck_assert_int_eq(graph->method, heads[_i].method);
   graph_free(graph);
+}
+END_TEST
+
+/* W (3 x + 2) + b = (3 W) x + (2 W 1 + b). */
+START_TEST(an_affine_behind_the_gap_goes_into_the_fc) {
+  cam_graph *plain, *taken;
+  write_made(made_onnx(13, "1,3,8,8",
+                       POOLED FLAT "a = Mul(f, s:1)\nb = Add(a, s:0)\nz = Gemm(b, w:4x3, w:3)"));
+  ck_assert_str_eq(written_operators(&plain), "conv relu gap fc"); /* 1 and 0 change nothing */
+  write_made(made_onnx(13, "1,3,8,8",
+                       POOLED FLAT "a = Mul(f, s:3)\nb = Add(a, s:2)\nz = Gemm(b, w:4x3, w:3)"));
+  ck_assert_str_eq(written_operators(&taken), "conv relu gap fc");
+  const cam_node *p = &plain->nodes[3], *t = &taken->nodes[3];
+  for (int o = 0; o < 3; o++) {
+    double sum = 0;
+    for (int c = 0; c < 4; c++) {
+      sum += p->weight->data[o * 4 + c];
+      ck_assert_float_eq_tol(t->weight->data[o * 4 + c], 3 * p->weight->data[o * 4 + c], 1e-5f);
+    }
+    ck_assert_float_eq_tol(t->bias->data[o], p->bias->data[o] + 2 * sum, 1e-5f);
+    ck_assert(fabs(sum) > 1e-3);
+  }
+  graph_free(plain);
+  graph_free(taken);
 }
 END_TEST
 
@@ -1018,6 +1046,7 @@ Suite *onnx_suite(void) {
   tcase_add_test(cases, endings_are_dropped);
   tcase_add_test(cases, labels_come_in_any_form);
   tcase_add_loop_test(cases, heads_of_every_kind, 0, sizeof heads / sizeof *heads);
+  tcase_add_test(cases, an_affine_behind_the_gap_goes_into_the_fc);
   tcase_add_test(cases, more_than_a_chain_is_refused);
   tcase_add_test(cases, sizes_that_do_not_go_through_are_not_offered);
   tcase_add_test(cases, sigmoids_are_written_down);
