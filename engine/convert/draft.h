@@ -36,7 +36,7 @@
   X(DRAFT_SLICE, "slice")         /* channels from `begin` on */ \
   X(DRAFT_SHUFFLE, "shuffle")     /* [groups, C/groups] transposed */ \
   X(DRAFT_RESIZE, "resize")       /* the nearest cell; sides times stride[] */ \
-  X(DRAFT_SOFTMAX, "softmax")     /* dropped at the end */
+  X(DRAFT_SOFTMAX, "softmax")     /* dropped at the end; low is 1 of its logarithm */
 typedef enum draft_op {
 #define X(id, name) id,
   DRAFT_OPS(X)
@@ -66,7 +66,12 @@ typedef struct draft_node {
   int begin;        /* slice */
 } draft_node;
 
-typedef enum draft_ending { ENDS_IN_LOGITS, ENDS_IN_SOFTMAX, ENDS_IN_SIGMOID } draft_ending;
+typedef enum draft_ending {
+  ENDS_IN_LOGITS,
+  ENDS_IN_SOFTMAX,
+  ENDS_IN_LOG_SOFTMAX,
+  ENDS_IN_SIGMOID
+} draft_ending;
 
 typedef struct draft {
   arena *memory;

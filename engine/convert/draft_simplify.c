@@ -401,7 +401,9 @@ static void drop_ending(simplifier *s) {
     end = &at(s, *end)->inputs[0];
   if (d->ending != ENDS_IN_LOGITS)
     return;
-  if (is(s, *end, DRAFT_SOFTMAX))
+  if (is(s, *end, DRAFT_SOFTMAX) && at(s, *end)->low == 1)
+    d->ending = ENDS_IN_LOG_SOFTMAX;
+  else if (is(s, *end, DRAFT_SOFTMAX))
     d->ending = ENDS_IN_SOFTMAX;
   else if (is(s, *end, DRAFT_SIGMOID))
     d->ending = ENDS_IN_SIGMOID;

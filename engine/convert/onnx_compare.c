@@ -106,14 +106,23 @@ static void end_as(draft_ending ending, double *values, int n) {
   double most = -HUGE_VAL, sum = 0;
   for (int c = 0; c < n; c++)
     most = fmax(most, values[c]);
+  for (int c = 0; c < n; c++)
+    sum += exp(values[c] - most);
   for (int c = 0; c < n; c++) {
-    if (ending == ENDS_IN_SIGMOID)
+    switch (ending) {
+    case ENDS_IN_LOGITS:
+      break;
+    case ENDS_IN_SOFTMAX:
+      values[c] = exp(values[c] - most) / sum;
+      break;
+    case ENDS_IN_LOG_SOFTMAX:
+      values[c] -= most + log(sum);
+      break;
+    case ENDS_IN_SIGMOID:
       values[c] = 1 / (1 + exp(-values[c]));
-    if (ending == ENDS_IN_SOFTMAX)
-      sum += values[c] = exp(values[c] - most);
+      break;
+    }
   }
-  for (int c = 0; c < n && ending == ENDS_IN_SOFTMAX; c++)
-    values[c] /= sum;
 }
 
 static cam_code compare_outputs(const cam_convert_options *options, const double *ours,

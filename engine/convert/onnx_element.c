@@ -80,7 +80,8 @@ static cam_code import_softmax(onnx_import *im) {
   if (!view_is_vector(&in.at) || view_side_of(&in.at, VIEW_C, channels) < axis)
     return onnx_refuse(im, "a softmax over other than the classes (attention: transformers) would "
                            "have to be built");
-  return import_unary(im, 0, DRAFT_SOFTMAX, 0, 0);
+  const bool is_log = !strcmp(im->node->op, "LogSoftmax");
+  return import_unary(im, 0, DRAFT_SOFTMAX, is_log, 0);
 }
 
 static cam_code import_negate(onnx_import *im) {

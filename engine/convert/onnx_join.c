@@ -168,6 +168,7 @@ static void say_assumed(const cam_convert_options *options, const draft *d, cons
   static const char *const endings[] = {
       [ENDS_IN_LOGITS] = "logits; probabilities are their softmax",
       [ENDS_IN_SOFTMAX] = "a softmax; its logits are before it",
+      [ENDS_IN_LOG_SOFTMAX] = "the logarithm of a softmax: its logits are before it",
       [ENDS_IN_SIGMOID] = "a sigmoid: each class has a probability of its own"};
   const json *classes = json_member(document, "classes"), *last = json_first(classes);
   const char *by_hand = options->pixels;
