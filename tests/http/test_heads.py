@@ -7,6 +7,7 @@ import pictures
 import small_model
 from client import cam, explain, problem
 from networks import conv
+from server import run
 
 HEIGHT, WIDTH, CHANNELS, CLASSES = 10, 12, 8, 4
 LABELS = [["n00000001", "one"], ["", "two"], [None, "three, drei"], ["n00000004", "four"]]
@@ -14,12 +15,11 @@ random = numpy.random.default_rng(11)
 
 
 def made(*shape, scale=1.0):
-    return random.standard_normal(shape).astype(numpy.float32).astype(float) * scale
+    return (random.standard_normal(shape) * scale).astype(numpy.float32).astype(float)
 
 
 WEIGHTS = {"w": made(3, 3, 3, CHANNELS), "b": made(CHANNELS), "plane": made(1, 1, CHANNELS, CLASSES), "small": made(20, CHANNELS), "smallb": made(20), "last": made(CLASSES, 20),
            "lastb": made(CLASSES), "one": made(1, CHANNELS), "flat": made(20, 30 * CHANNELS, scale=0.1)}
-WEIGHTS = {name: numpy.float32(w).astype(float) for name, w in WEIGHTS.items()}
 
 
 def relu(x):
@@ -91,6 +91,19 @@ def test_maps_are_gradient_times_plane(head_server, name):
         assert p.map.shape == expected.shape and numpy.abs(p.map - expected).max() <= 1e-4 * numpy.abs(expected).max()
         if method == "cam":
             assert p.bias == 0 and p.map.mean() == pytest.approx(p.logit, abs=1e-4)
+
+
+def test_info_says_it(tmp_path):
+    for name, more, words in (("flat", {"probability": "sigmoid"}, (b"this size alone", b"probabilities by sigmoid", b"6 x 5 by hirescam")),
+                              ("plane", {}, (b"this size alone", b"probabilities by softmax", b"6 x 5 by cam"))):
+        nodes = BODY + HEADS[name][0]
+        result = run("info", small_model.write(tmp_path / f"{name}.safetensors", WEIGHTS, nodes, LABELS, HEIGHT, WIDTH, **more))
+        assert result.returncode == 0 and all(word in result.stdout for word in words), result.stdout
+
+
+def test_a_newer_version_is_refused(tmp_path):
+    result = run("info", small_model.write(tmp_path / "new.safetensors", WEIGHTS, BODY + HEADS["chain"][0], LABELS, HEIGHT, WIDTH, version=3))
+    assert result.returncode == 1 and b"version 3 is newer than this program reads (2)" in result.stderr, result.stderr
 
 
 def test_a_flattened_network_takes_one_size(head_server):
