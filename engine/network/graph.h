@@ -25,11 +25,23 @@
  *   conv      stride [y,x] (default [1,1]), padding, groups (default 1),
  *             weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional)
  *   max_pool, avg_pool
- *             kernel [y,x], stride [y,x], padding; avg_pool never counts padding
- *   relu, relu6
- *             of one input
+ *             kernel [y,x], stride [y,x], padding, ceil_mode (default false: a last window that
+ *             sticks out does not count); avg_pool: count_include_pad (default false: padding does
+ *             not count)
+ *   relu, relu6, sigmoid, silu, hard_swish, gelu (by erf)
+ *             of one input, each value
+ *   clip      each value: least, most (either may be left out)
+ *   hard_sigmoid
+ *             each value: slope * x + offset, not below 0 nor above 1
+ *   affine    scale * x + shift: tensors [C]
+ *   layer_norm
+ *             over the channels of a cell; scale, shift: tensors [C], epsilon
  *   add       two inputs of one shape
+ *   mul       two inputs of one shape, or the second of one cell: a factor a channel
  *   concat    inputs of one height and width, along channels
+ *   slice     channels [begin,end], of which `end` is the first that is not taken
+ *   shuffle   groups: channels as [groups,C/groups] transposed
+ *   resize    factor [y,x]: the nearest cell
  *   gap       global average pooling
  *   flatten   all values of a plane as the channels of one cell, [H,W,C] -> H*W*C
  *   fc        weight: tensor [outputs,C], bias: tensor [outputs] (optional)
