@@ -290,16 +290,23 @@ static const struct {
   join_unit *run;
 } operators[] = {
     /* clang-format off */
-    {"conv",       join_conv},
-    {"fc",         join_fc},
-    {"batch_norm", join_batch_norm},
-    {"relu",       join_same},
-    {"relu6",      join_same},
-    {"max_pool",   join_same},
-    {"avg_pool",   join_same},
-    {"add",        join_add},
-    {"concat",     join_concat},
-    {"gap",        join_same},
+    {"conv",         join_conv},
+    {"fc",           join_fc},
+    {"batch_norm",   join_batch_norm},
+    {"relu",         join_same},
+    {"relu6",        join_same},
+    {"clip",         join_same},
+    {"sigmoid",      join_same},
+    {"hard_sigmoid", join_same},
+    {"silu",         join_same},
+    {"hard_swish",   join_same},
+    {"gelu",         join_same},
+    {"max_pool",     join_same},
+    {"avg_pool",     join_same},
+    {"add",          join_add},
+    {"mul",          join_same},
+    {"concat",       join_concat},
+    {"gap",          join_same},
     /* clang-format on */
 };
 

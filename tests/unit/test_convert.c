@@ -287,6 +287,30 @@ static void write_labels(const char *text) {
   ck_assert_int_eq(fclose(out), 0);
 }
 
+/* An architecture may have any operator whose output has the channels of its input. */
+START_TEST(activations_by_name) {
+  static const char *const ops[] = {"sigmoid\"",
+                                    "silu\"",
+                                    "hard_swish\"",
+                                    "gelu\"",
+                                    "clip\", \"least\": 0.25",
+                                    "hard_sigmoid\", \"slope\": 0.2, \"offset\": 0.5"};
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+    char to[96];
+    cam_graph *graph;
+    int n = 0;
+    snprintf(to, sizeof to, "\"op\": \"%s", ops[i]);
+    ck_assert_msg(!convert(FIXTURES "stored.pth", edited("\"op\": \"relu\"", to)), "%s: %s", to,
+                  error.detail);
+    ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+    for (int k = 0; k < graph->n_nodes; k++)
+      n += !strncmp(op_name(graph->nodes[k].op), ops[i], strcspn(ops[i], "\""));
+    ck_assert_int_eq(n, 1);
+    graph_free(graph);
+  }
+}
+END_TEST
+
 START_TEST(labels_by_name) {
   static const char inner[] = "\"classes\": [[\"n00000001\", \"one\"], [\"n00000002\", \"two, "
                               "\\\"2\\\"\"], [\"n00000003\", \"three\"]]";
@@ -367,6 +391,7 @@ Suite *convert_suite(void) {
   tcase_add_test(tcase, a_failure_leaves_the_old_model_alone);
   tcase_add_test(tcase, files_that_are_not_there);
   tcase_add_test(tcase, unused_tensors_are_reported);
+  tcase_add_test(tcase, activations_by_name);
   tcase_add_test(tcase, labels_by_name);
   tcase_add_test(tcase, shipped_architectures);
   suite_add_tcase(suite, tcase);
