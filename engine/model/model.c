@@ -143,8 +143,8 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
             cam_resize_name(graph->resize), graph->multiple, graph->max_side);
   fprintf(out, "classes        %d, probabilities by %s\n", graph->n_classes,
           cam_probability_name(info->probability));
-  fprintf(out, "class maps     %d x %d by %s, enlarged %s\n", grid[1], grid[0],
-          cam_method_name(info->method), rule);
+  fprintf(out, "class maps     %d x %d by %s, enlarged %s, scaled by %s\n", grid[1], grid[0],
+          cam_method_name(info->method), rule, cam_scale_name(graph->map_scale));
   fprintf(out, "multiply-adds  %.3f G\n", (double)info->multiply_adds / 1e9);
   fprintf(out, "weights        %.1f MB in %d tensors\n", (double)info->weight_bytes / 1e6,
           safetensors_count(graph->file));

@@ -225,6 +225,7 @@ def parameters():
     yield "all", (b"top_k=3\nclasses=1,n01440764,11\nalpha=0.5\ncolormap=viridis\nsize=input\nresize=aspect\ninclude=overlay,heatmap,map\nformat=jpeg\nthreshold=0.2\n"
                   b"accept: image/png;q=0.5, */*;q=0.1")
     yield "edges", b"top_k=10\nalpha=1\nthreshold=-0\nclasses=0,1,2,3,4,5,6,7,8,9\ninclude=none"
+    yield "names", b"classes=class 1\nclasses=n01440764\nclasses=CLASS 2\nminus=class 0\ncolormap=coolwarm\nscale=relu\ndetail=fine\ninclude=probabilities"
     yield "wrong", b"top_k=0\nalpha=nan\nthreshold=1e999\nclasses=,\ninclude=none,map\nsize=\ncolor=red\ntop_k=3\ntop_k=3"
     yield "accept", b"accept: application/json\nAccept: image/*;q=1.000, image/jpeg;q=0\naccept: text/html,image/avif,image/webp,*/*;q=0.8\naccept: ,;,"
     yield "qualities", b"accept: image/png;q=0x1, */*;q=1.\naccept: image/png ; q=0.125 ;q=1, image/jpeg;q=1.001"

@@ -145,7 +145,8 @@ static void run(const uint8_t *bytes, size_t n) {
     if (separator == '=') {
       cam_error error = {0};
       request_params before = params;
-      const bool twice = params_given(&params, line);
+      const int row = params_find(line);
+      const bool twice = params_given(&params, line) && !params_info(row)->repeats;
       cam_code code = params_set(&params, line, value, &error);
       if (!code)
         code = params_resolve(&params, fuzz_model(), &error);

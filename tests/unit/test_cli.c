@@ -98,7 +98,7 @@ START_TEST(a_list_of_classes_may_be_given_flag_by_flag) {
     ck_assert_str_eq(arguments.params[i].value, values[i]);
   char line[40 + 13 * CLI_MAX_PARAMS] = "explain x";
   for (int i = 0; i <= CLI_MAX_PARAMS; i++)
-    strcat(line, " --classes 1");
+    strcat(line, " --classes=1");
   ck_assert_int_eq(parse(line), CAM_E_PARAMETER);
 }
 END_TEST
