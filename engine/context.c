@@ -10,7 +10,7 @@
 static cam_code measure_fine(cam_context *context, cam_error *error) {
   int ends[DETAIL_ENDS][2];
   cam_code code = CAM_OK;
-  detail_ends(context->model->graph, ends);
+  detail_ends(context->model->graph, DETAIL_PASSES - 1, ends);
   for (int i = 0; i < DETAIL_ENDS && !code && context->model->info.fine; i++) {
     size_t bytes;
     code = forward_measure(context->forward, ends[i][0], ends[i][1], &bytes, error);

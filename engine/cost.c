@@ -83,13 +83,13 @@ static bool is_wanted_whole(const cam_params *params) {
 typedef struct way {
   cam_photo photo;
   cam_result sizes;
-  int width, height;         /* of the pictures */
-  int count;                 /* of labels */
-  uint64_t decoding;         /* bytes at most, the first time or the second */
-  int map_width, map_height; /* the largest input */
-  uint64_t kept;             /* bytes of what decoding leaves for the pictures */
-  uint64_t averaging;        /* bytes at most; 0: nothing is averaged */
-  uint64_t said;             /* bytes of what is said beside the labels */
+  int width, height;  /* of the pictures */
+  int count;          /* of labels */
+  uint64_t decoding;  /* bytes at most, the first time or the second */
+  uint64_t map_cells; /* of a label's map, at most */
+  uint64_t kept;      /* bytes of what decoding leaves for the pictures */
+  uint64_t averaging; /* bytes at most; 0: nothing is averaged */
+  uint64_t said;      /* bytes of what is said beside the labels */
 } way;
 
 static void plan_decoding(const cam_params *params, way *w) {
@@ -107,17 +107,14 @@ static void plan_decoding(const cam_params *params, way *w) {
   w->kept = image + whole;
 }
 
-/* A map has no more cells than the input it is of. */
-static uint64_t map_cells(const way *w, int count) {
-  return (uint64_t)count * (uint64_t)w->map_width * (uint64_t)w->map_height;
-}
-
 /* After decoding, while larger inputs go through the network. */
 static uint64_t averaging_bytes(const cam_context *context, const way *w) {
   const cam_result *sizes = &w->sizes;
+  int width, height;
+  larger_input(context->model->graph, sizes, DETAIL_PASSES - 1, &width, &height);
   return w->kept + image_bytes(sizes->input_width, sizes->input_height) +
-         resize_bytes(sizes->width, sizes->height, w->map_width, w->map_height) +
-         fine_work_bytes(context, sizes, w->count + 1);
+         resize_bytes(sizes->width, sizes->height, width, height) +
+         fine_work_bytes(context, image_bytes(width, height), w->count + 1);
 }
 
 /* After decoding, `abreast` labels at a time: all pictures are finished but for theirs, or all are.
@@ -126,7 +123,7 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
   const cam_result *sizes = &w->sizes;
   const int count = w->count;
   uint64_t bytes = w->kept + image_bytes(sizes->input_width, sizes->input_height) +
-                   sizeof(float) * map_cells(w, count + 1 /* that of minus */) +
+                   sizeof(float) * w->map_cells * (uint64_t)(count + 1 /* that of minus */) +
                    resize_bytes(sizes->width, sizes->height, sizes->input_width,
                                 sizes->input_height);
   if (!has_pictures(params))
@@ -158,12 +155,9 @@ typedef struct photo_cost {
 } photo_cost;
 
 static void plan_maps(const cam_context *context, const cam_params *params, way *w) {
-  w->map_width = w->sizes.input_width;
-  w->map_height = w->sizes.input_height;
-  if (params->detail == CAM_NORMAL)
-    return;
-  larger_input(context->model->graph, &w->sizes, DETAIL_PASSES - 1, &w->map_width, &w->map_height);
-  w->averaging = averaging_bytes(context, w);
+  w->map_cells = context->model->map_cells[params->detail];
+  if (params->detail == CAM_FINE)
+    w->averaging = averaging_bytes(context, w);
 }
 
 /* False: it is no photo. */
@@ -188,7 +182,7 @@ static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
               max_uint64(max_uint64(finished, w->averaging), max_uint64(w->decoding, rendering)),
       .finished = finished,
       .step = max_uint64(w->decoding, making),
-      .map_values = map_cells(w, w->count)};
+      .map_values = w->map_cells * (uint64_t)w->count};
 }
 
 /* Alone, one label after another, as a photo is explained that takes much. */

@@ -93,13 +93,10 @@ cam_code fine_maps(cam_context *context, const cam_image *photo, const cam_resul
   return code;
 }
 
-/* At the largest input, which takes most: its picture and what is made of it, and all maps with the
- * plane that they are added up by. */
-uint64_t fine_work_bytes(const cam_context *context, const cam_result *sizes, int n) {
-  int width, height;
-  larger_input(context->model->graph, sizes, DETAIL_PASSES - 1, &width, &height);
-  const uint64_t cells = (uint64_t)width * (uint64_t)height, /* a map has no more */
-      maps = sizeof(float) * cells * (uint64_t)(DETAIL_PASSES * n + 1),
-                 logits = sizeof(float) * (uint64_t)context->model->info.classes;
-  return context->fine_bytes + 3 * cells + maps + logits;
+/* The largest arena, the picture that goes in, all maps and the plane that they are added up by. */
+uint64_t fine_work_bytes(const cam_context *context, uint64_t input_bytes, int n) {
+  const cam_model *model = context->model;
+  const uint64_t maps = (uint64_t)(DETAIL_PASSES * n + 1) * model->map_cells[CAM_FINE],
+                 logits = (uint64_t)model->info.classes;
+  return context->fine_bytes + input_bytes + sizeof(float) * (maps + logits);
 }

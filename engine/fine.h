@@ -14,7 +14,9 @@
 cam_code fine_maps(cam_context *context, const cam_image *photo, const cam_result *sizes,
                    double deadline, const int *class_ids, map_set *maps, cam_error *error);
 
-/* Bytes that it holds at most beside photo and maps; n: maps. */
-uint64_t fine_work_bytes(const cam_context *context, const cam_result *sizes, int n);
+/* Bytes that it holds at most beside the photo; input_bytes: of the largest input's picture; n:
+ * maps.
+ */
+uint64_t fine_work_bytes(const cam_context *context, uint64_t input_bytes, int n);
 
 #endif

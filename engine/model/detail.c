@@ -15,24 +15,44 @@ int detail_side(const cam_graph *graph, int side, int pass) {
   return max_int(side, min_int(nearest, graph->max_side));
 }
 
-/* Sides that graph_load has seen to go through, and all between: what may be too much is the whole,
- * so the largest inputs say it for all. */
-cam_code detail_check(const cam_graph *graph, bool *possible, cam_error *error) {
-  int ends[DETAIL_ENDS][2], (*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
-  if (!shape)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the shapes of %d nodes", graph->n_nodes);
-  detail_ends(graph, ends);
-  *possible = ends[0][0] > graph->height && ends[0][1] > graph->width;
-  for (int i = 0; i < DETAIL_ENDS && *possible; i++)
-    *possible = !graph_shapes(graph, ends[i][0], ends[i][1], shape, NULL);
-  free(shape);
-  return CAM_OK;
-}
-
-void detail_ends(const cam_graph *graph, int ends[DETAIL_ENDS][2]) {
-  const int last = DETAIL_PASSES - 1, height = detail_side(graph, graph->height, last),
-            width = detail_side(graph, graph->width, last), side = min_int(height, width);
+void detail_ends(const cam_graph *graph, int pass, int ends[DETAIL_ENDS][2]) {
+  const int height = detail_side(graph, graph->height, pass),
+            width = detail_side(graph, graph->width, pass), side = min_int(height, width);
   const int all[DETAIL_ENDS][2] = {
       {height, width}, {side, graph->max_side}, {graph->max_side, side}};
   memcpy(ends, all, sizeof all);
+}
+
+/* Does the network take the largest inputs of a pass? *cells: of its last plane at most, which
+ * class maps are of. */
+static bool takes_ends(const cam_graph *graph, int pass, int (*shape)[2], uint64_t *cells) {
+  int ends[DETAIL_ENDS][2];
+  const int last = graph->nodes[graph->head].inputs[0];
+  *cells = 0;
+  detail_ends(graph, pass, ends);
+  for (int i = 0; i < DETAIL_ENDS; i++) {
+    if (graph_shapes(graph, ends[i][0], ends[i][1], shape, NULL))
+      return false;
+    const int *grid = ends[i];
+    if (last != GRAPH_INPUT)
+      grid = shape[last];
+    *cells = max_uint64(*cells, (uint64_t)grid[0] * (uint64_t)grid[1]);
+  }
+  return true;
+}
+
+/* graph_load has seen that each side goes through, for itself; what may be too much is the whole,
+ * and so the largest inputs say it for all. */
+cam_code detail_check(const cam_graph *graph, bool *possible, uint64_t cells[CAM_DETAIL_COUNT],
+                      cam_error *error) {
+  const int last = DETAIL_PASSES - 1;
+  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
+  if (!shape)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the shapes of %d nodes", graph->n_nodes);
+  takes_ends(graph, 0, shape, &cells[CAM_NORMAL]);
+  *possible = detail_side(graph, graph->height, last) > graph->height &&
+              detail_side(graph, graph->width, last) > graph->width &&
+              takes_ends(graph, last, shape, &cells[CAM_FINE]);
+  free(shape);
+  return CAM_OK;
 }

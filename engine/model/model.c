@@ -34,7 +34,7 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
   }
   free(shape);
   if (!code)
-    code = detail_check(graph, &info->fine, error);
+    code = detail_check(graph, &info->fine, model->map_cells, error);
   return code;
 }
 

@@ -59,6 +59,11 @@ START_TEST(networks) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     cam_model *model = load(cases[i].tensors, cases[i].side, cases[i].max_side);
     ck_assert_msg(cam_model_get_info(model)->fine == cases[i].fine, "case %zu", i);
+    ck_assert_uint_eq(model->map_cells[CAM_NORMAL],
+                      (uint64_t)cases[i].side * (uint64_t)cases[i].max_side);
+    if (cases[i].fine) /* its convolution keeps the size; the short side is doubled, or the most */
+      ck_assert_uint_eq(model->map_cells[CAM_FINE],
+                        (uint64_t)cases[i].max_side * (uint64_t)cases[i].max_side);
     cam_model_free(model);
   }
 }
