@@ -210,7 +210,7 @@ static cam_code resolve_classes(request_params *params, const cam_model *model, 
   return CAM_OK;
 }
 
-/* And the colours of a contrast: two, which meet at 0. */
+/* The class, and a contrast's colours: two, which meet at 0. */
 static cam_code resolve_minus(request_params *params, const cam_model *model, cam_error *error) {
   const char *text = params->minus.text;
   cam_params *cam = &params->cam;
