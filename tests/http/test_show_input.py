@@ -8,19 +8,19 @@ from PIL import Image
 
 import networks
 import pictures
-from server import run
+from server import MODEL, run
 
 LITE0 = ("RGB", (127, 127, 127), (1 / 128,) * 3)
 VGG = ("BGR", (103.939, 116.779, 123.68), (1, 1, 1))
 
 
 @pytest.mark.parametrize("which, resize, size", [(LITE0, "stretch", (224, 224)), (LITE0, "aspect", (352, 224)), (VGG, "stretch", (224, 224))])
-def test_picture_and_numbers(tmp_path, light_model, small_file, scene, which, resize, size):
+def test_picture_and_numbers(tmp_path, small_file, which, resize, size):
     channels, mean, scale = which
     photo = pictures.scene(450, 290)
     (tmp_path / "photo.png").write_bytes(pictures.png(photo))
     result = run("explain", tmp_path / "photo.png", "--show-input", tmp_path / "seen.png", "--resize", resize, "--include", "none",
-                 model=light_model if which is LITE0 else small_file)
+                 model=MODEL if which is LITE0 else small_file)
     assert result.returncode == 0, result.stderr
     seen = networks.input_picture(photo, *size)
     shown = Image.open(io.BytesIO((tmp_path / "seen.png").read_bytes()))
