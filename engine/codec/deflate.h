@@ -1,4 +1,4 @@
-/* deflate.h - the zlib stream and the checksum inside a PNG. ISA-L is named in
+/* deflate.h - the zlib stream and the checksum inside a PNG. libdeflate is named in
  * engine/codec/deflate.c only. Thread: any. */
 #ifndef DEFLATE_H
 #define DEFLATE_H
@@ -7,7 +7,7 @@
 
 /* bytes[0..n), n below 2^31, as a zlib stream (RFC 1950) of *n_out bytes in memory for free(); NULL
  * if there is no memory for it. Made for filtered rows of pictures. The same bytes for the same
- * input on one machine (ISA-L picks its code by CPU), whatever the thread or what ran before. */
+ * input, whatever the machine, the thread or what ran before. */
 uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out);
 
 /* Bytes that deflate_zlib holds at most at any moment, its result included. */
