@@ -1,322 +1,252 @@
-/* cli_explain.c - camserve explain: photos in files -> a table and overlays beside them, or the
- * JSON of POST /cam. Flow: read up to eight -> cam_explain -> print and save each -> free. Memory
- * does not grow with the number of photos. Thread: main. */
-#include "cam_clock.h"
-#include "cam_encoding.h"
-#include "cam_minmax.h"
+/* cli_explain.c - camserve explain: photos in files, folders and lists -> a table and overlays
+ * beside them, or the JSON of POST /cam, or a line of it for each photo. Here flags become the
+ * terms of a run (explain_run.h), and its end an exit code. Thread: main. */
 #include "cli.h"
-#include "wire/problem.h"
-#include "wire/reply.h"
-#include "wire/request_id.h"
+#include "explain_run.h"
+#include "interrupt.h"
 #include <errno.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { JSON, OUTPUT, SHOW_INPUT }; /* rows of its options in server/cli/main.c */
-enum { LABEL_COLUMNS = 48 };
+/* Rows of its options in server/cli/main.c. */
+enum { JSON, OUTPUT, LINES, PATHS_FROM, NUL_BEHIND, RESUME, KEEP_GOING, OUTPUT_DIR, SHOW_INPUT };
 
 typedef struct session {
   const cli *arguments;
-  const cam_model_info *model;
+  cam_model *model;
   cam_context *context;
-  request_params params;
-  FILE *table;        /* where people read; the overlay may take standard output */
-  const char *output; /* -o, or NULL */
-  char request_id[REQUEST_ID_MAX + 1];
-  reply_timing timing; /* sums over all photos */
-  int printed, failed; /* photos */
-  bool broken;         /* standard output could not be written */
+  explain_run run;
 } session;
 
-/* ---- overlays ---- */
+static bool is_given(const session *s, int option) { return s->arguments->options[option] != NULL; }
 
-/* Length of a path without its extension. */
-static size_t stem_length(const char *path) {
-  const char *slash = strrchr(path, '/'), *base = path;
-  if (slash)
-    base = slash + 1;
-  const char *dot = strrchr(base, '.');
-  if (!dot || dot == base)
-    return strlen(path);
-  return (size_t)(dot - path);
+/* ---- what the flags of this command forbid together ---- */
+
+static cam_code forbid(cam_error *error, const char *what) {
+  return cam_fail(error, CAM_E_PARAMETER, "%s", what);
 }
 
-/* "cat.jpg" -> "cat.cam.png"; but "cat.jpg.cam.png" where cat.png is explained too. For free(). */
-static char *overlay_path(const session *s, const char *photo) {
-#define X(id, name, extension, type) extension,
-  static const char *const extensions[] = {CAM_PICTURES(X)};
-#undef X
-  if (s->output)
-    return strdup(s->output);
-  if (!strcmp(photo, "-"))
-    photo = "stdin";
-  size_t n = stem_length(photo);
-  for (int i = 0; i < s->arguments->n_operands; i++) {
-    const char *other = s->arguments->operands[i];
-    if (!strncmp(other, photo, n) && stem_length(other) == n && strcmp(other, photo))
-      n = strlen(photo);
-  }
-  char *path;
-  if (asprintf(&path, "%.*s.cam.%s", (int)n, photo, extensions[s->params.cam.picture]) < 0)
-    return NULL;
-  return path;
-}
-
-/* what: "overlay", for errors. */
-static cam_code write_file(const char *what, const char *path, const void *bytes, size_t n,
-                           cam_error *error) {
-  FILE *file = stdout;
-  if (strcmp(path, "-"))
-    file = fopen(path, "wbe");
-  if (!file)
-    return cam_fail(error, CAM_E_IO, "%s %.100s cannot be written: %s", what, path,
-                    strerror(errno));
-  bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
-  int why = errno;
-  if (file != stdout && fclose(file) && written) {
-    written = false;
-    why = errno;
-  }
-  if (!written)
-    return cam_fail(error, CAM_E_IO, "%s %.100s cannot be written: %s", what, path, strerror(why));
-  return CAM_OK;
-}
-
-/* Writes the first label's overlay, which may be a JSON string of base64. */
-static cam_code save_overlay(const session *s, const char *path, const cam_bytes *overlay,
-                             cam_error *error) {
-  if (!s->params.cam.base64)
-    return write_file("overlay", path, overlay->data, overlay->size, error);
-  size_t n;
-  uint8_t *bytes = malloc(overlay->size / 4 * 3 + 3);
-  if (!bytes)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for an overlay of %zu bytes", overlay->size);
-  cam_code code = CAM_OK;
-  if (cam_base64_decode((const char *)overlay->data + 1, overlay->size - 2, bytes, &n))
-    code = write_file("overlay", path, bytes, n, error);
-  else
-    code = cam_fail(error, CAM_E_INTERNAL, "the overlay is not base64");
-  free(bytes);
-  return code;
-}
-
-/* ---- one photo said ---- */
-
-/* "-" by another name, where people read. */
-static const char *shown(const char *path, const char *stream) {
-  return strcmp(path, "-") ? path : stream;
-}
-
-static void print_box(FILE *out, const cam_box *box) {
-  if (box->width)
-    fprintf(out, "%d, %d, %dx%d\n", box->x, box->y, box->width, box->height);
-  else
-    fprintf(out, "none: nothing speaks for it\n");
-}
-
-static void print_table(const session *s, const char *photo, const cam_result *result,
-                        const char *overlay) {
-  int columns = 0;
-  for (int i = 0; i < result->count; i++) {
-    int n = (int)strlen(s->model->class_list[result->predictions[i].class_id].label);
-    columns = max_int(columns, min_int(n, LABEL_COLUMNS));
-  }
-  fprintf(s->table, "%s: %dx%d %s, seen as %dx%d (%s)", shown(photo, "standard input"),
-          result->width, result->height, cam_format_name(result->format), result->input_width,
-          result->input_height, cam_resize_name(result->resize));
-  if (overlay)
-    fprintf(s->table, ", overlay in %s", shown(overlay, "standard output"));
-  fprintf(s->table, "\n%6s  %-*s  %11s  %s\n", "rank", columns, "label", "probability",
-          "box (x, y, width x height)");
-  for (int i = 0; i < result->count; i++) {
-    const cam_prediction *p = &result->predictions[i];
-    fprintf(s->table, "%6d  %-*.*s  %9.2f %%  ", p->rank, columns, columns,
-            s->model->class_list[p->class_id].label, 100.0 * p->probability);
-    print_box(s->table, &p->box);
-  }
-}
-
-static void print_json(session *s, const cam_task *task) {
-  if (s->arguments->n_operands > 1) {
-    s->broken |= !reply_list_item(stdout, s->model, s->request_id, task, !s->printed);
-    return;
-  }
-  char *text;
-  if (task->error.code)
-    text = problem_text(&task->error, s->request_id, NULL);
-  else
-    text = reply_text(s->model, s->request_id, task, 1, false, &s->timing, true, NULL);
-  s->broken |= !text || puts(text) == EOF;
-  free(text);
-}
-
-static void say(session *s, const char *photo, const cam_task *task) {
-  bool as_json = s->arguments->options[JSON] != NULL;
-  cam_error error = task->error;
-  char *path = NULL;
-  if (!error.code && (s->params.cam.include & CAM_INCLUDE_OVERLAY) && (!as_json || s->output)) {
-    path = overlay_path(s, photo);
-    if (!path)
-      cam_fail(&error, CAM_E_NO_MEMORY, "no memory for the overlay's name");
-    else
-      save_overlay(s, path, &task->result.predictions[0].overlay, &error);
-  }
-  if (as_json)
-    print_json(s, task);
-  else if (!task->error.code)
-    print_table(s, photo, &task->result, error.code ? NULL : path);
-  if (error.code) {
-    fflush(stdout); /* in order, where both go to one terminal */
-    cli_fail(shown(photo, "standard input"), &error);
-    s->failed++;
-  }
-  s->printed++;
-  free(path);
-}
-
-/* ---- what the network sees ---- */
-
-static void print_seen(const session *s, const cam_seen *seen, const char *path) {
-  FILE *out = s->arguments->options[JSON] ? stderr : s->table;
-  fprintf(out, "what %s sees, as a picture in %s\n", s->model->name, path);
-  fprintf(out, "%7s  %-32s %9s %9s %9s\n", "channel", "(pixel - mean) * scale", "least", "mean",
-          "most");
-  for (int c = 0; c < 3; c++) {
-    const cam_seen_channel *channel = &seen->channels[c];
-    char formula[64];
-    snprintf(formula, sizeof formula, "(%c - %.6g) * %.6g", channel->letter, (double)channel->mean,
-             (double)channel->scale);
-    fprintf(out, "%7d  %-32s %9.4g %9.4g %9.4g\n", c + 1, formula, (double)channel->least,
-            (double)channel->average, (double)channel->most);
-  }
-}
-
-static void show_input(session *s, const char *photo, const cam_task *task) {
-  const char *path = s->arguments->options[SHOW_INPUT];
-  cam_error error = {0};
-  cam_seen seen;
-  cam_code code = cam_show_input(s->context, task, &seen, &error);
-  if (!code)
-    code = write_file("picture", path, seen.picture.data, seen.picture.size, &error);
-  if (!code)
-    print_seen(s, &seen, path);
-  free(seen.picture.data);
-  if (!code)
-    return;
-  fflush(stdout);
-  cli_fail(shown(photo, "standard input"), &error);
-  s->failed++;
-}
-
-/* ---- all photos ---- */
-
-/* At most CAM_MAX_TASKS photos: those that can be read are explained together. */
-static void explain_some(session *s, char *const *photos, int n) {
-  cam_bytes bytes[CAM_MAX_TASKS];
-  cam_task tasks[CAM_MAX_TASKS], unread[CAM_MAX_TASKS];
-  const cam_task *said[CAM_MAX_TASKS];
-  double stage_ms[CAM_STAGE_COUNT] = {0}, begin = 1e3 * clock_seconds();
-  int n_tasks = 0;
-  for (int i = 0; i < n; i++) {
-    unread[i] = (cam_task){.params = &s->params.cam};
-    if (cli_read(photos[i], (size_t)s->arguments->config.max_body_bytes, &bytes[i],
-                 &unread[i].error)) {
-      said[i] = &unread[i];
-      continue;
-    }
-    tasks[n_tasks] = (cam_task){
-        .bytes = bytes[i].data, .n_bytes = bytes[i].size, .params = &s->params.cam};
-    said[i] = &tasks[n_tasks++];
-  }
-  if (n_tasks)
-    cam_explain(s->context, tasks, n_tasks, 0, stage_ms);
-  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
-    s->timing.stage_ms[stage] += stage_ms[stage];
-  s->timing.total_ms += 1e3 * clock_seconds() - begin;
-  for (int i = 0; i < n; i++)
-    say(s, photos[i], said[i]);
-  if (s->arguments->options[SHOW_INPUT] && n_tasks && !tasks[0].error.code)
-    show_input(s, photos[0], &tasks[0]);
-  for (int i = 0; i < n_tasks; i++)
-    cam_result_free(&tasks[i].result);
-  for (int i = 0; i < n; i++)
-    free(bytes[i].data);
-}
-
-static void explain_all(session *s) {
+static cam_code check_input(const session *s, cam_error *error) {
   const cli *arguments = s->arguments;
-  bool list = arguments->options[JSON] && arguments->n_operands > 1;
-  if (list)
-    s->broken |= !reply_list_head(stdout, s->model, s->request_id);
-  for (int i = 0; i < arguments->n_operands && !s->broken; i += CAM_MAX_TASKS) {
-    int left = arguments->n_operands - i;
-    explain_some(s, arguments->operands + i, min_int(left, CAM_MAX_TASKS));
-  }
-  if (list)
-    s->broken |= !reply_list_tail(stdout, &s->timing) || putchar('\n') == EOF;
-  if (arguments->options[JSON] || s->printed == s->failed)
-    return;
-  const int explained = s->printed - s->failed;
-  fprintf(s->table, "%d photo%s in %.1f ms:", explained, cli_plural(explained), s->timing.total_ms);
-  for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
-    fprintf(s->table, " %s %.1f%s", cam_stage_name((cam_stage)stage), s->timing.stage_ms[stage],
-            stage + 1 < CAM_STAGE_COUNT ? "," : "\n");
-}
-
-/* What the flags of this command forbid together. */
-static cam_code check_usage(const session *s, cam_error *error) {
-  const cli *arguments = s->arguments;
-  int n_stdin = 0;
+  const char *list = arguments->options[PATHS_FROM];
+  int n_stdin = list && !strcmp(list, "-");
   for (int i = 0; i < arguments->n_operands; i++)
     n_stdin += !strcmp(arguments->operands[i], "-");
   if (n_stdin > 1)
     return cam_fail(error, CAM_E_PARAMETER,
                     "\"-\" (standard input) is given %d times; allowed is once", n_stdin);
-  if (arguments->options[SHOW_INPUT] && arguments->n_operands > 1)
-    return cam_fail(error, CAM_E_PARAMETER, "--show-input: takes one photo, not %d",
-                    arguments->n_operands);
-  if (arguments->options[SHOW_INPUT] && !strcmp(arguments->options[SHOW_INPUT], "-"))
-    return cam_fail(error, CAM_E_PARAMETER, "--show-input: takes the name of a file, not \"-\"");
-  if (!s->output)
-    return CAM_OK;
-  if (arguments->n_operands > 1)
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "-o: takes one photo, not %d; without it each overlay is NAME.cam.png",
-                    arguments->n_operands);
-  if (!(s->params.cam.include & CAM_INCLUDE_OVERLAY))
-    return cam_fail(error, CAM_E_PARAMETER, "-o: --include leaves the overlay out");
-  if (arguments->options[JSON] && !strcmp(s->output, "-"))
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "-o -: standard output has the JSON already; name a file");
+  if (!arguments->n_operands && !list)
+    return cam_fail(error, CAM_E_PARAMETER, "%s is missing; usage: camserve explain [FLAG]... %s",
+                    arguments->command->operands, arguments->command->operands);
+  if (is_given(s, NUL_BEHIND) && !list)
+    return forbid(error, "--null: is about the list of --paths-from, which is missing");
   return CAM_OK;
 }
 
-int cli_explain(const cli *arguments) {
-  session s = {.arguments = arguments, .output = arguments->options[OUTPUT], .table = stdout};
-  cam_model *model = NULL;
-  cam_error error = {0};
-  cam_limits limits = config_limits(&arguments->config);
-  int exit_code = EXIT_DONE;
-  if (s.output && !strcmp(s.output, "-"))
-    s.table = stderr;
-  if (cli_load(&arguments->config, &model, &error) ||
-      cli_params(arguments, model, &s.params, &error) || check_usage(&s, &error) ||
-      cam_context_create(model, config_threads(&arguments->config), &limits, &s.context, &error)) {
-    exit_code = cli_fail(NULL, &error);
-  } else {
-    s.model = cam_model_get_info(model);
-    s.params.cam.base64 = arguments->options[JSON] != NULL;
-    request_id_set(s.request_id, NULL);
-    explain_all(&s);
-    if (s.failed)
-      exit_code = EXIT_FAILED;
-    if (s.broken) {
-      cam_fail(&error, CAM_E_IO, "the answer cannot be written to standard output");
-      exit_code = cli_fail(NULL, &error);
-    }
+static cam_code check_shown_input(const session *s, cam_error *error) {
+  const char *path = s->arguments->options[SHOW_INPUT];
+  if (!path)
+    return CAM_OK;
+  if (photo_source_may_have(&s->run.source, 2))
+    return forbid(error, "--show-input: takes one photo, not several, a folder or a list");
+  if (!strcmp(path, "-"))
+    return forbid(error, "--show-input: takes the name of a file, not \"-\"");
+  return CAM_OK;
+}
+
+static cam_code check_output(const session *s, cam_error *error) {
+  const char *output = s->arguments->options[OUTPUT];
+  const bool into_file = output && strcmp(output, "-");
+  if (is_given(s, JSON) && is_given(s, LINES))
+    return forbid(error, "--json and --jsonl: allowed is one of them");
+  if (is_given(s, RESUME) && (!is_given(s, LINES) || !into_file))
+    return forbid(error, "--resume: goes on with the lines in a file: --jsonl --output FILE");
+  if (is_given(s, LINES) || !output)
+    return CAM_OK;
+  if (is_given(s, OUTPUT_DIR))
+    return forbid(error, "-o and --output-dir: allowed is one of them, unless -o is for --jsonl");
+  if (photo_source_may_have(&s->run.source, 2))
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "-o: takes one photo, not %s; without it each overlay is NAME.cam.png, and "
+                    "--output-dir names a folder for them",
+                    s->arguments->n_operands > 1 ? "several" : "a folder or list");
+  if (is_given(s, JSON) && !into_file)
+    return forbid(error, "-o -: standard output has the JSON already; name a file");
+  if (into_file && picture_is_same_file(output, s->arguments->operands[0]))
+    return cam_fail(error, CAM_E_PARAMETER, "-o %.80s: is the photo itself", output);
+  return CAM_OK;
+}
+
+/* ---- before and after ---- */
+
+enum { PICTURES = CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP };
+
+static void choose_form(session *s) {
+  explain_terms *terms = &s->run.terms;
+  if (is_given(s, LINES))
+    terms->form = FORM_LINE;
+  else if (!is_given(s, JSON))
+    terms->form = FORM_TABLE;
+  else if (photo_source_may_have(&s->run.source, 2))
+    terms->form = FORM_ITEM;
+  else
+    terms->form = FORM_ONE;
+  terms->show_input = s->arguments->options[SHOW_INPUT];
+  terms->place.folder = s->arguments->options[OUTPUT_DIR];
+  if (terms->form != FORM_LINE)
+    terms->place.file = s->arguments->options[OUTPUT];
+  if (terms->place.file && !strcmp(terms->place.file, "-"))
+    s->run.table = stderr;
+}
+
+/* The picture's format: --format, else as -o ends. */
+static cam_code choose_picture(session *s, const request_params *given, cam_error *error) {
+  explain_terms *terms = &s->run.terms;
+  bool named = false;
+  cam_picture picture;
+  if (terms->place.file && picture_of_name(terms->place.file, &named, &picture, error))
+    return error->code;
+  if (named && params_given(given, "format") && picture != terms->params.picture)
+    return cam_fail(error, CAM_E_PARAMETER, "-o %.60s: --format is %s", terms->place.file,
+                    cam_picture_name(terms->params.picture));
+  if (named)
+    terms->params.picture = picture;
+  terms->place.picture = terms->params.picture;
+  return CAM_OK;
+}
+
+/* What is included, and what of it becomes files: all that is asked for must go somewhere. */
+static cam_code choose_pictures(session *s, const request_params *given, cam_error *error) {
+  explain_terms *terms = &s->run.terms;
+  cam_params *params = &terms->params;
+  if (terms->form == FORM_LINE && !params_given(given, "include")) {
+    params->include = 0;
+    if (terms->place.folder)
+      params->include = CAM_INCLUDE_OVERLAY;
   }
-  cam_context_free(s.context);
-  cam_model_free(model);
+  const unsigned pictures = params->include & PICTURES;
+  if (terms->form == FORM_TABLE && (params->include & ~PICTURES))
+    return forbid(error, "--include: numbers need --json or --jsonl; pictures alone are files");
+  if (!pictures && (terms->place.file || terms->place.folder))
+    return cam_fail(error, CAM_E_PARAMETER, "%s: --include leaves the pictures out",
+                    terms->place.file ? "-o" : "--output-dir");
+  if (terms->place.file && pictures == PICTURES && terms->form == FORM_TABLE)
+    return forbid(error, "-o: takes one picture, and --include asks for two");
+  if (terms->place.folder || terms->form == FORM_TABLE)
+    terms->into_files = pictures;
+  else if (terms->place.file && (pictures & CAM_INCLUDE_OVERLAY))
+    terms->into_files = CAM_INCLUDE_OVERLAY;
+  else if (terms->place.file)
+    terms->into_files = pictures;
+  params->base64 = terms->form != FORM_TABLE && !terms->place.folder;
+  terms->said = *params;
+  if (terms->place.folder)
+    terms->said.include &= ~PICTURES;
+  return choose_picture(s, given, error);
+}
+
+static cam_code open_input(session *s, cam_error *error) {
+  explain_run *run = &s->run;
+  char list_end = '\n';
+  if (is_given(s, NUL_BEHIND))
+    list_end = '\0';
+  run->table = stdout;
+  run->list = s->arguments->options[PATHS_FROM];
+  run->resume = is_given(s, RESUME);
+  run->keep_going = is_given(s, KEEP_GOING);
+  run->threads = config_threads(&s->arguments->config);
+  cam_code code = check_input(s, error);
+  if (!code)
+    code = photo_source_open(&run->source, s->arguments->operands, s->arguments->n_operands,
+                             run->list, list_end, error);
+  if (!code)
+    code = check_output(s, error);
+  if (!code)
+    code = check_shown_input(s, error);
+  if (!code)
+    choose_form(s);
+  return code;
+}
+
+static cam_code open_model(session *s, cam_error *error) {
+  const config *settings = &s->arguments->config;
+  explain_terms *terms = &s->run.terms;
+  const cam_limits limits = config_limits(settings);
+  request_params given;
+  cam_code code = cli_load(settings, &s->model, error);
+  if (!code)
+    code = cli_params(s->arguments, s->model, &given, error);
+  if (code)
+    return code;
+  terms->params = given.cam;
+  terms->model = cam_model_get_info(s->model);
+  terms->max_bytes = (size_t)settings->max_body_bytes;
+  request_id_set(terms->request_id, NULL);
+  code = choose_pictures(s, &given, error);
+  if (!code)
+    code = cam_context_create(s->model, s->run.threads, &limits, &s->context, error);
+  return code;
+}
+
+static cam_code open_output(session *s, cam_error *error) {
+  explain_run *run = &s->run;
+  const char *output = s->arguments->options[OUTPUT];
+  const bool into_file = output && strcmp(output, "-");
+  if (!interrupt_open())
+    return cam_fail(error, CAM_E_IO, "no descriptor for signals: %s", strerror(errno));
+  progress_begin(&run->progress, into_file || !isatty(STDOUT_FILENO));
+  if (run->terms.form != FORM_LINE)
+    return CAM_OK;
+  if (!into_file)
+    output = "-";
+  return line_file_open(&run->lines, output, run->resume, &run->there, &run->n_there, error);
+}
+
+static int exit_code_of(const explain_run *run) {
+  const int number = interrupt_signal();
+  if (run->output_error.code && run->output_errno == EPIPE)
+    return 128 + SIGPIPE; /* nobody reads on: there is nobody to tell */
+  if (run->output_error.code)
+    return cli_fail(NULL, &run->output_error);
+  if (run->source_error.code)
+    return cli_fail(NULL, &run->source_error);
+  if (number)
+    return 128 + number;
+  if (run->failed && !run->keep_going)
+    return EXIT_FAILED;
+  return EXIT_DONE;
+}
+
+static int run_session(session *s) {
+  explain_run *run = &s->run;
+  cam_error error = {0};
+  cam_code code = open_input(s, &error);
+  if (!code)
+    code = open_model(s, &error);
+  if (!code)
+    code = open_output(s, &error);
+  if (code)
+    return cli_fail(NULL, &error);
+  explain_run_all(run, s->context);
+  if (line_file_close(&run->lines, &error) && !run->output_error.code)
+    run->output_error = error;
+  return exit_code_of(run);
+}
+
+int cli_explain(const cli *arguments) {
+  session *s = calloc(1, sizeof *s);
+  if (!s)
+    return EXIT_FAILED;
+  s->arguments = arguments;
+  s->run.source.list.descriptor = s->run.lines.descriptor = -1;
+  const int exit_code = run_session(s);
+  photo_source_close(&s->run.source);
+  line_file_close(&s->run.lines, NULL);
+  name_set_free(&s->run.there);
+  cam_context_free(s->context);
+  cam_model_free(s->model);
+  free(s);
   return exit_code;
 }

@@ -39,29 +39,47 @@ static const cli_command commands[] = {
      .examples = "  camserve health --port 8080\n"},
 
     {.name = "explain",
-     .operands = "PHOTO...",
-     .least = 1,
+     .operands = "PHOTO|FOLDER...",
      .most = INT_MAX,
      .settings = PHOTO_SETTINGS,
      .params = true,
      .run = cli_explain,
-     .summary = "labels of photos in files, and overlays of where they are",
-     .options = {{"--json", NULL, NULL,
-                  "print what POST /cam answers; several photos: {\"results\": [...]}"},
-                 {"--output", "-o", "FILE",
-                  "write the overlay here (one photo; - is standard output)"},
-                 {"--show-input", NULL, "FILE",
-                  "write here, as PNG, what the network sees (one photo), and print its numbers: "
-                  "wrong pixels show"}},
-     .more = "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Prints a table and "
-             "writes the overlay of\n"
-             "the first label beside each photo, as NAME.cam.png (stdin.cam.png for -; .jpg with "
-             "--format jpeg). With --json no\n"
-             "overlay is written unless -o asks for it. A photo that fails is said, the others go "
-             "on, and the exit code is 1.\n",
+     .summary = "labels of photos in files, folders and lists, and overlays of where they are",
+     .options =
+         {{"--json", NULL, NULL,
+           "print what POST /cam answers; several photos: {\"results\": [{\"file\": ...}]}"},
+          {"--output", "-o", "FILE",
+           "write the overlay here (one photo; PNG or JPEG as the name ends; - is standard "
+           "output); with --jsonl the lines"},
+          {"--jsonl", NULL, NULL,
+           "print a line of JSON for each photo, {\"file\": ...}, as soon as it is explained; "
+           "without pictures unless --include asks for them"},
+          {"--paths-from", NULL, "FILE",
+           "explain those in this list, too, a path a line (- is standard input)"},
+          {"--null", "-0", NULL, "the list has a NUL behind each path, as find -print0 writes it"},
+          {"--resume", NULL, NULL,
+           "go on with the lines in --output FILE: what is there is skipped, half a line cut off"},
+          {"--keep-going", NULL, NULL, "exit code 0 also when photos fail, each of which is said"},
+          {"--output-dir", NULL, "DIR",
+           "write the pictures below DIR, in the same tree; JSON is then without them"},
+          {"--show-input", NULL, "FILE",
+           "write here, as PNG, what the network sees (one photo), and print its numbers: wrong "
+           "pixels show"}},
+     .more =
+         "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Of a FOLDER all that is "
+         "called so (.jpg, .png ...)\nis explained, in the order of the paths, but not what begins "
+         "with a point and not camserve's own *.cam.png.\n\n"
+         "Prints a table and writes the overlay of the first label beside each photo, as "
+         "NAME.cam.png (stdin.cam.png for -; .jpg\nwith --format jpeg; a heat map is "
+         "NAME.heat.cam.png; cat.jpg.cam.png where there is a cat.png, too). With --json and "
+         "--jsonl\nno picture is written unless -o or --output-dir asks for it.\n\n"
+         "A photo that fails is said, with --json and --jsonl as {\"file\": ..., \"error\": ...}; "
+         "the others go on, and the exit code\nis 1. SIGINT and SIGTERM end it after the photos "
+         "that are begun, with 130 and 143.\n",
      .examples =
          "  camserve explain cat.jpg\n"
          "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
+         "  camserve explain photos --jsonl -o photos.jsonl --resume --keep-going\n"
          "  camserve explain - -o - < cat.jpg > where.png\n"},
 
     {.name = "convert",

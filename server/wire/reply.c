@@ -2,6 +2,7 @@
  * meets the wire here. Flow: engine -> [reply] -> job.   Thread: worker. Pictures are already JSON
  * strings (cam_params.base64) and are referenced, not copied, until the one print. */
 #include "reply.h"
+#include "file_name.h"
 #include "problem.h"
 #include <stdlib.h>
 
@@ -140,14 +141,17 @@ bool reply_list_head(FILE *out, const cam_model_info *model, const char *request
   return written;
 }
 
-bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id,
-                     const cam_task *task, bool first) {
+char *reply_item_text(const cam_model_info *model, const char *file, const char *request_id,
+                      const cam_task *task, const reply_timing *timing, size_t *n) {
   json *tree = json_new_object();
+  if (file)
+    file_name_add(tree, file);
+  if (timing && !task->error.code)
+    add_head(tree, model, request_id);
   add_task(tree, model, request_id, task);
-  char *text = print_tree(tree, true, NULL);
-  bool written = text && (first || putc(',', out) != EOF) && fputs(text, out) != EOF;
-  free(text);
-  return written;
+  if (timing && !task->error.code)
+    add_timing(tree, timing);
+  return print_tree(tree, true, n);
 }
 
 bool reply_list_tail(FILE *out, const reply_timing *timing) {

@@ -16,11 +16,17 @@ typedef struct reply_timing {
 char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks,
                  int n_tasks, bool as_list, const reply_timing *timing, bool compact, size_t *n);
 
-/* The compact list in pieces, for lists too long to be held at once: head, items, tail, written to
- * out. Together they are the bytes of reply_text. False: no memory or a write failed. */
+/* One photo of many: {"file", image ...} or {"file", "error": problem}; file NULL: without that
+ * member. timing not NULL: the object stands alone (a line of `camserve explain --jsonl`), and has
+ * "request_id", "model" and "timing_ms", too, where the photo did not fail. For free(); NULL: no
+ * memory. *n: length. */
+char *reply_item_text(const cam_model_info *model, const char *file, const char *request_id,
+                      const cam_task *task, const reply_timing *timing, size_t *n);
+
+/* The compact list in pieces, for lists too long to be held at once: head, items with commas
+ * between them, tail. Without "file" they are the bytes of reply_text. False: no memory or a write
+ * failed. */
 bool reply_list_head(FILE *out, const cam_model_info *model, const char *request_id);
-bool reply_list_item(FILE *out, const cam_model_info *model, const char *request_id,
-                     const cam_task *task, bool first);
 bool reply_list_tail(FILE *out, const reply_timing *timing);
 
 #endif

@@ -128,7 +128,7 @@ def test_more_photos_than_a_request_may_hold(cat, chelsea, tmp_path):
 
 
 def test_explain_failures(cat, tmp_path):
-    assert run("explain", tmp_path).returncode == 1
+    assert run("explain", tmp_path / "none").returncode == 1
     assert run("explain", cat, "-o", tmp_path / "no" / "such" / "folder.png").returncode == 1
     assert run("explain", "--json", "-", stdin=b"").returncode == 1
     assert run("explain", cat, model=tmp_path / "none.safetensors").returncode == 1

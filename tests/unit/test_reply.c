@@ -154,8 +154,11 @@ START_TEST(list_whole_and_in_pieces) {
   size_t n = 0;
   FILE *out = open_memstream(&pieces, &n);
   ck_assert(reply_list_head(out, &model, "r"));
-  for (int i = 0; i < 2; i++)
-    ck_assert(reply_list_item(out, &model, "r", &tasks[i], i == 0));
+  for (int i = 0; i < 2; i++) {
+    char *item = reply_item_text(&model, NULL, "r", &tasks[i], NULL, NULL);
+    fprintf(out, "%s%s", i ? "," : "", item);
+    free(item);
+  }
   ck_assert(reply_list_tail(out, &timing));
   fclose(out);
   ck_assert_str_eq(pieces, whole);

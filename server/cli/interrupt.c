@@ -1,0 +1,51 @@
+/* interrupt.c - interrupt.h. The handler notes the signal and writes to an eventfd
+ * (signal-safety(7)), which is never read: who polls it after that wakes up at once. */
+#include "interrupt.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static atomic_int noted;
+static int bell = -1;
+
+static void note_signal(int number) {
+  const int before = errno;
+  const uint64_t one = 1;
+  atomic_store(&noted, number);
+  if (write(bell, &one, sizeof one) < 0) {
+  } /* cannot fail below 2^64 of them */
+  errno = before;
+}
+
+bool interrupt_open(void) {
+  static const int numbers[] = {SIGINT, SIGTERM};
+  struct sigaction noting = {.sa_handler = note_signal, .sa_flags = SA_RESETHAND | SA_RESTART},
+                   inherited;
+  bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (bell < 0)
+    return false;
+  for (int i = 0; i < 2; i++)
+    if (!sigaction(numbers[i], NULL, &inherited) && inherited.sa_handler != SIG_IGN)
+      sigaction(numbers[i], &noting, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  return true;
+}
+
+int interrupt_signal(void) { return atomic_load(&noted); }
+
+bool interrupt_wait(int descriptor) {
+  struct pollfd both[] = {{descriptor, POLLIN, 0}, {bell, POLLIN, 0}};
+  while (!interrupt_signal()) {
+    const int n = poll(both, 2, -1);
+    if (n > 0 && both[0].revents)
+      return !interrupt_signal();
+    if (n < 0 && errno != EINTR)
+      return true; /* read(2) will say what is wrong */
+  }
+  return false;
+}

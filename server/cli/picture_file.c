@@ -1,0 +1,177 @@
+/* picture_file.c - picture_file.h. */
+#include "picture_file.h"
+#include "cam_encoding.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- names ---- */
+
+/* Length of a path without its extension. */
+static size_t stem_length(const char *path) {
+  const char *slash = strrchr(path, '/'), *base = path;
+  if (slash)
+    base = slash + 1;
+  const char *dot = strrchr(base, '.');
+  if (!dot || dot == base)
+    return strlen(path);
+  return (size_t)(dot - path);
+}
+
+typedef struct neighbour {
+  const char *path;
+  size_t n_stem;
+} neighbour;
+
+static bool is_there(const neighbour *photo, const char *ending, bool capitals) {
+  char *path;
+  if (asprintf(&path, "%.*s.%s", (int)photo->n_stem, photo->path, ending) < 0)
+    return false;
+  for (char *c = path + photo->n_stem; capitals && *c; c++)
+    if (*c >= 'a' && *c <= 'z')
+      *c = (char)(*c - 'a' + 'A');
+  const bool found = strcmp(path, photo->path) && !access(path, F_OK);
+  free(path);
+  return found;
+}
+static bool is_neighbour(void *closure, const char *ending) {
+  return is_there(closure, ending, false) || is_there(closure, ending, true);
+}
+
+/* What a folder of pictures keeps of a path: what is behind its last "..", without the slashes and
+ * points that it begins with. */
+static const char *kept_path(const char *path) {
+  const char *kept = path;
+  for (const char *part = path; *part;) {
+    const size_t n = strcspn(part, "/");
+    const char *next = part + n + strspn(part + n, "/");
+    if (!n || (n == 1 && part == kept && *part == '.') || (n == 2 && !strncmp(part, "..", 2)))
+      kept = next;
+    part = next;
+  }
+  return kept;
+}
+
+char *picture_path(const picture_place *place, const found_photo *photo, const char *kind) {
+#define X(id, name, extension, type) extension,
+  static const char *const extensions[] = {CAM_PICTURES(X)};
+#undef X
+  if (place->file)
+    return strdup(place->file);
+  const char *folder = "", *slash = "", *path = photo->path;
+  if (photo->standard_input)
+    path = "stdin";
+  size_t n = stem_length(path);
+  if (walk_any_ending(is_neighbour, &(neighbour){path, n}))
+    n = strlen(path);
+  if (place->folder) {
+    const char *kept = kept_path(path);
+    if (photo->below)
+      kept = path + photo->below;
+    n -= (size_t)(kept - path);
+    path = kept;
+    folder = place->folder;
+    slash = "/";
+  }
+  char *out;
+  if (asprintf(&out, "%s%s%.*s%s.cam.%s", folder, slash, (int)n, path, kind,
+               extensions[place->picture]) < 0)
+    return NULL;
+  return out;
+}
+
+bool picture_is_same_file(const char *a, const char *b) {
+  struct stat one, other;
+  return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_error *error) {
+#define X(id, its_name, extension, type) {id, its_name}, {id, extension},
+  static const struct {
+    cam_picture picture;
+    const char *ending;
+  } endings[] = {CAM_PICTURES(X)};
+#undef X
+  const char *ending = name + stem_length(name);
+  *found = false;
+  if (!*ending)
+    return CAM_OK;
+  for (size_t i = 0; i < sizeof endings / sizeof *endings && !*found; i++) {
+    *found = !strcasecmp(ending + 1, endings[i].ending);
+    if (*found)
+      *out = endings[i].picture;
+  }
+  if (!*found && walk_is_photo(name))
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "-o %.80s: pictures are written as PNG or JPEG: .png, .jpg", name);
+  return CAM_OK;
+}
+
+/* ---- writing ---- */
+
+/* The folders of path, from its byte `from` on, which are made where they are missing. */
+static void make_folders(char *path, size_t from) {
+  for (char *slash = strchr(path + from, '/'); slash; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    mkdir(path, 0777); /* what goes wrong, opening the file says */
+    *slash = '/';
+  }
+}
+
+static cam_code not_written(const char *path, int why, cam_error *error) {
+  return cam_fail(error, CAM_E_IO, "picture %.100s cannot be written: %s", path, strerror(why));
+}
+
+static cam_code write_bytes(const char *path, const void *bytes, size_t n, cam_error *error) {
+  FILE *file = stdout;
+  if (strcmp(path, "-"))
+    file = fopen(path, "wbe");
+  if (!file)
+    return not_written(path, errno, error);
+  bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
+  int why = errno;
+  if (file != stdout && fclose(file) && written) {
+    written = false;
+    why = errno;
+  }
+  if (!written)
+    return not_written(path, why, error);
+  return CAM_OK;
+}
+
+static cam_code write_base64(const char *path, const cam_bytes *text, cam_error *error) {
+  size_t n;
+  uint8_t *bytes = malloc(text->size / 4 * 3 + 3);
+  if (!bytes)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture of %zu bytes", text->size);
+  cam_code code = CAM_OK;
+  if (cam_base64_decode((const char *)text->data + 1, text->size - 2, bytes, &n))
+    code = write_bytes(path, bytes, n, error);
+  else
+    code = cam_fail(error, CAM_E_INTERNAL, "the picture is not base64");
+  free(bytes);
+  return code;
+}
+
+cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
+                       const cam_bytes *bytes, bool base64, cam_error *error) {
+  if (!photo->standard_input && strcmp(path, "-") && picture_is_same_file(path, photo->path))
+    return cam_fail(error, CAM_E_PARAMETER, "%.80s: the picture would be written over the photo",
+                    path);
+  if (place->folder && !place->file) {
+    char *copy = strdup(path);
+    if (!copy)
+      return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a path");
+    mkdir(place->folder, 0777);
+    make_folders(copy, strlen(place->folder) + 1);
+    free(copy);
+  }
+  if (base64)
+    return write_base64(path, bytes, error);
+  return write_bytes(path, bytes->data, bytes->size, error);
+}

@@ -1,0 +1,31 @@
+/* picture_file.h - where the pictures of a photo go, and their writing: beside it, below a folder
+ * that keeps its path, or into a named file; never over the photo. Implemented in
+ * server/cli/picture_file.c. Any thread. */
+#ifndef PICTURE_FILE_H
+#define PICTURE_FILE_H
+#include "cam_engine.h"
+#include "photo_source.h"
+
+typedef struct picture_place {
+  const char *file;   /* -o: the one picture there is; "-": standard output */
+  const char *folder; /* --output-dir, where file is NULL; both NULL: beside the photo */
+  cam_picture picture;
+} picture_place;
+
+/* kind "": "cat.jpg" -> "cat.cam.png"; ".heat": "cat.heat.cam.png"; but "cat.jpg.cam.png" where
+ * another photo lies beside it that is called so but for its ending, "cat.webp". For free(); NULL:
+ * no memory. */
+char *picture_path(const picture_place *place, const found_photo *photo, const char *kind);
+
+/* Writes a picture, which may be a JSON string of base64, and makes the folders of its path that
+ * are below place->folder. CAM_E_IO; CAM_E_PARAMETER: path is the photo itself. */
+cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
+                       const cam_bytes *bytes, bool base64, cam_error *error);
+
+/* Whether two paths lead to one file. */
+bool picture_is_same_file(const char *a, const char *b);
+/* By the ending of a name: *out. False: a name without one of those, as "where" or "-". CAM_OK or
+ * CAM_E_PARAMETER: the ending is that of a format that camserve does not write. */
+cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_error *error);
+
+#endif
