@@ -3,10 +3,12 @@
 #include "cli.h"
 #include "base/whole.h"
 #include "cam_minmax.h"
+#include "suggest.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- parsing ---- */
 
@@ -102,6 +104,45 @@ static const char **find_flag(cli *out, given_flags *flags, const char *text, si
   return NULL;
 }
 
+/* All flags of this command. */
+static void try_flags(const cli_command *command, suggestion *meant) {
+  char flag[SETTING_NAME_MAX];
+  suggest_try(meant, "--help");
+  if (*command->settings)
+    suggest_try(meant, "--config");
+  for (int i = 0; i < CLI_MAX_OPTIONS && command->options[i].name; i++)
+    suggest_try(meant, command->options[i].name);
+  for (int i = 0; i < SETTING_COUNT; i++)
+    if (cli_uses(command, &config_settings[i]))
+      suggest_try(meant, config_flag_name(config_settings[i].name, flag));
+  for (int i = 0; command->params && i < PARAM_COUNT; i++)
+    suggest_try(meant, config_flag_name(params_info(i)->name, flag));
+}
+
+static cam_code no_such_flag(const cli *out, const char *flag, size_t n, cam_error *error) {
+  suggestion meant;
+  char words[SUGGEST_MAX + 20];
+  suggest_begin(&meant, flag, n);
+  try_flags(out->command, &meant);
+  return cam_fail(error, CAM_E_PARAMETER, "%.*s: no such flag; %ssee `camserve %s --help`",
+                  (int)min_size(n, 40), flag, suggest_words(&meant, words), out->command->name);
+}
+
+cam_code cli_no_such_command(const cli_command *commands, const char *name, const char *help,
+                             cam_error *error) {
+  suggestion meant;
+  char words[SUGGEST_MAX + 20];
+  suggest_begin(&meant, name, strlen(name));
+  for (const cli_command *command = commands; command->name; command++)
+    suggest_try(&meant, command->name);
+  suggest_words(&meant, words);
+  if (!*words && !access(name, F_OK))
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "\"%.40s\": no such command; did you mean camserve explain %.40s?", name, name);
+  return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; %ssee `camserve %s`", name,
+                  words, help);
+}
+
 static cam_code wrong_flag(const cli *out, const char *flag, size_t n, const char *what,
                            cam_error *error) {
   return cam_fail(error, CAM_E_PARAMETER, "%.*s: %s; see `camserve %s --help`",
@@ -124,7 +165,7 @@ static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, i
   bool is_switch;
   const char **place = find_flag(out, flags, flag, n, &is_switch);
   if (!place)
-    return wrong_flag(out, flag, n, "no such flag", error);
+    return no_such_flag(out, flag, n, error);
   if (*place) {
     flags->more[flags->n_more].row = find_list(out->command, flags, place);
     if (flags->more[flags->n_more].row < 0)
@@ -188,10 +229,15 @@ static cam_code settle(cli *out, const given_flags *flags, cam_error *error) {
     code = config_take_platform_port(&out->config, error);
   for (int i = 0; i < SETTING_COUNT && !code; i++) {
     char name[SETTING_NAME_MAX];
-    if (flags->settings[i])
-      code = config_set(&out->config, &config_settings[i], flags->settings[i],
-                        config_flag_name(config_settings[i].name, name), error);
+    if (!flags->settings[i])
+      continue;
+    code = config_set(&out->config, &config_settings[i], flags->settings[i],
+                      config_flag_name(config_settings[i].name, name), error);
+    if (code)
+      cli_name_flag(error);
   }
+  if (!code && !flags->settings[config_find("model") - config_settings])
+    code = cli_find_model(out, error);
   for (int i = 0; i < flags->n_more && !code; i++)
     code = config_add(&out->config, &config_settings[flags->more[i].row], flags->more[i].value,
                       error);
@@ -205,8 +251,7 @@ cam_code cli_parse(cli *out, const cli_command *commands, int argc, char **argv,
   if (argc > 0 && argv[0][0] != '-') {
     out->command = cli_find(commands, argv[0]);
     if (!out->command)
-      return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve --help`",
-                      argv[0]);
+      return cli_no_such_command(commands, argv[0], "--help", error);
     argc--;
     argv++;
   } else if (asks_for_help(argc, argv)) {
@@ -241,6 +286,24 @@ int cli_fail(const char *subject, const cam_error *error) {
   else
     fprintf(stderr, "camserve: %s\n", what);
   return error->code == CAM_E_PARAMETER ? EXIT_USAGE : EXIT_FAILED;
+}
+
+void cli_name_flag(cam_error *error) {
+  char name[SETTING_NAME_MAX], flag[SETTING_NAME_MAX], source[SETTING_NAME_MAX + 4];
+  const cam_error before = *error;
+  const size_t n = strcspn(before.detail, ":");
+  if (n >= sizeof name)
+    return;
+  memcpy(name, before.detail, n);
+  name[n] = '\0';
+  if (params_find(name) < 0 && !config_find(name))
+    return;
+  snprintf(source, sizeof source, " (%s)", config_flag_name(name, flag));
+  const char *rest = before.detail + n, *cut = strstr(rest, source);
+  if (cut)
+    cam_fail(error, before.code, "%s%.*s%s", flag, (int)(cut - rest), rest, cut + strlen(source));
+  else
+    cam_fail(error, before.code, "%s%s", flag, rest);
 }
 
 cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out,

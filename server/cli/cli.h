@@ -60,6 +60,10 @@ void cli_free(cli *arguments);
 const cli_command *cli_find(const cli_command *commands,
                             const char *name); /* NULL if there is none */
 
+/* "NAME": no such command; and which was meant. help: "--help", what to see. */
+cam_code cli_no_such_command(const cli_command *commands, const char *name, const char *help,
+                             cam_error *error);
+
 /* Whether a command uses a setting. */
 bool cli_uses(const cli_command *command, const setting *row);
 
@@ -70,12 +74,20 @@ const char *cli_plural(int n);
  * CAM_E_PARAMETER, else EXIT_FAILED. subject ("cat.jpg"; NULL: none) comes before the detail. */
 int cli_fail(const char *subject, const cam_error *error);
 
+/* An error that begins with the name of a setting or parameter, "top_k: ...", begins with the flag
+ * that was typed instead: "--top-k: ...". */
+void cli_name_flag(cam_error *error);
+
 /* A whole number given as an option: row of command->options; fallback where it was not given. */
 cam_code cli_number(const cli *arguments, int row, int least, int most, int fallback, int *out,
                     cam_error *error);
 
 /* What explain, info and bench have in common: the model, with what to do if there is none; the
  * parameters that were given as flags. */
+/* Where nobody named a model, and the command uses one: looks for the default one beside the
+ * program, in models/ beside it or one folder up, and below ../share/camserve; else it stays
+ * models/NAME in the working folder. */
+cam_code cli_find_model(cli *arguments, cam_error *error);
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error);
 cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out,
                     cam_error *error);
@@ -86,6 +98,7 @@ cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *err
 
 /* Generated texts: all commands and settings; one command; the README's tables of settings and of
  * the parameters of POST /cam; the commented example configuration. */
+void help_first(FILE *out); /* what a terminal gets that said nothing */
 void help_overview(const cli_command *commands, FILE *out);
 void help_command(const cli_command *command, FILE *out);
 void help_settings(FILE *out);

@@ -135,6 +135,15 @@ void help_command(const cli_command *command, FILE *out) {
   fprintf(out, "\nExamples:\n%s", command->examples);
 }
 
+void help_first(FILE *out) {
+  fprintf(out,
+          "camserve %s - what a vision network saw in a photo, and where\n\n"
+          "  camserve serve             the service and its page, on http://127.0.0.1:8080\n"
+          "  camserve explain cat.jpg   labels, and in cat.cam.png where they are\n"
+          "  camserve --help            all commands and settings\n",
+          cam_version);
+}
+
 void help_overview(const cli_command *commands, FILE *out) {
   fprintf(out,
           "camserve %s - what a vision network saw in a photo, and where\n\nUsage: camserve "
@@ -239,7 +248,6 @@ int cli_help(const cli *arguments) {
     return EXIT_DONE;
   }
   cam_error error;
-  cam_fail(&error, CAM_E_PARAMETER, "\"%.40s\": no such command; see `camserve help`",
-           arguments->operands[0]);
+  cli_no_such_command(arguments->commands, arguments->operands[0], "help", &error);
   return cli_fail(NULL, &error);
 }

@@ -1,11 +1,49 @@
 /* cli_model.c - settings -> a loaded model and what its commands need with it: explain, info,
  * bench. Thread: main. */
+#include "cam_minmax.h"
 #include "cli.h"
 #include "work/model_files.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Takes the last n + 1 names off a path ("/a/b/c", 1: "/a"). */
+static void cut_path(char *path, int n) {
+  for (; n >= 0; n--) {
+    char *slash = strrchr(path, '/');
+    if (slash)
+      *slash = '\0';
+    else
+      *path = '\0';
+  }
+}
+
+cam_code cli_find_model(cli *arguments, cam_error *error) {
+  static const struct {
+    int up;
+    const char *folder;
+  } places[] = {{0, ""},
+                {0, "/models"},
+                {1, "/models"},
+                {1, "/share/camserve/models"},
+                {1, "/share/camserve"}};
+  const setting *row = config_find("model");
+  const char *name = strrchr(row->text, '/');
+  char folder[PATH_MAX], path[2 * PATH_MAX];
+  if (!cli_uses(arguments->command, row) || strcmp(arguments->config.model, row->text))
+    return CAM_OK;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    folder[max_int64(n, 0)] = '\0';
+    cut_path(folder, places[i].up);
+    snprintf(path, sizeof path, "%s%s%s", folder, places[i].folder, name);
+    if (n > 0 && !strchr(path, ',') && !access(path, R_OK)) /* a comma is for lists */
+      return config_set(&arguments->config, row, path, "beside the program", error);
+  }
+  return CAM_OK;
+}
 
 static cam_code load_named(const char *path, const char *isa, cam_model **out, cam_error *error) {
   if (access(path, R_OK))
@@ -45,5 +83,7 @@ cam_code cli_params(const cli *arguments, const cam_model *model, request_params
                       error);
   if (!code)
     code = params_resolve(out, model, error);
+  if (code)
+    cli_name_flag(error);
   return code;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The settings that each kind of work uses. */
 #define MODEL_SETTINGS " model isa "
@@ -20,7 +21,8 @@ static const cli_command commands[] = {
      .settings = "*",
      .lists = true,
      .run = cli_serve,
-     .summary = "answer POST /cam and show the demo page over HTTP (the default command)",
+     .summary = "answer POST /cam and show the demo page over HTTP (the default command, but on a "
+                "terminal without any argument)",
      .more = "SIGTERM or SIGINT ends it, after the requests that have arrived are answered; a "
              "second one at once.\n"
              "SIGHUP reads the models and the keys again, while requests go on; a bad file changes "
@@ -123,8 +125,9 @@ static const cli_command commands[] = {
      .settings = MODEL_SETTINGS,
      .run = cli_info,
      .summary = "what a model file holds: graph, tensors, multiply-adds, memory",
+     .options = {{"--json", NULL, NULL, "print JSON: name, input, classes, multiply-adds, sizes"}},
      .examples = "  camserve info\n"
-                 "  camserve info models/vgg16-cam.safetensors\n"},
+                 "  camserve info --json models/vgg16-cam.safetensors\n"},
 
     {.name = "bench",
      .operands = "",
@@ -159,9 +162,19 @@ static const cli_command commands[] = {
     {.name = NULL},
 };
 
+/* --version alone or behind a command. */
+static bool asks_for_version(int argc, char **argv) {
+  return (argc == 2 || (argc == 3 && cli_find(commands, argv[1]))) &&
+         (!strcmp(argv[argc - 1], "--version") || !strcmp(argv[argc - 1], "-V"));
+}
+
 static int run(int argc, char **argv) {
-  if (argc == 2 && !strcmp(argv[1], "--version")) {
+  if (asks_for_version(argc, argv)) {
     printf("camserve %s (%s)\n", cam_version, cam_commit);
+    return EXIT_DONE;
+  }
+  if (argc == 1 && isatty(STDOUT_FILENO)) {
+    help_first(stdout);
     return EXIT_DONE;
   }
   cli arguments;

@@ -2,8 +2,11 @@
 import base64
 import io
 import json
+import os
 import re
+import shutil
 import socket
+import subprocess
 
 import pytest
 from PIL import Image
@@ -11,7 +14,7 @@ from PIL import Image
 import hostile
 import pictures
 from client import cam, check_problem, explain, same, strict_json
-from server import MODEL, ROOT, run
+from server import BINARY, MODEL, PATIENCE, ROOT, environment, run
 
 COMMANDS = ["serve", "health", "explain", "convert", "info", "bench"]
 
@@ -136,6 +139,91 @@ def test_explain_failures(cat, tmp_path):
     assert run("explain", "--max-pixels", "1000", cat).returncode == 1
 
 
+def on_terminal(*arguments, seconds=PATIENCE, **settings):
+    """What a command says to a terminal that its standard output and error are; its exit code."""
+    ours, its = os.openpty()
+    process = subprocess.Popen([BINARY, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=settings.pop("stdout", its), stderr=its, cwd=ROOT,
+                               env=environment(**{"model": MODEL, **settings}))
+    os.close(its)
+    said = b""
+    try:
+        while True:
+            said += os.read(ours, 65536)
+    except OSError:  # the last one has closed it
+        os.close(ours)
+    return process.wait(seconds), said.decode()
+
+
+def test_bare_on_a_terminal_says_what_it_is():
+    code, said = on_terminal()
+    assert code == 0 and "camserve serve" in said and "camserve explain" in said and "8080" in said
+
+
+def test_progress_on_a_terminal(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in range(120):
+        (tmp_path / f"photos/{i}.png").write_bytes(pictures.png(pictures.scene(40, 30, seed=i % 3)))
+    with open(tmp_path / "lines", "wb") as lines:
+        code, said = on_terminal("explain", "--jsonl", tmp_path / "photos", stdout=lines)
+    assert code == 0 and (tmp_path / "lines").read_bytes().count(b"\n") == 120
+    assert re.search(r"\r\d+ of 120 photos, \d+\.\d a second, \d+ s left", said), said
+    assert "120 photos in" in said and "0 failed" in said
+    code, said = on_terminal("explain", "--jsonl", tmp_path / "photos/1.png")
+    assert code == 0 and said.startswith('{"file"') and said.count("\n") == 1, "where lines are read, nothing else is"
+
+
+def test_versions():
+    for arguments in ["--version"], ["-V"], ["explain", "--version"]:
+        result = run(*arguments)
+        assert result.returncode == 0 and re.fullmatch(rb"camserve \d+\.\d+\.\d+ \(\w+\)\n", result.stdout)
+
+
+@pytest.mark.parametrize("arguments, meant", [(["explian", "x"], "explain"), (["sevre"], "serve"), (["help", "bnech"], "bench"),
+                                              (["explain", "--topk", "3", "x"], "--top-k"), (["explain", "--top_k=3", "x"], "--top-k"),
+                                              (["explain", "--josnl", "x"], "--jsonl"), (["--prot", "80"], "--port"),
+                                              ([ROOT / "README.md"], "camserve explain")])
+def test_what_was_meant(arguments, meant):
+    result = run(*arguments)
+    assert result.returncode == 2 and f"did you mean {meant}".encode() in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("arguments, flag", [(["explain", "--top-k", "0", "x"], "--top-k: "), (["explain", "--max-pixels", "0", "x"], "--max-pixels: "),
+                                             (["serve", "--max-body-bytes", "x"], "--max-body-bytes: "), (["explain", "--colormap=pink", "x"], "--colormap: ")])
+def test_errors_name_a_flag_as_it_is_typed(arguments, flag):
+    result = run(*arguments)
+    assert result.returncode == 2 and result.stderr.startswith(b"camserve: " + flag.encode()) and b"_" not in result.stderr
+
+
+def test_the_model_is_found_from_any_folder(tmp_path):
+    """Beside the program, in models/ there, or below ../share/camserve; then models/ of the working folder."""
+    name = "efficientnet-lite0.safetensors"
+    work = tmp_path / "work"
+    (work / "models").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    shutil.copy(BINARY, tmp_path / "bin/camserve")
+
+    def found():
+        env = {k: v for k, v in environment().items() if k != "CAMSERVE_MODEL"}
+        result = subprocess.run([tmp_path / "bin/camserve", "info", "--json"], cwd=work, capture_output=True, env=env)
+        return json.loads(result.stdout)["file"] if result.returncode == 0 else None
+    assert found() is None
+    for place in f"work/models/{name}", f"share/camserve/{name}", f"share/camserve/models/{name}", f"models/{name}", f"bin/models/{name}", f"bin/{name}":
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        os.link(MODEL, tmp_path / place)
+        assert found() == (f"models/{name}" if place.startswith("work") else str(tmp_path / place))
+
+
+def test_info_as_json(client, small_file):
+    document = strict_json(run("info", "--json", small_file).stdout.decode())
+    assert document["name"] == "vgg16-cam" and document["file"] == str(small_file) and document["file_bytes"] == small_file.stat().st_size
+    document = strict_json(run("info", "--json").stdout.decode())
+    served = client.get("/version").json()
+    assert document["sha256"] == served["model"]["sha256"] and document["isa"] == served["isa"]
+    described = client.get("/v1/models/efficientnet-lite0").json()
+    assert all(document[name] == described[name] for name in described if name not in ("ready", "input")), described
+    assert document["classes"] == 1000 and document["input"] == {"width": 224, "height": 224, "resize": "aspect"}
+
+
 def test_info(small_file):
     text = run("info").stdout.decode()
     assert "efficientnet-lite0" in text and "conv" in text and "1000" in text
@@ -206,8 +294,6 @@ def test_generated_texts_are_current():
 
 
 def test_standard_output_that_is_closed_is_a_failure():
-    import subprocess
-    from server import BINARY, environment
     with open("/dev/full", "wb") as full:
         assert subprocess.run([BINARY, "--help"], stdout=full, stderr=subprocess.DEVNULL, env=environment()).returncode == 1
 
