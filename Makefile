@@ -12,12 +12,14 @@ FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/t
 
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libstb-dev libjpeg62-turbo-dev libwebp-dev libpng-dev liblcms2-dev libdeflate-dev nettle-dev libzip-dev libinih-dev libseccomp-dev libprotobuf-c-dev protobuf-c-compiler
 FIXTURE_PACKAGES := python3-pip unzip ca-certificates
-TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil
+TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil parallel
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
 SCHEMA_VENV := downloads/schema/venv
+BULK_PACKAGES  := python3-venv default-jre-headless
+BULK_VENV := downloads/bulk/venv
 
 # ARCH=aarch64 builds for another machine, into build/aarch64: a cross-compiler, a root folder with that machine's packages (the lists above), and
 # qemu-user to run what comes out.
@@ -58,7 +60,7 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build format test test-arm test-browser test-schema unit soak faults alike fuzz bench clean deps model weights
+.PHONY: help run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -88,6 +90,10 @@ test-browser: build  ## the demo page in a real browser (installs Chromium); pic
 test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the service do what /openapi.json says? Installs it from PyPI
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/schema/run
+
+test-bulk: build $(BULK_VENV)/installed  ## the Spark and Ray jobs of docs/bulk.md on 200 photos, with a process killed; installs both from PyPI
+	@docker/install-packages "the bulk jobs" $(TEST_PACKAGES) $(BULK_PACKAGES)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/bulk
 
 faults: build $(FIXTURES)  ## each allocation of a request fails, alone and with all that follow; so do threads, accept, the start and reloads
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
@@ -229,6 +235,14 @@ $(SCHEMA_VENV)/installed: tests/schema/requirements.txt
 	@echo "Installing schemathesis into $(SCHEMA_VENV) (once)"
 	@$(PYTHON) -m venv $(SCHEMA_VENV)
 	@$(SCHEMA_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
+	@touch $@
+
+# ---- what runs the jobs of docs/bulk.md ----
+$(BULK_VENV)/installed: tests/bulk/requirements.txt
+	@docker/install-packages "the bulk jobs" $(BULK_PACKAGES)
+	@echo "Installing Spark and Ray into $(BULK_VENV) (1 GB, once)"
+	@$(PYTHON) -m venv $(BULK_VENV)
+	@$(BULK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r $<
 	@touch $@
 
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -110,6 +110,7 @@ def test_threads_change_no_line(light_model, folder):
     answers = []
     for threads in 1, 2, 3:
         result = run("explain", "--jsonl", "--include", "overlay,map", "--paths-from", "-", "--threads", threads, stdin=paths, model=light_model)
+        assert result.returncode == 1, result.stderr
         documents = lines_of(result.stdout)
         for document in documents:
             document.pop("timing_ms", None)
