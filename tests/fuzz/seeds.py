@@ -238,6 +238,18 @@ def parameters():
     yield "origins", b"origin: https://example.org\norigin: http://localhost:3000,https://[::1]:8443\norigin: *\norigin: *,https://a"
 
 
+def lines():
+    one, two = b'{"file":"a/b.jpg","model":"m","predictions":[{"label":"x"}]}\n', b'{"file":"c \\"d\\" \\u00e9.png","error":{"status":415}}\n'
+    yield "whole", one + two
+    yield "half", one + two[:30]
+    yield "bytes", '{"file":"\ufffd.png","file_base64":"/y5wbmc=","x":1}\n'.encode()
+    yield "spelled", b' {\t"file" : "\\ud83d\\ude00" , "x":1}\n'
+    yield "foreign", one + b"something else\n"
+    yield "begun", b'{"fil'
+    yield "paths", b"a.jpg\n\nb c.png\n-\nd"
+    yield "nul", b"a\nb.jpg\0c.png\0\0d"
+
+
 # ---- networks: a graph is (tensors, document) ----
 
 def conv(name, source, weight, **more):
@@ -384,7 +396,7 @@ def onnx():
     yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
 
 
-TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "safetensors": safetensors, "unpickle": unpickle}
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "lines": lines, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():
