@@ -125,7 +125,7 @@ def test_openapi_describes_every_route_and_parameter(client):
             at = at[step]
     parameters = {p["name"]: p for p in (resolve(document, p) for p in document["paths"]["/cam"]["post"]["parameters"]) if p["in"] == "query"}
     assert {"top_k", "classes", "alpha", "colormap"} < set(parameters) # all of them: tests/unit/test_params.c
-    assert set(parameters["colormap"]["schema"]["enum"]) == {"jet", "turbo", "viridis", "inferno", "gray"}
+    assert set(parameters["colormap"]["schema"]["enum"]) == {"jet", "turbo", "viridis", "inferno", "gray", "coolwarm"}
 
 
 def resolve(document, node):

@@ -648,9 +648,9 @@ START_TEST(endings_are_dropped) {
     const char *lines, *operators, *said;
   } rows[] = {
       {"g = GlobalAveragePool(x)\nf = Flatten(g)\nl = Gemm(f, w:3x4)\nz = Softmax(l) axis=1",
-       "gap conv", "in a softmax"},
+       "gap conv", "in  a softmax"},
       {"g = GlobalAveragePool(x)\nf = Flatten(g)\nl = Gemm(f, w:3x4)\nz = LogSoftmax(l) axis=1",
-       "gap conv", "in the logarithm of a softmax"},
+       "gap conv", "in  the logarithm of a softmax"},
       {"g = GlobalAveragePool(x)\nf = Flatten(g)\nl = Gemm(f, w:3x4)\nz = Sigmoid(l)", "gap conv",
        "a sigmoid"},
       {"g = GlobalAveragePool(x)\nf = Flatten(g)\nz = Gemm(f, w:3x4)", "gap conv", "in  logits"},
