@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -37,11 +38,23 @@ def run(*args, stdin=None, timeout=PATIENCE, **settings):
                           env=environment(**settings))
 
 
+RESERVED = []
+
+
+def reserved_port(family=socket.AF_INET, host="127.0.0.1"):
+    """A port for a server to come, as often as it likes. It stays bound here, so nobody else is given it meanwhile, and nobody listens there: connections are
+    refused. A server may have it all the same, by SO_REUSEADDR."""
+    RESERVED.append(socket.socket(family))
+    RESERVED[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    RESERVED[-1].bind((host, 0))
+    return RESERVED[-1].getsockname()[1]
+
+
 class Server:
     def __init__(self, before=None, wrapper=(), **settings):
         """before: runs in the new process before the program does. wrapper: a command that ends in running the one it is given, as the same process."""
         settings = {"port": 0, "model": MODEL, "log": "json", "request_deadline_ms": PATIENCE * 1000, **settings}
-        self.log_file = tempfile.NamedTemporaryFile(prefix="camserve-", suffix=".log", delete=False)
+        self.log_file = tempfile.TemporaryFile()  # it has no name, so nothing stays behind however this ends
         self.process = subprocess.Popen([*wrapper, BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=subprocess.STDOUT, cwd=ROOT,
                                         env=environment(**settings), preexec_fn=before)
         try:
@@ -64,8 +77,10 @@ class Server:
         return httpx.Client(base_url=url, timeout=PATIENCE, limits=httpx.Limits(max_connections=100), trust_env=False,
                             verify=str(self.certificate) if self.certificate else False)
 
-    def log(self):
-        return pathlib.Path(self.log_file.name).read_text(errors="replace")
+    def log(self, begin=0):
+        """What it said, all or from that byte on."""
+        size = os.fstat(self.log_file.fileno()).st_size
+        return os.pread(self.log_file.fileno(), size - begin, begin).decode(errors="replace")  # the place to write at is the program's
 
     def _wait_for_port(self):
         end = time.monotonic() + PATIENCE
@@ -140,4 +155,3 @@ class Server:
         report = REPORTS.search(self.log())
         assert not report, "the log holds a report:\n" + self.log()[max(0, report.start() - 500):report.start() + 6000]
         assert code == 0, f"exit code {code}:\n" + self.log()[-3000:]
-        os.unlink(self.log_file.name)

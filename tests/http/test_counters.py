@@ -216,6 +216,7 @@ def test_admin_port_answers_at_the_connection_limit(start):
     """The main port takes no more connections; who runs the service still sees that."""
     server = start(admin_port=0, connections=12, connections_per_ip=8, http_threads=2)
     server.client.close()
+    wait_for(server, "camserve_connections_open", 0)  # else its place is not free yet
     wires = [Wire(server) for _ in range(30)]
     try:
         wait_for(server, "camserve_connections_open", 8)

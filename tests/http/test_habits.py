@@ -2,14 +2,13 @@
 import base64
 import json
 import re
-import socket
 import struct
 
 import pytest
 
 import pictures
 from client import cam, explain, problem, same
-from server import MODEL, run
+from server import MODEL, reserved_port, run
 from test_multipart import BOUNDARY, form, part, post
 from wire import Wire, request
 
@@ -175,12 +174,6 @@ def test_an_empty_label_does_not_stop_a_picture(start, tmp_path, photo, label):
 
 
 # ---- what platforms set ----
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def links(prefix, port):
     """The variables that Kubernetes sets in every container for a service (kubernetes.io/docs, "Accessing the Service"), as settings of
     ours."""
@@ -193,26 +186,26 @@ def links(prefix, port):
 @pytest.mark.parametrize("set_to", ["", "tcp://10.0.0.1:8080"])
 def test_port_of_the_platform(start, set_to):
     """Knative and Cloud Run say it so, where CAMSERVE_PORT does not: empty or a service link is as good as not set."""
-    port = free_port()
+    port = reserved_port()
     server = start(wrapper=("env", f"PORT={port}"), port=set_to)
     assert server.port == port and server.client.get("/healthz").status_code == 200
 
 
 def test_our_own_port_wins(start):
-    taken, port = free_port(), free_port()
+    taken, port = reserved_port(), reserved_port()
     assert start(wrapper=("env", f"PORT={taken}"), port=port).port == port
 
 
 def test_an_empty_port_is_none(start):
     """And the one set wins over a wrong one, too."""
-    port = free_port()
+    port = reserved_port()
     assert start(wrapper=("env", "PORT="), port=port).port == port
 
 
 @pytest.mark.parametrize("value", ["http", "70000", "-2"])
 def test_a_wrong_port_is_refused_by_name(monkeypatch, value):
     monkeypatch.setenv("PORT", value)
-    result = run("serve", port="", timeout=10)
+    result = run("serve", port="")
     assert result.returncode == 2 and b"PORT" in result.stderr and value.encode() in result.stderr, result.stderr
 
 
@@ -220,7 +213,7 @@ def test_a_wrong_port_is_refused_by_name(monkeypatch, value):
 def test_service_links_are_ignored_with_one_line(start, services):
     """Those of services named camserve, camserve-admin, camserve-canary ...: one line for all of them, and none that calls them unknown."""
     settings = {name: value for prefix in services for name, value in links(prefix, 8080).items()}
-    server = start(wrapper=("env", f"PORT={free_port()}"), log="text", **{"port": "", **settings})
+    server = start(wrapper=("env", f"PORT={reserved_port()}"), log="text", **{"port": "", **settings})
     assert server.admin is None, "a link is no admin port"
     lines = [line for line in server.log().splitlines() if re.search("service link", line, re.I)]
     assert len(lines) == 1, server.log()
@@ -231,7 +224,7 @@ def test_service_links_are_ignored_with_one_line(start, services):
 def test_only_addresses_are_links():
     """What merely looks wrong is a wrong setting, as ever."""
     for value in ("tcp", "tcp:", "tcp//10.0.0.1", "8080/tcp", "http://10.0.0.1:80"):
-        result = run("serve", port=value, timeout=10)
+        result = run("serve", port=value)
         assert result.returncode == 2 and b"port" in result.stderr.lower() and value.encode() in result.stderr, result.stderr
 
 

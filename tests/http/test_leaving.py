@@ -15,18 +15,12 @@ import faults
 import pictures
 from client import cam
 from metrics import metric, parse, read
-from server import BINARY, PATIENCE, ROOT, SANITIZED, Server, environment, run
+from server import BINARY, PATIENCE, REPORTS, ROOT, SANITIZED, Server, environment, reserved_port, run
 from test_gate import log_line
 from wire import Wire, request
 
 PHOTO = pictures.png(pictures.smooth(60, 40))
 WAIT_S = 60 if SANITIZED else 30  # for what should happen at once
-
-
-def free_port(family=socket.AF_INET, host="127.0.0.1"):
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 def until(condition, what, seconds=PATIENCE):
@@ -98,7 +92,7 @@ class Slow:
     def __init__(self, library, folder, model, **settings):
         self.faults = faults.Faults(library, folder)
         self.faults.read_delay_ms = 1000 * PATIENCE
-        self.port, self.admin_port = free_port(), free_port()
+        self.port, self.admin_port = reserved_port(), reserved_port()
         self.output = open(folder / "log", "w+")
         self.process = subprocess.Popen([*self.faults.wrapper, BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=self.output,
                                         stderr=subprocess.STDOUT, cwd=ROOT, env=environment(port=self.port, admin_port=self.admin_port, model=model, **settings))
@@ -139,7 +133,7 @@ def phases(text):
 @pytest.mark.concurrent
 def test_a_start_refuses_until_it_is_ready(light_model):
     """From the first connection that is taken on, all are served: there is no fast 503 that a balancer of least connections would love."""
-    port = free_port()
+    port = reserved_port()
     with Hammer(port) as hammer:
         until(lambda: hammer.has("refused"), "refused before there is a process")
         server = Server(model=light_model, port=port)
@@ -163,7 +157,7 @@ def test_nothing_is_taken_before_the_model_is_there(library, tmp_path, light_mod
 
 # ---- going ----
 @pytest.mark.concurrent
-@pytest.mark.parametrize("leave_ms", [0, 500])
+@pytest.mark.parametrize("leave_ms", [0, 2000])
 def test_an_end_serves_or_refuses(light_model, leave_ms):
     """Of all who connect through the whole end none is cut: neither in the backlog nor when its request comes late. Afterwards all are
     refused at once, while what was there is finished."""
@@ -213,13 +207,11 @@ def test_connections_that_came_before_the_end_are_answered(light_model):
 
 @pytest.mark.concurrent
 def test_leaving_serves_on(light_model):
-    """For leave_ms /readyz says 503, each answer says that its connection ends, and all is served, on new connections as on kept ones. Then
-    it is over."""
-    leave_s = 12 if SANITIZED else 3
-    server = Server(model=light_model, leave_ms=leave_s * 1000, admin_port=0)
+    """For leave_ms /readyz says 503, each answer says that its connection ends, and all is served, on new connections as on kept ones. A
+    second signal ends it."""
+    server = Server(model=light_model, leave_ms=3600000, admin_port=0)
     with Wire(server) as kept:
         assert kept.send(request("GET", "/readyz", length=False)).response()[0] == 200
-        begin = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         until(lambda: get(server.port) == 503, "/readyz says so", WAIT_S)
         status, headers, body = kept.send(request(body=PHOTO)).response()
@@ -232,22 +224,23 @@ def test_leaving_serves_on(light_model):
     assert get(server.admin_port, "/readyz") == 503 and get(server.admin_port, "/healthz") == 200
     rows, now = phases(server.admin.get("/metrics").text)
     assert rows["ready"] == 0 and len(now) == 1
-    assert time.monotonic() - begin < leave_s, "too slow a machine for this test: it proves nothing"
+    assert not REPORTS.search(server.log()), server.log()
     server.admin.close()
-    until(lambda: get(server.port) == "refused", "refused")
-    assert time.monotonic() - begin > leave_s * 0.9, "left before its time"
-    server.client.close()
-    server.check(server.wait())
-
-
-@pytest.mark.concurrent
-def test_a_second_signal_ends_the_leave(light_model):
-    server = Server(model=light_model, leave_ms=600000)
-    server.process.send_signal(signal.SIGTERM)
-    until(lambda: get(server.port) == 503, "/readyz says so", WAIT_S)
     server.process.send_signal(signal.SIGTERM)
     server.process.wait(WAIT_S)
     server.kill()
+
+
+@pytest.mark.concurrent
+def test_leaving_has_its_time(light_model):
+    """leave_ms, and then it is over without a second signal."""
+    server = Server(model=light_model, leave_ms=1000)
+    begin = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    until(lambda: get(server.port) == "refused", "refused")
+    assert time.monotonic() - begin > 0.9, "left before its time"
+    server.client.close()
+    server.check(server.wait())
 
 
 def test_without_leave_an_idle_server_is_gone_at_once(start):
@@ -381,7 +374,7 @@ def test_who_is_no_proxy_stays_within_the_limit(behind):
 
 @pytest.mark.parametrize("value", ["proxy.example", "127.0.0", "*", "127.0.0.1:8080", "127.0.0.1/33"])
 def test_trusted_proxies_that_are_none(value):
-    result = run("serve", trusted_proxies=value, port=0, timeout=10)
+    result = run("serve", trusted_proxies=value, port=0)
     assert result.returncode in (1, 2) and b"trusted_proxies" in result.stderr.lower().replace(b"-", b"_"), result.stderr
 
 
@@ -434,7 +427,7 @@ def test_probes_are_not_counted(start):
 # ---- addresses ----
 def test_brackets_around_an_address(light_model):
     """As in a URL."""
-    port, log = free_port(socket.AF_INET6, "::1"), []
+    port, log = reserved_port(socket.AF_INET6, "::1"), []
     process = subprocess.Popen([BINARY, "serve", "--host", "[::1]", "--port", str(port)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, cwd=ROOT, env=environment(model=light_model))
     try:
@@ -508,10 +501,12 @@ def test_a_name_without_an_address_of_ours(names, monkeypatch):
 def test_localhost_and_a_taken_address(light_model):
     """Where its first address is taken and there is another, that one is served; where there is none it does not start, and says why."""
     addresses = [row[4][0] for row in socket.getaddrinfo("localhost", 0, 0, socket.SOCK_STREAM, 0, socket.AI_PASSIVE)]
-    with socket.socket(socket.AF_INET6 if ":" in addresses[0] else socket.AF_INET) as taken:
-        taken.bind((addresses[0], 0))
+    families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+    with socket.socket(families[0]) as taken:
+        port = reserved_port(families[-1], addresses[-1])
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((addresses[0], port))
         taken.listen()
-        port = taken.getsockname()[1]
         process = subprocess.Popen([BINARY, "serve", "--host", "localhost", "--port", str(port)], cwd=ROOT, env=environment(model=light_model),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:

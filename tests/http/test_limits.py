@@ -43,8 +43,11 @@ def test_headers(tight, method, target):
     assert ask(["X: " + "y" * 1800])[0] == 200
     status, _, text = ask(["X: " + "y" * 2000])
     assert status == 431 and b"allowed are 2000" in text
-    status, headers, text = ask(["X: " + "y" * 100000])  # more than a connection's memory: the library's own page, or the end
-    assert status in (431, None) and "x-request-id" not in headers
+    try:
+        status, headers, text = ask(["X: " + "y" * 100000])  # more than a connection's memory: the library's own page, or the end
+        assert status in (431, None) and "x-request-id" not in headers
+    except ConnectionError:
+        pass  # the end, while it is sent
 
 
 def test_photos(tight):

@@ -108,7 +108,8 @@ def test_in_a_list_each_photo_is_for_itself(light_model, plain_photo):
 def test_large_photos_wait_for_each_other(light_model, need, plain_photo):
     """Two teams are free, and there is room for one: none is refused, one after the other is served, and the time it waits counts as queue."""
     server = Server(model=light_model, work_bytes=need + need // 2, teams=2, threads=1, admin_port=0)
-    answers = together([lambda: cam(server.new_client(), plain_photo, **WISH)] * 4)
+    clients = [server.new_client() for _ in range(4)]
+    answers = together([lambda client=client: cam(client, plain_photo, **WISH) for client in clients])
     assert [answer.status_code for answer in answers] == [200] * 4, [answer.text[:300] for answer in answers if answer.status_code != 200]
     times = [answer.json()["timing_ms"] for answer in answers]
     served = sum(t["total"] - t["queue"] for t in times)

@@ -15,7 +15,7 @@ import pytest
 import pictures
 from client import cam, problem, same
 from metrics import metric
-from server import BINARY, PATIENCE, ROOT, SANITIZED, Server, environment, run
+from server import BINARY, PATIENCE, ROOT, SANITIZED, Server, environment, reserved_port, run
 from test_process import answers_and_ends, in_flight, until
 from wire import Wire, request
 
@@ -29,7 +29,7 @@ def put(path, data):
 
 
 def reloads(server, result):
-    return metric(server.client, "camserve_reloads_total", file="model", result=result)
+    return metric(server.admin or server.client, "camserve_reloads_total", file="model", result=result)
 
 
 def reload(server, result="done"):
@@ -96,17 +96,17 @@ def test_requests_stream_over_reloads(start, path, models):
 
 @pytest.mark.concurrent
 def test_what_is_queued_is_answered_by_the_model_it_was_checked_against(start, path, models):
-    server = start(model=path, teams=1, threads=1, request_deadline_ms=PATIENCE * 1000)
+    server = start(model=path, teams=1, threads=1, admin_port=0, request_deadline_ms=PATIENCE * 1000)
     photo, wish = pictures.png(pictures.scene(150, 100) if SANITIZED else pictures.scene(800, 600)), {"classes": "999", "top_k": 10, "size": "original"}
     expected = same(cam(server.client, photo, **wish).json())
     threads, responses = in_flight(server, photo, 5, **wish)
-    slow = Wire(server)
+    came, slow = metric(server.admin, "camserve_request_bytes_total"), Wire(server)
     slow.send(request(target="/cam?classes=999", body=photo[:-1], length=len(photo)))  # its headers came before the reload, its last byte comes after
-    time.sleep(0.2)
+    until(lambda: metric(server.admin, "camserve_request_bytes_total") >= came + len(photo) - 1, "it never came")
     put(path, models["tiny"])
     reload(server)
     assert "999" in problem(cam(server.client, photo, **wish), 400)["detail"], "the new model has three classes"
-    assert 'camserve_model_info{name="tiny",' in server.client.get("/metrics").text
+    assert 'camserve_model_info{name="tiny",' in server.admin.get("/metrics").text
     status, _, body = slow.send(photo[-1:]).response()
     assert status == 200 and b'"vgg16-cam"' in body
     slow.socket.close()
@@ -248,11 +248,7 @@ def test_end_during_a_reload(light_model):
 
 def begin(light_model, **more):
     """camserve as it comes: its admin port answers, the model is not read yet. The other port is there when it is."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            ports.append(probe.getsockname()[1])
+    ports = reserved_port(), reserved_port()
     process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
                                env=environment(port=ports[0], admin_port=ports[1], model=light_model), **more)
     end = time.monotonic() + PATIENCE

@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from server import BINARY, MODEL, PATIENCE, REPORTS, ROOT, SANITIZED, environment
-from test_leaving import free_port, get, until
+from server import BINARY, MODEL, PATIENCE, REPORTS, ROOT, SANITIZED, environment, reserved_port
+from test_leaving import get, until
 
 STEPS = 12 if SANITIZED else 16
 WELCOME = re.compile(rb"on http://127\.0\.0\.1:(\d+)/")
@@ -42,16 +42,23 @@ def ended_well(process, when):
     return output
 
 
+def said(process, enough):
+    """What it says, byte by byte, until that is enough."""
+    output = b""
+    while not enough(output):
+        assert select.select([process.stdout], [], [], PATIENCE)[0], output
+        piece = os.read(process.stdout.fileno(), 1)
+        assert piece, output
+        output += piece
+    return output
+
+
 def time_of_a_start(model):
     """Seconds from its handler to its welcome."""
     process = serve(model)
     until(lambda: caught(process), "a handler")
-    begin, output = time.monotonic(), b""
-    while not WELCOME.search(output):
-        assert select.select([process.stdout], [], [], PATIENCE)[0], output
-        piece = os.read(process.stdout.fileno(), 65536)
-        assert piece, output
-        output += piece
+    begin = time.monotonic()
+    said(process, WELCOME.search)
     taken = time.monotonic() - begin
     process.send_signal(signal.SIGTERM)
     ended_well(process, "once it is ready")
@@ -87,21 +94,20 @@ def test_sigterm_before_there_is_a_handler(light_model):
 @pytest.mark.concurrent
 def test_sigterm_as_each_line_is_printed(light_model):
     """As soon as a line has come: the moments between what it says and does."""
-    lines = 0
-    for wanted in range(1, 8):
+    process = serve(light_model, log="text")
+    output = said(process, WELCOME.search)
+    port = int(WELCOME.search(output)[1])
+    until(lambda: get(port) == 200, "ready")
+    process.send_signal(signal.SIGTERM)
+    output += ended_well(process, "once it is ready").encode()
+    lines = sum(b"/readyz" not in line for line in output[:output.index(b"draining")].splitlines()[:-1])
+    assert lines >= 2
+    for wanted in range(1, lines + 1):
         process = serve(light_model, log="text")
-        output = b""
-        while output.count(b"\n") < wanted and select.select([process.stdout], [], [], 5 if SANITIZED else 0.5)[0]:
-            piece = os.read(process.stdout.fileno(), 1)
-            assert piece, output
-            output += piece
-        lines = output.count(b"\n")
+        output = said(process, lambda text: text.count(b"\n") == wanted)
         until(lambda: caught(process), "a handler")
         process.send_signal(signal.SIGTERM)
         ended_well(process, f"SIGTERM after {output!r}")
-        if lines < wanted:
-            break  # it has no more to say
-    assert lines >= 2
 
 
 @pytest.mark.concurrent
@@ -145,10 +151,10 @@ class Terminal:
 def test_sigterm_while_the_welcome_is_printed(light_model, tmp_path):
     """The welcome goes to a terminal that stands still between its lines. Meanwhile SIGTERM ends what the welcome speaks of; what it says
     after that is still its own."""
-    port, terminal = free_port(), Terminal()
+    port, terminal = reserved_port(), Terminal()
     with open(tmp_path / "log", "w+") as log:
         process = subprocess.Popen([BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=terminal.theirs, stderr=log, cwd=ROOT,
-                                   env=environment(port=port, admin_port=free_port(), model=light_model))
+                                   env=environment(port=port, admin_port=reserved_port(), model=light_model))
         try:
             until(lambda: caught(process), "a handler")
             end = time.monotonic() + (20 if SANITIZED else 3)
