@@ -18,8 +18,8 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def light_model(request):
-    """The default model, but the small one where a sanitizer makes each multiplication dear."""
-    return request.getfixturevalue("small_file") if SANITIZED else MODEL
+    """The default model, but the lightest one where a sanitizer makes each multiplication dear."""
+    return request.getfixturevalue("light_file") if SANITIZED else MODEL
 
 
 @pytest.fixture(scope="session")
@@ -87,11 +87,28 @@ def small_file(tmp_path_factory, small_weights):
 
 @pytest.fixture(scope="session")
 def tiny_file(tmp_path_factory):
-    """A model of three classes, where the small one has a thousand."""
+    """A model of three classes, where the light one has a thousand."""
     out, source = tmp_path_factory.mktemp("tiny") / "tiny.safetensors", ROOT / "tests/fixtures/convert"
     result = run("convert", source / "stored.pth", "--arch", source / "torch.json", "-o", out)
     assert result.returncode == 0, result.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def light_file(tmp_path_factory, small_weights):
+    """The same with a small input: a fifth of the work."""
+    return small_model.convert(pathlib.Path(tmp_path_factory.mktemp("light")), small_weights, side=96)
+
+
+@pytest.fixture(scope="session")
+def light_client(request):
+    """For what has to do with photos and pictures, and not with the network."""
+    if SANITIZED:
+        yield request.getfixturevalue("client")
+        return
+    it = Server(model=request.getfixturevalue("light_file"))
+    yield it.client
+    it.stop()
 
 
 @pytest.fixture(scope="session")

@@ -119,9 +119,15 @@ def npy(weights):
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + b"".join(pickler.out) + b"."
 
 
-def convert(folder, weights, name="vgg16-cam", data=None, architecture=ARCHITECTURE):
-    """Writes the .npy, converts it with the program under test; the model file's path."""
+def convert(folder, weights, name="vgg16-cam", data=None, architecture=ARCHITECTURE, side=224):
+    """Writes the .npy, converts it with the program under test; the model file's path. side: of its input, instead of the architecture's own 224."""
     (folder / f"{name}.npy").write_bytes(data or npy(weights))
+    if side != 224:
+        graph = json.loads(architecture.read_text())
+        architecture = folder / "models" / architecture.name  # its labels are looked for beside that folder
+        architecture.parent.mkdir()
+        (folder / "labels").symlink_to(ARCHITECTURE.parents[1] / "labels")
+        architecture.write_text(json.dumps(graph | {"input": graph["input"] | {"width": side, "height": side}}))
     result = run("convert", folder / f"{name}.npy", "--arch", architecture, "-o", folder / f"{name}.safetensors", timeout=600)
     assert result.returncode == 0, result.stderr.decode()
     return folder / f"{name}.safetensors"

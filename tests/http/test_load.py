@@ -19,8 +19,9 @@ CLIENTS, REQUESTS = 8, 24 if SANITIZED else 64
 
 def mixture():
     """Photos of several shapes and parameters; some fail."""
-    photos = [pictures.png(pictures.scene(w, h, seed=w)) for w, h in ((300, 200), (224, 224), (100, 400), (640, 200))]
-    photos += [pictures.jpeg(pictures.scene(333, 222)), b"no photo"]
+    part = 2 if SANITIZED else 1
+    photos = [pictures.png(pictures.scene(w // part, h // part, seed=w)) for w, h in ((300, 200), (224, 224), (100, 400), (640, 200))]
+    photos += [pictures.jpeg(pictures.scene(333 // part, 222 // part)), b"no photo"]
     wishes = [{}, {"size": "input", "include": "overlay,heatmap,map"}, {"resize": "stretch", "colormap": "turbo"},
               {"top_k": 5, "classes": "1,999", "alpha": 0.3}]
     return [(photos[i % len(photos)], wishes[i // 2 % len(wishes)]) for i in range(REQUESTS)]
@@ -55,11 +56,11 @@ def test_a_photo_among_others_answers_as_alone(client):
 
 
 def slow_photo():
-    return pictures.png(pictures.scene(600, 400) if SANITIZED else pictures.scene(2000, 1500))
+    return pictures.png(pictures.scene(300, 200) if SANITIZED else pictures.scene(2000, 1500))
 
 
 def few_bytes_much_work():
-    return pictures.png(pictures.smooth(600, 400) if SANITIZED else pictures.smooth(2000, 1500), compress_level=6)
+    return pictures.png(pictures.smooth(300, 200) if SANITIZED else pictures.smooth(2000, 1500), compress_level=6)
 
 
 def test_burst_answers_200_and_429_only(start):

@@ -27,12 +27,12 @@ def pillow(file):
 
 @pytest.mark.hostile
 @pytest.mark.parametrize("kind", odd_pictures.KINDS)
-def test_the_whole_picture_is_shown(client, kind):
+def test_the_whole_picture_is_shown(light_client, kind):
     odd = odd_pictures.KINDS[kind](SCENE)
     assert len(odd) >= 3
     for name, (file, good) in odd.items():
         try:
-            seen = shown(client, file)
+            seen = shown(light_client, file)
         except AssertionError as e:
             raise AssertionError(f"{kind}: {name}: {str(e)[:300]}") from None
         expected = pillow(good)
@@ -71,5 +71,5 @@ def missing():
 
 @pytest.mark.hostile
 @pytest.mark.parametrize("name", missing())
-def test_missing_data_is_said(client, name):
-    assert problem(cam(client, missing()[name]), 422)["code"] == "broken_photo"
+def test_missing_data_is_said(light_client, name):
+    assert problem(cam(light_client, missing()[name]), 422)["code"] == "broken_photo"

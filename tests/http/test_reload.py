@@ -40,15 +40,15 @@ def reload(server, result="done"):
 
 
 @pytest.fixture
-def path(tmp_path, small_file):
-    """Where the model is: at first the small one."""
-    shutil.copy(small_file, tmp_path / "model.safetensors")
+def path(tmp_path, light_file):
+    """Where the model is: at first the light one."""
+    shutil.copy(light_file, tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
 
 
 @pytest.fixture
-def models(small_file, tiny_file):
-    return {"vgg16-cam": small_file.read_bytes(), "tiny": tiny_file.read_bytes()}
+def models(light_file, tiny_file):
+    return {"vgg16-cam": light_file.read_bytes(), "tiny": tiny_file.read_bytes()}
 
 
 @pytest.mark.concurrent

@@ -22,9 +22,9 @@ def lives(server):
 
 
 @pytest.fixture(scope="module")
-def impatient():
+def impatient(light_model):
     """For what is never whole: the library waits for the rest until it loses patience."""
-    it = Server(idle_timeout_s=1)
+    it = Server(model=light_model, idle_timeout_s=1)
     yield it
     it.stop()
 
