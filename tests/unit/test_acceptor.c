@@ -268,7 +268,6 @@ Suite *acceptor_suite(void);
 Suite *acceptor_suite(void) {
   Suite *suite = suite_create("acceptor");
   TCase *tcase = tcase_create("acceptor");
-  tcase_set_timeout(tcase, 60);
   tcase_add_test(tcase, refused_before_and_after);
   tcase_add_test(tcase, the_limit_of_all);
   tcase_add_test(tcase, the_limit_of_one_address);

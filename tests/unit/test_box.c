@@ -191,6 +191,7 @@ Suite *box_suite(void);
 Suite *box_suite(void) {
   Suite *suite = suite_create("box");
   TCase *tcase = tcase_create("box");
+  tcase_set_tags(tcase, "alone");
   tcase_add_test(tcase, takes_the_largest_component);
   tcase_add_test(tcase, first_in_row_order_wins_a_tie);
   tcase_add_test(tcase, rounds_outwards_into_the_photo);

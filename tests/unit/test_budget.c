@@ -103,6 +103,7 @@ Suite *budget_suite(void);
 Suite *budget_suite(void) {
   Suite *suite = suite_create("budget");
   TCase *tcase = tcase_create("budget");
+  tcase_set_tags(tcase, "alone");
   tcase_add_test(tcase, holds_its_limit);
   tcase_add_test(tcase, small_blocks_are_always_given);
   tcase_add_test(tcase, many_blocks_have_an_end);

@@ -83,6 +83,7 @@ Suite *overlay_suite(void);
 Suite *overlay_suite(void) {
   Suite *suite = suite_create("overlay");
   TCase *tcase = tcase_create("overlay");
+  tcase_set_tags(tcase, "alone");
   tcase_add_test(tcase, rounds_as_exact_arithmetic_does);
   tcase_add_loop_test(tcase, ends_are_exact, 0, CAM_COLORMAP_COUNT);
   tcase_add_test(tcase, in_place_and_in_pieces);

@@ -589,6 +589,7 @@ Suite *photo_suite(void);
 Suite *photo_suite(void) {
   Suite *suite = suite_create("photo");
   TCase *tcase = tcase_create("photo");
+  tcase_set_tags(tcase, "alone");
   tcase_add_loop_test(tcase, gives_the_pixels, 0, FIXTURES);
   tcase_add_test(tcase, gives_the_pixels_of_a_smaller_one);
   tcase_add_test(tcase, is_never_smaller_than_asked);

@@ -475,6 +475,7 @@ Suite *weights_suite(void);
 Suite *weights_suite(void) {
   Suite *suite = suite_create("weights");
   TCase *tcase = tcase_create("weights");
+  tcase_set_tags(tcase, "alone");
   tcase_add_checked_fixture(tcase, begin, end);
   tcase_add_test(tcase, ten_kinds_of_numbers);
   tcase_add_test(tcase, strides_and_bounds);

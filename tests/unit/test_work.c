@@ -109,7 +109,7 @@ Suite *work_suite(void);
 Suite *work_suite(void) {
   Suite *suite = suite_create("work");
   TCase *tcase = tcase_create("work");
-  tcase_set_timeout(tcase, 60);
+  tcase_set_tags(tcase, "alone");
   tcase_add_test(tcase, every_kind);
   tcase_add_loop_test(tcase, narrow_and_flat_jpegs, 1, 17);
   tcase_add_test(tcase, the_largest_photo_fits_the_default);
