@@ -34,7 +34,7 @@ HOST_PACKAGES  := $(filter-out gcc protobuf-c-compiler,$(BUILD_PACKAGES)) $(filt
 endif
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(CI),-Werror)
-CFLAGS  ?= $(if $(SANITIZE),-O1,-O2) -g
+CFLAGS  ?= $(if $(SANITIZE),-O1 -g1,-O2 -g)
 SAN     := $(SANITIZE:address=address,undefined)
 SAN     := $(SAN:fuzzer=fuzzer-no-link,address,undefined)
 SAN     := $(SAN:%=-fsanitize=% -fno-sanitize-recover=all -fno-omit-frame-pointer)
