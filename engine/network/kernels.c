@@ -596,14 +596,31 @@ static void normalize_cells(const float *in, int cells, int channels, int stride
   }
 }
 
+/* `vectors` vectors of channels at once; the cells by turns into four sums each. */
+INLINE void average_vectors(const float *in, int cells, ptrdiff_t stride, const int vectors,
+                            float *out) {
+  vec sum[4][4] = {{{0}}};
+  int i = 0;
+  for (; i + 4 <= cells; i += 4)
+#pragma GCC unroll 4
+    for (int turn = 0; turn < 4; turn++)
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; j++)
+        sum[turn][j] += load(in + (i + turn) * stride + j * W);
+  for (; i < cells; i++)
+    for (int j = 0; j < vectors; j++)
+      sum[i & 3][j] += load(in + i * stride + j * W);
+  for (int j = 0; j < vectors; j++)
+    store(out + j * W, ((sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j])) / (float)cells);
+}
+
 static void average_columns(const float *in, int cells, ptrdiff_t stride, int channels,
                             float *out) {
-  for (int c = 0; c < channels; c += W) {
-    vec sum[4] = {{0}};
-    for (int i = 0; i < cells; i++)
-      sum[i & 3] += load(in + i * stride + c);
-    store(out + c, ((sum[0] + sum[1]) + (sum[2] + sum[3])) / (float)cells);
-  }
+  int c = 0;
+  for (; c + 4 * W <= channels; c += 4 * W)
+    average_vectors(in + c, cells, stride, 4, out + c);
+  for (; c < channels; c += W)
+    average_vectors(in + c, cells, stride, 1, out + c);
 }
 
 static void average(const float *in, int cells, int channels, float *out) {

@@ -100,12 +100,19 @@ static void pick_channels(const step *s, int cell, float *out) {
          (size_t)s->l->channels * sizeof *out);
 }
 
-static void shuffle_channels(const step *s, int cell, float *out) {
-  const int groups = s->l->node->groups, n = s->l->channels / groups;
-  const float *in = s->in[0] + (ptrdiff_t)cell * s->in_strides[0];
+static inline void transpose(const float *in, const int groups, int n, float *restrict out) {
   for (int k = 0; k < n; k++)
     for (int g = 0; g < groups; g++)
       out[k * groups + g] = in[g * n + k];
+}
+
+static void shuffle_channels(const step *s, int cell, float *out) {
+  const int groups = s->l->node->groups, n = s->l->channels / groups;
+  const float *in = s->in[0] + (ptrdiff_t)cell * s->in_strides[0];
+  if (groups == 2) /* ShuffleNet's: the compiler makes vectors of a number that it knows */
+    transpose(in, 2, n, out);
+  else
+    transpose(in, groups, n, out);
 }
 
 static void repeat_cell(const step *s, int cell, float *out) {
