@@ -1,6 +1,6 @@
-/* png.h - pixels -> a PNG file in memory: stb_image_write for the format, libdeflate for deflate and CRC
- * through its hooks (engine/codec/png.c names the first, engine/codec/deflate.c the second).
- * Thread: any; the same bytes for the same picture, always. */
+/* png.h - pixels -> a PNG file in memory: stb_image_write for the format, libdeflate for deflate
+ * and CRC through its hooks (engine/codec/png.c names the first, engine/codec/deflate.c the
+ * second). Thread: any; the same bytes for the same picture, always. */
 #ifndef PNG_H
 #define PNG_H
 #include "cam_engine.h"

@@ -1,6 +1,6 @@
 /* test_png.c - files taken apart by a reader of its own: chunks and their CRCs (PNG, 5.3), inflate
- * (RFC 1951), Adler-32 (RFC 1950) and the five filters (PNG, 9.2), so that neither stb nor libdeflate
- * vouches for itself (nor huffman.c). Also: the same bytes on every thread and in dirty memory. */
+ * (RFC 1951), Adler-32 (RFC 1950) and the five filters (PNG, 9.2), so that neither stb, libdeflate
+ * nor huffman.c vouches for itself. Also: the same bytes on every thread and in dirty memory. */
 #include "cam_encoding.h"
 #include "codec/deflate.h"
 #include "codec/huffman.h"
