@@ -9,6 +9,9 @@
   X(index, "static/index.html", "/", "text/html; charset=utf-8") \
   X(style, "static/style.css", "/assets/style.css", "text/css; charset=utf-8") \
   X(app, "static/app.js", "/assets/app.js", "text/javascript; charset=utf-8") \
+  X(viewer, "static/viewer.js", "/assets/viewer.js", "text/javascript; charset=utf-8") \
+  X(heat, "static/heat.js", "/assets/heat.js", "text/javascript; charset=utf-8") \
+  X(colormaps, "static/colormaps.js", "/assets/colormaps.js", "text/javascript; charset=utf-8") \
   X(icon, "static/icon.svg", "/assets/icon.svg", "image/svg+xml") \
   X(openapi, "static/openapi.json", "/openapi.json", "application/json")
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""colormaps.py - writes engine/render/colormap_tables.h from matplotlib's own tables (pip install matplotlib).
+"""colormaps.py - writes engine/render/colormap_tables.h and, with --page, static/colormaps.js from matplotlib's own tables (pip install matplotlib).
 
     python3 tests/reference/colormaps.py > engine/render/colormap_tables.h
+    python3 tests/reference/colormaps.py --page > static/colormaps.js
 
 A component is floor(255 * value + 0.5) of matplotlib's 256 float entries: the 8-bit colour nearest to each.
 With --check FILE it writes nothing and fails where the file differs."""
+import base64
 import pathlib
 import re
 import sys
@@ -32,15 +34,33 @@ TAIL = """#undef C
 """
 
 
+PAGE = """// colormaps.js - the service's colormaps. Written by tests/reference/colormaps.py --page from matplotlib's tables; do not edit.
+// A colormap is 256 colours of 3 bytes: red, green, blue.
+
+const table = (base64) => Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
+
+export const COLORMAPS = {
+%s};
+"""
+
+
+def colours(name):
+    """[[r, g, b], ...], 256 of them."""
+    return [[int(255 * v + 0.5) for v in entry[:3]] for entry in matplotlib.colormaps[name](range(256))]
+
+
 def table(enumerator, name):
-    entries = matplotlib.colormaps[name](range(256))
-    colours = ["".join(f"{int(255 * v + 0.5):02x}" for v in entry[:3]) for entry in entries]
-    rows = [", ".join(f"C({c})" for c in colours[i : i + 8]) for i in range(0, 256, 8)]
+    codes = ["%02x%02x%02x" % tuple(colour) for colour in colours(name)]
+    rows = [", ".join(f"C({c})" for c in codes[i : i + 8]) for i in range(0, 256, 8)]
     return f"static const uint8_t {enumerator}_COLOURS[256][3] = {{\n  " + ",\n  ".join(rows) + "};\n"
 
 
-text = HEAD + "".join(table(*row) for row in ROWS) + TAIL
-if sys.argv[1:2] == ["--check"]:
-    with open(sys.argv[2]) as file:
-        sys.exit(0 if file.read() == text else f"{sys.argv[2]} is not what matplotlib {matplotlib.__version__} gives")
+def page():
+    return PAGE % "".join(f"  {name}: table('{base64.b64encode(bytes(sum(colours(name), []))).decode()}'),\n" for _, name in ROWS)
+
+
+text = page() if "--page" in sys.argv else HEAD + "".join(table(*row) for row in ROWS) + TAIL
+if "--check" in sys.argv:
+    with open(sys.argv[-1]) as file:
+        sys.exit(0 if file.read() == text else f"{sys.argv[-1]} is not what matplotlib {matplotlib.__version__} gives")
 sys.stdout.write(text)
