@@ -83,7 +83,7 @@ test-arm: build $(FIXTURES)  ## on aarch64, cross-compiled and emulated (qemu-us
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory ARCH=aarch64 unit alike
 
-test-browser: build  ## the demo page in a real browser (installs Chromium); pictures in build/browser
+test-browser: build downloads/axe/axe.min.js  ## the demo page in a real browser (installs Chromium); pictures in build/browser
 	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
 	@$(PYTHON) -m pytest -q tests/browser
 
@@ -220,6 +220,15 @@ $(FIXTURES) &: tests/fixtures.txt
 	  --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 -r tests/fixtures.txt -d downloads/wheels
 	@unzip -q -o -DD -j downloads/wheels/scikit_image-*.whl skimage/data/chelsea.png skimage/data/coffee.png -d downloads/photos
 	@unzip -q -o -DD -j downloads/wheels/matplotlib-*.whl 'matplotlib/_cm_listed.py' -d downloads/tables
+
+# ---- what looks for barriers on the page: one file of an npm package, fetched by hash ----
+AXE := $(shell grep -o 'axe-core-[0-9.]*[0-9]' tests/browser/axe.sha256)
+downloads/axe/axe.min.js: tests/browser/axe.sha256
+	@command -v npm >/dev/null || docker/install-packages "the browser tests" npm
+	@mkdir -p $(@D)
+	@echo "Fetching $(AXE).tgz (by hash, once)"
+	@cd $(@D) && npm pack --silent --ignore-scripts $(AXE:axe-core-%=axe-core@%) >/dev/null && sha256sum --quiet -c $(CURDIR)/$<
+	@tar -xzf $(@D)/$(AXE).tgz -C $(@D) -m --strip-components=1 package/axe.min.js package/LICENSE
 
 # ---- what camserve is measured against ----
 $(BENCH_VENV)/installed: tests/bench/peers.txt

@@ -1,337 +1,473 @@
-// app.js - the demo page's one script: photos in, POST /cam, labels and heat maps out.
-// Flow: pick | drop | paste -> queue (one request at a time) -> ask -> card.
-// The server is asked once a photo, for pure colours (alpha=1); they lie over the browser's own picture of the photo, so the slider is a CSS
-// opacity and needs no request. Both are upright: the server turns by EXIF, and so does <img> (image-orientation: from-image).
-// Whatever comes from a file or the server reaches the page as text or as a picture, never as markup.
+// app.js - the demo page: what there is, and what happens to it. Begin here.
+// Flow: file -> asking.js (a queue, one at a time) -> result -> render() -> viewer.js, labels.js, commands.
+// A photo is sent once, for the maps of its ten likeliest labels as numbers; heat, colours, scales, boxes and differences are made of them here
+// (heat.js). It is sent again only for another model, other proportions or detail, or a class whose map is not there yet.
+// What comes from a file or the server reaches the page as text or as pixels, never as markup.
+import { COLORMAPS } from './colormaps.js';
+import { boxOf, commonRange, subtract } from './heat.js';
+import { Viewer } from './viewer.js';
+import { reopen } from './photos.js';
+import { Asking, MAPS, newPhoto } from './asking.js';
+import { classes, models, version } from './service.js';
+import { Strip } from './strip.js';
+import { Labels } from './labels.js';
+import { finder } from './finder.js';
+import { notice } from './notices.js';
+import { offerCamera } from './camera.js';
+import * as takeaway from './takeaway.js';
+import { describe, ids, restore } from './link.js';
+import { bytes, evidence, firstName, milliseconds, percent } from './words.js';
 
-const $ = (selector, root = document) => root.querySelector(selector);
-const stamp = (id) => $('#' + id).content.firstElementChild.cloneNode(true);
-const form = $('#controls'), results = $('#results'), alpha = $('#alpha');
+const $ = (id) => document.getElementById(id);
+const form = $('controls'), fields = form.elements;
+const FEW = 5;                       // labels that are shown at first
+const PICTURES_HELD = 6;             // photos whose pixels are kept; others are opened again when they are looked at
+const ASKING = ['resize', 'detail']; // settings that need new numbers
 
-const RETRIES = 5;            // of a request that was refused because the server is busy
-const LONGEST_WAIT_S = 20;    // whatever Retry-After says
-const ACCEPTED = /^image\//;  // any other Content-Type is sent as plain bytes: application/json would be read as a JSON body
-
-// The words for each error code of the contract: what it means, what to do, and whether the same photo may succeed later. The server's own
-// detail stands between them.
-const ADVICE = {
-  unsupported_format: ['This is not a photo the server can read', 'Save it as JPEG, PNG, WebP or BMP and drop it again.'],
-  broken_photo: ['The photo is damaged', 'Open it in another program, save it again as JPEG or PNG, and drop it again.'],
-  too_large: ['The file is too large', 'Export the photo smaller or with more compression; the network needs only a few hundred pixels.'],
-  too_many_pixels: ['The photo has too many pixels', 'Make it smaller; the network needs only a few hundred pixels a side.'],
-  decode_budget: ['The photo takes too much work to open', 'Save it again as a plain JPEG or PNG, smaller if you can.'],
-  bad_parameter: ['A setting is not allowed', 'Change it above; the photo is sent again by itself.'],
-  bad_body: ['The server did not understand the request', 'Reload this page and try again.', true],
-  unauthorized: ['This server wants a key', 'Enter the API key above; the photo is sent again by itself.'],
-  busy: ['The server is busy', 'Too many photos are waiting. Try again in a minute.', true],
-  not_ready: ['The server is starting or stopping', 'Try again in a moment.', true],
-  deadline: ['The photo took too long', 'The server gave up on it under load. Try again.', true],
+const page = {
+  photos: [],        // as in the strip
+  current: null,
+  model: '',         // '': the service's first
+  chosen: [],        // classes that are explained whatever their rank: {class_id, wnid, label}
+  all: false,        // ten labels instead of five
+  wanted: null,      // class_id of the label that is chosen; null: the first
+  preview: null,     // class_id of the label under the pointer
+  cell: null,        // of the map, that is read
+  thresholdSet: false,
+  served: {},        // what /version says
+  wantsKey: false,
 };
 
 // ---- photos in ----
-const cards = [];   // newest first, as on the page
-const queue = [];   // cards that wait for their request
-let working = false;
-
-function add(files) {
-  const added = [...files].map(newCard);
-  if (!added.length) return say('There was no file in that. Save the picture first, then drop the file.');
-  results.prepend(...added.map((card) => card.element));
-  cards.unshift(...added);
-  document.body.classList.add('has-results');
-  added.forEach(enqueue);
+function add(files, sample = '') {
+  const added = [...files].map((file) => newPhoto(file, sample));
+  if (!added.length) return;
+  page.photos.push(...added);
+  page.current = added[0];
+  added.forEach((photo) => asking.enqueue(photo));
+  render();
 }
 
-function newCard(file) {
-  const element = stamp('card-template'), name = file.name || 'pasted picture';
-  const card = { file, name, element, url: URL.createObjectURL(file), stop: new AbortController() };
-  $('.file', element).textContent = name;
-  $('.facts', element).textContent = bytes(file.size);
-  $('.remove', element).setAttribute('aria-label', `Remove ${name}`);
-  $('.remove', element).onclick = () => remove(card);
-  const photo = $('.photo', element);
-  photo.onload = () => ratio(element, photo.naturalWidth, photo.naturalHeight);
-  photo.onerror = () => element.classList.add('no-photo'); // the browser cannot show it; the server may still read it
-  photo.src = card.url;
-  photo.alt = name;
-  return card;
+function choose(photo) {
+  page.current = photo;
+  page.preview = null;
+  if (photo?.body && !photo.picture && !photo.unreadable) reopen(photo.body).then((picture) => { photo.picture = picture; hold(photo); render(); });
+  if (photo && !photo.problem && photo.state !== 'busy') asking.enqueue(photo); // settings may have changed since
+  render();
 }
 
-function remove(card) {
-  card.stop.abort();
-  const at = cards.indexOf(card), waiting = queue.indexOf(card);
-  if (at >= 0) cards.splice(at, 1);
-  if (waiting >= 0) queue.splice(waiting, 1);
-  const heir = cards[at] || cards[at - 1];
-  (heir ? $('.remove', heir.element) : $('#pick')).focus();
-  card.element.remove();
-  URL.revokeObjectURL(card.url);
-  document.body.classList.toggle('has-results', cards.length > 0);
-}
-
-// ---- one request at a time ----
-function enqueue(card) {
-  if (!queue.includes(card)) queue.push(card);
-  card.element.setAttribute('aria-busy', 'true');
-  $('.problem', card.element)?.remove();
-  placeholders(card);
-  state(card, 'Waiting for its turn');
-  work();
-}
-
-async function work() {
-  if (working) return;
-  working = true;
-  while (queue.length) {
-    const card = queue.shift();
-    try {
-      show(card, await ask(card));
-    } catch (error) {
-      if (card.stop.signal.aborted) continue;
-      complain(card, error);
-    }
-    if (!queue.includes(card)) card.element.setAttribute('aria-busy', 'false'); // a setting changed meanwhile: once more
+// Only the pixels of the photos that were looked at last are kept.
+const held = new Set();
+function hold(photo) {
+  held.delete(photo);
+  held.add(photo);
+  for (const old of [...held].slice(0, -PICTURES_HELD)) {
+    if (old === page.current || old.unreadable) continue;
+    held.delete(old);
+    old.picture = null; // not closed: the strip or a picture in the making may be drawing it
   }
-  working = false;
 }
 
-async function ask(card) {
-  const { file, stop: { signal } } = card;
+function take(photos, words) {
+  const before = [...page.photos], current = page.current;
+  photos.forEach((photo) => asking.drop(photo));
+  const at = page.photos.indexOf(current);
+  page.photos = page.photos.filter((photo) => !photos.includes(photo));
+  if (!page.photos.includes(current)) choose(page.photos[Math.min(at, page.photos.length - 1)] || null);
+  render();
+  const undo = notice(words, { action: { text: 'Undo', run: () => putBack(before, current) } });
+  undo.querySelector('button').focus();
+}
+
+function putBack(photos, current) {
+  const since = page.photos.filter((photo) => !photos.includes(photo));
+  page.photos = [...photos, ...since];
+  for (const photo of photos) photo.stop = photo.stop.signal.aborted ? new AbortController() : photo.stop;
+  choose(current);
+  photos.filter((photo) => !photo.latest && !photo.problem).forEach((photo) => asking.enqueue(photo));
+  requestAnimationFrame(() => (page.photos.length > 1 ? strip.focus(current) : $('one').focus())); // once they are there
+}
+
+// ---- what is asked for ----
+const conditions = () => new URLSearchParams([['model', page.model], ...ASKING.map((name) => [name, fields[name].value])].filter(([, value]) => value));
+
+const asking = new Asking({
+  conditions, classes: () => page.chosen.map((each) => each.class_id), key: () => $('key').value, first: () => page.current, onchange: render,
+  onmade: (photo) => { hold(photo); if (photo.note) notice(`${photo.name}: ${photo.note}`); },
+  onanswer: (photo) => { if (photo === page.current) say(`${photo.name}: ` + rows(photo).map(titleOf).join('; ')); },
+  onproblem: (photo) => {
+    const { code, title, detail, advice } = photo.problem, words = [`${photo.name}: ${title}.`, detail, advice].filter(Boolean).join(' ');
+    if (code === 'unauthorized') page.wantsKey = true;
+    if (photo.latest) notice(`${words} What is shown is the result before.`, { tone: 'problem', action: { text: 'Try again', run: () => again(photo) } });
+    else if (photo === page.current) say(words);
+  },
+});
+
+function again(photo) {
+  photo.problem = null;
+  asking.enqueue(photo);
+  choose(photo);
+}
+
+// Something that is asked for has changed: the photo that is looked at goes first, the others when they are looked at.
+function askAnew() {
+  if (page.current) again(page.current);
+  render();
+}
+
+// ---- what is seen ----
+// The labels in the list: by rank, then those that were chosen.
+function rows(photo) {
+  const result = asking.shownOf(photo);
+  if (!result) return [];
+  const first = result.ranked.slice(0, page.all ? MAPS : FEW), ids = new Set(first.map((each) => each.class_id));
+  return [...first, ...page.chosen.filter(({ class_id: id }) => !ids.has(id)).map(({ class_id: id }) => result.byClass.get(id)).filter(Boolean)];
+}
+
+function activeOf(list) {
+  return list.find((row) => row.class_id === page.preview) || list.find((row) => row.class_id === page.wanted) || list[0];
+}
+
+const titleOf = ({ label, probability }) => `${firstName(label)} ${percent(probability)}`;
+const otherOf = (list) => list.find((row) => String(row.class_id) === $('other').value);
+
+function sceneOf(photo, list, row, minus = null) {
+  const { image, input } = asking.shownOf(photo), scale = minus ? 'relu' : fields.scale.value, map = minus ? subtract(row.map, minus.map) : row.map;
+  const range = fields.common.checked && !minus ? commonRange(list.map((each) => each.map), scale) : null;
+  const look = {
+    colormap: COLORMAPS[minus ? 'coolwarm' : fields.colormap.value], alpha: fields.alpha.value / 100, follow: fields.follow.checked,
+    smooth: fields.smooth.checked, sides: !!minus, scale, range,
+  };
+  const name = firstName(row.label), title = minus ? `${name} rather than ${firstName(minus.label)}` : titleOf(row);
+  return {
+    photo: photo.picture, image, map, look, caption: title, name: `${photo.name} with the evidence for ${title}. Arrow keys read it place by place.`,
+    box: fields.box.checked ? boxOf(map, input, image, scale, fields.threshold.value / 100, range) : null,
+  };
+}
+
+// One scene, or two side by side.
+function scenes(photo) {
+  const list = rows(photo), row = activeOf(list), other = otherOf(list);
+  if (!row) return [];
+  if (!other || other === row) return [sceneOf(photo, list, row)];
+  if ($('how').value === 'minus') return [sceneOf(photo, list, row, other)];
+  return [sceneOf(photo, list, row), sceneOf(photo, list, other)];
+}
+
+const viewers = [new Viewer($('one')), new Viewer($('two'))];
+const strip = new Strip($('strip'), { onchoose: choose, onremove: (photo) => take([photo], `${photo.name} was removed.`) });
+
+const labels = new Labels($('labels'), {
+  onchoose: (id) => { Object.assign(page, { wanted: id, preview: null }); render(); },
+  onpreview: (id) => { page.preview = id; render(); },
+});
+
+let due = 0, remembering = 0;
+function render() { // soon, once for all that changes until then
+  due ||= requestAnimationFrame(() => { due = 0; draw(); });
+}
+
+function draw() {
+  const photo = page.current;
+  if (!page.thresholdSet) fields.threshold.value = usualThreshold();
+  document.body.classList.toggle('has-results', !!photo);
+  $('bench').hidden = !photo;
+  strip.show(page.photos, photo);
+  if (!photo) document.title = 'camserve: what the network saw, and where';
+  if (photo) drawPhoto(photo);
+  drawControls();
+  clearTimeout(remembering);
+  remembering = setTimeout(remember, 250); // browsers count how often an address changes
+}
+
+function drawPhoto(photo) {
+  const list = rows(photo), row = activeOf(list), shown = scenes(photo), result = asking.shownOf(photo);
+  $('bench').setAttribute('aria-busy', String(['waiting', 'busy'].includes(photo.state)));
+  $('bench').classList.toggle('bare', !row);
+  $('file').textContent = photo.name;
+  $('state').textContent = photo.problem ? '' : photo.words;
+  $('facts').textContent = result ? `${result.image.width} × ${result.image.height} ${result.image.format.toUpperCase()}, ${bytes(photo.body.size)}` : bytes(photo.file.size);
+  document.title = row ? `${titleOf(row)} - ${photo.name} - camserve` : `${photo.name} - camserve`;
+  $('second').hidden = shown.length < 2;
+  $('pair').classList.toggle('two', shown.length > 1);
+  if (shown.length) shown.forEach((scene, i) => viewers[i].show(scene));
+  else viewers[0].show({ photo: photo.picture, image: photo.picture || { width: 3, height: 2 }, map: null, look: {}, box: null, name: photo.name });
+  [$('one-caption'), $('two-caption')].forEach((caption, i) => { caption.textContent = shown[i]?.caption ?? ''; });
+  drawLabels(list, row);
+  drawProblem(photo);
+  drawLegend(shown[0]);
+  drawCode(row, otherOf(list));
+  $('timing').textContent = result ? story(result, row) : '';
+}
+
+function story({ model, input, timing_ms: timing, round_trip: round }, row) {
+  const method = { cam: 'CAM', hirescam: 'HiResCAM' }[row?.method] || 'CAM', { precision } = [page.served.model, ...(page.served.models ?? [])].find((each) => each?.name === model) ?? {};
+  return `${[model, precision, method].filter(Boolean).join(', ')}. Network input ${input.width} × ${input.height}, ${input.resize === 'aspect' ? 'proportions kept' : 'stretched'}. `
+    + `${milliseconds(timing.total)} on the server (forward ${timing.forward.toFixed(1)}), ${milliseconds(round)} there and back.`;
+}
+
+function drawLabels(list, active) {
+  const anew = labels.show(list, active, page.preview !== null, page.cell), other = $('other').value;
+  if (anew) $('other').replaceChildren($('other').firstElementChild, ...list.map((row) => new Option(firstName(row.label), row.class_id, false, String(row.class_id) === other)));
+  $('fewer').hidden = !list.length;
+  $('fewer').textContent = page.all ? 'Fewer labels' : 'More labels';
+  $('fewer').setAttribute('aria-expanded', String(page.all));
+  $('how-row').hidden = !otherOf(list);
+}
+
+function drawProblem(photo) {
+  const box = $('problem'), { problem } = photo, part = (selector, text) => { box.querySelector(selector).textContent = text || ''; };
+  box.hidden = !problem || !!photo.latest; // beside an earlier result a notice says it
+  $('key-form').hidden = !page.wantsKey;
+  if (!problem) return;
+  part('h3', problem.title);
+  part('.detail', problem.detail);
+  part('.advice', problem.advice);
+  part('.request', problem.request ? `Request ${problem.request}` : '');
+  box.querySelector('.retry').hidden = !problem.again;
+}
+
+const ENDS = { relu: ['no evidence', 'most'], minmax: ['least', 'most'], sides: ['against', 'for'] };
+function drawLegend(scene) {
+  $('legend').hidden = !scene;
+  if (!scene) return;
+  const { colormap, sides, scale, range } = scene.look, [low, high] = ENDS[sides ? 'sides' : scale];
+  const colours = Array.from({ length: 16 }, (_, i) => `rgb(${colormap.subarray(51 * i, 51 * i + 3).join()})`); // every seventeenth: 0 to 255
+  $('legend').querySelector('i').style.background = `linear-gradient(90deg, ${colours.join()})`;
+  $('legend-low').textContent = low;
+  $('legend-high').textContent = high;
+  $('legend-scale').textContent = range ? 'One scale for all labels: faint evidence looks faint' : 'Each label on its own scale';
+  $('legend-scale').hidden = !!sides;
+}
+
+function usualThreshold() { // per cent: the service's own
+  if (fields.scale.value === 'minmax') return 20;
+  return fields.detail.value ? 25 : 30;
+}
+
+let chipsOf = page.chosen;
+function drawControls() {
+  $('alpha-text').value = `${fields.alpha.value} %`;
+  $('threshold-text').value = `${fields.threshold.value} %`;
+  fields.alpha.setAttribute('aria-valuetext', `${fields.alpha.value} percent`);
+  fields.threshold.setAttribute('aria-valuetext', `${fields.threshold.value} percent of the most`);
+  if (chipsOf !== page.chosen) $('chips').replaceChildren(...page.chosen.map(chip)); // else they are there, and one may have the focus
+  chipsOf = page.chosen;
+}
+
+function chip(entry) {
+  const item = document.createElement('li'), button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = `${firstName(entry.label)} ×`;
+  button.setAttribute('aria-label', `Remove ${firstName(entry.label)}`);
+  button.onclick = () => {
+    page.chosen = page.chosen.filter((each) => each !== entry);
+    $('find').focus();
+    render();
+  };
+  item.append(button);
+  return item;
+}
+
+const say = (words) => { $('say').textContent = words; };
+
+// ---- to take along ----
+function drawCode(row, other) {
+  if (!row) return;
+  const query = conditions(), minus = other && other !== row && $('how').value === 'minus';
+  query.set('classes', row.class_id);
+  query.set('alpha', fields.alpha.value / 100);
+  if (minus) query.set('minus', other.class_id);
+  else for (const name of ['colormap', 'scale']) query.set(name, fields[name].value);
+  if (page.thresholdSet) query.set('threshold', fields.threshold.value / 100);
+  const address = new URL('cam', document.baseURI);
+  $('curl').textContent = takeaway.curl(address, query, page.wantsKey);
+  $('python').textContent = takeaway.python(address, query, row.class_id, page.wantsKey);
+}
+
+const credit = () => `What the network saw, and where: camserve, ${asking.shownOf(page.current).model}`;
+
+async function download() {
+  const shown = scenes(page.current);
+  if (!shown.length) return;
+  const link = document.createElement('a'), file = await takeaway.picture(shown, credit(), 'image/jpeg');
+  link.href = URL.createObjectURL(file);
+  link.download = `${page.current.name.replace(/\.\w+$/, '')} ${shown[0].caption.replace(/[\d.<]+ %/, '').trim()}.jpg`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60e3);
+  say(`Saved as ${link.download}`);
+}
+
+// Returns whether it went: not over plain http from another host, nor where the browser does not allow it.
+async function copied(button, write) {
+  const words = [...button.childNodes];
   try {
-    await file.slice(0, 1).arrayBuffer();
+    await write();
   } catch {
-    throw { title: 'This cannot be read', detail: 'It is a folder, or the file has moved since it was chosen.', advice: 'Choose the photo again.' };
+    return false;
   }
-  const headers = { Accept: 'application/json', 'Content-Type': ACCEPTED.test(file.type) ? file.type : 'application/octet-stream' };
-  if ($('#key').value) headers.Authorization = `Bearer ${$('#key').value}`;
-  for (let attempt = 0; ; attempt++) {
-    state(card, 'Looking');
-    const started = performance.now();
-    let response;
-    try {
-      response = await fetch(`cam?${query({ alpha: '1', include: 'overlay', size: 'fit' })}`, { method: 'POST', headers, body: file, signal });
-    } catch {
-      // A server that refuses a large body may close the connection before the browser has read why.
-      throw { title: 'No answer from the server', detail: 'The connection failed or was closed.', again: true,
-        advice: file.size > 8e6 ? `At ${bytes(file.size)} the file may be larger than the server takes: try a smaller one.` : 'Check that the server runs, then try again.' };
+  say('Copied');
+  button.replaceChildren('Copied');
+  setTimeout(() => button.replaceChildren(...words), 1500);
+  return true;
+}
+
+async function copyText(button, element) {
+  if (await copied(button, () => navigator.clipboard.writeText(element.textContent))) return;
+  getSelection().selectAllChildren(element); // so that Ctrl+C does
+  element.focus();
+}
+
+async function copyLink(button) {
+  remember();
+  if (!await copied(button, () => navigator.clipboard.writeText(location.href))) notice(`The address holds all settings: ${location.href}`);
+}
+
+async function copyPicture(button) {
+  const item = () => new ClipboardItem({ 'image/png': takeaway.picture(scenes(page.current), credit()) });
+  if (!await copied(button, () => navigator.clipboard.write([item()]))) notice('The browser does not let this page copy pictures: download it instead.');
+}
+
+// ---- the address holds all settings; never the photo, but a sample's name ----
+function remember() {
+  const link = describe(form);
+  if (!page.thresholdSet) link.delete('threshold');
+  if (page.model) link.set('model', page.model);
+  if (page.chosen.length) link.set('classes', page.chosen.map((each) => each.class_id).join(','));
+  if (page.wanted !== null) link.set('label', page.wanted);
+  if (otherOf(rows(page.current))) link.set($('how').value, $('other').value);
+  if (page.current?.sample) link.set('sample', page.current.sample);
+  const hash = link.toString().replaceAll('%2C', ',');
+  if (hash !== location.hash.slice(1)) history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
+}
+
+async function recall() {
+  const link = new URLSearchParams(location.hash.slice(1)), asked = ids(link.get('classes')), [label = null] = ids(link.get('label'));
+  form.reset(); // a browser may have filled it in again after a reload
+  restore(form, link);
+  Object.assign(page, { thresholdSet: link.has('threshold'), wanted: label });
+  if ([...$('model-choice').options].some((each) => each.value === link.get('model'))) setModel(link.get('model'));
+  if (asked.length) page.chosen = (await classes(page.model).catch(() => [])).filter((entry) => asked.includes(entry.class_id)).slice(0, MAPS);
+  for (const how of ['pair', 'minus']) {
+    for (const other of ids(link.get(how)).slice(0, 1)) {
+      $('other').append(new Option(other, other, false, true)); // its name comes with the labels
+      $('how').value = how;
     }
-    if (response.headers.has('Retry-After') && attempt < RETRIES) { // 429 busy, 503 starting or draining
-      await pause(card, response.headers.get('Retry-After'), signal);
-      continue;
-    }
-    const answer = await response.json().catch(() => null);
-    if (response.ok && answer) return { ...answer, round_trip: performance.now() - started };
-    throw problem(response.status, answer);
   }
+  if (link.has('sample')) await tryOut(link.get('sample'));
 }
-
-// Settings as query parameters; those that have the contract's default are left to it.
-function query(more = {}) {
-  const given = new URLSearchParams(more), { model, colormap, top_k: topK, resize, classes } = form.elements;
-  if (model.value) given.set('model', model.value);
-  if (colormap.value !== 'jet') given.set('colormap', colormap.value);
-  if (topK.value !== '3') given.set('top_k', topK.value);
-  if (resize.value) given.set('resize', resize.value);
-  if (classes.value.trim() && classes.validity.valid) given.set('classes', classes.value.trim().split(/[\s:]/)[0]);
-  return given;
-}
-
-async function pause(card, retryAfter, signal) {
-  const wait = Math.min(Math.max(Number(retryAfter) || 1, 1), LONGEST_WAIT_S);
-  for (let left = wait; left > 0; left--) {
-    if (signal.aborted) throw signal.reason;
-    state(card, `The server is busy. Trying again in ${Math.ceil(left)} s`);
-    await new Promise((done) => setTimeout(done, Math.min(left, 1) * 1000));
-  }
-}
-
-function problem(status, answer) {
-  const [title, advice, again] = ADVICE[answer?.code] || [`The server answered ${status}`, 'Try again; if it stays so, tell whoever runs this server.', true];
-  if (answer?.code === 'unauthorized') {
-    $('#key-row').hidden = false;
-    curl();
-  }
-  return { title, detail: sentence(answer?.detail), advice, again, request: answer?.request_id };
-}
-
-// ---- answers out ----
-function show(card, answer) {
-  const { element } = card, { image, input, predictions, timing_ms: timing } = answer;
-  ratio(element, image.width, image.height);
-  $('.facts', element).textContent = `${image.width} × ${image.height} ${image.format.toUpperCase()}, ${bytes(card.file.size)}`;
-  const views = $('.views', element);
-  views.replaceChildren(views.firstElementChild, ...predictions.map((prediction) => view(card, image, prediction)));
-  const { total, ...stages } = timing;
-  $('.timing', element).textContent = `Network input ${input.width} × ${input.height}, ${input.resize === 'aspect' ? 'proportions kept' : 'stretched'}. `
-    + `${ms(total)} on the server (${Object.entries(stages).map(([name, value]) => `${name} ${value.toFixed(1)}`).join(', ')}), `
-    + `${ms(answer.round_trip)} there and back.`;
-  state(card, '');
-  say(`${card.name}: ` + predictions.map(({ label, probability }) => `${label} ${percent(probability)}`).join('; '));
-}
-
-function view(card, image, { rank, class_id: id, wnid, label, probability, box, overlay_png: overlay }) {
-  const element = stamp('view-template'), photo = $('.photo', element), heat = $('.heat', element), outline = $('.box', element).style;
-  const [first, ...synonyms] = label.split(', ');
-  photo.src = card.url;
-  photo.onerror = () => photo.remove();
-  heat.src = `data:image/png;base64,${overlay}`;
-  heat.alt = `${card.name} with the evidence for ${first}`;
-  if (box) {
-    outline.left = `${100 * box.x / image.width}%`;
-    outline.top = `${100 * box.y / image.height}%`;
-    outline.width = `${100 * box.width / image.width}%`;
-    outline.height = `${100 * box.height / image.height}%`;
-  } else {
-    $('.box', element).remove(); // nothing in the photo speaks for this class
-  }
-  $('.label', element).textContent = first;
-  $('.label', element).title = label;
-  $('.percent', element).textContent = percent(probability);
-  $('.bar i', element).style.width = `${100 * probability}%`;
-  $('.class', element).textContent = [`#${rank}`, synonyms.join(', '), `class ${id}`, wnid].filter(Boolean).join(' · ');
-  return element;
-}
-
-function placeholders(card) {
-  const views = $('.views', card.element);
-  if (views.childElementCount > 1) return; // an earlier answer stays, dimmed
-  for (let i = 0; i < Number(form.elements.top_k.value); i++) views.append(stamp('view-template'));
-  views.querySelectorAll('img:not([src])').forEach((img) => img.remove());
-}
-
-function complain(card, { title = 'Something went wrong on this page', detail, advice, again, request, message }) {
-  const box = stamp('problem-template'), views = $('.views', card.element);
-  $('h3', box).textContent = title;
-  $('.detail', box).textContent = detail || message || '';
-  $('.advice', box).textContent = advice || '';
-  $('.request', box).textContent = request ? `Request ${request}` : '';
-  $('.retry', box).hidden = !again;
-  $('.retry', box).onclick = () => { $('.remove', card.element).focus(); enqueue(card); };
-  views.replaceChildren(views.firstElementChild, box);
-  $('.timing', card.element).textContent = '';
-  state(card, '');
-  say(`${card.name}: ${[`${title}.`, detail, advice].filter(Boolean).join(' ')}`);
-}
-
-const sentence = (text = '') => (/^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1)) + (/[\w)"]$/.test(text) ? '.' : ''); // top_k: ... keeps its name
-const state = (card, text) => { $('.state', card.element).textContent = text; };
-const say = (text) => { $('#say').textContent = text; };
-const ratio = (element, width, height) => element.style.setProperty('--ratio', width / height);
-const percent = (p) => p >= 0.0005 ? `${(100 * p).toFixed(1)} %` : '< 0.1 %';
-const ms = (value) => value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`;
-const bytes = (n) => n < 1000 ? `${n} bytes` : n < 1e6 ? `${Math.round(n / 1000)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 
 // ---- controls ----
-function blend() {
-  document.documentElement.style.setProperty('--alpha', alpha.value / 100);
-  $('#alpha-text').value = `${alpha.value} %`;
-  alpha.setAttribute('aria-valuetext', `${alpha.value} percent`);
-  curl();
+async function tryOut(name) {
+  const image = document.querySelector(`[data-sample="${CSS.escape(name)}"] img`);
+  if (!image) return;
+  const response = await fetch(image.src).catch(() => null);
+  if (!response?.ok) return notice('The sample could not be fetched: is the server still there?', { tone: 'problem' });
+  add([new File([await response.blob()], `${name}.jpg`, { type: 'image/jpeg' })], name);
 }
 
-const boxes = () => document.body.classList.toggle('boxes', $('#boxes').checked);
-
-function curl() {
-  const address = new URL('cam', document.baseURI), given = query(alpha.value === '50' ? {} : { alpha: String(alpha.value / 100) });
-  given.delete('include');
-  address.search = given;
-  const where = address.search ? `'${address}'` : String(address);
-  const key = $('#key-row').hidden ? '' : " -H 'Authorization: Bearer KEY'"; // never the key itself: commands are copied to all sorts of places
-  $('#curl-json').textContent = `curl -F image=@photo.jpg${key} ${where}`;
-  $('#curl-png').textContent = `curl -F image=@photo.jpg${key} -H 'Accept: image/png' -o cam.png ${where}`;
+function setModel(name) {
+  page.model = name === $('model-choice').options[0].value ? '' : name;
+  $('model-choice').value = name;
 }
 
-async function copy(button) {
-  const text = $('#' + button.dataset.copy);
-  try {
-    await navigator.clipboard.writeText(text.textContent);
-    button.textContent = 'Copied';
-    say('Copied');
-    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
-  } catch { // plain http on another host: no clipboard; select it, so that Ctrl+C does
-    getSelection().selectAllChildren(text);
-    text.focus();
-  }
+async function changeModel(name) {
+  setModel(name);
+  const list = await classes(page.model).catch(() => []), byLabel = new Map(list.map((entry) => [entry.label, entry]));
+  page.chosen = page.chosen.map((entry) => byLabel.get(entry.label)).filter(Boolean); // the classes that this model has, too
+  page.wanted = null;
+  askAnew();
 }
 
-// "Also explain": a model's names are fetched when they are first wanted; an index, a WordNet id, a name or a part of one is enough.
-let labels;
-function fetchLabels() {
-  const model = form.elements.model.value;
-  labels ||= fetch(`labels?${new URLSearchParams(model ? { model } : {})}`).then((response) => response.json()).catch(() => { labels = null; return []; });
-  return labels;
+function explainToo(entry) {
+  if (!page.chosen.some((each) => each.class_id === entry.class_id)) page.chosen = [...page.chosen.slice(-(MAPS - 1)), entry];
+  page.wanted = entry.class_id;
+  askAnew();
 }
 
-// The choice of a model is shown where there is one; its value is empty where there is none.
-function offerModels(names) {
-  $('#model').textContent = names[0];
-  if (names.length < 2) return;
-  form.elements.model.append(...names.map((name) => new Option(name)));
-  $('#model-row').hidden = false;
-  curl();
-}
-
-async function changeModel(field) { // its classes are others
-  $('#model').textContent = field.value;
-  labels = null;
-  $('#labels').replaceChildren();
-  await findClass(form.elements.classes);
-}
-
-async function offerClasses() {
-  const names = $('#labels'), list = await fetchLabels();
-  if (!names.children.length) names.append(...list.map((entry) => new Option('', classText(entry))));
-}
-
-const classText = ({ class_id: id, label }) => `${id}: ${label}`;
-
-async function findClass(field) { // true: the field is empty or holds a class, written out
-  const wanted = field.value.trim().toLowerCase();
-  const tests = [(entry) => [classText(entry), String(entry.class_id), entry.wnid ?? ''].some((name) => name.toLowerCase() === wanted),
-    ({ label }) => label.toLowerCase().split(', ').includes(wanted), ({ label }) => label.toLowerCase().includes(wanted)];
-  const list = wanted ? await fetchLabels() : [];
-  const found = tests.map((test) => list.find(test)).find(Boolean);
-  if (found) field.value = classText(found);
-  const fine = !wanted || found || !list.length; // without the list the service decides
-  field.setCustomValidity(fine ? '' : `The network knows no class "${field.value.trim()}".`);
-  if (!fine) say(field.validationMessage);
-  return fine || field.reportValidity();
-}
-
-alpha.addEventListener('input', blend);
-form.addEventListener('submit', (event) => event.preventDefault());
-form.elements.classes.addEventListener('focus', offerClasses);
-form.elements.classes.addEventListener('input', ({ target }) => target.setCustomValidity(''));
-$('#boxes').addEventListener('change', boxes);
-form.addEventListener('change', async ({ target }) => {
-  if (target === alpha || target.id === 'boxes') return; // these ask nothing
-  if (target.name === 'classes' && !await findClass(target)) return;
-  if (target.name === 'model') await changeModel(target);
-  document.body.dataset.colormap = form.elements.colormap.value;
-  curl();
-  cards.forEach(enqueue);
+finder($('find'), $('found'), {
+  offer: async () => {
+    try {
+      return { classes: await classes(page.model), probabilities: asking.shownOf(page.current)?.probabilities };
+    } catch {
+      notice('The names of the classes could not be fetched.', { tone: 'problem' });
+      return { classes: [] };
+    }
+  },
+  ontake: explainToo,
+  onnone: (typed) => notice(`The network knows no class "${typed}".`),
 });
-$('#clear').addEventListener('click', () => { [...cards].forEach(remove); say('Cleared'); });
-document.querySelectorAll('[data-copy]').forEach((button) => button.addEventListener('click', () => copy(button)));
-for (const input of [$('#pick'), $('#camera')]) {
-  input.addEventListener('change', () => { if (input.files.length) add(input.files); input.value = ''; }); // '': the same file may be chosen again
+
+form.addEventListener('submit', (event) => event.preventDefault());
+form.addEventListener('input', ({ target }) => {
+  if (target.name === 'threshold') {
+    page.thresholdSet = true;
+    fields.box.checked = true;
+  }
+  if (ASKING.includes(target.name)) return askAnew();
+  return render();
+});
+for (const viewer of viewers) viewer.onread = (cell) => { page.cell = cell; read(cell); render(); };
+function read(cell) { // for ears, too
+  if (!cell) return;
+  say(`Row ${cell.y + 1}, column ${cell.x + 1}: ` + rows(page.current).map(({ label, map }) => `${firstName(label)} ${evidence(map.values[cell.y * map.width + cell.x])}`).join(', '));
 }
+
+$('other').onchange = render;
+$('how').onchange = render;
+$('fewer').onclick = () => { page.all = !page.all; render(); };
+$('remove').onclick = () => take([page.current], `${page.current.name} was removed.`);
+$('clear').onclick = () => take([...page.photos], page.photos.length === 1 ? 'The photo was cleared.' : `${page.photos.length} photos were cleared.`);
+$('problem').querySelector('.retry').onclick = () => again(page.current);
+$('key-form').onsubmit = (event) => { event.preventDefault(); $('key').blur(); };
+$('key').onchange = () => page.photos.filter((photo) => photo.problem?.code === 'unauthorized').forEach((photo) => {
+  photo.problem = null;
+  asking.enqueue(photo);
+});
+$('model-choice').onchange = ({ target }) => changeModel(target.value);
+$('download').onclick = download;
+$('copy-link').onclick = ({ currentTarget }) => copyLink(currentTarget);
+$('copy-picture').hidden = !isSecureContext || !globalThis.ClipboardItem;
+$('copy-picture').onclick = ({ currentTarget }) => copyPicture(currentTarget);
+for (const button of document.querySelectorAll('[data-copy]')) button.onclick = () => copyText(button, $(button.dataset.copy));
+for (const button of document.querySelectorAll('[data-sample]')) button.onclick = () => tryOut(button.dataset.sample);
+for (const input of [$('pick'), $('camera')]) {
+  input.onchange = () => { add(input.files); input.value = ''; }; // '': the same file may be chosen again
+}
+offerCamera((file) => add([file]), (words) => notice(words, { tone: 'problem' }));
 
 // ---- anywhere on the page ----
+const NOT_A_PICTURE = 'That was an address or text, not a picture. Save the picture first, then drop the file.';
 const curtain = (on) => document.body.classList.toggle('dragging', on);
 document.addEventListener('dragover', (event) => { event.preventDefault(); curtain(true); });
 document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) curtain(false); });
-document.addEventListener('drop', (event) => { event.preventDefault(); curtain(false); add(event.dataTransfer.files); });
-document.addEventListener('paste', (event) => {
-  if (!event.clipboardData.files.length) return; // text into a field
+document.addEventListener('drop', (event) => {
   event.preventDefault();
-  add(event.clipboardData.files);
+  curtain(false);
+  if (event.dataTransfer.files.length) add(event.dataTransfer.files);
+  else notice(NOT_A_PICTURE, { tone: 'problem' });
+});
+document.addEventListener('paste', (event) => {
+  if (event.clipboardData.files.length) {
+    event.preventDefault();
+    add(event.clipboardData.files);
+  } else if (!event.target.matches?.('input')) {
+    notice(NOT_A_PICTURE, { tone: 'problem' });
+  }
 });
 
-blend();
-boxes(); // here too: a browser may restore fields after a reload
-document.body.dataset.colormap = form.elements.colormap.value;
-fetch('v1/models').then((response) => response.json()).then(({ models }) => offerModels(models)).catch(() => {});
-fetch('version').then((response) => response.json()).then(({ version, isa }) => {
-  $('#model').title = `camserve ${version}, ${isa}`;
-}).catch(() => {});
+// ---- the beginning ----
+async function begin() {
+  const [names, served] = await Promise.all([models().catch(() => []), version().catch(() => ({}))]);
+  page.served = served;
+  $('model').textContent = names.length > 1 ? '' : served.model?.name ?? '';
+  $('model').title = `camserve ${served.version}, ${served.isa}`;
+  $('model-choice').hidden = names.length < 2;
+  $('model-choice').replaceChildren(...names.map((name) => new Option(name, name)));
+  await recall();
+  drawControls();
+  document.body.classList.add('ready');
+  addEventListener('hashchange', () => recall().then(askAnew)); // another link, pasted over this one
+}
+
+begin();

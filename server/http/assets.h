@@ -9,10 +9,26 @@
   X(index, "static/index.html", "/", "text/html; charset=utf-8") \
   X(style, "static/style.css", "/assets/style.css", "text/css; charset=utf-8") \
   X(app, "static/app.js", "/assets/app.js", "text/javascript; charset=utf-8") \
+  X(asking, "static/asking.js", "/assets/asking.js", "text/javascript; charset=utf-8") \
   X(viewer, "static/viewer.js", "/assets/viewer.js", "text/javascript; charset=utf-8") \
   X(heat, "static/heat.js", "/assets/heat.js", "text/javascript; charset=utf-8") \
   X(colormaps, "static/colormaps.js", "/assets/colormaps.js", "text/javascript; charset=utf-8") \
+  X(photos, "static/photos.js", "/assets/photos.js", "text/javascript; charset=utf-8") \
+  X(service, "static/service.js", "/assets/service.js", "text/javascript; charset=utf-8") \
+  X(words, "static/words.js", "/assets/words.js", "text/javascript; charset=utf-8") \
+  X(labels, "static/labels.js", "/assets/labels.js", "text/javascript; charset=utf-8") \
+  X(link, "static/link.js", "/assets/link.js", "text/javascript; charset=utf-8") \
+  X(strip, "static/strip.js", "/assets/strip.js", "text/javascript; charset=utf-8") \
+  X(finder, "static/finder.js", "/assets/finder.js", "text/javascript; charset=utf-8") \
+  X(notices, "static/notices.js", "/assets/notices.js", "text/javascript; charset=utf-8") \
+  X(camera, "static/camera.js", "/assets/camera.js", "text/javascript; charset=utf-8") \
+  X(takeaway, "static/takeaway.js", "/assets/takeaway.js", "text/javascript; charset=utf-8") \
   X(icon, "static/icon.svg", "/assets/icon.svg", "image/svg+xml") \
+  X(touch_icon, "static/icon.png", "/assets/icon.png", "image/png") \
+  X(sample_cat, "static/samples/cat.jpg", "/assets/samples/cat.jpg", "image/jpeg") \
+  X(sample_coffee, "static/samples/coffee.jpg", "/assets/samples/coffee.jpg", "image/jpeg") \
+  X(sample_admiral, "static/samples/admiral.jpg", "/assets/samples/admiral.jpg", "image/jpeg") \
+  X(sample_rocket, "static/samples/rocket.jpg", "/assets/samples/rocket.jpg", "image/jpeg") \
   X(openapi, "static/openapi.json", "/openapi.json", "application/json")
 
 #define X(symbol, file, path, type) \

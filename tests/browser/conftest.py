@@ -10,15 +10,19 @@ import sys
 import tempfile
 
 import pytest
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+
+import scenes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build/browser"
 PATIENCE = 60  # seconds that one answer may take on a loaded machine
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1", "--hide-scrollbars", "--window-size=1280,1000"]
+         "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1", "--hide-scrollbars", "--window-size=1280,1000",
+         "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a camera that shows a test picture
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +45,7 @@ def driver():
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         driver = webdriver.Chrome(options=options)
+        driver.set_script_timeout(PATIENCE)
         yield driver
         driver.quit()
 
@@ -51,7 +56,16 @@ class Page:
         self.requests, self.finished, self.expected_statuses = [], [], set()
         self.look()
         driver.get(url)
-        self.wait(lambda: self.text("#model"))
+        self.ready()
+
+    def ready(self):
+        self.wait(lambda: self.js("return document.body?.classList.contains('ready')"))
+
+    def open(self, settings):
+        """As a link that somebody was sent."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{self.url}/#{settings}")
+        self.ready()
 
     # ---- finding and waiting ----
     def all(self, selector):
@@ -63,8 +77,22 @@ class Page:
     def text(self, selector):
         return self.one(selector).get_attribute("textContent").strip()
 
+    def texts(self, selector):
+        return self.js("return [...document.querySelectorAll(arguments[0])].map((element) => element.textContent.trim())", selector)
+
     def js(self, script, *arguments):
         return self.driver.execute_script(script, *arguments)
+
+    def later(self, script, *arguments):
+        """Of a script that awaits."""
+        done = "const done = arguments[arguments.length - 1], given = [...arguments].slice(0, -1);"
+        result = self.driver.execute_async_script(f"{done} (async (...arguments) => {{ {script} }})(...given).then((value) => done([value]), (error) => done(String(error)));", *arguments)
+        assert isinstance(result, list), result
+        return result[0]
+
+    def frames(self):
+        """Until what is due to be drawn is drawn."""
+        self.later("for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);")
 
     def wait(self, condition):
         return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(lambda _: condition())
@@ -92,11 +120,19 @@ class Page:
             if kind == "drop":
                 self.wait(lambda: self.js("return document.body.classList.contains('dragging')"))
             self.driver.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 700, "data": data})
-        self.settle(len(paths))
 
-    def settle(self, cards):
-        """Until there are so many cards and none is busy."""
-        self.wait(lambda: len(self.all(".card")) == cards and not self.all(".card[aria-busy=true]"))
+    def settle(self, photos):
+        """Until there are so many photos, each looked at or failed, and the screen shows it."""
+        self.wait(lambda: self.js("const all = [...document.querySelectorAll('.thumb')]; return [all.length, all.filter((e) => ['done', 'failed'].includes(e.dataset.state)).length]") == [photos, photos])
+        self.wait(lambda: not self.all("#bench[aria-busy=true]"))
+        self.frames()
+
+    def set(self, name, value):
+        """A control, as a person's hand leaves it."""
+        self.js("""const [name, value] = arguments, field = document.getElementById('controls').elements[name] || document.getElementById(name);
+            if (field.type === 'checkbox') field.checked = value; else field.value = value;
+            for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, { bubbles: true }));""", name, value)
+        self.frames()
 
     # ---- what went over the wire ----
     def read_log(self):
@@ -111,6 +147,26 @@ class Page:
         """URLs of the requests for explanations so far."""
         self.read_log()
         return [address for _, method, address, _ in self.requests if method == "POST"]
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """name -> path of made files; cat.png has something in it that the network knows."""
+    folder = tmp_path_factory.mktemp("photos")
+    for seed, name in enumerate(["one.png", "two.png", "three.png"], 1):
+        scenes.picture(seed=seed).save(folder / name)
+    Image.open(ROOT / "static/samples/cat.jpg").save(folder / "cat.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored lying on its side; upright it is HEIGHT x WIDTH
+    scenes.picture().save(folder / "turned.jpg", exif=exif, quality=95)
+    scenes.picture().save(folder / "one.gif")
+    scenes.picture(4000, 3000).save(folder / "large.bmp")  # 36 MB: more than the service takes
+    (folder / "notes.txt").write_text("This is no photo.\n" * 20)
+    (folder / "cut.png").write_bytes((folder / "one.png").read_bytes()[:900])
+    jpeg = (folder / "turned.jpg").read_bytes()
+    (folder / "stray.jpg").write_bytes(jpeg[:2] + b"\0" + jpeg[2:])  # the browser knows no JPEG by that; the service does
+    (folder / "iphone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
+    return {path.name: path for path in folder.iterdir()}
 
 
 @pytest.fixture

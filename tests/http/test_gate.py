@@ -8,7 +8,7 @@ import pytest
 import pictures
 from client import problem, strict_json
 from metrics import metric
-from server import PATIENCE, Server, run
+from server import PATIENCE, ROOT, Server, run
 from wire import Wire, request
 
 PHOTO = pictures.png(pictures.smooth(60, 40))
@@ -226,8 +226,12 @@ def test_every_answer_is_safe_to_show(client, server):
 def test_the_page_needs_nothing_that_the_policy_forbids(client):
     page = client.get("/").text
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|<[^>]+\s(style|on\w+)=|javascript:|<base|<iframe|<object|<embed", page, re.I)
-    script = client.get("/assets/app.js").text
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\('style'|srcdoc", script)
+    scripts = sorted((ROOT / "static").glob("*.js"))
+    assert len(scripts) > 10
+    for path in scripts:
+        script = client.get(f"/assets/{path.name}").text
+        assert script == path.read_text()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|setAttribute\('style'|srcdoc", script)
 
 
 # ---- traces ----

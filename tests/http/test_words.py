@@ -11,7 +11,6 @@ from server import ROOT
 HEADER = (ROOT / "include/cam_engine.h").read_text()
 README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "static/index.html").read_text()
-STYLE = (ROOT / "static/style.css").read_text()
 API = json.loads((ROOT / "static/openapi.json").read_text())
 
 
@@ -77,7 +76,6 @@ def test_openapi_has_the_members_of_each_form():
 def test_the_page_offers_the_words():
     assert options("colormap") == OF_ONE_CLASS
     assert set(options("resize")) == {"", *WORDS["resize"]}  # "": as the model
-    assert re.findall(r"^\[data-colormap=(\w+)\]", STYLE, re.M) == OF_ONE_CLASS
 
 
 @pytest.mark.parametrize("parameter", WORDS)
