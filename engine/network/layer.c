@@ -56,12 +56,12 @@ int pieces_by_rows(const step *s, int threads) {
   return min_int(s->out_height, 2 * threads);
 }
 
-bool is_small(int cells, int stride) { return (int64_t)cells * stride < 4096; }
+bool is_small_plane(int cells, int stride) { return (int64_t)cells * stride < 4096; }
 
 void plan_rows(const network *net, step *s, int threads) {
   (void)net;
   s->pieces[0] = 1;
-  if (!is_small(s->out_height * s->out_width, s->out_stride))
+  if (!is_small_plane(s->out_height * s->out_width, s->out_stride))
     s->pieces[0] = pieces_by_rows(s, threads);
 }
 

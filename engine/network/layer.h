@@ -115,7 +115,7 @@ static inline range part_of(int total, int i, int n) {
 }
 
 /* Of a plane on which each value takes a few cycles: not worth a team's waiting for each other. */
-bool is_small(int cells, int stride);
+bool is_small_plane(int cells, int stride);
 /* Pieces that are ranges of output rows: enough for every thread to get some. As the plan of such a
  * plane; and the cells of a piece's rows. */
 int pieces_by_rows(const step *s, int threads);

@@ -59,7 +59,7 @@ static bool mean_fits(const network *net, const cam_node *node) {
 
 static void mean_plan(const network *net, step *s, int threads) {
   s->pieces[0] = 1;
-  if (threads > 1 && !is_small(s->in_cells[0], s->out_stride))
+  if (threads > 1 && !is_small_plane(s->in_cells[0], s->out_stride))
     s->pieces[0] = min_int(s->out_stride / net->k->width, threads);
 }
 

@@ -14,7 +14,7 @@ static cam_code print_json(const cam_model_info *info, const char *path, int64_t
   json *tree = json_new_object();
   json_add_text(tree, "name", info->name);
   json_add_text(tree, "sha256", info->sha256);
-  json_add_text(tree, "method", served_method(info));
+  json_add_text(tree, "method", cam_method_name(info->method));
   json_add_text(tree, "precision", served_precision(info));
   json *input = json_add_object(tree, "input");
   json_add_int(input, "width", info->width);

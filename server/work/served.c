@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *served_method(const cam_model_info *info) {
-  (void)info;
-  return "cam";
-}
-
 const char *served_precision(const cam_model_info *info) {
   (void)info;
   return "float32";
@@ -40,7 +35,7 @@ static app_text about_text(const cam_model_info *info) {
   json_add_text(tree, "name", info->name);
   json_add_bool(tree, "ready", true);
   json_add_text(tree, "sha256", info->sha256);
-  json_add_text(tree, "method", served_method(info));
+  json_add_text(tree, "method", cam_method_name(info->method));
   json_add_text(tree, "precision", served_precision(info));
   json *input = json_add_object(tree, "input");
   json_add_int(input, "width", info->width);

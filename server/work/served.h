@@ -33,7 +33,6 @@ cam_code served_load(const struct app *app, const char *path, struct served **ou
                      cam_error *error);
 void served_free(struct served *served); /* no job may be on it; NULL is allowed */
 
-const char *served_method(const cam_model_info *info);    /* of its maps: "cam" */
 const char *served_precision(const cam_model_info *info); /* of its weights: "float32" */
 
 #endif

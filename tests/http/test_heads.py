@@ -80,7 +80,9 @@ FILE = pictures.png(PHOTO)
 @pytest.mark.parametrize("name", HEADS)
 def test_maps_are_gradient_times_plane(head_server, name):
     _, head, method = HEADS[name]
-    answer = explain(head_server(name).client, FILE, include="map,overlay", top_k=CLASSES)
+    server = head_server(name)
+    assert server.client.get(f"/v1/models/{name}").json()["method"] == method
+    answer = explain(server.client, FILE, include="map,overlay", top_k=CLASSES)
     plane = plane_of(PHOTO, name)
     logits = head(plane)
     assert [p.class_id for p in answer.predictions] == list(numpy.argsort(-logits))
