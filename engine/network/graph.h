@@ -2,70 +2,13 @@
  * plan -> forward. Immutable after loading, shared by all threads. Blind to HTTP, photos and
  * pictures. */
 
-/* clang-format off */
-/* The text under the metadata key "camserve" of a model file (all sizes in pixels or cells; NHWC):
- *   {"version": 2, "name": "efficientnet-lite0", "origin": "...", "license": "...",
- *    "input": {"height": 224, "width": 224,
- *              "channels": "RGB"|"BGR", "mean": [3], "scale": [3],
- *                       the network sees (pixel - mean) * scale, in the order of "channels"
- *              "resize": "stretch"|"aspect", "multiple": 32, "max_side": 640},
- *                       the last two are for "aspect": sides are multiples of "multiple"; without
- *                       them, or with a flatten, the network takes height x width alone
- *    "map": {"resize": "half_pixel"|"tf1", "scale": "relu"|"minmax"},
- *                       "scale" may be missing: minmax for tf1, as the paper has it, else relu
- *    "classes": [["n01440764", "tench, Tinca tinca"], ...],
- *                       WordNet id and label; null or "": it has no id
- *    "probability": "softmax"|"sigmoid",
- *                       over all classes (where nothing is said), or of each class for itself
- *    "nodes": [{"name": "stem", "op": "conv", "inputs": ["input"], ...}, ...],
- *                       in order: a node's inputs are "input" or earlier names
- *    "self_test": {"logits": [[class, logit], ...]}}
- *                       the largest, for cam_made_input
- * Operators (OPERATORS in node.h) and their attributes:
- *   conv      stride [y,x] (default [1,1]), padding, groups (default 1),
- *             weight: tensor [KH,KW,Cin/groups,Cout], bias: tensor [Cout] (optional)
- *   max_pool, avg_pool
- *             kernel [y,x], stride [y,x], padding, ceil_mode (default false: a last window that
- *             sticks out does not count); avg_pool: count_include_pad (default false: padding does
- *             not count)
- *   relu, relu6, sigmoid, silu, hard_swish, gelu (by erf)
- *             of one input, each value
- *   clip      each value: least, most (either may be left out)
- *   hard_sigmoid
- *             each value: slope * x + offset, not below 0 nor above 1
- *   affine    scale * x + shift: tensors [C]
- *   layer_norm
- *             over the channels of a cell; scale, shift: tensors [C], epsilon
- *   add       two inputs of one shape
- *   mul       two inputs of one shape, or the second of one cell: a factor a channel
- *   concat    inputs of one height and width, along channels
- *   slice     channels [begin,end], of which `end` is the first that is not taken
- *   shuffle   groups: channels as [groups,C/groups] transposed
- *   resize    factor [y,x]: the nearest cell
- *   gap       global average pooling
- *   flatten   all values of a plane as the channels of one cell, [H,W,C] -> H*W*C
- *   fc        weight: tensor [outputs,C], bias: tensor [outputs] (optional)
- *   padding is "same" (TensorFlow: the odd pixel goes right and bottom), "valid" or
- *   [top,left,bottom,right].
- * The last nodes are the head: a gap or flatten of the last plane and behind it, each on the one
- * before, any of fc, affine, layer_norm and what maps each value; as many channels as classes at
- * the end. An fc and a flatten may stand nowhere else.
- *
- * Version 2 is 1 with more in it: all operators but conv, max_pool, avg_pool, relu, relu6, add,
- * concat, gap and fc; gaps before the head, and heads other than a gap and one fc; "probability";
- * networks of one size; classes without WordNet id; "scale" in "map". What 1 says it still says.
- *
- * An architecture (config/models/NAME.json) is the same text with, besides,
- *   "source": {"conv": "OIHW"|"HWIO", "fc": "OI"|"IO"}
- *             the layout of its tensors in the file of weights, whose names weight, bias ... give;
- *   "classes": "imagenet-1k"
- *             read from config/labels/NAME.tsv beside it (wnid TAB label, in class order);
- *   batch_norm
- *             inputs [a conv], scale, shift, mean, variance: tensors [C], epsilon: folded into the
- *             conv by `camserve convert`;
- *   "ignore": ["*.num_batches_tracked", ...]
- *             tensors of the file of weights (shell patterns) that the network does not use. */
-/* clang-format on */
+/* The text under the metadata key "camserve" of a model file is described in docs/models.md, "The
+ * file": members, operators and their attributes, versions, and what an architecture has besides.
+ * Sizes are in pixels or cells, planes are [height,width,channels]. The network sees
+ * (pixel - mean) * scale. Nodes stand in order: the inputs of one are "input", the picture, or
+ * earlier names. The last nodes are the head: a gap or flatten of the last plane and behind it,
+ * each on the one before, what graph_head_takes; fc and flatten stand nowhere else. Version 1 is
+ * read as what it always said. */
 #ifndef GRAPH_H
 #define GRAPH_H
 #include "cam_engine.h"
