@@ -1,5 +1,5 @@
 /* config.h - every setting, one table: the struct, defaults, ranges, flags (--max-body-bytes),
- * environment (CAMSERVE_MAX_BODY_BYTES), file keys (max_body_bytes), --help and the README's table
+ * environment (CAMSERVE_MAX_BODY_BYTES), file keys (max_body_bytes), --help and docs/settings.md
  * all come from SETTINGS. Later wins: default, file, environment, flag. Implemented in
  * server/base/config.c; the flags are read by server/cli/cli.c, the texts for people are in
  * server/cli/cli_help.c. */

@@ -96,7 +96,7 @@ cam_code cli_params(const cli *arguments, const cam_model *model, request_params
  * CAM_E_NO_MEMORY. out->data is for free(). */
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error);
 
-/* Generated texts: all commands and settings; one command; the README's tables of settings and of
+/* Generated texts: all commands and settings; one command; docs/settings.md; README's table of
  * the parameters of POST /cam; the commented example configuration. */
 void help_first(FILE *out); /* what a terminal gets that said nothing */
 void help_overview(const cli_command *commands, FILE *out);

@@ -191,9 +191,16 @@ void help_parameters(FILE *out) {
 }
 
 void help_settings(FILE *out) {
-  fprintf(
-      out,
-      "| flag | environment | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n");
+  fprintf(out,
+          "# Settings\n\n"
+          "A flag of `camserve serve`, an environment variable, or a key of a `--config` file, "
+          "where words are joined by `_`\n"
+          "([config/camserve.ini](../config/camserve.ini)); the later wins: default, file, "
+          "environment, flag. Other commands take those that have to do\n"
+          "with them: `camserve explain --help`. This page is printed by "
+          "`camserve help --markdown`.\n\n"
+          "| flag | environment | default | allowed | meaning |\n"
+          "| --- | --- | --- | --- | --- |\n");
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
     char name[SETTING_NAME_MAX], text[TEXT_MAX];

@@ -152,7 +152,7 @@ static const cli_command commands[] = {
      .settings = "",
      .run = cli_help,
      .summary = "this text, or the help of a command",
-     .options = {{"--markdown", NULL, NULL, "the table of settings, as it stands in README.md"},
+     .options = {{"--markdown", NULL, NULL, "all settings, as they stand in docs/settings.md"},
                  {"--parameters", NULL, NULL,
                   "the table of the parameters of POST /cam, as it stands in README.md"},
                  {"--ini", NULL, NULL,

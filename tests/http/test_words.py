@@ -25,7 +25,7 @@ def rows(name):
 WORDS = {"colormap": rows("CAM_COLORMAPS"), "size": rows("CAM_SIZES"), "resize": rows("CAM_RESIZES"), "format": rows("CAM_PICTURES"),
          "scale": rows("CAM_SCALES"), "detail": rows("CAM_DETAILS")}
 
-OF_ONE_CLASS = [word for word in WORDS["colormap"] if word != "coolwarm"]  # which is for contrasts, and the page makes none
+OF_ONE_CLASS = [word for word in WORDS["colormap"] if word != "coolwarm"]  # which the page takes by itself where two are compared
 
 
 def enums(node):
