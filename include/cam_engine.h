@@ -282,6 +282,12 @@ typedef struct cam_cost {
 cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_tasks, bool alone);
 void cam_result_free(cam_result *result); /* leaves it empty; NULL is allowed */
 
+/* The upright photo of task->bytes, as JPEG: its longer side has at most most_side pixels, fewer
+ * where the file would have more than most_bytes (of 32 pixels it may). CAM_OK: out->data is the
+ * caller's, for free(); else it is empty. */
+cam_code cam_thumbnail(const cam_context *context, const cam_task *task, int most_side,
+                       size_t most_bytes, cam_bytes *out, cam_error *error);
+
 /* ---- What the network sees of a photo: for people who look for wrong pixels ---- */
 typedef struct cam_seen_channel {
   char letter;                /* 'R', 'G' or 'B' */
