@@ -166,6 +166,7 @@ $B/server/%.o: server/%.c $B/flags | deps
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iserver -c -o $@ $<
 
 $B/server/http/assets.o: $(wildcard static/*)
+$B/server/cli/gallery.o: $(wildcard static/gallery/*)
 $B/server/base/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 

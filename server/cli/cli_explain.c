@@ -1,6 +1,6 @@
 /* cli_explain.c - camserve explain: photos in files, folders and lists -> a table and overlays
- * beside them, or the JSON of POST /cam, or a line of it for each photo. Here flags become the
- * terms of a run (explain_run.h), and its end an exit code. Thread: main. */
+ * beside them, or the JSON of POST /cam, or a line of it for each photo, or a gallery. Here flags
+ * become the terms of a run (explain_run.h), and its end an exit code. Thread: main. */
 #include "cli.h"
 #include "explain_run.h"
 #include "interrupt.h"
@@ -11,7 +11,22 @@
 #include <unistd.h>
 
 /* Rows of its options in server/cli/main.c. */
-enum { JSON, OUTPUT, LINES, PATHS_FROM, NUL_BEHIND, RESUME, KEEP_GOING, OUTPUT_DIR, SHOW_INPUT };
+enum {
+  JSON,
+  OUTPUT,
+  LINES,
+  PATHS_FROM,
+  NUL_BEHIND,
+  RESUME,
+  KEEP_GOING,
+  OUTPUT_DIR,
+  SHOW_INPUT,
+  HTML
+};
+
+/* What a gallery shows at first. */
+enum { GALLERY_LABELS = 5 };
+static const float GALLERY_ALPHA = 0.8f;
 
 typedef struct session {
   const cli *arguments;
@@ -56,6 +71,23 @@ static cam_code check_shown_input(const session *s, cam_error *error) {
   return CAM_OK;
 }
 
+static cam_code check_gallery(const session *s, cam_error *error) {
+  static const int others[] = {JSON, LINES, OUTPUT, OUTPUT_DIR, SHOW_INPUT, RESUME};
+  const char *path = s->arguments->options[HTML];
+  if (!path)
+    return CAM_OK;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (is_given(s, others[i]))
+      return cam_fail(error, CAM_E_PARAMETER, "--html and %s: allowed is one of them",
+                      s->arguments->command->options[others[i]].name);
+  if (!strcmp(path, "-"))
+    return forbid(error, "--html: takes the name of a file, not \"-\"");
+  for (int i = 0; i < s->arguments->n_operands; i++)
+    if (picture_is_same_file(path, s->arguments->operands[i]))
+      return cam_fail(error, CAM_E_PARAMETER, "--html %.80s: is one of the photos", path);
+  return CAM_OK;
+}
+
 static cam_code check_output(const session *s, cam_error *error) {
   const char *output = s->arguments->options[OUTPUT];
   const bool into_file = output && strcmp(output, "-");
@@ -85,7 +117,9 @@ enum { PICTURES = CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP };
 
 static void choose_form(session *s) {
   explain_terms *terms = &s->run.terms;
-  if (is_given(s, LINES))
+  if (is_given(s, HTML))
+    terms->form = FORM_GALLERY;
+  else if (is_given(s, LINES))
     terms->form = FORM_LINE;
   else if (!is_given(s, JSON))
     terms->form = FORM_TABLE;
@@ -147,6 +181,26 @@ static cam_code choose_pictures(session *s, const request_params *given, cam_err
   return choose_picture(s, given, error);
 }
 
+/* What the page draws by itself cannot be asked for; what it shows at first can. */
+static cam_code choose_gallery(session *s, const request_params *given, cam_error *error) {
+  static const char *const pictures[] = {"include", "size", "format"};
+  cam_params *params = &s->run.terms.params;
+  for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+    if (params_given(given, pictures[i]))
+      return cam_fail(error, CAM_E_PARAMETER, "--%s: is about pictures, which --html has none of",
+                      pictures[i]);
+  params->include = 0;
+  if (!params_given(given, "top_k"))
+    params->top_k = GALLERY_LABELS;
+  if (!params_given(given, "scale"))
+    params->scale = CAM_RELU;
+  if (!params_given(given, "alpha"))
+    params->alpha = GALLERY_ALPHA;
+  if (!params_given(given, "colormap") && !params->has_minus)
+    params->colormap = CAM_INFERNO;
+  return CAM_OK;
+}
+
 static cam_code open_input(session *s, cam_error *error) {
   explain_run *run = &s->run;
   char list_end = '\n';
@@ -166,6 +220,8 @@ static cam_code open_input(session *s, cam_error *error) {
   if (!code)
     code = check_shown_input(s, error);
   if (!code)
+    code = check_gallery(s, error);
+  if (!code)
     choose_form(s);
   return code;
 }
@@ -184,7 +240,10 @@ static cam_code open_model(session *s, cam_error *error) {
   terms->model = cam_model_get_info(s->model);
   terms->max_bytes = (size_t)settings->max_body_bytes;
   request_id_set(terms->request_id, NULL);
-  code = choose_pictures(s, &given, error);
+  if (terms->form == FORM_GALLERY)
+    code = choose_gallery(s, &given, error);
+  else
+    code = choose_pictures(s, &given, error);
   if (!code)
     code = cam_context_create(s->model, s->run.threads, &limits, &s->context, error);
   return code;
@@ -196,12 +255,25 @@ static cam_code open_output(session *s, cam_error *error) {
   const bool into_file = output && strcmp(output, "-");
   if (!interrupt_open())
     return cam_fail(error, CAM_E_IO, "no descriptor for signals: %s", strerror(errno));
-  progress_begin(&run->progress, into_file || !isatty(STDOUT_FILENO));
+  const char *html = s->arguments->options[HTML];
+  progress_begin(&run->progress, html || into_file || !isatty(STDOUT_FILENO));
+  if (html)
+    return gallery_open(&run->gallery, html, run->terms.model, &run->terms.params, error);
   if (run->terms.form != FORM_LINE)
     return CAM_OK;
   if (!into_file)
     output = "-";
   return line_file_open(&run->lines, output, run->resume, &run->there, &run->n_there, error);
+}
+
+/* Whole or not at all: what a signal or an error has ended is no gallery. */
+static void finish_gallery(explain_run *run) {
+  if (run->terms.form != FORM_GALLERY || run->output_error.code || run->source_error.code)
+    return;
+  if (interrupt_signal())
+    fprintf(stderr, "camserve: %s is not written\n", run->gallery.path);
+  else
+    gallery_finish(&run->gallery, &run->output_error);
 }
 
 static int exit_code_of(const explain_run *run) {
@@ -232,6 +304,7 @@ static int run_session(session *s) {
   explain_run_all(run, s->context);
   if (line_file_close(&run->lines, &error) && !run->output_error.code)
     run->output_error = error;
+  finish_gallery(run);
   return exit_code_of(run);
 }
 
@@ -244,6 +317,7 @@ int cli_explain(const cli *arguments) {
   const int exit_code = run_session(s);
   photo_source_close(&s->run.source);
   line_file_close(&s->run.lines, NULL);
+  gallery_drop(&s->run.gallery);
   name_set_free(&s->run.there);
   cam_context_free(s->context);
   cam_model_free(s->model);

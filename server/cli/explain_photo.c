@@ -3,6 +3,7 @@
 #include "cam_clock.h"
 #include "cam_minmax.h"
 #include "cli.h"
+#include "gallery.h"
 #include "interrupt.h"
 #include "wire/problem.h"
 #include "wire/reply.h"
@@ -179,6 +180,19 @@ static char *json_of(const explain_terms *terms, explained_photo *photo) {
   }
 }
 
+/* ---- a gallery ---- */
+
+static char *gallery_piece(const explain_terms *terms, explained_photo *photo,
+                           const cam_context *context) {
+  cam_task *task = &photo->task;
+  cam_bytes jpeg = {0};
+  if (!task->error.code)
+    cam_thumbnail(context, task, GALLERY_SIDE, GALLERY_JPEG_BYTES, &jpeg, &task->error);
+  char *text = gallery_photo_text(terms->model, photo->found.path, task, &jpeg, &photo->n_text);
+  free(jpeg.data);
+  return text;
+}
+
 /* ---- one photo ---- */
 
 static cam_code read_found(const explain_terms *terms, const found_photo *found, cam_bytes *out,
@@ -211,6 +225,8 @@ void explained_photo_make(const explain_terms *terms, explained_photo *photo,
     save_seen(terms, photo, context);
   if (terms->form == FORM_TABLE)
     photo->text = words_of(terms, photo, paths, &photo->n_text);
+  else if (terms->form == FORM_GALLERY)
+    photo->text = gallery_piece(terms, photo, context);
   else
     photo->text = json_of(terms, photo);
   for (int kind = 0; kind < PICTURE_KINDS; kind++)

@@ -7,8 +7,9 @@
 #include "picture_file.h"
 #include "wire/request_id.h"
 
-/* How a photo is said: for people; what POST /cam answers, alone or as one of "results"; a line. */
-typedef enum explain_form { FORM_TABLE, FORM_ONE, FORM_ITEM, FORM_LINE } explain_form;
+/* How a photo is said: for people; what POST /cam answers, alone or as one of "results"; a line; a
+ * piece of a gallery. */
+typedef enum explain_form { FORM_TABLE, FORM_ONE, FORM_ITEM, FORM_LINE, FORM_GALLERY } explain_form;
 
 /* What holds for all photos of a run. */
 typedef struct explain_terms {

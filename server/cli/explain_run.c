@@ -63,6 +63,11 @@ static void write_text(explain_run *run, const explained_photo *photo) {
     }
     return;
   }
+  if (run->terms.form == FORM_GALLERY) {
+    if (gallery_add(&run->gallery, photo->text, photo->n_text, &run->output_error))
+      run->stopped = true;
+    return;
+  }
   FILE *out = stdout;
   if (run->terms.form == FORM_TABLE)
     out = run->table;
@@ -74,7 +79,8 @@ static void write_text(explain_run *run, const explained_photo *photo) {
 
 static void say_failure(explain_run *run, const explained_photo *photo, const cam_error *error) {
   run->failed++;
-  if (run->terms.form == FORM_LINE && run->keep_going)
+  const bool said_elsewhere = run->terms.form == FORM_LINE || run->terms.form == FORM_GALLERY;
+  if (said_elsewhere && run->keep_going)
     return;
   char *name = shown_path(photo->found.path, "standard input");
   fflush(stdout); /* in order, where both go to one terminal */
@@ -156,7 +162,7 @@ static void print_total(explain_run *run) {
     fprintf(stderr, "camserve: %d file%s passed over: %s camserve's own\n", run->source.passed,
             cli_plural(run->source.passed), run->source.passed == 1 ? "it is" : "they are");
   if (run->terms.form != FORM_TABLE) {
-    if (run->progress.shown || (run->failed && run->keep_going))
+    if (run->progress.shown || (run->failed && run->keep_going) || run->terms.form == FORM_GALLERY)
       fprintf(stderr, "camserve: %" PRId64 " photos in %.1f s, %" PRId64 " failed\n", run->said,
               1e-3 * run->timing.total_ms, run->failed);
     return;

@@ -4,6 +4,7 @@
 #ifndef EXPLAIN_RUN_H
 #define EXPLAIN_RUN_H
 #include "explain_photo.h"
+#include "gallery.h"
 #include "line_file.h"
 #include "progress.h"
 #include "wire/reply.h"
@@ -24,6 +25,7 @@ typedef struct explain_run {
   int64_t n_there;
   /* where they go: one thread at a time says */
   line_file lines; /* open, for FORM_LINE */
+  gallery gallery; /* begun, for FORM_GALLERY */
   cam_error output_error;
   int output_errno;
   struct progress progress; /* begun */

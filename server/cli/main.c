@@ -66,7 +66,10 @@ static const cli_command commands[] = {
            "write the pictures below DIR, in the same tree; JSON is then without them"},
           {"--show-input", NULL, "FILE",
            "write here, as PNG, what the network sees (one photo), and print its numbers: wrong "
-           "pixels show"}},
+           "pixels show"},
+          {"--html", NULL, "FILE",
+           "write one page of all photos with their labels and maps, which a browser alone opens; "
+           "no other output"}},
      .more =
          "PHOTO is a JPEG, PNG, WebP or BMP file, or - for standard input. Of a FOLDER all that is "
          "called so (.jpg, .png ...)\nis explained, in the order of the paths, but not what begins "
@@ -75,6 +78,8 @@ static const cli_command commands[] = {
          "NAME.cam.png (stdin.cam.png for -; .jpg\nwith --format jpeg; a heat map is "
          "NAME.heat.cam.png; cat.jpg.cam.png where there is a cat.png, too). With --json and "
          "--jsonl\nno picture is written unless -o or --output-dir asks for it.\n\n"
+         "With --html the page is there once all photos are in it, and not at all if a signal ends "
+         "it before.\n\n"
          "A photo that fails is said, with --json and --jsonl as {\"file\": ..., \"error\": ...}; "
          "the others go on, and the exit code\nis 1. SIGINT and SIGTERM end it after the photos "
          "that are begun, with 130 and 143.\n",
@@ -82,6 +87,7 @@ static const cli_command commands[] = {
          "  camserve explain cat.jpg\n"
          "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"
          "  camserve explain photos --jsonl -o photos.jsonl --resume --keep-going\n"
+         "  camserve explain photos --html gallery.html --keep-going\n"
          "  camserve explain - -o - < cat.jpg > where.png\n"},
 
     {.name = "convert",
