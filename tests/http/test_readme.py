@@ -72,7 +72,7 @@ def test_the_answer_is_the_one_in_readme(served, clone):
 def test_commands_work_in_a_clone(served, clone, command):
     result = tried(command, served, clone)
     assert result.returncode == 0, result.stdout + result.stderr
-    made = re.search(r"(?:>|-o) (\S+)$", command)
+    made = re.search(r"(?:>|-o|--html) (\S+)$", command)
     assert (clone / made[1]).stat().st_size if made else result.stdout
 
 
