@@ -138,7 +138,8 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
                             (uint64_t)count * each);
 }
 
-/* Of what is said of all classes, and of the tree that it is printed from. */
+/* Of what is said of all classes, and of the tree that it is printed from; that of maps: plan_maps.
+ */
 static uint64_t probability_bytes(const cam_context *context, const cam_params *params) {
   if (!(params->include & CAM_INCLUDE_PROBABILITIES))
     return 0;
@@ -152,10 +153,13 @@ static int count_of(const cam_context *context, const cam_params *params) {
 /* One photo: what it takes at most, its finished pictures included, and those alone. */
 typedef struct photo_cost {
   uint64_t most, finished, step, map_values;
+  uint64_t said; /* in most, too; there until the whole reply is written */
 } photo_cost;
 
 static void plan_maps(const cam_context *context, const cam_params *params, way *w) {
   w->map_cells = context->model->map_cells[params->detail];
+  if (params->include & CAM_INCLUDE_MAP)
+    w->said += NUMBER * w->map_cells * (uint64_t)w->count;
   if (params->detail == CAM_FINE)
     w->averaging = averaging_bytes(context, w);
 }
@@ -181,6 +185,7 @@ static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
       .most = SMALL_THINGS + w->said +
               max_uint64(max_uint64(finished, w->averaging), max_uint64(w->decoding, rendering)),
       .finished = finished,
+      .said = w->said,
       .step = max_uint64(w->decoding, making),
       .map_values = w->map_cells * (uint64_t)w->count};
 }
@@ -212,20 +217,21 @@ cam_cost cam_cost_of(const cam_context *context, const cam_task *tasks, int n_ta
     threads = 1;
   else if (n_tasks >= cam_spread_least(context))
     photos = threads;
-  uint64_t sum = 0, largest = 0;
+  uint64_t sum = 0, largest = 0, said = 0;
   cam_cost cost = {0};
   for (int i = 0; i < n_tasks; i++) {
     way w;
     if (!plan_way(context, &tasks[i], &w) || check_way(context, &w, tasks[i].params, NULL))
       continue; /* it will not be explained */
     const photo_cost one = cost_of(&w, tasks[i].params, photos > 1 ? 1 : threads);
-    const uint64_t beyond = one.most - one.finished;
+    const uint64_t beyond = one.most - one.finished - one.said;
     sum += beyond;
     largest = max_uint64(largest, beyond);
+    said += one.said;
     cost.picture_bytes += one.finished;
     cost.map_values += one.map_values;
     cost.step_bytes = max_uint64(cost.step_bytes, one.step);
   }
-  cost.work_bytes = cost.picture_bytes + min_uint64(sum, (uint64_t)photos * largest);
+  cost.work_bytes = cost.picture_bytes + said + min_uint64(sum, (uint64_t)photos * largest);
   return cost;
 }

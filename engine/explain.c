@@ -174,14 +174,13 @@ static cam_code hand_over_maps(item *it) {
   const size_t cells = (size_t)it->maps.height * (size_t)it->maps.width;
   if (it->task->params->has_minus)
     subtract_last(&it->maps);
+  cam_code code = map_set_check(&it->maps, it->class_ids, &it->task->error);
+  if (code)
+    return code;
   result->map_height = it->maps.height;
   result->map_width = it->maps.width;
   result->maps = it->maps.values;
   it->maps = (map_set){0};
-  for (size_t i = 0; i < cells * (size_t)result->count; i++)
-    if (!isfinite(result->maps[i])) /* a cell can overflow where the mean, the logit, does not */
-      return cam_fail(&it->task->error, CAM_E_MODEL, "the map of class %d is not finite",
-                      it->class_ids[i / cells]);
   for (int i = 0; i < result->count; i++)
     result->predictions[i].map = result->maps + cells * (size_t)i;
   return CAM_OK;

@@ -54,6 +54,17 @@ static void add_enlarged(map_rule rule, const map_set *from, map_set *to, float 
   }
 }
 
+/* HiResCAM divides a map by the cells of its plane, so that maps of several grids are alike once
+ * all are divided by the same: the last one's. */
+static void divide_alike(map_set *maps) {
+  const float last = (float)map_set_cells(&maps[DETAIL_PASSES - 1]);
+  for (int pass = 0; pass < DETAIL_PASSES - 1; pass++) {
+    const size_t cells = map_set_cells(&maps[pass]), all = cells * (size_t)maps[pass].n;
+    for (size_t k = 0; k < all; k++)
+      maps[pass].values[k] *= (float)cells / last;
+  }
+}
+
 /* The last has the largest grid; the average takes its place. */
 static cam_code average_maps(map_rule rule, map_set *maps, cam_error *error) {
   map_set *last = &maps[DETAIL_PASSES - 1];
@@ -83,6 +94,8 @@ cam_code fine_maps(cam_context *context, const cam_image *photo, const cam_resul
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d logits", model->info.classes);
   for (int pass = 1; pass < DETAIL_PASSES && !code; pass++)
     code = run_larger(&p, pass, &all[pass]);
+  if (!code && model->info.method == CAM_METHOD_HIRESCAM)
+    divide_alike(all);
   if (!code)
     code = average_maps(model->graph->rule, all, error);
   forward_free(p.forward);

@@ -30,5 +30,14 @@ cam_code pass_maps(forward *f, int n, const int *class_ids, map_set *out, cam_er
   for (int i = 0; i < n; i++)
     maps[i] = out->values + cells * (size_t)i;
   forward_class_maps(f, n, class_ids, maps);
+  return map_set_check(out, class_ids, error);
+}
+
+cam_code map_set_check(const map_set *maps, const int *class_ids, cam_error *error) {
+  const size_t cells = (size_t)maps->height * (size_t)maps->width;
+  for (size_t i = 0; i < cells * (size_t)maps->n; i++)
+    if (!isfinite(maps->values[i]))
+      return cam_fail(error, CAM_E_MODEL, "the map of class %d is not finite",
+                      class_ids[i / cells]);
   return CAM_OK;
 }

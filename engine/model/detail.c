@@ -50,7 +50,7 @@ cam_code detail_check(const cam_graph *graph, bool *possible, uint64_t cells[CAM
   if (!shape)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the shapes of %d nodes", graph->n_nodes);
   takes_ends(graph, 0, shape, &cells[CAM_NORMAL]);
-  *possible = detail_side(graph, graph->height, last) > graph->height &&
+  *possible = !graph->one_size && detail_side(graph, graph->height, last) > graph->height &&
               detail_side(graph, graph->width, last) > graph->width &&
               takes_ends(graph, last, shape, &cells[CAM_FINE]);
   free(shape);

@@ -9,7 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUTS_A_PIECE = 128, INPUTS_A_PIECE = 1024, ROWS_A_BLOCK = 64 };
+enum {
+  OUTPUTS_A_PIECE = 128,
+  INPUTS_A_PIECE = 1024,
+  ROWS_A_BLOCK = 64,
+  MOST_FLOATS = 1 << 26 /* of all vectors */
+};
 
 struct chain {
   cam_team *team;
@@ -60,6 +65,9 @@ cam_code chain_create(const cam_graph *graph, size_t room, cam_team *team, chain
   c->values = calloc((size_t)n + 1, sizeof *c->values);
   if (c->length && c->values) {
     measure_vectors(c, room);
+    if (c->longest > MOST_FLOATS / ((size_t)n + 1 + 2 * CHAIN_CLASSES))
+      return cam_fail(error, CAM_E_MODEL,
+                      "a head of %d nodes with vectors of %zu values: too large", n, c->longest);
     if (allocate_vectors(c))
       return CAM_OK;
   }

@@ -106,7 +106,7 @@ INLINE vec activation_of(const activation_kind kind, vec x, epilogue finish) {
   case SIGMOID:
     return sigmoid(x);
   case SILU:
-    return x * sigmoid(x);
+    return max(x, splat(-88)) * sigmoid(x); /* sigmoid is never 0 */
   case HARD_SIGMOID:
     return clamp(finish.slope * x + finish.offset, splat(0), splat(1));
   case HARD_SWISH:

@@ -44,6 +44,7 @@ struct layer {
   bool pool;           /* the sums, finished, are pooled 2x2 */
   int tile;            /* winograd: outputs a side of a tile */
   int groups;          /* conv: after merging */
+  int merged;          /* product: of the node's groups in each of them; the last may lack some */
   int depth;           /* conv: products of an output: cells of the kernel x channels of a group */
   float *weight;       /* packed, as the kind likes it; owned */
   float *bias;         /* [channels, padded with 0]; owned */

@@ -533,6 +533,12 @@ int node_padding(const cam_node *node, int axis, int in, int *out) {
   return node->pads[axis];
 }
 
+/* Floats of a cell where vectors are widest. */
+static int padded_channels(const cam_node *node) {
+  enum { WIDEST = 16 };
+  return (node->channels + WIDEST - 1) / WIDEST * WIDEST;
+}
+
 cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], int out[2],
                     cam_error *error) {
   for (int k = 1; k < node->n_inputs; k++) {
@@ -550,8 +556,9 @@ cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], 
     return cam_fail(error, CAM_E_MODEL,
                     "node \"%.60s\": a kernel of %d x %d does not fit %d x %d cells", node->name,
                     node->kernel[1], node->kernel[0], in[0][1], in[0][0]);
-  if ((int64_t)out[0] * out[1] * node->channels > MAX_PLANE)
-    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": %d x %d x %d values; allowed are %d",
+  if ((int64_t)out[0] * out[1] * padded_channels(node) > MAX_PLANE)
+    return cam_fail(error, CAM_E_MODEL,
+                    "node \"%.60s\": %d x %d x %d values; allowed are %d (16 a cell at least)",
                     node->name, out[0], out[1], node->channels, MAX_PLANE);
   return CAM_OK;
 }

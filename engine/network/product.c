@@ -58,7 +58,7 @@ static bool reads_plane(const layer *l) { return is_pointwise(l->node) && l->gro
 
 /* Of one merged group. */
 static int group_columns(const network *net, const layer *l) {
-  return cell_stride(net, (l->channels + l->groups - 1) / l->groups);
+  return cell_stride(net, l->merged * (l->channels / l->node->groups));
 }
 static int group_panels(const network *net, const layer *l) {
   return (group_columns(net, l) + panel_width(net) - 1) / panel_width(net);
@@ -68,14 +68,17 @@ static int product_panels(const network *net, const layer *l) {
 }
 
 /* How many groups are merged into one: as few as fill whole vectors, or all. The last one may lack
- * some: it reads what pads the cells of the plane, times 0. */
+ * some: it reads what pads the cells of the plane, times 0, and writes 0 into what pads those of
+ * the output; where either has not the room, more are merged. */
 static int merged_groups(const network *net, const cam_node *node) {
   int in_group = (int)node->weight->shape[2], out_group = node->channels / node->groups;
   int stride = cell_stride(net, in_group * node->groups), merged = 1;
+  int out_stride = cell_stride(net, node->channels);
   while (merged < node->groups) {
     int count = (node->groups + merged - 1) / merged;
     bool is_whole = out_group * merged % net->k->width == 0;
-    bool is_inside = count * merged == node->groups || count * merged * in_group <= stride;
+    bool is_inside = count * merged == node->groups || (count * merged * in_group <= stride &&
+                                                        count * merged * out_group <= out_stride);
     if (is_whole && is_inside && (node->inputs[0] >= 0 || count * merged == node->groups))
       break;
     merged++;
@@ -92,6 +95,7 @@ static cam_code product_prepare(const network *net, layer *l, cam_error *error) 
   }
   int merged = merged_groups(net, node), cells = node->kernel[0] * node->kernel[1];
   int in_group = (int)node->weight->shape[2], out_group = l->channels / node->groups;
+  l->merged = merged;
   l->groups = (node->groups + merged - 1) / merged;
   l->depth = cells * in_group * merged;
   int columns = group_columns(net, l), panel = panel_width(net);

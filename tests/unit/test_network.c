@@ -109,6 +109,15 @@ static const struct {
      {CONV("a", "input", W("w")) ","
       CONV("x", "a", SAME GROUPS(8) W("v")) TAIL,
       "w:1x1x3x24 v:3x3x3x24 fc:6x24 fcb:6", 6, 9, 8, 16, NULL}},
+    {"3x3 in 24 groups of 1 to 3, 1x1 in 72 of 1 to 15, in 17 of 3",
+     {CONV("a", "input", W("w")) ","
+      CONV("c", "a", SAME GROUPS(24) W("u") B("b")) ","
+      OP1("r", "relu", "c") ","
+      CONV("d", "r", GROUPS(72) W("y")) ","
+      CONV("e", "d", W("z")) ","
+      CONV("f", "e", GROUPS(17) W("v")) ","
+      OP1("x", "relu", "f") TAIL,
+      "w:1x1x3x24 u:3x3x1x72 b:72 y:1x1x1x1080 z:1x1x1080x51 v:1x1x3x51 fc:6x51 fcb:6", 6, 9, 8, 16, NULL}},
     {"3x3 chain of VGG's kind",
      {CONV("a", "input", SAME W("w") B("b")) ","
       OP1("r", "relu", "a") ","
