@@ -159,6 +159,17 @@ static cam_code join_files(const cam_convert_options *options, joined *out, cam_
   return code;
 }
 
+/* None of the files that are read may be one that is written. (External data: onnx_join.) */
+static cam_code keep_inputs(const cam_convert_options *options, const char *written,
+                            cam_error *error) {
+  const char *const inputs[] = {options->weights, options->architecture, options->labels,
+                                options->compare_input, options->compare_output};
+  cam_code code = CAM_OK;
+  for (size_t i = 0; i < sizeof inputs / sizeof *inputs && !code; i++)
+    code = document_keep(written, inputs[i], error);
+  return code;
+}
+
 cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   cam_error mine = {0};
   char unfinished[MAX_PATH];
@@ -173,7 +184,11 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
     return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads,
                     CAM_MAX_TEAM);
   onnx_facts facts = {0};
-  cam_code code = CAM_OK;
+  cam_code code = keep_inputs(options, options->output, error);
+  if (!code)
+    code = keep_inputs(options, unfinished, error);
+  if (code)
+    return code;
   if (options->architecture)
     code = join_files(options, &model, error);
   else

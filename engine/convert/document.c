@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* At most n bytes of an open file and a NUL; NULL with *error filled. */
 static char *read_text(FILE *file, const char *path, size_t most, size_t *n, cam_error *error) {
@@ -60,4 +61,21 @@ void document_copy(json *parent, const char *name, const json *value) {
     const char *member = json_type_of(value) == JSON_OBJECT ? json_name(each) : NULL;
     document_copy(copy, member, each);
   }
+}
+
+/* A path's last name: errors have room for no more. */
+static const char *last_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (!slash)
+    return path;
+  return slash + 1;
+}
+
+cam_code document_keep(const char *output, const char *input, cam_error *error) {
+  struct stat to, from;
+  if (!input || stat(output, &to) || stat(input, &from) || to.st_dev != from.st_dev ||
+      to.st_ino != from.st_ino)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_PARAMETER, "%.60s would be written over %.60s, which is read",
+                  last_name(output), last_name(input));
 }

@@ -8,5 +8,8 @@
 char *document_read_text(const char *path, size_t most, size_t *n, cam_error *error);
 /* Adds a copy of value, whatever it is, under parent (name NULL: an array). */
 void document_copy(json *parent, const char *name, const json *value);
+/* CAM_E_PARAMETER naming both where output is the file `input` (NULL is allowed), by whatever
+ * names: writing it would destroy what it is made of. */
+cam_code document_keep(const char *output, const char *input, cam_error *error);
 
 #endif

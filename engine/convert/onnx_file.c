@@ -130,6 +130,18 @@ static const char *external_value(const Onnx__Tensor *from, const char *key) {
   return NULL;
 }
 
+static cam_code note_beside(reader *r, const char *name) {
+  const onnx_beside *last = r->file->beside;
+  if (last && !strcmp(last->name, name))
+    return CAM_OK;
+  onnx_beside *made = arena_alloc(r->file->memory, sizeof *made);
+  if (!made)
+    return no_memory_for_file(r);
+  *made = (onnx_beside){.name = name, .next = last};
+  r->file->beside = made;
+  return CAM_OK;
+}
+
 static cam_code take_tensor(reader *r, const Onnx__Tensor *from, const char *name,
                             const constant **out) {
   onnx_data data = {.name = name,
@@ -147,11 +159,15 @@ static cam_code take_tensor(reader *r, const Onnx__Tensor *from, const char *nam
                     .n_longs = from->n_int64_data,
                     .doubles = from->double_data,
                     .n_doubles = from->n_double_data};
+  cam_code code = CAM_OK;
   if (from->data_location == TENSOR_EXTERNAL) {
     data.location = text_or_empty(external_value(from, "location"));
     data.offset = external_value(from, "offset");
     data.length = external_value(from, "length");
+    code = note_beside(r, data.location);
   }
+  if (code)
+    return code;
   return onnx_data_read(&data, r->path, r->file->memory, r->file->external, out, r->error);
 }
 

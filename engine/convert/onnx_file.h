@@ -43,6 +43,12 @@ typedef struct onnx_property {
   const char *key, *value;
 } onnx_property;
 
+/* A file of external data, in the folder of the ONNX file. */
+typedef struct onnx_beside {
+  const char *name;
+  const struct onnx_beside *next;
+} onnx_beside;
+
 typedef struct onnx_file {
   int64_t opset;                           /* of the operators without a domain */
   const char *producer, *producer_version; /* "" if not said */
@@ -51,6 +57,7 @@ typedef struct onnx_file {
   onnx_initializer *initializers; /* [n_initializers] by name */
   onnx_value *inputs, *outputs;   /* inputs: those that are no initializers */
   onnx_property *properties;      /* metadata_props */
+  const onnx_beside *beside;      /* files that external data was read from */
   arena *memory;                  /* of all this */
   arena *external;                /* of external data */
   arena *values;                  /* for what is computed of it: as much as its size allows */

@@ -3,6 +3,7 @@
 #include "onnx_join.h"
 #include "cam_minmax.h"
 #include "class_names.h"
+#include "document.h"
 #include "network/graph.h"
 #include "onnx_import.h"
 #include "report.h"
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_SIDE = 4096, ASPECT_MULTIPLE = 32, ASPECT_MOST = 640 };
+enum { MOST_SIDE = 4096, ASPECT_MULTIPLE = 32, ASPECT_MOST = 640, MOST_PATH = 4096 };
 
 /* ---- pixels ---- */
 
@@ -284,6 +285,20 @@ static cam_code import(const cam_convert_options *options, const onnx_file *file
   return code;
 }
 
+/* The file of external data may not be written over, either. */
+static cam_code keep_beside(const cam_convert_options *options, const onnx_file *file,
+                            cam_error *error) {
+  const char *slash = strrchr(options->weights, '/');
+  const int folder = slash ? (int)(slash - options->weights) + 1 : 0;
+  char path[MOST_PATH];
+  cam_code code = CAM_OK;
+  for (const onnx_beside *each = file->beside; each && !code; each = each->next) {
+    snprintf(path, sizeof path, "%.*s%s", folder, options->weights, each->name);
+    code = document_keep(options->output, path, error);
+  }
+  return code;
+}
+
 cam_code onnx_join(const cam_convert_options *options, joined *out, onnx_facts *facts,
                    cam_error *error) {
   onnx_file *file;
@@ -292,7 +307,9 @@ cam_code onnx_join(const cam_convert_options *options, joined *out, onnx_facts *
   if (code)
     return code;
   draft d = {.memory = file->values, .error = error};
-  code = import(options, file, &d, out, facts, error);
+  code = keep_beside(options, file, error);
+  if (!code)
+    code = import(options, file, &d, out, facts, error);
   onnx_free(file);
   if (code)
     joined_free(out);

@@ -1,6 +1,7 @@
 /* cli_convert.c - camserve convert: a network, or weights and an architecture -> a model file.
  * Thread: main. */
 #include "cam_convert.h"
+#include "cam_minmax.h"
 #include "cli.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,10 +31,21 @@ static cam_code read_files(const cli *arguments, cam_convert_options *options, c
   return CAM_OK;
 }
 
-static cam_code check(const cli *arguments, cam_error *error) {
+/* Where the ending of a file's name begins. */
+static int ending_at(const char *name) {
+  const char *dot = strrchr(name, '.');
+  if (!dot || dot == name)
+    return (int)strlen(name);
+  return (int)(dot - name);
+}
+
+static cam_code check(const cli *arguments, const char *weights, cam_error *error) {
+  const char *slash = strrchr(weights, '/'), *name = weights;
+  if (slash)
+    name = slash + 1;
   if (!arguments->options[OUTPUT])
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "-o FILE is missing, for instance -o models/efficientnet-lite0.safetensors");
+    return cam_fail(error, CAM_E_PARAMETER, "-o FILE is missing, for instance -o %.*s.safetensors",
+                    min_int(ending_at(name), 80), name);
   for (int row = INPUT; row <= COMPARE; row++)
     if (arguments->options[ARCH] && arguments->options[row])
       return cam_fail(error, CAM_E_PARAMETER, "%s: with --arch, the architecture says it",
@@ -57,9 +69,9 @@ int cli_convert(const cli *arguments) {
                                  .labels = given[LABELS],
                                  .name = given[NAME],
                                  .resize = given[RESIZE]};
-  cam_code code = check(arguments, &error);
+  cam_code code = read_files(arguments, &options, &error);
   if (!code)
-    code = read_files(arguments, &options, &error);
+    code = check(arguments, options.weights, &error);
   if (!code)
     code = cam_convert(&options, &error);
   if (code)

@@ -55,6 +55,30 @@ def test_compare_in_any_place_and_refused_where_it_differs(tmp_path):
     assert out.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [out.name], "the file that was there stays, and nothing beside it"
 
 
+def test_what_is_read_is_not_written_over(tmp_path):
+    for name in ("plain-20-nchw.onnx", "plain-20-nchw.onnx.data", "in-nchw.npy", "plain.npy"):
+        shutil.copy(NETS / name, tmp_path / name)
+    (tmp_path / "labels").write_text("a\nb\nc\nd\ne\n")
+    (tmp_path / "linked").hardlink_to(tmp_path / "plain-20-nchw.onnx")
+    (tmp_path / "free.tmp").hardlink_to(tmp_path / "labels")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    net, files = tmp_path / "plain-20-nchw.onnx", ("--labels", tmp_path / "labels", "--compare", tmp_path / "in-nchw.npy", tmp_path / "plain.npy")
+    for name in (*before, "free"):
+        if name == "free.tmp":
+            continue
+        result = convert(tmp_path / name, net, *files)
+        assert result.returncode == 2 and f"{name}{'.tmp' if name == 'free' else ''} would be written over ".encode() in result.stderr, (name, result.stderr)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "free.tmp").unlink()
+    assert convert(tmp_path / "free", net, *files).returncode == 0 and convert(tmp_path / "free", net, *files).returncode == 0
+
+
+def test_a_missing_output_is_named_after_the_input():
+    for arguments in (["nets/made.v2.onnx"], ["--compare", "in.npy", "out.npy", "made.v2.onnx"]):
+        result = run("convert", *arguments)
+        assert result.returncode == 2 and b"-o FILE is missing, for instance -o made.v2.safetensors\n" in result.stderr, result.stderr
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("--compare", "in.npy"), "--compare takes two files"), (("other.npy",), "convert takes one file"), (("--input", "17"), "--input 17"),
     (("--arch", "a.json", "--pixels", "unit"), "--pixels: with --arch, the architecture says it"), (("--resize", "crop"), "--resize crop")])
