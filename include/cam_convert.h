@@ -21,8 +21,8 @@ typedef struct cam_convert_options {
   const char *channels;     /* RGB or BGR; */
   const char *mean, *scale; /* "a,b,c": it sees (pixel - mean) * scale, in the order of channels */
   const char *labels;       /* a file: engine/convert/class_names.h */
-  const char *name;         /* of the model */
-  const char *resize;       /* stretch or aspect */
+  const char *name;   /* of the model; NULL: of ONNX the output's, without folder and ending */
+  const char *resize; /* stretch or aspect */
   /* .npy files: what another framework answered for an input; refused if this differs. */
   const char *compare_input, *compare_output;
 } cam_convert_options;

@@ -207,7 +207,8 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   if (code)
     remove(unfinished);
   else
-    report(options, "wrote %s: %d tensors, %.1f MB", options->output, model.n_tensors,
+    report(options, "wrote %s: model %s, %d tensors, %.1f MB", options->output,
+           json_text(json_member(model.document, "name")), model.n_tensors,
            (double)model.bytes / 1e6);
   joined_free(&model);
   return code;

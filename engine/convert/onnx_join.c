@@ -208,13 +208,14 @@ static const char *labels_in(const onnx_file *file) {
 
 static cam_code begin_document(const cam_convert_options *options, const onnx_file *file,
                                const draft *d, const pixels *p, joined *out, cam_error *error) {
-  char name[65], origin[160];
+  char name[65], stem[65], origin[160];
   const char *source;
   if (d->output < 0)
     return cam_fail(error, CAM_E_WEIGHTS, "nothing is computed from the picture");
   json *document = out->document = json_new_object();
-  name_from_path(options->weights, name);
-  snprintf(origin, sizeof origin, "%.64s.onnx, made by %.40s %.20s", name, file->producer,
+  name_from_path(options->weights, stem);
+  name_from_path(options->output, name);
+  snprintf(origin, sizeof origin, "%.64s.onnx, made by %.40s %.20s", stem, file->producer,
            file->producer_version);
   json_add_int(document, "version", GRAPH_VERSION);
   json_add_text(document, "name", options->name ? options->name : name);

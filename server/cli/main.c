@@ -109,7 +109,7 @@ static const cli_command commands[] = {
           {"--labels", NULL, "FILE",
            "ONNX: a label a line, WordNet id TAB label a line, or JSON (1,000 classes: "
            "ImageNet's)"},
-          {"--name", NULL, "NAME", "ONNX: of the model (default: the file's)"},
+          {"--name", NULL, "NAME", "ONNX: of the model (default: that of -o, without its ending)"},
           {"--resize", NULL, "stretch|aspect", "ONNX: how photos reach it (stretch)"},
           {"--compare", NULL, "IN.npy OUT.npy",
            "ONNX: what your own framework answered; refused if this differs"}},

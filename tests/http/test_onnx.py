@@ -55,6 +55,13 @@ def test_compare_in_any_place_and_refused_where_it_differs(tmp_path):
     assert out.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [out.name], "the file that was there stays, and nothing beside it"
 
 
+def test_the_name_is_the_output_s(tmp_path):
+    for out, more, name in (("shop v2.safetensors", (), "shop-v2"), ("plain", (), "plain"), ("other.safetensors", ("--name", "given"), "given")):
+        result = convert(tmp_path / out, NETS / "plain-9-nchw.onnx", *more)
+        assert result.returncode == 0 and f"wrote {tmp_path / out}: model {name}, ".encode() in result.stderr, result.stderr
+        assert json.loads(run("info", "--json", tmp_path / out).stdout)["name"] == name
+
+
 def test_what_is_read_is_not_written_over(tmp_path):
     for name in ("plain-20-nchw.onnx", "plain-20-nchw.onnx.data", "in-nchw.npy", "plain.npy"):
         shutil.copy(NETS / name, tmp_path / name)
