@@ -42,37 +42,67 @@ static cam_code read_three(const char *option, const char *text, double out[3], 
                   text);
 }
 
+static cam_code pick_preset(const char *name, pixels *out, cam_error *error) {
+  for (int i = 0; i < PRESETS; i++)
+    if (!strcmp(presets[i].name, name)) {
+      *out = presets[i];
+      return CAM_OK;
+    }
+  return cam_fail(error, CAM_E_PARAMETER,
+                  "--pixels %.40s: allowed are imagenet, unit, signed, caffe and raw", name);
+}
+
+/* Another order of channels turns a preset's numbers with it. */
+static cam_code order_channels(const char *channels, pixels *out, cam_error *error) {
+  if (strcmp(channels, "RGB") && strcmp(channels, "BGR"))
+    return cam_fail(error, CAM_E_PARAMETER, "--channels %.40s: allowed are RGB and BGR", channels);
+  if (strcmp(channels, out->channels)) {
+    const double mean = out->mean[0], scale = out->scale[0];
+    out->mean[0] = out->mean[2];
+    out->scale[0] = out->scale[2];
+    out->mean[2] = mean;
+    out->scale[2] = scale;
+  }
+  out->channels = channels;
+  return CAM_OK;
+}
+
+/* Mean and deviation of pixels of 0 to 1, as training code has them, would give a range of -1 to
+ * some 1000: they are refused with the numbers that are meant. */
+static cam_code check_by_hand(const pixels *p, cam_error *error) {
+  bool small = p->mean[0] != 0 || p->mean[1] != 0 || p->mean[2] != 0;
+  for (int c = 0; c < 3; c++)
+    small &= p->mean[c] >= 0 && p->mean[c] <= 1 && p->scale[c] > .05 && p->scale[c] <= 1;
+  if (!small)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_PARAMETER,
+                  "--mean, --scale: these are of pixels of 0 to 1; of 0 to 255: "
+                  "--mean %.6g,%.6g,%.6g --scale %.4g,%.4g,%.4g",
+                  255 * p->mean[0], 255 * p->mean[1], 255 * p->mean[2], 1 / (255 * p->scale[0]),
+                  1 / (255 * p->scale[1]), 1 / (255 * p->scale[2]));
+}
+
 static cam_code pick_pixels(const cam_convert_options *options, pixels *out, cam_error *error) {
-  const bool by_hand = options->mean || options->scale || options->channels;
+  const bool by_hand = options->mean || options->scale;
   const char *name = presets[0].name;
-  int preset = 0;
+  if (options->pixels && by_hand)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "--pixels says mean and scale: give it or those, not both");
   if (options->pixels)
     name = options->pixels;
   else if (by_hand)
     name = "raw";
-  while (preset < PRESETS && strcmp(presets[preset].name, name))
-    preset++;
-  if (preset == PRESETS)
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "--pixels %.40s: allowed are imagenet, unit, signed, caffe and raw", name);
-  if (options->pixels && by_hand)
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "--pixels says channels, mean and scale: give it or those, not both");
-  *out = presets[preset];
-  if (by_hand)
-    out->name = "by hand";
-  if (options->channels) {
-    if (strcmp(options->channels, "RGB") && strcmp(options->channels, "BGR"))
-      return cam_fail(error, CAM_E_PARAMETER, "--channels %.40s: allowed are RGB and BGR",
-                      options->channels);
-    out->channels = options->channels;
-  }
-  cam_code code = CAM_OK;
-  if (options->mean)
+  cam_code code = pick_preset(name, out, error);
+  if (!code && options->channels)
+    code = order_channels(options->channels, out, error);
+  if (!code && options->mean)
     code = read_three("mean", options->mean, out->mean, error);
   if (!code && options->scale)
     code = read_three("scale", options->scale, out->scale, error);
-  return code;
+  if (code || !by_hand)
+    return code;
+  out->name = "by hand";
+  return check_by_hand(out, error);
 }
 
 /* ---- the document ---- */
@@ -115,13 +145,21 @@ static int longest_side(const draft *d) {
   return max_int(ASPECT_MOST, max_int(d->height, d->width));
 }
 
-/* f * ((pixel - mean) * scale) + s is (pixel - mean') * scale', so what the network does to the
- * picture first costs nothing. */
+/* What the network sees of the pixels, what it does to them first included: f * ((pixel - mean) *
+ * scale) + s is (pixel - mean') * scale', so that costs nothing. */
+static void join_affine(const draft *d, const pixels *p, pixels *out) {
+  *out = *p;
+  for (int c = 0; c < 3; c++) {
+    out->scale[c] = p->scale[c] * d->picture_factor[c];
+    out->mean[c] = p->mean[c] - d->picture_shift[c] / out->scale[c];
+  }
+}
+
 static cam_code add_input(const cam_convert_options *options, const draft *d, const pixels *p,
                           json *document, cam_error *error) {
   const char *resize = options->resize ? options->resize : "stretch";
   const bool aspect = !strcmp(resize, "aspect");
-  double mean[3], scale[3];
+  pixels seen;
   if (!aspect && strcmp(resize, "stretch"))
     return cam_fail(error, CAM_E_PARAMETER, "--resize %.40s: allowed are stretch and aspect",
                     resize);
@@ -129,18 +167,16 @@ static cam_code add_input(const cam_convert_options *options, const draft *d, co
     return cam_fail(error, CAM_E_PARAMETER,
                     "--resize aspect: node %.60s holds for %d x %d alone; stretch is left",
                     d->sized_by, d->width, d->height);
-  for (int c = 0; c < 3; c++) {
-    scale[c] = p->scale[c] * d->picture_factor[c];
-    mean[c] = p->mean[c] - d->picture_shift[c] / scale[c];
-    if (!(scale[c] != 0) || !isfinite(mean[c]))
+  join_affine(d, p, &seen);
+  for (int c = 0; c < 3; c++)
+    if (!(seen.scale[c] != 0) || !isfinite(seen.mean[c]))
       return cam_fail(error, CAM_E_WEIGHTS, "the network sees nothing of channel %d", c);
-  }
   json *input = json_add_object(document, "input");
   json_add_int(input, "height", d->height);
   json_add_int(input, "width", d->width);
   json_add_text(input, "channels", p->channels);
-  add_three(input, "mean", mean);
-  add_three(input, "scale", scale);
+  add_three(input, "mean", seen.mean);
+  add_three(input, "scale", seen.scale);
   json_add_text(input, "resize", resize);
   if (!d->sized) {
     json_add_int(input, "multiple", ASPECT_MULTIPLE);
@@ -161,6 +197,50 @@ static const char *unless(const char *given, const char *words) {
 
 /* Bytes of a label's first name: "tench, Tinca tinca". */
 static int first_name(const char *label) { return min_int((int)strcspn(label, ","), 40); }
+
+/* Whether each channel goes from about -3 to 3 or less, but not over next to nothing. */
+static bool is_usual(const pixels *p) {
+  for (int c = 0; c < 3; c++) {
+    const double least = -p->mean[c] * p->scale[c], most = (255 - p->mean[c]) * p->scale[c];
+    if (fabs(least) > 3 || fabs(most) > 3 || fabs(most - least) < .9)
+      return false;
+  }
+  return true;
+}
+
+/* Where the network has an affine of its own for the picture, the assumed pixels may be normalised
+ * twice: then what makes the usual range of them is what it was made for. */
+static void say_own_affine(const cam_convert_options *options, const draft *d, const pixels *p,
+                           bool assumed) {
+  static const char *const others[][2] = {{"unit", "0 to 1"}, {"raw", "0 to 255"}};
+  const double *f = d->picture_factor, *s = d->picture_shift;
+  bool none = true;
+  pixels seen;
+  for (int c = 0; c < 3; c++)
+    none &= f[c] == 1 && s[c] == 0;
+  if (none)
+    return;
+  join_affine(d, p, &seen);
+  report(options, "           the network does (x - %g, %g, %g) * %g, %g, %g to it first: together",
+         0 - s[0] / f[0], 0 - s[1] / f[1], 0 - s[2] / f[2], f[0], f[1], f[2]);
+  report(options, "           (pixel - %g, %g, %g) * %g, %g, %g", seen.mean[0], seen.mean[1],
+         seen.mean[2], seen.scale[0], seen.scale[1], seen.scale[2]);
+  if (!assumed || is_usual(&seen))
+    return;
+  for (int i = 0; i < 2; i++) {
+    pixels other;
+    if (pick_preset(others[i][0], &other, NULL))
+      return;
+    join_affine(d, &other, &seen);
+    if (!is_usual(&seen))
+      continue;
+    report(options,
+           "  warning: this looks like normalised twice: if the network takes %s, "
+           "--pixels %s",
+           others[i][1], others[i][0]);
+    return;
+  }
+}
 
 /* What ONNX does not say, in one block: wrong pixels are the commonest mistake of all. mean and
  * scale as the caller gave them: what the network does to the picture first is its own. */
@@ -184,6 +264,7 @@ static void say_assumed(const cam_convert_options *options, const draft *d, cons
   report(options, "  pixels   %s: %s, (pixel - %g, %g, %g) * %g, %g, %g%s", p->name, p->channels,
          p->mean[0], p->mean[1], p->mean[2], p->scale[0], p->scale[1], p->scale[2],
          unless(by_hand, " (assumed; --pixels)"));
+  say_own_affine(options, d, p, !by_hand);
   const char *one = json_text(json_next(json_first(json_first(classes)))),
              *other = json_text(json_next(json_first(last)));
   report(options, "  classes  %d, labels: %s, from \"%.*s\" to \"%.*s\"%s", json_count(classes),
@@ -192,7 +273,7 @@ static void say_assumed(const cam_convert_options *options, const draft *d, cons
   report(options, "  ends in  %s", endings[d->ending]);
   report(options,
          "  Is that what it was trained on? camserve explain --model %s --show-input "
-         "seen.png PHOTO shows it.",
+         "seen.png PHOTO prints a table that tells (the picture alone does not).",
          options->output);
 }
 

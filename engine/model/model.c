@@ -141,6 +141,9 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
   else
     fprintf(out, "resize %s (sides in multiples of %d, at most %d)\n",
             cam_resize_name(graph->resize), graph->multiple, graph->max_side);
+  fprintf(out, "pixels         (pixel - %g, %g, %g) * %g, %g, %g\n", (double)graph->mean[0],
+          (double)graph->mean[1], (double)graph->mean[2], (double)graph->scale[0],
+          (double)graph->scale[1], (double)graph->scale[2]);
   fprintf(out, "classes        %d, probabilities by %s\n", graph->n_classes,
           cam_probability_name(info->probability));
   fprintf(out, "class maps     %d x %d by %s, enlarged %s, scaled by %s\n", grid[1], grid[0],

@@ -625,6 +625,8 @@ END_TEST
   "y = Conv(x, w:4x3x3x3) pads=1,1,1,1" \
   "\nr = Relu(y)\ngap = GlobalAveragePool(r)\nf = Flatten(gap)\nz = Gemm(f, w:4x3, w:3)"
 
+#define AFTER_FOUR "\ngap = GlobalAveragePool(y)\nf = Flatten(gap)\nz = Gemm(f, w:4x3, w:3)"
+
 static void ck_labels(const char *text, const char *last_id, const char *last) {
   char path[128];
   cam_graph *graph;
@@ -699,6 +701,9 @@ START_TEST(options_out_of_range_are_named) {
       {{.pixels = "torch"}, "--pixels torch"},
       {{.pixels = "unit", .mean = "1,2,3"}, "not both"},
       {{.mean = "1,2"}, "--mean 1,2"},
+      {{.mean = "0.485,0.456,0.406", .scale = "0.229,0.224,0.225"},
+       "--mean 123.675,116.28,103.53 --scale 0.01712,0.01751,0.01743"},
+      {{.mean = ".5,.5,.5"}, "--mean 127.5,127.5,127.5 --scale 0.003922,0.003922,0.003922"},
       {{.scale = "1,2,3,4"}, "--scale 1,2,3,4"},
       {{.channels = "GBR"}, "--channels GBR"},
       {{.resize = "crop"}, "--resize crop"},
@@ -709,6 +714,56 @@ START_TEST(options_out_of_range_are_named) {
     options.weights = input;
     ck_assert_int_eq(convert(options), CAM_E_PARAMETER);
     ck_assert_msg(strstr(error.detail, rows[i].expected), "%s", error.detail);
+  }
+}
+END_TEST
+
+/* The order of channels alone turns the preset's numbers. */
+START_TEST(presets_turn_with_the_channels) {
+  static const struct {
+    const char *pixels, *channels;
+    bool bgr;
+    float first, last;
+  } rows[] = {{NULL, "BGR", true, 255 * .406f, 255 * .485f},
+              {"imagenet", "RGB", false, 255 * .485f, 255 * .406f},
+              {"caffe", "RGB", false, 123.68f, 103.939f},
+              {"caffe", NULL, true, 103.939f, 123.68f}};
+  write_made(made_onnx(13, "N,3,8,8", SMALL));
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    cam_graph *graph;
+    ck_assert_msg(!convert((cam_convert_options){
+                      .weights = input, .pixels = rows[i].pixels, .channels = rows[i].channels}),
+                  "%s", error.detail);
+    ck_assert_int_eq(strstr(progress, "(assumed; --pixels)") != NULL, !rows[i].pixels);
+    ck_assert_int_eq(graph_load(output, &graph, &error), CAM_OK);
+    ck_assert(graph->bgr == rows[i].bgr);
+    ck_assert_float_eq_tol(graph->mean[0], rows[i].first, 1e-4f);
+    ck_assert_float_eq_tol(graph->mean[2], rows[i].last, 1e-4f);
+    graph_free(graph);
+  }
+}
+END_TEST
+
+START_TEST(pixels_normalised_twice_are_said) {
+  static const struct {
+    const char *lines, *pixels, *said; /* NULL: no warning */
+  } rows[] = {
+      {"a = Sub(x, s:.5)\nk = Mul(a, s:2)\n", NULL, "takes 0 to 1, --pixels unit"},
+      {"k = Div(x, s:255)\n", NULL, "takes 0 to 255, --pixels raw"},
+      {"k = Div(x, s:255)\n", "raw", NULL},
+      {"a = Mul(x, s:.45)\nk = Sub(a, s:.05)\n", NULL,
+       NULL}, /* from one normalisation to another */
+      {"k = Identity(x)\n", NULL, NULL},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char lines[512];
+    snprintf(lines, sizeof lines, "%sy = Conv(k, w:4x3x3x3)" AFTER_FOUR, rows[i].lines);
+    write_made(made_onnx(13, "1,3,16,16", lines));
+    ck_assert_msg(!convert((cam_convert_options){.weights = input, .pixels = rows[i].pixels}), "%s",
+                  error.detail);
+    ck_assert_int_eq(strstr(progress, "the network does (x - ") != NULL, i < 4);
+    ck_assert_int_eq(strstr(progress, "normalised twice") != NULL, rows[i].said != NULL);
+    ck_assert_msg(!rows[i].said || strstr(progress, rows[i].said), "%s", progress);
   }
 }
 END_TEST
@@ -1056,6 +1111,8 @@ Suite *onnx_suite(void) {
   tcase_add_test(cases, sizes_that_do_not_go_through_are_not_offered);
   tcase_add_test(cases, sigmoids_are_written_down);
   tcase_add_test(cases, options_out_of_range_are_named);
+  tcase_add_test(cases, presets_turn_with_the_channels);
+  tcase_add_test(cases, pixels_normalised_twice_are_said);
   tcase_add_test(cases, aspect_only_where_no_size_is_in_the_graph);
   tcase_add_test(cases, the_picture_s_affine_is_the_input_s);
   tcase_add_test(cases, nested_graphs_are_not_followed);
