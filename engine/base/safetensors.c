@@ -252,6 +252,14 @@ static cam_code check_unchanged(int fd, const struct stat *before, const char *p
   return CAM_OK;
 }
 
+/* ONNX begins with its version's field, a number from 1 to 127, and goes on with a field of text
+ * (its producer, 0x12) or the graph (0x3a); as the length of a header that is more than any. */
+static bool looks_like_onnx(uint64_t header) {
+  const unsigned field = header & 0xff, version = header >> 8 & 0xff, next = header >> 16 & 0xff;
+  return header > (uint64_t)MAX_HEADER && field == 0x08 && version && version < 0x80 &&
+         (next == 0x12 || next == 0x3a);
+}
+
 /* The whole file into memory, and what its header says of it. */
 static cam_code load_tensors(safetensors *file, int fd, const struct stat *status, const char *path,
                              cam_error *error) {
@@ -260,6 +268,10 @@ static cam_code load_tensors(safetensors *file, int fd, const struct stat *statu
   cam_code code = read_fully(fd, (uint8_t *)&header, LENGTH_BYTES, path, error);
   if (code)
     return code;
+  if (looks_like_onnx(header))
+    return cam_fail(
+        error, CAM_E_MODEL,
+        "%.80s: this looks like ONNX (protobuf): camserve convert makes a model file of it", path);
   if (header < 2 || header > (uint64_t)MAX_HEADER || (int64_t)header > size - LENGTH_BYTES)
     return cam_fail(error, CAM_E_MODEL,
                     "%.80s: not a safetensors file: header of %" PRIu64

@@ -74,6 +74,29 @@ static cam_code add_value(list *to, const json *value) {
   return add(to, json_text(id), json_text(label));
 }
 
+/* {"cat": 0, "dog": 1}: each number from 0 on once. */
+static cam_code add_numbered(list *to, const json *tree) {
+  const int n = json_count(tree);
+  const char **names = calloc((size_t)n, sizeof *names);
+  cam_code code = CAM_OK;
+  if (!names)
+    return cam_fail(to->error, CAM_E_NO_MEMORY, "no memory for labels");
+  for (const json *each = json_first(tree); each && !code; each = json_next(each)) {
+    const double number = json_number(each);
+    if (json_type_of(each) != JSON_NUMBER || !(number >= 0 && number < n) ||
+        number != (int)number || names[(int)number])
+      code = cam_fail(to->error, CAM_E_WEIGHTS,
+                      "%.60s: label \"%.40s\": its number is not one of 0 to %d, each once",
+                      to->source, json_name(each), n - 1);
+    else
+      names[(int)number] = json_name(each);
+  }
+  for (int c = 0; c < n && !code; c++)
+    code = add(to, "", names[c]);
+  free(names);
+  return code;
+}
+
 static cam_code add_json(list *to, const json *tree) {
   const bool object = json_type_of(tree) == JSON_OBJECT;
   cam_code code = CAM_OK;
@@ -82,6 +105,8 @@ static cam_code add_json(list *to, const json *tree) {
       code = add_value(to, each);
     return code;
   }
+  if (json_type_of(json_first(tree)) == JSON_NUMBER)
+    return add_numbered(to, tree);
   for (int c = 0; c < json_count(tree) && !code; c++) {
     char key[16];
     snprintf(key, sizeof key, "%d", c);
@@ -94,6 +119,8 @@ static cam_code add_json(list *to, const json *tree) {
 }
 
 static cam_code add_text(list *to, const char *text) {
+  if (!strncmp(text, "\xef\xbb\xbf", 3)) /* a byte order mark */
+    text += 3;
   const char *begin = text + strspn(text, " \t\r\n");
   if (*begin != '[' && *begin != '{')
     return add_lines(to, text);

@@ -98,6 +98,17 @@ static void add_self_test(json *document, double *logits, int n) {
   }
 }
 
+/* A map of a few cells says nothing of where. */
+static void warn_small_map(const cam_convert_options *options, const cam_graph *graph) {
+  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
+  const int plane = graph->nodes[graph->head].inputs[0];
+  if (shape && plane >= 0 && !graph_shapes(graph, graph->height, graph->width, shape, NULL) &&
+      shape[plane][0] <= 2 && shape[plane][1] <= 2)
+    report(options, "warning: the class maps have %d x %d cells: a larger --input shows more",
+           shape[plane][1], shape[plane][0]);
+  free(shape);
+}
+
 /* The reference network's logits for the made picture, which must be finite. */
 static cam_code self_test(const cam_convert_options *options, const char *path, json *document,
                           cam_error *error) {
@@ -112,8 +123,10 @@ static cam_code self_test(const cam_convert_options *options, const char *path, 
   for (int c = 0; !code && c < o.graph->n_classes; c++)
     if (!isfinite(o.logits[c]))
       code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
-  if (!code)
+  if (!code) {
     add_self_test(document, o.logits, o.graph->n_classes);
+    warn_small_map(options, o.graph);
+  }
   oracle_close(&o);
   return code;
 }

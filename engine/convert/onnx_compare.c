@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_BYTES = 1 << 30, HEADER = 1 << 16 };
+enum { MOST_BYTES = 1 << 30, HEADER = 1 << 16, MOST_SIDES = 8 };
 static const double TOLERANCE = 1e-3; /* of the largest number */
 
 /* A .npy of plain numbers. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
@@ -17,6 +17,8 @@ static const double TOLERANCE = 1e-3; /* of the largest number */
 typedef struct numbers {
   double *at; /* [n] for free() */
   int64_t n;
+  int rank; /* sides; of more than MOST_SIDES, shape has the first */
+  int64_t shape[MOST_SIDES];
 } numbers;
 
 static const char *value_of(const char *header, const char *key) {
@@ -30,8 +32,8 @@ static cam_code wrong_npy(const char *path, const char *what, cam_error *error) 
   return cam_fail(error, CAM_E_WEIGHTS, "%.80s: %s", path, what);
 }
 
-/* The product of "(1, 3, 224, 224)"; -1 if it is none or too large. */
-static int64_t read_npy_shape(const char *text) {
+/* The sides of "(1, 3, 224, 224)" and their product; -1 if it is none or too large. */
+static int64_t read_npy_shape(const char *text, numbers *out) {
   int64_t n = 1;
   if (*text++ != '(')
     return -1;
@@ -39,6 +41,9 @@ static int64_t read_npy_shape(const char *text) {
     const long long side = strtoll(text, &end, 10);
     if (end == text || side < 0 || side > MOST_BYTES || (n *= side) > MOST_BYTES)
       return -1;
+    if (out->rank < MOST_SIDES)
+      out->shape[out->rank] = side;
+    out->rank++;
   }
   if (*text == ')')
     return n;
@@ -65,7 +70,7 @@ static cam_code parse_npy(const char *path, const uint8_t *file, size_t bytes, n
     return wrong_npy(path, "its numbers are not of type <f4 or <f8", error);
   if (strncmp(value_of(header, "'fortran_order'"), "False", 5))
     return wrong_npy(path, "it is in Fortran order", error);
-  out->n = read_npy_shape(value_of(header, "'shape'"));
+  out->n = read_npy_shape(value_of(header, "'shape'"), out);
   number_view view = {.data = file + 8 + wide + length,
                       .type = wide_numbers ? NUMBER_F64 : NUMBER_F32,
                       .rank = 1,
@@ -145,6 +150,27 @@ static cam_code compare_outputs(const cam_convert_options *options, const double
   return CAM_OK;
 }
 
+/* A picture of three sides or more, those of 1 before them aside, has them in the network's order:
+ * as many numbers in another would be another picture. */
+static cam_code check_sides(const cam_convert_options *options, const onnx_facts *facts,
+                            const numbers *in, cam_error *error) {
+  const int height = facts->height, width = facts->width;
+  const int64_t channels_first[] = {3, height, width}, channels_last[] = {height, width, 3};
+  const int64_t *wanted = channels_first;
+  if (facts->last)
+    wanted = channels_last;
+  if (in->rank < 3 || in->rank > MOST_SIDES)
+    return CAM_OK;
+  const int64_t *sides = in->shape + in->rank - 3;
+  if (!memcmp(sides, wanted, sizeof channels_last))
+    return CAM_OK;
+  return cam_fail(
+      error, CAM_E_WEIGHTS,
+      "%.40s: its shape ends in %lld x %lld x %lld; the network takes 1 x %lld x %lld x %lld",
+      options->compare_input, (long long)sides[0], (long long)sides[1], (long long)sides[2],
+      (long long)wanted[0], (long long)wanted[1], (long long)wanted[2]);
+}
+
 /* Ours for `in` beside `out`; o is open. */
 static cam_code compare_numbers(const cam_convert_options *options, const onnx_facts *facts,
                                 oracle *o, const numbers *in, const numbers *out,
@@ -154,11 +180,14 @@ static cam_code compare_numbers(const cam_convert_options *options, const onnx_f
   if (in->n != wanted)
     return cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers; the input has %lld",
                     options->compare_input, (long long)in->n, (long long)wanted);
+  cam_code code = check_sides(options, facts, in, error);
+  if (code)
+    return code;
   if (out->n != n)
     return cam_fail(error, CAM_E_WEIGHTS, "%.60s: %lld numbers for %d classes",
                     options->compare_output, (long long)out->n, n);
   turn_picture(facts, in->at, o->picture);
-  cam_code code = oracle_run(o, error);
+  code = oracle_run(o, error);
   if (code)
     return code;
   end_as(facts->ending, o->logits, n);

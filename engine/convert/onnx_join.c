@@ -293,6 +293,10 @@ static cam_code begin_document(const cam_convert_options *options, const onnx_fi
   const char *source;
   if (d->output < 0)
     return cam_fail(error, CAM_E_WEIGHTS, "nothing is computed from the picture");
+  const int classes = draft_channels(d, d->output);
+  if (classes == 1 && d->ending != ENDS_IN_SIGMOID)
+    return cam_fail(error, CAM_E_WEIGHTS,
+                    "one logit and no sigmoid: export it with the sigmoid, or with two classes");
   json *document = out->document = json_new_object();
   name_from_path(options->weights, stem);
   name_from_path(options->output, name);
@@ -308,7 +312,6 @@ static cam_code begin_document(const cam_convert_options *options, const onnx_fi
   json_add_text(json_add_object(document, "map"), "resize", "half_pixel");
   if (d->ending == ENDS_IN_SIGMOID)
     json_add_text(document, "probability", "sigmoid");
-  const int classes = draft_channels(d, d->output);
   code = class_names_add(document, classes, options->labels, labels_in(file), &source, error);
   if (!code)
     say_assumed(options, d, p, document, source);

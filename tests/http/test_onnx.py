@@ -52,6 +52,8 @@ def test_compare_in_any_place_and_refused_where_it_differs(tmp_path):
     assert result.returncode == 1 and b"not the same network" in result.stderr
     result = convert(out, net, "--compare", NETS / "in-nchw.npy", NETS / "in-nchw.npy")
     assert result.returncode == 1 and b"1122 numbers for 5 classes" in result.stderr
+    result = convert(out, net, "--compare", NETS / "in-nhwc.npy", NETS / "plain.npy")
+    assert result.returncode == 1 and b"its shape ends in 17 x 22 x 3; the network takes 1 x 3 x 17 x 22" in result.stderr, result.stderr
     assert out.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [out.name], "the file that was there stays, and nothing beside it"
 
 
@@ -78,6 +80,12 @@ def test_what_is_read_is_not_written_over(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     (tmp_path / "free.tmp").unlink()
     assert convert(tmp_path / "free", net, *files).returncode == 0 and convert(tmp_path / "free", net, *files).returncode == 0
+
+
+def test_a_network_that_is_not_converted_is_recognised(tmp_path):
+    for command in (("info", NETS / "plain-9-nchw.onnx"), ("explain", "photo.png", "--model", NETS / "rich-17-nhwc.onnx")):
+        result = run(*command)
+        assert result.returncode == 1 and b"this looks like ONNX (protobuf): camserve convert" in result.stderr, result.stderr
 
 
 def test_a_missing_output_is_named_after_the_input():

@@ -672,6 +672,33 @@ START_TEST(endings_are_dropped) {
 }
 END_TEST
 
+START_TEST(one_logit_needs_a_sigmoid) {
+  const char *const lines = "g = GlobalAveragePool(x)\nf = Flatten(g)\nl = Gemm(f, w:3x1)";
+  char with[256];
+  write_made(made_onnx(13, "1,3,8,8", lines));
+  ck_assert_int_eq(convert((cam_convert_options){.weights = input}), CAM_E_WEIGHTS);
+  ck_assert_msg(strstr(error.detail, "one logit and no sigmoid"), "%s", error.detail);
+  snprintf(with, sizeof with, "%s\nz = Sigmoid(l)", lines);
+  write_made(made_onnx(13, "1,3,8,8", with));
+  ck_assert_msg(!convert((cam_convert_options){.weights = input}), "%s", error.detail);
+}
+END_TEST
+
+START_TEST(small_maps_are_said) {
+  static const struct {
+    const char *size;
+    bool said;
+  } rows[] = {{"2x2", true}, {"1x2", true}, {"3x2", false}, {"8x8", false}};
+  write_made(made_onnx(13, "N,3,N,N", SMALL));
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    ck_assert_msg(!convert((cam_convert_options){.weights = input, .input = rows[i].size}), "%s",
+                  error.detail);
+    ck_assert_msg((strstr(progress, "warning: the class maps have") != NULL) == rows[i].said,
+                  "%s: %s", rows[i].size, progress);
+  }
+}
+END_TEST
+
 START_TEST(labels_come_in_any_form) {
   write_made(made_onnx(13, "N,3,N,N", SMALL));
   ck_labels("a\nb\nc\n", "", "c");
@@ -680,8 +707,23 @@ START_TEST(labels_come_in_any_form) {
   ck_labels("[\"a\", \"b\", [\"n3\", \"c\"]]", "n3", "c");
   ck_labels("[\"a\", \"b\", [null, \"c\"]]", "", "c");
   ck_labels("{\"0\": \"a\", \"2\": [\"n3\", \"c\"], \"1\": \"b\"}", "n3", "c");
+  ck_labels("{\"c\": 2, \"a\": 0, \"b\": 1}", "", "c");
+  ck_labels("\xef\xbb\xbf"
+            "a\nb\nc\n",
+            "", "c");
+  ck_labels("\xef\xbb\xbf[\"a\", \"b\", \"c\"]", "", "c");
   char path[128];
+  static const char *const twice[] = {
+      "{\"a\": 0, \"b\": 0, \"c\": 1}", "{\"a\": 0, \"b\": 1, \"c\": 3}",
+      "{\"a\": 0, \"b\": 1, \"c\": 1.5}", "{\"a\": 0, \"b\": 1, \"c\": \"2\"}",
+      "{\"a\": 0, \"b\": 1, \"c\": -1}"};
   snprintf(path, sizeof path, "%s/labels", folder);
+  for (size_t i = 0; i < sizeof twice / sizeof *twice; i++) {
+    write_file(path, twice[i], strlen(twice[i]));
+    ck_assert_int_eq(convert((cam_convert_options){.weights = input, .labels = path}),
+                     CAM_E_WEIGHTS);
+    ck_assert_msg(strstr(error.detail, "0 to 2, each once"), "%s", error.detail);
+  }
   write_file(path, "a\nb\n", 4);
   const cam_convert_options options = {.weights = input, .labels = path, .input = "8x8"};
   ck_assert_int_eq(convert(options), CAM_E_WEIGHTS);
@@ -1111,6 +1153,8 @@ Suite *onnx_suite(void) {
   tcase_add_test(cases, sizes_that_do_not_go_through_are_not_offered);
   tcase_add_test(cases, sigmoids_are_written_down);
   tcase_add_test(cases, options_out_of_range_are_named);
+  tcase_add_test(cases, one_logit_needs_a_sigmoid);
+  tcase_add_test(cases, small_maps_are_said);
   tcase_add_test(cases, presets_turn_with_the_channels);
   tcase_add_test(cases, pixels_normalised_twice_are_said);
   tcase_add_test(cases, aspect_only_where_no_size_is_in_the_graph);
