@@ -23,13 +23,13 @@ static void note_signal(int number) {
 }
 
 bool interrupt_open(void) {
-  static const int numbers[] = {SIGINT, SIGTERM};
+  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   struct sigaction noting = {.sa_handler = note_signal, .sa_flags = SA_RESETHAND | SA_RESTART},
                    inherited;
   bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (bell < 0)
     return false;
-  for (int i = 0; i < 2; i++)
+  for (int i = 0; i < 3; i++)
     if (!sigaction(numbers[i], NULL, &inherited) && inherited.sa_handler != SIG_IGN)
       sigaction(numbers[i], &noting, NULL);
   signal(SIGPIPE, SIG_IGN);

@@ -1,11 +1,11 @@
-/* interrupt.h - SIGINT and SIGTERM for a command that has a line to finish: they are noted, and
- * whoever waits for input wakes up. A second one ends the process as it always does. Implemented in
+/* interrupt.h - SIGINT, SIGTERM and SIGHUP for a command that has a line to finish: they are noted,
+ * and whoever waits for input wakes up. A second one ends the process as always. Implemented in
  * server/cli/interrupt.c. Thread: main opens, any other asks. */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 #include <stdbool.h>
 
-/* From here on the two are noted, unless they were ignored when the process began (nohup, jobs in
+/* From here on the three are noted, unless they were ignored when the process began (nohup, jobs in
  * the background), and a closed pipe is an error of write(2), not an end. False: no descriptor is
  * left. Once a process. */
 bool interrupt_open(void);

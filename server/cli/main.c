@@ -81,8 +81,8 @@ static const cli_command commands[] = {
          "With --html the page is there once all photos are in it, and not at all if a signal ends "
          "it before.\n\n"
          "A photo that fails is said, with --json and --jsonl as {\"file\": ..., \"error\": ...}; "
-         "the others go on, and the exit code\nis 1. SIGINT and SIGTERM end it after the photos "
-         "that are begun, with 130 and 143.\n",
+         "the others go on, and the exit code\nis 1. SIGINT, SIGTERM and SIGHUP end it after the "
+         "photos that are begun, with 130, 143 and 129.\n",
      .examples =
          "  camserve explain cat.jpg\n"
          "  camserve explain --top-k 5 --colormap viridis --json photos/*.jpg > answers.json\n"

@@ -190,7 +190,7 @@ def test_killed_at_any_moment_and_resumed(small_file, thousand, tmp_path):
     assert again.returncode == 0 and files_of(output.read_bytes()) == paths
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.concurrent
 def test_a_signal_ends_it_with_whole_lines(small_file, thousand, tmp_path, number):
     photos = thousand[0] / "7"
@@ -206,6 +206,17 @@ def test_a_signal_ends_it_with_whole_lines(small_file, thousand, tmp_path, numbe
     assert 3 <= len(done) < len(paths) and done == paths[:len(done)]
     assert run("explain", "--jsonl", "-o", output, "--resume", "--keep-going", photos, model=small_file).returncode == 0
     assert files_of(output.read_bytes()) == paths
+
+
+def test_nohup_goes_on(light_model, folder):
+    process = subprocess.Popen(["nohup", BINARY, "explain", "--jsonl", "--paths-from", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, cwd=ROOT, env=environment(model=light_model))
+    process.stdin.write(f"{folder / 'a.png'}\n".encode())
+    process.stdin.flush()
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    said, _ = process.communicate(f"{folder / 'b.png'}\n".encode(), timeout=PATIENCE)
+    assert process.returncode == 0 and files_of(said) == [str(folder / "b.png")]
 
 
 def test_a_signal_ends_the_wait_for_a_path(light_model):

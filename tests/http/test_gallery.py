@@ -222,7 +222,7 @@ def test_no_room_leaves_nothing(light_model, folder, tmp_path):
     assert os.listdir(tmp_path) == ["photos"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_what_was_there(light_model, folder, tmp_path, number):
     path = tmp_path / "gallery.html"
     gallery(tmp_path, folder / "a.png", model=light_model)
