@@ -157,7 +157,8 @@ static int find_list(const cli_command *command, const given_flags *flags, const
   return -1;
 }
 
-/* Reads argv[*i], a flag, and its value; *i moves on to the last argument used. */
+/* Reads argv[*i], a flag, and its value; *i moves on to the last argument used. What begins with
+ * "--" is a value only behind "=": else it is the next flag, and this one was left without. */
 static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, int *i,
                           cam_error *error) {
   const char *flag = argv[*i], *equals = strchr(flag, '=');
@@ -174,7 +175,7 @@ static cam_code read_flag(cli *out, given_flags *flags, char **argv, int argc, i
   }
   if (is_switch && equals)
     return wrong_flag(out, flag, n, "takes no value", error);
-  if (!is_switch && !equals && *i + 1 >= argc)
+  if (!is_switch && !equals && (*i + 1 >= argc || !strncmp(argv[*i + 1], "--", 2)))
     return wrong_flag(out, flag, n, "a value is missing", error);
   if (is_switch)
     *place = "";

@@ -145,6 +145,8 @@ static const struct {
     {"explain a --model x --model y", "--model: given twice; see `camserve explain --help`"},
     {"explain a --json=1", "--json: takes no value; see `camserve explain --help`"},
     {"explain a --top-k", "--top-k: a value is missing; see `camserve explain --help`"},
+    {"explain a -o --json", "-o: a value is missing; see `camserve explain --help`"},
+    {"explain a --model -- b", "--model: a value is missing; see `camserve explain --help`"},
     {"explain a -x", "-x: no such flag; see `camserve explain --help`"},
     {"explain a --threads=65", "--threads: \"65\"; allowed are whole numbers from 0 to 64"},
     {"explain a --threads=", "--threads: \"\"; allowed are whole numbers from 0 to 64"},
@@ -154,6 +156,14 @@ static const struct {
 START_TEST(wrong_usage) {
   ck_assert_int_eq(parse(wrong[_i].line), CAM_E_PARAMETER);
   ck_assert_str_eq(error.detail, wrong[_i].said);
+}
+END_TEST
+
+START_TEST(values_that_look_like_flags) {
+  ck_assert_int_eq(parse("explain a --output=--json --runs -1"), CAM_OK);
+  ck_assert_str_eq(arguments.options[1], "--json");
+  ck_assert_str_eq(arguments.options[2], "-1");
+  ck_assert_ptr_null(arguments.options[0]);
 }
 END_TEST
 
@@ -311,6 +321,7 @@ Suite *cli_suite(void) {
   tcase_add_test(tcase, lists);
   tcase_add_test(tcase, port_of_the_platform);
   tcase_add_loop_test(tcase, wrong_usage, 0, (int)(sizeof wrong / sizeof *wrong));
+  tcase_add_test(tcase, values_that_look_like_flags);
   tcase_add_test(tcase, help_wins);
   tcase_add_test(tcase, numbers);
   tcase_add_test(tcase, reads_up_to_its_limit);
