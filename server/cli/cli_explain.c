@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* Rows of its options in server/cli/main.c. */
@@ -68,6 +69,12 @@ static cam_code check_shown_input(const session *s, cam_error *error) {
     return forbid(error, "--show-input: takes one photo, not several, a folder or a list");
   if (!strcmp(path, "-"))
     return forbid(error, "--show-input: takes the name of a file, not \"-\"");
+  const size_t n = strlen(path);
+  if (n < 5 || strcasecmp(path + n - 4, ".png"))
+    return cam_fail(error, CAM_E_PARAMETER, "--show-input %.80s: takes a name that ends in .png",
+                    path);
+  if (!picture_may_be_png(path))
+    return cam_fail(error, CAM_E_IO, "--show-input %.80s: not a PNG, so it is left as it is", path);
   return CAM_OK;
 }
 

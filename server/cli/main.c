@@ -65,8 +65,8 @@ static const cli_command commands[] = {
           {"--output-dir", NULL, "DIR",
            "write the pictures below DIR, in the same tree; JSON is then without them"},
           {"--show-input", NULL, "FILE",
-           "write here, as PNG, what the network sees (one photo), and print its numbers: wrong "
-           "pixels show"},
+           "write here, as NAME.png, what the network sees (one photo), and print its numbers: "
+           "wrong pixels show"},
           {"--html", NULL, "FILE",
            "write one page of all photos with their labels and maps, which a browser alone opens; "
            "no other output"}},

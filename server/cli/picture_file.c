@@ -90,6 +90,18 @@ bool picture_is_same_file(const char *a, const char *b) {
          one.st_ino == other.st_ino;
 }
 
+bool picture_may_be_png(const char *path) {
+  static const char png[] = "\x89PNG\r\n\x1a\n";
+  char head[sizeof png] = "";
+  FILE *file = fopen(path, "rbe");
+  if (!file)
+    return errno == ENOENT || errno == ENOTDIR; /* what goes wrong, writing will say */
+  const size_t n = fread(head, 1, sizeof png - 1, file);
+  const bool unread = ferror(file);
+  fclose(file);
+  return !unread && (!n || !strcmp(head, png));
+}
+
 cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_error *error) {
 #define X(id, its_name, extension, type) {id, its_name}, {id, extension},
   static const struct {
@@ -106,10 +118,13 @@ cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_er
     if (*found)
       *out = endings[i].picture;
   }
-  if (!*found && walk_is_photo(name))
-    return cam_fail(error, CAM_E_PARAMETER,
-                    "-o %.80s: pictures are written as PNG or JPEG: .png, .jpg", name);
-  return CAM_OK;
+  if (*found)
+    return CAM_OK;
+  const char *hint = "";
+  if (strcasestr(ending, "json"))
+    hint = "; for JSON > FILE, or --jsonl -o";
+  return cam_fail(error, CAM_E_PARAMETER, "-o %.80s: pictures are PNG or JPEG: .png, .jpg%s", name,
+                  hint);
 }
 
 /* ---- writing ---- */

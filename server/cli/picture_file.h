@@ -22,10 +22,12 @@ char *picture_path(const picture_place *place, const found_photo *photo, const c
 cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
                        const cam_bytes *bytes, bool base64, cam_error *error);
 
+/* Whether a PNG may be written here: nothing is lost but a PNG. */
+bool picture_may_be_png(const char *path);
 /* Whether two paths lead to one file. */
 bool picture_is_same_file(const char *a, const char *b);
-/* By the ending of a name: *out. False: a name without one of those, as "where" or "-". CAM_OK or
- * CAM_E_PARAMETER: the ending is that of a format that camserve does not write. */
+/* By the ending of a name: *out. *found false: a name without an ending, as "where" or "-". CAM_OK
+ * or CAM_E_PARAMETER: the ending is another one than those of the pictures that camserve writes. */
 cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_error *error);
 
 #endif

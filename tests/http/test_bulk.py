@@ -364,13 +364,15 @@ def test_neighbours_of_one_name_do_not_share_a_picture(light_model, folder):
 
 def test_the_name_says_the_format(light_model, folder, tmp_path):
     photo = folder / "a.png"
-    for name, form in ("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.png", "PNG"), ("x", "PNG"), ("x.picture", "PNG"):
+    for name, form in ("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.png", "PNG"), ("x", "PNG"):
         assert run("explain", photo, "-o", tmp_path / name, model=light_model).returncode == 0
         assert Image.open(tmp_path / name).format == form, name
     assert run("explain", photo, "-o", tmp_path / "y.jpg", "--format", "jpeg", model=light_model).returncode == 0
-    for wrong in ["-o", tmp_path / "z.jpg", "--format", "png"], ["-o", tmp_path / "z.webp"]:
+    for wrong in ["-o", tmp_path / "z.jpg", "--format", "png"], ["-o", tmp_path / "z.webp"], ["-o", tmp_path / "z.json"], \
+            ["-o", tmp_path / "z.jsonl", "--json"], ["-o", tmp_path / "z.picture"]:
         result = run("explain", photo, *wrong, model=light_model)
         assert result.returncode == 2 and b"-o " in result.stderr
+        assert (b"--jsonl -o" in result.stderr) == ("json" in str(wrong[1]))
     assert not list(tmp_path.glob("z*"))
 
 

@@ -51,3 +51,19 @@ def test_wrong_usage_and_what_cannot_be_written(tmp_path, light_model, scene_png
     broken.write_bytes(scene_png[:100])
     result = run("explain", broken, "--show-input", tmp_path / "seen.png", model=light_model)
     assert result.returncode == 1 and not (tmp_path / "seen.png").exists()
+
+
+def test_what_is_no_png_is_left_as_it_is(tmp_path, light_model, scene_png):
+    """`--show-input dog.jpg coffee.jpg`: a flag without its value takes the first photo for it."""
+    photo, seen = tmp_path / "photo.png", tmp_path / "seen.png"
+    photo.write_bytes(scene_png)
+    for name in "dog.jpg", "seen", "seen.png.txt":
+        result = run("explain", "--show-input", tmp_path / name, photo, model=light_model)
+        assert result.returncode == 2 and b"ends in .png" in result.stderr and not (tmp_path / name).exists(), name
+    for content in b"\xff\xd8\xff\xe0 a JPEG", b"\x89PNG", b"x":
+        seen.write_bytes(content)
+        result = run("explain", "--show-input", seen, photo, model=light_model)
+        assert result.returncode == 1 and b"left as it is" in result.stderr and seen.read_bytes() == content
+    seen.write_bytes(b"")
+    for _ in range(2):  # an empty file, and a PNG
+        assert run("explain", "--show-input", seen, photo, model=light_model).returncode == 0 and Image.open(seen).format == "PNG"
