@@ -256,6 +256,15 @@ static cam_code open_model(session *s, cam_error *error) {
   return code;
 }
 
+/* Lines of two models in one file would be told apart by nobody. */
+static cam_code check_lines(const explain_run *run, cam_error *error) {
+  const char *before = run->lines.model, *now = run->terms.model->name;
+  if (!*before || !strncmp(before, now, sizeof run->lines.model - 1))
+    return CAM_OK;
+  return cam_fail(error, CAM_E_IO, "%.60s: its last lines are by %.30s, not by %.30s",
+                  run->lines.name, before, now);
+}
+
 static cam_code open_output(session *s, cam_error *error) {
   explain_run *run = &s->run;
   const char *output = s->arguments->options[OUTPUT];
@@ -270,7 +279,9 @@ static cam_code open_output(session *s, cam_error *error) {
     return CAM_OK;
   if (!into_file)
     output = "-";
-  return line_file_open(&run->lines, output, run->resume, &run->there, &run->n_there, error);
+  if (line_file_open(&run->lines, output, run->resume, &run->there, &run->n_there, error))
+    return error->code;
+  return check_lines(run, error);
 }
 
 /* Whole or not at all: what a signal or an error has ended is no gallery. */

@@ -25,6 +25,7 @@ static bool is_said_already(explain_run *run, const found_photo *found, cam_erro
   }
   const bool there = name_set_take(&run->there, key, strlen(key));
   free(key);
+  run->skipped += there;
   return there;
 }
 
@@ -155,6 +156,20 @@ static void count_photos(explain_run *run) {
   run->progress.total = n;
 }
 
+/* Of a run that prints no table: what became of its photos. */
+static void print_count(const explain_run *run) {
+  const bool whole = run->terms.form == FORM_GALLERY ||
+                     (run->terms.form == FORM_LINE && photo_source_may_have(&run->source, 2));
+  if (!whole && !run->progress.shown && !(run->failed && run->keep_going))
+    return;
+  fprintf(stderr, "camserve: %" PRId64 " photo%s in %.1f s, ", run->said,
+          cli_plural((int)min_int64(run->said, 2)), 1e-3 * run->timing.total_ms);
+  if (run->resume)
+    fprintf(stderr, "%" PRId64 " %s there already, ", run->skipped,
+            run->skipped == 1 ? "was" : "were");
+  fprintf(stderr, "%" PRId64 " failed\n", run->failed);
+}
+
 static void print_total(explain_run *run) {
   const int64_t explained = run->said - run->failed;
   progress_clear(&run->progress);
@@ -162,9 +177,7 @@ static void print_total(explain_run *run) {
     fprintf(stderr, "camserve: %d file%s passed over: %s camserve's own\n", run->source.passed,
             cli_plural(run->source.passed), run->source.passed == 1 ? "it is" : "they are");
   if (run->terms.form != FORM_TABLE) {
-    if (run->progress.shown || (run->failed && run->keep_going) || run->terms.form == FORM_GALLERY)
-      fprintf(stderr, "camserve: %" PRId64 " photos in %.1f s, %" PRId64 " failed\n", run->said,
-              1e-3 * run->timing.total_ms, run->failed);
+    print_count(run);
     return;
   }
   if (!explained)

@@ -21,8 +21,8 @@ typedef struct explain_run {
   /* where they come from: one thread at a time takes */
   photo_source source; /* open */
   cam_error source_error;
-  name_set there; /* names of the lines that there are */
-  int64_t n_there;
+  name_set there;           /* names of the lines that there are */
+  int64_t n_there, skipped; /* lines that there are; photos that had one */
   /* where they go: one thread at a time says */
   line_file lines; /* open, for FORM_LINE */
   gallery gallery; /* begun, for FORM_GALLERY */

@@ -4,9 +4,11 @@
 #include "line_file.h"
 #include "cam_json.h"
 #include "cam_minmax.h"
+#include "cli.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -17,6 +19,7 @@ enum { HEAD_MAX = 256 * 1024, BLOCK = 256 * 1024 };
 
 /* What is gone through to find out what is there. */
 typedef struct line_scan {
+  line_file *file;
   name_set *names;
   int64_t lines, whole, line_bytes; /* whole: bytes of whole lines */
   size_t n_head;
@@ -67,6 +70,24 @@ static const char *read_member(const char *at, const char *end, const char *name
   return *value ? at : NULL;
 }
 
+/* Past the member of this name and the comma behind it, if it is here; NULL: nothing follows. */
+static const char *pass_member(const char *at, const char *end, const char *name, json **value) {
+  const char *behind = read_member(at, end, name, value);
+  if (behind)
+    return skip_text(behind, end, ",");
+  return at;
+}
+
+/* The line's model, where it has one: a line of an error has none. */
+static void take_model(line_scan *scan, const char *at, const char *end) {
+  json *id = NULL, *model = NULL;
+  at = pass_member(at, end, "\"request_id\"", &id);
+  if (at && read_member(at, end, "\"model\"", &model))
+    snprintf(scan->file->model, sizeof scan->file->model, "%s", json_text(model));
+  json_free(id);
+  json_free(model);
+}
+
 /* A line's name: what stands behind "file", and, where a name is no text, its bytes behind
  * "file_base64", which is then enough. False: it is no line of ours, or no memory. */
 static bool take_name(line_scan *scan) {
@@ -79,7 +100,9 @@ static bool take_name(line_scan *scan) {
     return false;
   at = skip_text(at, end, ",");
   if (at)
-    read_member(at, end, "\"file_base64\"", &bytes);
+    at = pass_member(at, end, "\"file_base64\"", &bytes);
+  if (at)
+    take_model(scan, at, end);
   const char *name = json_text(bytes ? bytes : file);
   scan->no_memory = !name_set_add(scan->names, name, strlen(name));
   json_free(file);
@@ -135,7 +158,7 @@ static cam_code io_error(line_file *file, const char *what, cam_error *error) {
 }
 
 /* Reads all that is there and cuts off the half line. */
-static cam_code resume_lines(line_file *file, line_scan *scan, cam_error *error) {
+static cam_code read_lines(line_file *file, line_scan *scan, bool resume, cam_error *error) {
   ssize_t n;
   while ((n = read(file->descriptor, scan->block, sizeof scan->block)) > 0)
     if (!take_block(scan, (size_t)n))
@@ -144,21 +167,12 @@ static cam_code resume_lines(line_file *file, line_scan *scan, cam_error *error)
     return io_error(file, "read", error);
   if (!may_become_line(scan))
     return not_ours(file, scan->lines + 1, error);
+  if (scan->lines && !resume)
+    return cam_fail(error, CAM_E_IO,
+                    "%.80s has %lld line%s; --resume goes on with it; remove it to begin anew",
+                    file->name, (long long)scan->lines, cli_plural((int)min_int64(scan->lines, 2)));
   if (scan->line_bytes && ftruncate(file->descriptor, scan->whole))
     return io_error(file, "cut", error);
-  return CAM_OK;
-}
-
-/* A file is emptied only if it begins as ours do. */
-static cam_code empty_lines(line_file *file, line_scan *scan, cam_error *error) {
-  const ssize_t n = read(file->descriptor, scan->head, 9);
-  if (n < 0)
-    return io_error(file, "read", error);
-  scan->n_head = (size_t)n;
-  if (!may_become_line(scan))
-    return not_ours(file, 1, error);
-  if (ftruncate(file->descriptor, 0))
-    return io_error(file, "emptied", error);
   return CAM_OK;
 }
 
@@ -176,8 +190,9 @@ static cam_code prepare(line_file *file, bool resume, name_set *there, int64_t *
   line_scan *scan = calloc(1, sizeof *scan);
   if (!scan)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory to read %.80s", file->name);
+  scan->file = file;
   scan->names = there;
-  const cam_code code = resume ? resume_lines(file, scan, error) : empty_lines(file, scan, error);
+  const cam_code code = read_lines(file, scan, resume, error);
   *n_there = scan->lines;
   free(scan);
   return code;

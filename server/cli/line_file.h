@@ -11,12 +11,13 @@ typedef struct line_file {
   int descriptor; /* -1: not open */
   int why;        /* errno of what could not be written */
   const char *name;
+  char model[128]; /* "model" of the last line that was there and has one, as much as fits */
 } line_file;
 
-/* path: "-" is standard output. resume false: a file that is there is emptied, but only one that
- * holds such lines. true: it is kept, its half line cut off, and *there (of *n_there lines) gets
- * line_file_key of each line. CAM_E_IO: it cannot be opened, another process writes it, or it holds
- * something else: then nothing has been changed. */
+/* path: "-" is standard output. resume false: a file that is there must be without a line. true: it
+ * is kept, and *there (of *n_there lines) gets file_name_key of each line. In both cases half a
+ * line at its end is cut off. CAM_E_IO: it cannot be opened, another process writes it, it has
+ * lines, or holds something else: then nothing has been changed. */
 cam_code line_file_open(line_file *file, const char *path, bool resume, name_set *there,
                         int64_t *n_there, cam_error *error);
 /* Writes text[0..n), a whole line with its end, in one piece where the system does so. CAM_E_IO. */

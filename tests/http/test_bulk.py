@@ -246,6 +246,23 @@ def test_what_is_there_is_skipped_once_for_each_line(light_model, folder, tmp_pa
     assert files_of(output.read_bytes()) == [str(a), str(b), str(a), str(new)]
 
 
+def test_lines_that_are_there_are_not_lost(light_model, small_file, folder, tmp_path):
+    """Without --resume, and with it where the lines are another model's."""
+    output = tmp_path / "lines"
+    arguments = ["explain", "--jsonl", "-o", output, "--keep-going"]
+    assert b"4 photos in " in run(*arguments, folder, model=light_model).stderr
+    whole = output.read_bytes()
+    result = run(*arguments, folder, model=light_model)
+    assert result.returncode == 1 and b"has 4 lines; --resume goes on" in result.stderr and output.read_bytes() == whole
+    result = run(*arguments, "--resume", folder, model=small_file)
+    assert result.returncode == 1 and output.read_bytes() == whole
+    names = [json.loads(whole.splitlines()[0])["model"], strict_json(run("info", "--json", model=small_file).stdout.decode())["name"]]
+    assert names[0] != names[1] and all(name.encode() in result.stderr for name in names), result.stderr
+    (folder / "c.png").write_bytes(pictures.png(pictures.scene(60, 40, seed=9)))
+    result = run(*arguments, "--resume", folder, model=light_model)
+    assert result.returncode == 0 and re.search(rb"camserve: 1 photo in \S+ s, 4 were there already, 0 failed\n", result.stderr), result.stderr
+
+
 def test_another_file_is_never_written_over(light_model, folder, tmp_path):
     precious = tmp_path / "precious"
     for content in b"a list\nof names\n", b"x", (folder / "a.png").read_bytes(), b'{"model": 1}\n':

@@ -109,11 +109,28 @@ START_TEST(names_the_line_that_is_wrong) {
 }
 END_TEST
 
-START_TEST(begins_anew) {
-  put("{\"file\":\"a\"}\n", 13);
+START_TEST(begins_only_where_no_line_is) {
+  static const char text[] = "{\"file\":\"a\"}\n{\"file\":\"b\"}\n{\"fi";
+  put(text, sizeof text - 1);
+  ck_assert_int_eq(open_file(false), CAM_E_IO);
+  ck_assert_ptr_nonnull(strstr(error.detail, " has 2 lines; --resume goes on"));
+  ck_assert_str_eq(content(), text);
+  line_file_close(&file, &error);
+  put("{\"fi", 4);
   ck_assert_int_eq(open_file(false), CAM_OK);
   ck_assert_int_eq(n_there, 0);
   ck_assert_str_eq(content(), "");
+}
+END_TEST
+
+START_TEST(says_whose_the_last_lines_are) {
+  static const char text[] =
+      "{\"file\":\"a\",\"request_id\":\"x\",\"model\":\"first\"}\n"
+      "{\"file\":\"\",\"file_base64\":\"/w==\",\"request_id\":\"\",\"model\":\"second\"}\n"
+      "{\"file\":\"b\",\"error\":{\"model\":\"third\"}}\n";
+  put(text, sizeof text - 1);
+  ck_assert_int_eq(open_file(true), CAM_OK);
+  ck_assert_str_eq(file.model, "second");
 }
 END_TEST
 
@@ -191,7 +208,8 @@ Suite *line_file_suite(void) {
   tcase_add_loop_test(tcase, resumes, 0, (int)(sizeof resumed / sizeof *resumed));
   tcase_add_loop_test(tcase, leaves_other_files_alone, 0, (int)(sizeof foreign / sizeof *foreign));
   tcase_add_test(tcase, names_the_line_that_is_wrong);
-  tcase_add_test(tcase, begins_anew);
+  tcase_add_test(tcase, begins_only_where_no_line_is);
+  tcase_add_test(tcase, says_whose_the_last_lines_are);
   tcase_add_test(tcase, one_writer);
   tcase_add_test(tcase, long_lines);
   tcase_add_loop_test(tcase, bytes_as_json, 0, (int)(sizeof names / sizeof *names));
