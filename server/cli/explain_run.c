@@ -170,12 +170,21 @@ static void print_count(const explain_run *run) {
   fprintf(stderr, "%" PRId64 " failed\n", run->failed);
 }
 
+static void print_passed(photo_source *source) {
+  char words[PASSED_WORDS_MAX];
+  if (source->passed)
+    fprintf(stderr, "camserve: %d file%s passed over: %s camserve's own\n", source->passed,
+            cli_plural(source->passed), source->passed == 1 ? "it is" : "they are");
+  if (source->others.files)
+    fprintf(stderr, "camserve: %" PRId64 " file%s passed over: %s\n", source->others.files,
+            cli_plural((int)min_int64(source->others.files, 2)),
+            passed_over_words(&source->others, words));
+}
+
 static void print_total(explain_run *run) {
   const int64_t explained = run->said - run->failed;
   progress_clear(&run->progress);
-  if (run->source.passed)
-    fprintf(stderr, "camserve: %d file%s passed over: %s camserve's own\n", run->source.passed,
-            cli_plural(run->source.passed), run->source.passed == 1 ? "it is" : "they are");
+  print_passed(&run->source);
   if (run->terms.form != FORM_TABLE) {
     print_count(run);
     return;

@@ -9,6 +9,7 @@ cam_code photo_source_open(photo_source *source, char *const *operands, int n_op
   source->operands = operands;
   source->n_operands = n_operands;
   source->at = source->passed = 0;
+  source->others = (passed_over){0};
   source->walk = NULL;
   source->list.descriptor = -1;
   source->walks_one = n_operands == 1 && !list && walk_is_folder(operands[0]);
@@ -40,6 +41,15 @@ static cam_code find(found_photo *out, const char *path, cam_error *error) {
   return CAM_OK;
 }
 
+static void say_no_photos(passed_over *passed, cam_error *error) {
+  char words[PASSED_WORDS_MAX];
+  if (passed->files)
+    cam_fail(error, CAM_E_NOT_FOUND, "a folder without photos, but with %s",
+             passed_over_words(passed, words));
+  else
+    cam_fail(error, CAM_E_NOT_FOUND, "a folder without photos");
+}
+
 /* The next of the folder that is walked; none: *out stays empty. */
 static cam_code next_walked(photo_source *source, found_photo *out, cam_error *error) {
   size_t below;
@@ -54,11 +64,14 @@ static cam_code next_walked(photo_source *source, found_photo *out, cam_error *e
     source->walked++;
     return find(out, path, error);
   }
+  if (source->walked)
+    passed_over_join(&source->others, walk_passed(source->walk));
+  else
+    say_no_photos(walk_passed(source->walk), &out->error);
   walk_close(source->walk);
   source->walk = NULL;
   if (source->walked)
     return CAM_OK;
-  cam_fail(&out->error, CAM_E_NOT_FOUND, "a folder without photos");
   return find(out, source->operands[source->at - 1], error);
 }
 

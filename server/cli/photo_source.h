@@ -9,10 +9,11 @@
 typedef struct photo_source {
   char *const *operands;
   int n_operands, at;
-  bool walks_one;    /* there is one folder, and nothing else */
-  int passed;        /* operands that are pictures of camserve's own */
-  struct walk *walk; /* within the operand before at; NULL: in none */
-  size_t walked;     /* photos of it so far */
+  bool walks_one;     /* there is one folder, and nothing else */
+  int passed;         /* operands that are pictures of camserve's own */
+  passed_over others; /* in folders that have photos, too */
+  struct walk *walk;  /* within the operand before at; NULL: in none */
+  size_t walked;      /* photos of it so far */
   path_list list;
 } photo_source;
 

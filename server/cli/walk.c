@@ -28,6 +28,7 @@ struct walk {
   char *path;
   size_t path_room, top; /* top: bytes of the folder's own path */
   bool begun;
+  passed_over passed;
 };
 
 /* ---- names ---- */
@@ -124,7 +125,17 @@ static cam_code unreadable(cam_error *error) {
   return cam_fail(error, CAM_E_IO, "folder cannot be read: %s", strerror(errno));
 }
 
-static cam_code list_names(level *folder, DIR *stream, cam_error *error) {
+/* Whether a file is a photo; if not it is counted. */
+static bool takes_file(passed_over *passed, const char *name) {
+  if (walk_is_own(name))
+    return false;
+  const bool is_photo = walk_is_photo(name);
+  if (!is_photo)
+    passed_over_add(passed, name);
+  return is_photo;
+}
+
+static cam_code list_names(level *folder, DIR *stream, passed_over *passed, cam_error *error) {
   for (;;) {
     errno = 0;
     const struct dirent *entry = readdir(stream);
@@ -135,8 +146,7 @@ static cam_code list_names(level *folder, DIR *stream, cam_error *error) {
     if (entry->d_name[0] == '.')
       continue;
     const int kind = entry_kind(dirfd(stream), entry);
-    const bool wanted = kind == DT_REG && walk_is_photo(entry->d_name) &&
-                        !walk_is_own(entry->d_name);
+    const bool wanted = kind == DT_REG && takes_file(passed, entry->d_name);
     if ((wanted || kind == DT_DIR) && !keep_name(folder, entry->d_name, kind == DT_DIR))
       return no_room_for_names(error);
   }
@@ -181,7 +191,7 @@ static cam_code enter(struct walk *walk, size_t n_path, cam_error *error) {
   }
   const bool again = !code && is_within_itself(walk, &folder);
   if (!code && !again)
-    code = list_names(&folder, stream, error);
+    code = list_names(&folder, stream, &walk->passed, error);
   closedir(stream);
   if (code || again)
     forget_level(&folder);
@@ -218,6 +228,8 @@ struct walk *walk_open(const char *folder) {
   walk_close(it);
   return NULL;
 }
+
+passed_over *walk_passed(struct walk *walk) { return &walk->passed; }
 
 void walk_close(struct walk *walk) {
   if (!walk)

@@ -6,6 +6,7 @@
 #ifndef WALK_H
 #define WALK_H
 #include "cam_error.h"
+#include "passed_over.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -17,6 +18,9 @@ struct walk *walk_open(const char *folder);
  * the next call. NULL: there are no more, or (error) no memory. *below: where in the path what is
  * below the folder begins. */
 const char *walk_next(struct walk *walk, size_t *below, cam_error *error);
+/* What it has passed over so far: files, but none whose name begins with a point, and none of
+ * camserve's own. Until walk_close. */
+passed_over *walk_passed(struct walk *walk);
 void walk_close(struct walk *walk); /* NULL is allowed */
 
 bool walk_is_folder(const char *path);

@@ -338,6 +338,22 @@ def test_folders_that_mean_harm(small_file, folder, tmp_path):
     assert result.returncode == 1 and b"without photos" in result.stderr
 
 
+def test_what_is_passed_over_is_said(light_model, folder, tmp_path):
+    for i in range(36):
+        (folder / f"b/{i}.{'HEIC' if i % 2 else 'heic'}").write_bytes(b"")
+    (folder / ".hidden").write_bytes(b"")
+    (folder / "a.cam.png").write_bytes(b"")
+    result = run("explain", "--jsonl", "--keep-going", folder, model=light_model)
+    assert result.returncode == 0 and b"camserve: 37 files passed over: 36 .heic, 1 .txt\n" in result.stderr, result.stderr
+    none = tmp_path / "none"
+    none.mkdir()
+    for name in "a.a", "a.b", "a.c", "a.d", "a.e", "a.f", "b.f", "README", "x.\x1b[1m", "a.":
+        (none / name).write_bytes(b"")
+    result = run("explain", none, folder / "a.png", model=light_model)
+    assert result.returncode == 1 and b"a folder without photos, but with 2 .f, 1 .a, 1 .b, 1 .c, 1 .d, 4 others\n" in result.stderr, result.stderr
+    assert b"passed over" not in result.stderr
+
+
 def test_its_own_pictures_are_no_photos(light_model, folder):
     for _ in range(2):
         result = run("explain", "--keep-going", "--include", "overlay,heatmap", folder, model=light_model)
