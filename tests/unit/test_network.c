@@ -117,7 +117,8 @@ static const struct {
       CONV("e", "d", W("z")) ","
       CONV("f", "e", GROUPS(17) W("v")) ","
       OP1("x", "relu", "f") TAIL,
-      "w:1x1x3x24 u:3x3x1x72 b:72 y:1x1x1x1080 z:1x1x1080x51 v:1x1x3x51 fc:6x51 fcb:6", 6, 9, 8, 16, NULL}},
+      "w:1x1x3x24 u:3x3x1x72 b:72 y:1x1x1x1080 z:1x1x1080x51 v:1x1x3x51 "
+      "fc:6x51 fcb:6", 6, 9, 8, 16, NULL}},
     {"3x3 chain of VGG's kind",
      {CONV("a", "input", SAME W("w") B("b")) ","
       OP1("r", "relu", "a") ","
