@@ -329,13 +329,21 @@ static size_t larger_room(size_t room, size_t limit) {
   return max_size(2 * room, 65536);
 }
 
+/* A name that leads to nothing is the caller's fault, all else the system's. */
+static cam_code not_opened(int why, cam_error *error) {
+  cam_code code = CAM_E_IO;
+  if (why == ENOENT || why == ENOTDIR || why == ELOOP)
+    code = CAM_E_NOT_FOUND;
+  return cam_fail(error, code, "cannot be read: %s", strerror(why));
+}
+
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error) {
   *out = (cam_bytes){0};
   FILE *file = stdin;
   if (strcmp(path, "-"))
     file = fopen(path, "rbe");
   if (!file)
-    return cam_fail(error, CAM_E_IO, "cannot be read: %s", strerror(errno));
+    return not_opened(errno, error);
   cam_code code = CAM_OK;
   size_t room = 0;
   do {

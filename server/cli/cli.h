@@ -92,8 +92,8 @@ cam_code cli_load(const config *settings, cam_model **out, cam_error *error);
 cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out,
                     cam_error *error);
 
-/* Reads at most limit bytes from a file, or from standard input for "-". CAM_E_IO, CAM_E_TOO_LARGE,
- * CAM_E_NO_MEMORY. out->data is for free(). */
+/* Reads at most limit bytes from a file, or from standard input for "-". CAM_E_NOT_FOUND, CAM_E_IO,
+ * CAM_E_TOO_LARGE, CAM_E_NO_MEMORY. out->data is for free(). */
 cam_code cli_read(const char *path, size_t limit, cam_bytes *out, cam_error *error);
 
 /* Generated texts: all commands and settings; one command; docs/settings.md; README's table of

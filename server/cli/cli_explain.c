@@ -290,6 +290,9 @@ static void finish_gallery(explain_run *run) {
     return;
   if (interrupt_signal())
     fprintf(stderr, "camserve: %s is not written\n", run->gallery.path);
+  else if (!run->files)
+    cam_fail(&run->output_error, CAM_E_NOT_FOUND, "--html %.80s: no photos, so it is not written",
+             run->gallery.path);
   else
     gallery_finish(&run->gallery, &run->output_error);
 }

@@ -113,6 +113,7 @@ static void say_photo(explain_run *run, const explained_photo *photo) {
   if (error->code)
     say_failure(run, photo, error);
   run->said++;
+  run->files += photo->found.error.code != CAM_E_NOT_FOUND;
   for (int stage = 0; stage < CAM_STAGE_COUNT; stage++)
     run->timing.stage_ms[stage] += photo->stage_ms[stage];
   run->timing.total_ms += photo->total_ms;

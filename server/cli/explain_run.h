@@ -28,9 +28,9 @@ typedef struct explain_run {
   gallery gallery; /* begun, for FORM_GALLERY */
   cam_error output_error;
   int output_errno;
-  struct progress progress; /* begun */
-  reply_timing timing;      /* sums over all photos; in the end of the clock's time */
-  int64_t said, failed;
+  struct progress progress;    /* begun */
+  reply_timing timing;         /* sums over all photos; in the end of the clock's time */
+  int64_t said, failed, files; /* files: those that are no folder without photos */
 } explain_run;
 
 /* Until there are no more, a signal came (interrupt.h) or what is said cannot be written, which the

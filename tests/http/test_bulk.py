@@ -148,6 +148,7 @@ def test_lists(light_model, folder, tmp_path):
     assert result.returncode == 0
     assert [d["file"] for d in documents] == [f"{folder}/b.png", f"{folder}/a.png", f"{folder}/none.png", str(folder), "-"]
     assert ["error" in d for d in documents] == [False, False, True, True, True]
+    check_problem(documents[2]["error"], 404)
     empty = run("explain", "--jsonl", "--paths-from", "-", stdin=b"", model=light_model)
     assert empty.returncode == 0 and not empty.stdout, "an empty part of a job is no failure"
     assert run("explain", "--paths-from", tmp_path / "none", model=light_model).returncode == 1

@@ -168,7 +168,15 @@ def test_lists_standard_input_and_what_fails(light_model, folder, tmp_path):
     assert [("error" in p) for p in page.photos] == [False, False, True]
     page = gallery(tmp_path, "-", model=light_model, stdin=(folder / "a.png").read_bytes())
     assert [p["file"] for p in page.photos] == ["-"]
-    assert not gallery(tmp_path, "--paths-from", "-", model=light_model, stdin=b"").photos
+
+
+def test_no_photo_is_no_gallery(light_model, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/a.heic").write_bytes(b"")
+    for arguments in ["--paths-from", "-"], [tmp_path / "photos"], [tmp_path / "photos", "--keep-going"]:
+        result = run("explain", "--html", tmp_path / "gallery.html", *arguments, model=light_model, stdin=b"")
+        assert result.returncode == 1 and b"no photos, so it is not written" in result.stderr
+        assert os.listdir(tmp_path) == ["photos"]
 
 
 def test_the_command_of_the_docs(small_file, tmp_path):

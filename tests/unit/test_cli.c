@@ -214,7 +214,7 @@ START_TEST(reads_up_to_its_limit) {
   close(file);
   unlink(path);
   cam_bytes none;
-  ck_assert_int_eq(cli_read("/nonexistent.jpg", 10, &none, &error), CAM_E_IO);
+  ck_assert_int_eq(cli_read("/nonexistent.jpg", 10, &none, &error), CAM_E_NOT_FOUND);
   ck_assert_str_eq(error.detail, "cannot be read: No such file or directory");
   ck_assert_int_eq(cli_read("/tmp", 10, &none, &error), CAM_E_IO);
   ck_assert_str_eq(error.detail, "cannot be read: Is a directory");
