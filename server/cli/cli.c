@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* ---- parsing ---- */
 
@@ -128,6 +128,12 @@ static cam_code no_such_flag(const cli *out, const char *flag, size_t n, cam_err
                   (int)min_size(n, 40), flag, suggest_words(&meant, words), out->command->name);
 }
 
+/* A path that is there; but a folder only where it is said as a path: "config" may be a word. */
+static bool looks_like_photos(const char *name) {
+  struct stat status;
+  return !stat(name, &status) && (!S_ISDIR(status.st_mode) || strpbrk(name, "/."));
+}
+
 cam_code cli_no_such_command(const cli_command *commands, const char *name, const char *help,
                              cam_error *error) {
   suggestion meant;
@@ -136,7 +142,7 @@ cam_code cli_no_such_command(const cli_command *commands, const char *name, cons
   for (const cli_command *command = commands; command->name; command++)
     suggest_try(&meant, command->name);
   suggest_words(&meant, words);
-  if (!*words && !access(name, F_OK))
+  if (!*words && looks_like_photos(name))
     return cam_fail(error, CAM_E_PARAMETER,
                     "\"%.40s\": no such command; did you mean camserve explain %.40s?", name, name);
   return cam_fail(error, CAM_E_PARAMETER, "\"%.40s\": no such command; %ssee `camserve %s`", name,

@@ -61,6 +61,8 @@ static void ask(int server, const char *text, size_t n, char *answer, size_t roo
     *why = reason();
   while (!*why && used < room - 1 && !memchr(answer, '\n', used)) {
     ssize_t got = recv(server, answer + used, room - 1 - used, 0);
+    if (got < 0)
+      *why = reason();
     if (got <= 0)
       break;
     used += (size_t)got;
@@ -90,6 +92,10 @@ static cam_code judge(const struct target *target, const char *answer, const cha
   int status = 0;
   if (why)
     return cam_fail(error, CAM_E_IO, "%.60s port %s: %.70s", target->host, target->port, why);
+  if (!*answer && !target->tls)
+    return cam_fail(error, CAM_E_IO,
+                    "%.60s port %s: the connection was closed; does it speak TLS? (--tls-cert)",
+                    target->host, target->port);
   if (sscanf(answer, "HTTP/1.%*d %d", &status) != 1)
     return cam_fail(error, CAM_E_IO, "%.60s port %s: no HTTP answer within %d s", target->host,
                     target->port, TIMEOUT_S);

@@ -181,10 +181,15 @@ def test_versions():
 @pytest.mark.parametrize("arguments, meant", [(["explian", "x"], "explain"), (["sevre"], "serve"), (["help", "bnech"], "bench"),
                                               (["explain", "--topk", "3", "x"], "--top-k"), (["explain", "--top_k=3", "x"], "--top-k"),
                                               (["explain", "--josnl", "x"], "--jsonl"), (["--prot", "80"], "--port"),
-                                              ([ROOT / "README.md"], "camserve explain")])
+                                              ([ROOT / "README.md"], "camserve explain"), ([ROOT / "config"], "camserve explain")])
 def test_what_was_meant(arguments, meant):
     result = run(*arguments)
     assert result.returncode == 2 and f"did you mean {meant}".encode() in result.stderr, result.stderr
+
+
+def test_a_folder_that_is_called_like_a_word_is_not_meant():
+    result = run("config")
+    assert (ROOT / "config").is_dir() and result.returncode == 2 and b"did you mean" not in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("arguments, flag", [(["explain", "--top-k", "0", "x"], "--top-k: "), (["explain", "--max-pixels", "0", "x"], "--max-pixels: "),

@@ -286,7 +286,8 @@ def test_a_certificate_is_exchanged_under_open_connections(start, pair, tmp_path
 # ---- settings ----
 def test_health_speaks_tls_too(secure, pair):
     assert run("health", port=secure.port, tls_cert=pair[0]).stdout == b"ready\n"
-    assert run("health", port=secure.port).returncode == 1
+    result = run("health", port=secure.port)
+    assert result.returncode == 1 and b"does it speak TLS? (--tls-cert)" in result.stderr, result.stderr
     with socket.create_server(("127.0.0.1", 0)) as plain:
         def answer():
             peer = plain.accept()[0]
