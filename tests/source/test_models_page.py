@@ -1,5 +1,7 @@
 """docs/models.md against the tables of the program: operators, members and presets that it does not name, or that are no more."""
+import os
 import re
+import subprocess
 
 from source import ROOT
 
@@ -38,3 +40,10 @@ def test_operators_of_onnx():
     known = {name for text in tables for table in re.findall(r"onnx_operator onnx_\w+_operators\[\] = \{(.*?)\n\};", text, re.S) for name in re.findall(r'\{"(\w+)"', table)}
     assert "Conv" in known and "Split" in known
     assert not known - set(re.findall(r"\w+", section("What is read")))
+
+
+def test_make_model_without_a_name_says_them():
+    names = [line.split()[0] for line in (ROOT / "config/models/zoo.txt").read_text().splitlines() if line and not line.startswith("#")]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name not in ("MODEL", "MFLAGS")}
+    result = subprocess.run(["make", "model"], cwd=ROOT, env=bare, capture_output=True, text=True, timeout=60)
+    assert result.returncode and not result.stdout and " ".join(names) in result.stderr, result
