@@ -113,6 +113,7 @@ static cam_code read_header(const char *line, size_t n, multipart_part *part, in
           "multipart: the name of part %d is empty, unfinished or longer than %d characters",
           number, MULTIPART_NAME);
     part->unchosen = has_empty_filename(line, n);
+    part->of_file = find_value(line, n, "filename") != NULL;
   } else if (starts_with(line, n, encoding)) {
     size_t at = sizeof encoding - 1;
     while (at < n && (line[at] == ' ' || line[at] == '\t'))

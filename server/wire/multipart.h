@@ -26,6 +26,7 @@ typedef struct multipart_part {
   char name[MULTIPART_NAME + 1];
   const uint8_t *bytes; /* into the body */
   size_t n;
+  bool of_file;  /* it has a filename */
   bool unchosen; /* a file input in which no file was chosen: filename="" and no bytes */
 } multipart_part;
 

@@ -18,7 +18,10 @@ typedef struct reading {
   request_params *params;
   request_photos *photos;
   cam_error *error;
+  bool typed; /* the last "image" of a form is text that was typed */
 } reading;
+
+enum { TYPED_NAME_MAX = 256 };
 
 static bool is_type(const reading *r, const char *type) {
   return r->n_type == strlen(type) && !strncasecmp(r->content_type, type, r->n_type);
@@ -121,6 +124,16 @@ static cam_code read_field(reading *r, const multipart_part *part) {
   return params_set(r->params, part->name, value, r->error);
 }
 
+/* A short line of text in place of a file: its name, as `curl -F image=photo.jpg` sends it. */
+static bool is_typed(const multipart_part *part) {
+  if (part->of_file || part->n > TYPED_NAME_MAX)
+    return false;
+  for (size_t i = 0; i < part->n; i++)
+    if (part->bytes[i] < ' ' || part->bytes[i] > '~')
+      return false;
+  return true;
+}
+
 static cam_code read_part(reading *r, const multipart_part *part, int number, int *images) {
   if (is_of_the_browser(part))
     return CAM_OK;
@@ -129,6 +142,7 @@ static cam_code read_part(reading *r, const multipart_part *part, int number, in
   if (!part->n)
     return cam_fail(r->error, CAM_E_BODY, "image: part %d is empty", number);
   ++*images;
+  r->typed = is_typed(part);
   if (*images <= CAM_MAX_TASKS) {
     r->photos->photos[r->photos->n].bytes = part->bytes;
     r->photos->photos[r->photos->n].n = part->n;
@@ -156,6 +170,9 @@ static cam_code read_multipart(reading *r) {
   if (images < 1 || images > CAM_MAX_TASKS)
     return cam_fail(r->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %d", images,
                     CAM_MAX_TASKS);
+  if (images == 1 && r->typed)
+    return cam_fail(r->error, CAM_E_FORMAT,
+                    "image: text, no photo; is the @ missing? (curl -F image=@photo.jpg)");
   return CAM_OK;
 }
 
@@ -300,7 +317,7 @@ cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
       {"multipart/form-data", read_multipart},
       {"application/json", read_json},
   };
-  reading r = {"", 0, body, n, params, photos, error};
+  reading r = {"", 0, body, n, params, photos, error, false};
   if (content_type)
     r.content_type = content_type;
   r.n_type = strcspn(r.content_type, "; \t");

@@ -46,6 +46,17 @@ def test_base64_that_is_none(client, text):
     problem(client.post("/cam", json={"image": text}), 400, detail="base64")
 
 
+# ---- a file's name in place of a file ----
+def test_a_form_with_a_name_is_told_of_the_at(client, photo):
+    def said(*fields):
+        return problem(client.post("/cam", files=fields), 415)["detail"]
+    assert "is the @ missing? (curl -F image=@photo.jpg)" in said(("image", (None, b"photos/cat.jpg")))
+    for other in ("photo.txt", b"photos/cat.jpg"), (None, b"photos/\xff.jpg"), (None, b"x" * 10000):
+        assert "@" not in said(("image", other)), other
+    several = client.post("/cam", files=[("image", (None, b"photos/cat.jpg")), ("image", ("a.png", photo))])
+    assert several.status_code == 200 and "error" in several.json()["results"][0]
+
+
 # ---- JSON that does not say so ----
 @pytest.mark.parametrize("content_type", [None, "text/plain", "text/plain; charset=utf-8", "application/x-www-form-urlencoded",
                                           "application/octet-stream", "image/png"])
