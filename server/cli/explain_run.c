@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- taking and saying ---- */
 
@@ -138,12 +139,19 @@ static void make_wall_times(reply_timing *timing, double wall_ms) {
   timing->total_ms = wall_ms;
 }
 
+/* Whether the list is there once more for who opens it again: a pipe's bytes are there once. */
+static bool is_list_readable_twice(const explain_run *run) {
+  struct stat status;
+  return strcmp(run->list, "-") && !fstat(run->source.list.descriptor, &status) &&
+         S_ISREG(status.st_mode);
+}
+
 /* What can be known of the number of photos before they are explained. */
 static void count_photos(explain_run *run) {
   photo_source counted;
   found_photo found;
   cam_error error;
-  if (!run->progress.shown || (run->list && !strcmp(run->list, "-")))
+  if (!run->progress.shown || (run->list && !is_list_readable_twice(run)))
     return;
   if (photo_source_open(&counted, run->source.operands, run->source.n_operands, run->list,
                         run->source.list.end, &error))

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import pty
 import random
 import re
 import shutil
@@ -364,6 +365,23 @@ def test_its_own_pictures_are_no_photos(light_model, folder):
     result = run("explain", "--jsonl", *sorted(folder.glob("*.png")), model=light_model)
     assert files_of(result.stdout) == [str(folder / "a.png"), str(folder / "b.png")] and b"4 files passed over" in result.stderr
     assert files_of(run("explain", "--jsonl", folder / "a.cam.png", model=light_model).stdout) == [str(folder / "a.cam.png")], "asked for by name"
+
+
+def test_a_list_from_a_pipe_is_read_once(light_model, folder, tmp_path):
+    """Also where a terminal is there to be told how many there are: what has counted a pipe has emptied it."""
+    listed = b"".join(bytes(folder / name) + b"\n" for name in ("a.png", "b.png"))
+    (tmp_path / "list").write_bytes(listed)
+    os.mkfifo(tmp_path / "pipe")
+    for name in "/dev/stdin", tmp_path / "pipe", tmp_path / "list":
+        terminal, end = pty.openpty()
+        command = [BINARY, "explain", "--jsonl", "--keep-going", "--paths-from", str(name)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=end, cwd=ROOT, env=environment(model=light_model)) as process:
+            os.close(end)
+            if name == tmp_path / "pipe":
+                (tmp_path / "pipe").write_bytes(listed)
+            out = process.communicate(listed, timeout=PATIENCE)[0]
+        os.close(terminal)
+        assert process.returncode == 0 and files_of(out) == [str(folder / "a.png"), str(folder / "b.png")], name
 
 
 # ---- pictures ----
