@@ -76,7 +76,7 @@ static const cli_command commands[] = {
          "with a point and not camserve's own *.cam.png.\n\n"
          "Prints a table and writes the overlay of the first label beside each photo, as "
          "NAME.cam.png (stdin.cam.png for -; .jpg\nwith --format jpeg; a heat map is "
-         "NAME.heat.cam.png; cat.jpg.cam.png where there is a cat.png, too). With --json and "
+         "NAME.cam.heat.png; cat.jpg.cam.png where there is a cat.png, too). With --json and "
          "--jsonl\nno picture is written unless -o or --output-dir asks for it.\n\n"
          "With --html the page is there once all photos are in it, and not at all if a signal ends "
          "it before.\n\n"

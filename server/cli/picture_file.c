@@ -1,7 +1,11 @@
-/* picture_file.c - picture_file.h. */
+/* picture_file.c - picture_file.h. Where other parties may write, too, a picture's name may be
+ * there already, as a link: each is written beside its place and renamed into it, so that the link
+ * goes, not what it leads to. */
 #include "picture_file.h"
 #include "cam_encoding.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +82,7 @@ char *picture_path(const picture_place *place, const found_photo *photo, const c
     slash = "/";
   }
   char *out;
-  if (asprintf(&out, "%s%s%.*s%s.cam.%s", folder, slash, (int)n, path, kind,
+  if (asprintf(&out, "%s%s%.*s.cam%s.%s", folder, slash, (int)n, path, kind,
                extensions[place->picture]) < 0)
     return NULL;
   return out;
@@ -129,44 +133,143 @@ cam_code picture_of_name(const char *name, bool *found, cam_picture *out, cam_er
 
 /* ---- writing ---- */
 
-/* The folders of path, from its byte `from` on, which are made where they are missing. */
-static void make_folders(char *path, size_t from) {
-  for (char *slash = strchr(path + from, '/'); slash; slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    mkdir(path, 0777); /* what goes wrong, opening the file says */
-    *slash = '/';
-  }
-}
-
 static cam_code not_written(const char *path, int why, cam_error *error) {
   return cam_fail(error, CAM_E_IO, "picture %.100s cannot be written: %s", path, strerror(why));
 }
 
-static cam_code write_bytes(const char *path, const void *bytes, size_t n, cam_error *error) {
-  FILE *file = stdout;
-  if (strcmp(path, "-"))
-    file = fopen(path, "wbe");
-  if (!file)
-    return not_written(path, errno, error);
-  bool written = fwrite(bytes, 1, n, file) == n && !fflush(file);
-  int why = errno;
-  if (file != stdout && fclose(file) && written) {
-    written = false;
-    why = errno;
+static cam_code not_entered(const char *folder, int why, cam_error *error) {
+  struct stat status;
+  const char *words = strerror(why);
+  if (!lstat(folder, &status) && S_ISLNK(status.st_mode))
+    words = "it is a link";
+  return cam_fail(error, CAM_E_IO, "pictures cannot be written below %.100s: %s", folder, words);
+}
+
+/* Enters name in folder, which it closes; makes it where it is missing. -1: errno says why. */
+static int enter_folder(int folder, const char *name) {
+  mkdirat(folder, name, 0777); /* what goes wrong, entering says */
+  const int inner = openat(folder, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const int why = errno;
+  close(folder);
+  errno = why;
+  return inner;
+}
+
+/* The folder of path: its bytes before `below` are the caller's own words and may lead over links;
+ * what is behind is entered name by name. -1: error. path is for scratch, and whole afterwards. */
+static int open_folder(char *path, size_t below, cam_error *error) {
+  int folder = AT_FDCWD;
+  if (below) {
+    const char kept = path[below];
+    path[below] = '\0';
+    mkdir(path, 0777);
+    folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    path[below] = kept;
   }
-  if (!written)
-    return not_written(path, why, error);
+  if (folder == -1)
+    not_written(path, errno, error);
+  char *part = path + below;
+  for (char *slash = strchr(part, '/'); slash && folder != -1; slash = strchr(part, '/')) {
+    *slash = '\0';
+    if (*part)
+      folder = enter_folder(folder, part);
+    if (folder == -1)
+      not_entered(path, errno, error);
+    *slash = '/';
+    part = slash + 1;
+  }
+  return folder;
+}
+
+/* Bytes of path that are followed as they are. */
+static size_t followed(const picture_place *place, const char *path) {
+  const char *slash = strrchr(path, '/');
+  if (place->folder && !place->file)
+    return strlen(place->folder) + 1;
+  if (!slash)
+    return 0;
+  return (size_t)(slash - path) + 1;
+}
+
+/* Whether everything is in the stream, which is closed; errno says why not. */
+static bool put_bytes(FILE *stream, const void *bytes, size_t n) {
+  const bool put = fwrite(bytes, 1, n, stream) == n && !fflush(stream);
+  const int why = errno;
+  if (stream == stdout)
+    return put;
+  const bool closed = !fclose(stream);
+  if (!put)
+    errno = why;
+  return put && closed;
+}
+
+/* Into name in folder, whole or not at all. */
+static bool replace(int folder, const char *name, const void *bytes, size_t n) {
+  static atomic_uint serial;
+  char beside[64];
+  snprintf(beside, sizeof beside, ".camserve.%ld.%u.unfinished", (long)getpid(),
+           atomic_fetch_add(&serial, 1));
+  const int file = openat(folder, beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          0666);
+  if (file < 0)
+    return false;
+  FILE *stream = fdopen(file, "wb");
+  if (!stream)
+    close(file);
+  if (stream && put_bytes(stream, bytes, n) && !renameat(folder, beside, folder, name))
+    return true;
+  const int why = errno;
+  unlinkat(folder, beside, 0);
+  errno = why;
+  return false;
+}
+
+/* What -o names may be a pipe, a device or a link: it is written to as it is. */
+static bool is_for_writing_into(const picture_place *place, const char *path) {
+  struct stat status;
+  return place->file && !lstat(path, &status) && !S_ISREG(status.st_mode);
+}
+
+static cam_code write_into(const char *path, const void *bytes, size_t n, cam_error *error) {
+  FILE *stream = stdout;
+  if (strcmp(path, "-"))
+    stream = fopen(path, "wbe");
+  if (!stream || !put_bytes(stream, bytes, n))
+    return not_written(path, errno, error);
   return CAM_OK;
 }
 
-static cam_code write_base64(const char *path, const cam_bytes *text, cam_error *error) {
+static cam_code write_bytes(const picture_place *place, const char *path, const void *bytes,
+                            size_t n, cam_error *error) {
+  if (!strcmp(path, "-") || is_for_writing_into(place, path))
+    return write_into(path, bytes, n, error);
+  char *copy = strdup(path);
+  if (!copy)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a path");
+  const char *slash = strrchr(path, '/'), *name = path;
+  if (slash)
+    name = slash + 1;
+  const int folder = open_folder(copy, followed(place, path), error);
+  free(copy);
+  if (folder == -1)
+    return error->code;
+  cam_code code = CAM_OK;
+  if (!replace(folder, name, bytes, n))
+    code = not_written(path, errno, error);
+  if (folder != AT_FDCWD)
+    close(folder);
+  return code;
+}
+
+static cam_code write_base64(const picture_place *place, const char *path, const cam_bytes *text,
+                             cam_error *error) {
   size_t n;
   uint8_t *bytes = malloc(text->size / 4 * 3 + 3);
   if (!bytes)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture of %zu bytes", text->size);
   cam_code code = CAM_OK;
   if (cam_base64_decode((const char *)text->data + 1, text->size - 2, bytes, &n))
-    code = write_bytes(path, bytes, n, error);
+    code = write_bytes(place, path, bytes, n, error);
   else
     code = cam_fail(error, CAM_E_INTERNAL, "the picture is not base64");
   free(bytes);
@@ -178,15 +281,7 @@ cam_code picture_write(const picture_place *place, const char *path, const found
   if (!photo->standard_input && strcmp(path, "-") && picture_is_same_file(path, photo->path))
     return cam_fail(error, CAM_E_PARAMETER, "%.80s: the picture would be written over the photo",
                     path);
-  if (place->folder && !place->file) {
-    char *copy = strdup(path);
-    if (!copy)
-      return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a path");
-    mkdir(place->folder, 0777);
-    make_folders(copy, strlen(place->folder) + 1);
-    free(copy);
-  }
   if (base64)
-    return write_base64(path, bytes, error);
-  return write_bytes(path, bytes->data, bytes->size, error);
+    return write_base64(place, path, bytes, error);
+  return write_bytes(place, path, bytes->data, bytes->size, error);
 }

@@ -12,13 +12,15 @@ typedef struct picture_place {
   cam_picture picture;
 } picture_place;
 
-/* kind "": "cat.jpg" -> "cat.cam.png"; ".heat": "cat.heat.cam.png"; but "cat.jpg.cam.png" where
+/* kind "": "cat.jpg" -> "cat.cam.png"; ".heat": "cat.cam.heat.png"; but "cat.jpg.cam.png" where
  * another photo lies beside it that is called so but for its ending, "cat.webp". For free(); NULL:
  * no memory. */
 char *picture_path(const picture_place *place, const found_photo *photo, const char *kind);
 
-/* Writes a picture, which may be a JSON string of base64, and makes the folders of its path that
- * are below place->folder. CAM_E_IO; CAM_E_PARAMETER: path is the photo itself. */
+/* Writes a picture, which may be a JSON string of base64, whole or not at all, and makes
+ * place->folder and the folders of its path below it, none of which may be a link. A file or link
+ * that is there is replaced, but for -o's: a link, pipe or device of that name is written to.
+ * CAM_E_IO; CAM_E_PARAMETER: path is the photo itself. */
 cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
                        const cam_bytes *bytes, bool base64, cam_error *error);
 

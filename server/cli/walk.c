@@ -52,11 +52,11 @@ bool walk_is_photo(const char *name) {
 }
 
 bool walk_is_own(const char *name) {
-#define X(id, its_name, extension, type) ".cam." extension,
+#define X(id, its_name, extension, type) ".cam." extension, ".cam.heat." extension,
   static const char *const endings[] = {CAM_PICTURES(X)};
 #undef X
   const size_t n = strlen(name);
-  for (int i = 0; i < CAM_PICTURE_COUNT; i++) {
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     const size_t n_ending = strlen(endings[i]);
     if (n > n_ending && !strcmp(name + n - n_ending, endings[i]))
       return true;

@@ -360,8 +360,8 @@ def test_its_own_pictures_are_no_photos(light_model, folder):
     for _ in range(2):
         result = run("explain", "--keep-going", "--include", "overlay,heatmap", folder, model=light_model)
         assert result.returncode == 0
-    ours = sorted(p.name for p in folder.rglob("*.cam.png"))
-    assert ours == ["1.cam.png", "1.heat.cam.png", "a.cam.png", "a.heat.cam.png", "b.cam.png", "b.heat.cam.png"]
+    ours = sorted(p.name for p in folder.rglob("*.cam.*png"))
+    assert ours == ["1.cam.heat.png", "1.cam.png", "a.cam.heat.png", "a.cam.png", "b.cam.heat.png", "b.cam.png"]
     result = run("explain", "--jsonl", *sorted(folder.glob("*.png")), model=light_model)
     assert files_of(result.stdout) == [str(folder / "a.png"), str(folder / "b.png")] and b"4 files passed over" in result.stderr
     assert files_of(run("explain", "--jsonl", folder / "a.cam.png", model=light_model).stdout) == [str(folder / "a.cam.png")], "asked for by name"
@@ -389,9 +389,9 @@ def test_pictures_in_a_folder_keep_the_tree(light_model, folder, tmp_path):
     out = tmp_path / "out"
     result = run("explain", "--jsonl", "--keep-going", "--output-dir", out, "--include", "overlay,heatmap,map", folder, model=light_model)
     assert result.returncode == 0
-    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.png")) == ["a.cam.png", "a.heat.cam.png", "b.cam.png", "b.heat.cam.png", "b/1.cam.png",
-                                                                          "b/1.heat.cam.png"]
-    assert not list(folder.rglob("*.cam.png"))
+    assert sorted(str(p.relative_to(out)) for p in out.rglob("*.png")) == ["a.cam.heat.png", "a.cam.png", "b.cam.heat.png", "b.cam.png", "b/1.cam.heat.png",
+                                                                          "b/1.cam.png"]
+    assert not list(folder.rglob("*.cam.*"))
     first = lines_of(result.stdout)[0]["predictions"][0]
     assert "map" in first and "overlay_png" not in first
     assert run("explain", folder / "a.png", model=light_model).returncode == 0
@@ -439,6 +439,45 @@ def test_a_photo_is_not_written_over(light_model, folder):
     os.link(folder / "a.png", folder / "b.png")
     assert run("explain", folder / "b.png", model=light_model).returncode != 0
     assert (folder / "a.png").read_bytes() == before
+
+
+def test_names_of_heat_maps_are_no_overlays(light_model, folder):
+    shutil.copy(folder / "b.png", folder / "a.heat.png")
+    assert run("explain", "--include", "overlay,heatmap", folder / "a.png", folder / "a.heat.png", model=light_model).returncode == 0
+    assert sorted(p.name for p in folder.glob("*.cam.*")) == ["a.cam.heat.png", "a.cam.png", "a.heat.cam.heat.png", "a.heat.cam.png"]
+
+
+@pytest.mark.hostile
+def test_pictures_are_not_written_through_links(light_model, folder, tmp_path):
+    """Who may put links where pictures go leads none elsewhere; what the caller names himself may be a link."""
+    victim, elsewhere, out = tmp_path / "victim", tmp_path / "elsewhere", tmp_path / "out"
+    victim.write_bytes(b"precious")
+    elsewhere.mkdir()
+    (folder / "a.cam.png").symlink_to(victim)
+    assert run("explain", folder / "a.png", model=light_model).returncode == 0
+    assert not (folder / "a.cam.png").is_symlink() and Image.open(folder / "a.cam.png").format == "PNG"
+    out.mkdir()
+    (out / "b").symlink_to(elsewhere)
+    (out / "a.cam.png").symlink_to(victim)
+    result = run("explain", "--jsonl", "--keep-going", "--output-dir", out, folder, model=light_model)
+    assert result.returncode == 1 and f"{out}/b: it is a link".encode() in result.stderr and not list(elsewhere.iterdir())
+    assert not (out / "a.cam.png").is_symlink() and victim.read_bytes() == b"precious"
+    (tmp_path / "named").symlink_to(elsewhere)
+    assert run("explain", "--output-dir", tmp_path / "named", folder / "a.png", model=light_model).returncode == 0
+    assert list(elsewhere.rglob("a.cam.png"))
+    assert run("explain", folder / "a.png", "-o", "/dev/null", model=light_model).returncode == 0
+    assert pathlib.Path("/dev/null").is_char_device()
+    (tmp_path / "x.png").symlink_to(victim)
+    assert run("explain", folder / "a.png", "-o", tmp_path / "x.png", model=light_model).returncode == 0
+    assert (tmp_path / "x.png").is_symlink() and victim.read_bytes() != b"precious"
+
+
+def test_a_picture_is_whole_or_not_there(light_model, folder):
+    """One that cannot be put in its place leaves nothing beside it."""
+    (folder / "a.cam.png").mkdir()
+    result = run("explain", folder / "a.png", model=light_model)
+    assert result.returncode == 1 and b"a.cam.png cannot be written" in result.stderr
+    assert not [p for p in folder.iterdir() if p.name.startswith(".")]
 
 
 def test_what_is_asked_for_is_written_or_refused(light_model, folder, tmp_path):

@@ -78,7 +78,9 @@ END_TEST
 START_TEST(what_is_no_photo) {
   make_file("cat.jpg", "");
   make_file("cat.cam.png", "");
-  make_file("cat.heat.cam.jpg", "");
+  make_file("cat.cam.heat.jpg", "");
+  make_file("cat.cam.heat.png", "");
+  make_file("cat.heat.cam.png", "");
   make_file(".hidden.jpg", "");
   make_file("cat.txt", "");
   make_file("jpg", "");
