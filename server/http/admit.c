@@ -158,16 +158,28 @@ static void check_room(struct exchange *exchange, const struct head *head) {
     room_to_wait(&exchange->job, &exchange->job.error);
 }
 
-/* The model that the query names, on a route without a body: all that is looked at there. */
+/* Each into job.params. */
+static void read_query(struct job *job, const struct head *head) {
+  for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
+    params_set(&job->params, head->query[i].name, head->query[i].value, &job->error);
+  if (!job->error.code && head->n_query > HEAD_QUERY)
+    cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; allowed are %d", head->n_query,
+             HEAD_QUERY);
+}
+
+/* The model that the query names, on a route without a body: all that may stand there. */
 static void check_model(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
-  const char *name = "";
   if (!exchange->route->of_model)
     return;
-  for (int i = 0; i < head->n_query && i < HEAD_QUERY; i++)
-    if (!strcmp(head->query[i].name, "model"))
-      name = head->query[i].value;
-  job->served = generation_find(job->generation, name, CAM_E_PARAMETER, &job->error);
+  for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
+    if (strcmp(head->query[i].name, "model"))
+      cam_fail(&job->error, CAM_E_PARAMETER, "%.40s: no such parameter; allowed is model",
+               head->query[i].name);
+  if (!job->error.code)
+    read_query(job, head);
+  if (!job->error.code)
+    job->served = generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
 }
 
 /* A model that is not served is refused before the body; one that the body names, when it is read.
@@ -176,11 +188,7 @@ static void check_query(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
   if (!exchange->route->takes_body)
     return;
-  for (int i = 0; i < head->n_query && i < HEAD_QUERY && !job->error.code; i++)
-    params_set(&job->params, head->query[i].name, head->query[i].value, &job->error);
-  if (!job->error.code && head->n_query > HEAD_QUERY)
-    cam_fail(&job->error, CAM_E_PARAMETER, "%d parameters; allowed are %d", head->n_query,
-             HEAD_QUERY);
+  read_query(job, head);
   if (!job->error.code && *job->params.model)
     generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
 }

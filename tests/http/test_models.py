@@ -165,13 +165,21 @@ def test_a_model_is_not_ready_when_the_service_leaves(start, paths, photo):
 
 def test_labels_and_version(three):
     assert three.client.get("/labels").json()[7]["label"] == "one 7"
-    assert three.client.get("/labels?model=three&other=1").json()[7]["label"] == "three 7"
+    assert three.client.get("/labels?model=three").json()[7]["label"] == "three 7"
     assert "one, two, three" in problem(three.client.get("/labels?model=four"), 400)["detail"]
     version = three.client.get("/version").json()
     assert version["model"] == version["models"][0] and [m["name"] for m in version["models"]] == list(NAMES)
     for model in version["models"]:
         about = three.client.get("/v1/models/" + model["name"]).json()
         assert model == {key: about[key] for key in ("name", "sha256", "precision")}
+
+
+@pytest.mark.parametrize("query, named", [("model=three&other=1", "other: no such parameter; allowed is model"), ("top_k=1", "top_k"), ("Model=three", "Model"), ("model=three&model=one", "twice"),
+                                          ("model=", "model: 0 characters"), ("model", "model: 0 characters"), ("model=" + "x" * 65, "65"),
+                                          ("&".join(["model=one"] * 25), "model")])
+def test_labels_take_a_model_and_nothing_else(three, query, named):
+    """As /cam does: what is not understood is said, not answered with the first model."""
+    assert named in problem(three.client.get("/labels?" + query), 400)["detail"]
 
 
 def test_metrics_and_log(three, photo):
