@@ -346,7 +346,11 @@ async function recall() {
   form.reset(); // a browser may have filled it in again after a reload
   restore(form, link);
   Object.assign(page, { thresholdSet: link.has('threshold'), wanted: label });
-  if ([...$('model-choice').options].some((each) => each.value === link.get('model'))) setModel(link.get('model'));
+  const [first, ...others] = [...$('model-choice').options].map((each) => each.value);
+  setModel(others.find((name) => name === link.get('model')) ?? first);
+  $('other').value = '';
+  $('how').value = 'pair';
+  page.chosen = [];
   if (asked.length) page.chosen = (await classes(page.model).catch(() => [])).filter((entry) => asked.includes(entry.class_id)).slice(0, MAPS);
   for (const how of ['pair', 'minus']) {
     for (const other of ids(link.get(how)).slice(0, 1)) {
@@ -367,7 +371,7 @@ async function tryOut(name) {
 }
 
 function setModel(name) {
-  page.model = name === $('model-choice').options[0].value ? '' : name;
+  page.model = name === $('model-choice').options[0]?.value ? '' : name;
   $('model-choice').value = name;
 }
 

@@ -102,6 +102,17 @@ def test_a_link_pasted_over_another_keeps_the_photos(page, photos):
     assert page.js("return document.getElementById('controls').elements.colormap.value") == "inferno"
 
 
+def test_what_a_pasted_link_does_not_say_is_as_at_first(page):
+    page.open("sample=cat&classes=954&minus=282")
+    page.settle(1)
+    assert "banana" in page.texts(".row .label") and "rather than" in page.one("#one").get_attribute("aria-label")
+    page.js("location.hash = 'sample=coffee'")
+    page.settle(2)
+    assert page.text("#file") == "coffee.jpg" and "banana" not in page.texts(".row .label") and not page.all("#chips > *")
+    assert page.js("return [document.getElementById('other').value, document.getElementById('how').value]") == ["", "pair"]
+    assert "classes" not in page.driver.current_url and "minus" not in page.driver.current_url
+
+
 def test_a_mistyped_link_is_only_that(page):
     page.open("sample=nothing&alpha=x&label=y&colormap=mauve&classes=a,99999&minus=-1")
     page.one("[data-sample=cat]").send_keys(Keys.ENTER)
