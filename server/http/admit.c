@@ -213,8 +213,7 @@ static void take_over(struct exchange *exchange, const struct head *head) {
   if (head->traceparents == 1) /* two are as good as none */
     trace_parse(head->traceparent, &exchange->trace);
   snprintf(exchange->method, sizeof exchange->method, "%s", head->method);
-  if (strlen(head->path) < sizeof exchange->path)
-    strcpy(exchange->path, head->path);
+  snprintf(exchange->path, sizeof exchange->path, "%s", head->path);
 }
 
 void admit(struct exchange *exchange, const struct head *head) {

@@ -77,7 +77,7 @@ static void make_model(struct exchange *exchange) {
   if (phase != APP_READY)
     cam_fail(&job->error, CAM_E_NOT_READY, "the service is %s", app_phase_names[phase]);
   else if (!*name)
-    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %s", exchange->path);
+    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %.80s", exchange->path);
   else
     served = generation_find(job->generation, name, CAM_E_NOT_FOUND, &job->error);
   if (served)
@@ -107,7 +107,7 @@ static void make_asset(struct exchange *exchange) {
     job_answer(job, 200, asset->type, (char *)(uintptr_t)asset->begin,
                (size_t)(asset->end - asset->begin), false);
   else
-    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %s", exchange->path);
+    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %.80s", exchange->path);
 }
 
 /* clang-format off */
@@ -175,7 +175,7 @@ const struct route *route_find(const char *method, const char *path, unsigned po
       return found;
   }
   if (!found) {
-    cam_fail(error, CAM_E_NOT_FOUND, "there is nothing at %.60s", path);
+    cam_fail(error, CAM_E_NOT_FOUND, "there is nothing at %.80s", path);
     return NULL;
   }
   strcpy(allow, strcmp(found->method, "GET") ? found->method : "GET, HEAD");

@@ -48,6 +48,14 @@ def test_unknown_path(client, path):
     problem(client.get(path), 404)
 
 
+@pytest.mark.parametrize("begin", ["/", "/assets/", "/v1/models/", "/v1/models/efficientnet-lite0"])
+def test_unknown_path_is_named_even_if_it_is_long(client, begin):
+    for n in 80, 94, 95, 96, 4000:
+        path = begin + "x" * (n - len(begin))
+        detail = problem(client.get(path), 404)["detail"]
+        assert path[:80] in detail or path.split("/")[-1][:40] in detail, (n, detail)
+
+
 def test_unknown_path_with_a_body_is_404_and_the_connection_stays_usable(client, scene_png):
     problem(client.post("/nothing", content=scene_png), 404)
     assert client.get("/healthz").status_code == 200
