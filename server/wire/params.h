@@ -26,7 +26,7 @@
     "of the pictures; jpeg: quality 90, a sixth as large, as overlay_jpeg and heatmap_jpeg") \
   X(scale, WORD(scale, CAM_SCALES), "the model's", \
     "of maps to colours; minmax: from the map's least to its most; relu: from no evidence to the " \
-    "most") \
+    "most; without effect with minus") \
   X(minus, CLASS(minus), "none", \
     "maps, overlays and boxes show what speaks for each label rather than for this class") \
   X(threshold, REAL(threshold, 0, 1), "the scale's", \
