@@ -1,5 +1,6 @@
 /* explain_run.c - explain_run.h. Flow: take -> work -> leave, the steps of in_order.h. Memory does
- * not grow with the number of photos, but for 48 bytes for each line that --resume finds. */
+ * not grow with the number of photos, but for 48 bytes for each line that --resume finds, and twice
+ * that for each photo whose picture becomes a file. */
 #include "explain_run.h"
 #include "cam_clock.h"
 #include "cam_minmax.h"
@@ -30,14 +31,46 @@ static bool is_said_already(explain_run *run, const found_photo *found, cam_erro
   return there;
 }
 
+static bool has_name(name_set *set, const char *name, size_t n) {
+  return name_set_take(set, name, n) && name_set_add(set, name, n);
+}
+
+/* Two photos may come to one picture, a/x.jpg and ../a/x.jpg below --output-dir: the second one
+ * fails. One photo that is named twice does not. */
+static void claim_picture(explain_run *run, found_photo *found) {
+  char *picture = NULL, *with_photo = NULL;
+  int n = -1;
+  if (!run->terms.into_files || run->terms.place.file || found->error.code)
+    return;
+  picture = picture_path(&run->terms.place, found, "");
+  if (picture)
+    n = asprintf(&with_photo, "%s%c%s", picture, '\0', found->path);
+  if (n < 0) {
+    cam_fail(&found->error, CAM_E_NO_MEMORY, "no memory for a picture's name");
+    free(picture);
+    return;
+  }
+  const bool taken = has_name(&run->pictures, picture, strlen(picture));
+  if (taken && !has_name(&run->pictures, with_photo, (size_t)n))
+    cam_fail(&found->error, CAM_E_PARAMETER, "its picture %.80s is already another photo's",
+             picture);
+  if (!taken && (!name_set_add(&run->pictures, picture, strlen(picture)) ||
+                 !name_set_add(&run->pictures, with_photo, (size_t)n)))
+    cam_fail(&found->error, CAM_E_NO_MEMORY, "no memory for a picture's name");
+  free(picture);
+  free(with_photo);
+}
+
 static bool take_photo(void *closure, void *thing) {
   explain_run *run = closure;
   explained_photo *photo = thing;
   while (!run->stopped && !interrupt_signal()) {
     if (photo_source_next(&run->source, &photo->found, &run->source_error) || !photo->found.path)
       return false;
-    if (!is_said_already(run, &photo->found, &run->source_error))
+    if (!is_said_already(run, &photo->found, &run->source_error)) {
+      claim_picture(run, &photo->found);
       return true;
+    }
     explained_photo_free(photo);
   }
   return false;
@@ -220,6 +253,7 @@ void explain_run_all(explain_run *run, cam_context *context) {
   count_photos(run);
   if (!in_order(context, threads, &steps, run))
     cam_fail(&run->output_error, CAM_E_NO_MEMORY, "no memory for %d threads", threads);
+  name_set_free(&run->pictures);
   make_wall_times(&run->timing, 1e3 * (clock_seconds() - begin));
   if (terms->form == FORM_ITEM && !run->output_error.code &&
       (!reply_list_tail(stdout, &run->timing) || putchar('\n') == EOF))

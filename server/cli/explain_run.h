@@ -23,6 +23,7 @@ typedef struct explain_run {
   cam_error source_error;
   name_set there;           /* names of the lines that there are */
   int64_t n_there, skipped; /* lines that there are; photos that had one */
+  name_set pictures;        /* that are taken, each alone and with its photo */
   /* where they go: one thread at a time says */
   line_file lines; /* open, for FORM_LINE */
   gallery gallery; /* begun, for FORM_GALLERY */

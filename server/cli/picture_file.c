@@ -156,13 +156,15 @@ static int enter_folder(int folder, const char *name) {
 }
 
 /* The folder of path: its bytes before `below` are the caller's own words and may lead over links;
- * what is behind is entered name by name. -1: error. path is for scratch, and whole afterwards. */
-static int open_folder(char *path, size_t below, cam_error *error) {
+ * what is behind is entered name by name. make: the caller's own folder, where it is missing. -1:
+ * error. path is for scratch, and whole afterwards. */
+static int open_folder(char *path, size_t below, bool make, cam_error *error) {
   int folder = AT_FDCWD;
   if (below) {
     const char kept = path[below];
     path[below] = '\0';
-    mkdir(path, 0777);
+    if (make)
+      mkdir(path, 0777);
     folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     path[below] = kept;
   }
@@ -249,7 +251,7 @@ static cam_code write_bytes(const picture_place *place, const char *path, const 
   const char *slash = strrchr(path, '/'), *name = path;
   if (slash)
     name = slash + 1;
-  const int folder = open_folder(copy, followed(place, path), error);
+  const int folder = open_folder(copy, followed(place, path), place->folder != NULL, error);
   free(copy);
   if (folder == -1)
     return error->code;

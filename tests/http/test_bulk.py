@@ -447,6 +447,20 @@ def test_names_of_heat_maps_are_no_overlays(light_model, folder):
     assert sorted(p.name for p in folder.glob("*.cam.*")) == ["a.cam.heat.png", "a.cam.png", "a.heat.cam.heat.png", "a.heat.cam.png"]
 
 
+def test_two_photos_do_not_share_a_picture(light_model, folder, tmp_path):
+    """The second one fails, and says whose place it is; one photo named twice is only that."""
+    listed = "".join(f"{path}\n" for path in (folder / "a.png", folder / "b" / ".." / "a.png", folder / "a.png", f"/..{folder}/a.png")).encode()
+    out = tmp_path / "out"
+    result = run("explain", "--jsonl", "--output-dir", out, "--paths-from", "-", stdin=listed, model=light_model)
+    documents = lines_of(result.stdout)
+    assert ["error" in d for d in documents] == [False, False, False, True] and result.returncode == 1
+    assert f"{out}{folder}/a.cam.png"[:80] in documents[3]["error"]["detail"] and "another photo's" in documents[3]["error"]["detail"]
+    shutil.copy(folder / "b.png", folder / "a.jpg")
+    shutil.copy(folder / "b.png", folder / "a.jpg.png")
+    result = run("explain", folder / "a.jpg", folder / "a.jpg.png", model=light_model)
+    assert result.returncode == 1 and b"a.jpg.png: " in result.stderr and b"another photo's" in result.stderr
+
+
 @pytest.mark.hostile
 def test_pictures_are_not_written_through_links(light_model, folder, tmp_path):
     """Who may put links where pictures go leads none elsewhere; what the caller names himself may be a link."""
