@@ -3,6 +3,7 @@
  * here, by the names of both sides. */
 #include "draft.h"
 #include "network/graph.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,7 +169,10 @@ static cam_code add_product(writer *w, int i, json *row) {
   const int64_t shape[4] = {node->kernel[0], node->kernel[1], in, node->channels},
                 matrix[2] = {node->channels, in};
   if (n != shape[0] * shape[1] * in * node->channels)
-    return cam_fail(w->d->error, CAM_E_INTERNAL, "node %.80s: its weights do not fit", node->name);
+    return cam_fail(w->d->error, CAM_E_WEIGHTS,
+                    "node %.80s (%.24s): %" PRId64 " weights for an input of %" PRId64
+                    " channels: this way of moving its numbers would have to be built",
+                    node->name, node->source, n, in);
   float *data = new_tensor(w, i, "weight", fc ? 2 : 4, fc ? matrix : shape, n);
   if (!data)
     return no_memory_to_write(w);
