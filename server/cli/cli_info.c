@@ -13,15 +13,7 @@ static cam_code print_json(const cam_model_info *info, const char *path, int64_t
                            cam_error *error) {
   json *tree = json_new_object();
   json_add_text(tree, "name", info->name);
-  json_add_text(tree, "sha256", info->sha256);
-  json_add_text(tree, "method", cam_method_name(info->method));
-  json_add_text(tree, "precision", served_precision(info));
-  json *input = json_add_object(tree, "input");
-  json_add_int(input, "width", info->width);
-  json_add_int(input, "height", info->height);
-  json_add_text(input, "resize", cam_resize_name(info->resize));
-  json_add_int(tree, "classes", info->classes);
-  json_add_int(tree, "multiply_adds", (int64_t)info->multiply_adds);
+  served_describe(tree, info);
   json_add_int(tree, "weight_bytes", (int64_t)info->weight_bytes);
   json_add_text(tree, "isa", info->isa);
   file_name_add(tree, path);

@@ -30,10 +30,7 @@ static app_text labels_text(const cam_model_info *info) {
   return app_text_of(tree);
 }
 
-static app_text about_text(const cam_model_info *info) {
-  json *tree = json_new_object();
-  json_add_text(tree, "name", info->name);
-  json_add_bool(tree, "ready", true);
+void served_describe(json *tree, const cam_model_info *info) {
   json_add_text(tree, "sha256", info->sha256);
   json_add_text(tree, "method", cam_method_name(info->method));
   json_add_text(tree, "precision", served_precision(info));
@@ -43,6 +40,13 @@ static app_text about_text(const cam_model_info *info) {
   json_add_text(input, "resize", cam_resize_name(info->resize));
   json_add_int(tree, "classes", info->classes);
   json_add_int(tree, "multiply_adds", (int64_t)info->multiply_adds);
+}
+
+static app_text about_text(const cam_model_info *info) {
+  json *tree = json_new_object();
+  json_add_text(tree, "name", info->name);
+  json_add_bool(tree, "ready", true);
+  served_describe(tree, info);
   return app_text_of(tree);
 }
 

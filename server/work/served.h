@@ -34,5 +34,7 @@ cam_code served_load(const struct app *app, const char *path, struct served **ou
 void served_free(struct served *served); /* no job may be on it; NULL is allowed */
 
 const char *served_precision(const cam_model_info *info); /* of its weights: "float32" */
+/* From "sha256" to "multiply_adds": what is told of a model, by the service and by `info`. */
+void served_describe(json *tree, const cam_model_info *info);
 
 #endif
