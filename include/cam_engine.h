@@ -119,7 +119,13 @@ typedef struct cam_model_info {
   const char *isa;   /* of the kernels in use: "portable" (SSE2, NEON), "x86-64-v3", "x86-64-v4" */
   int height, width; /* pixels of the input under CAM_STRETCH */
   cam_resize resize; /* its own policy */
-  cam_method method; /* of its class maps */
+  const char *channels;  /* "RGB", "BGR": their order in the input, and in the next two */
+  const float *mean;     /* [3]: the network sees (pixel - mean) * factor */
+  const float *factor;   /* [3] */
+  cam_method method;     /* of its class maps */
+  const char *enlarging; /* of its class maps: "half_pixel", "tf1" (docs/models.md) */
+  cam_scale scale;       /* where a request leaves it open */
+  float threshold;       /* likewise, of that scale and CAM_NORMAL */
   cam_probability probability;
   bool fine; /* CAM_FINE is possible: it takes larger inputs, too */
   int classes;

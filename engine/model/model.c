@@ -1,11 +1,18 @@
 /* model.c - cam_model: a model file, checked, fused and packed. Flow: file -> [model] -> contexts.
  * Thread: loading any; what it returns is immutable. */
 #include "model.h"
+#include "cam/look.h"
 #include "detail.h"
 #include "network/blas.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char *order_of_channels(const cam_graph *graph) {
+  if (graph->bgr)
+    return "BGR";
+  return "RGB";
+}
 
 static cam_code describe_model(cam_model *model, cam_error *error) {
   const cam_graph *graph = model->graph;
@@ -19,7 +26,13 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
                            .height = graph->height,
                            .width = graph->width,
                            .resize = graph->resize,
+                           .channels = order_of_channels(graph),
+                           .mean = graph->mean,
+                           .factor = graph->scale,
                            .method = graph->method,
+                           .enlarging = map_rule_names[graph->rule],
+                           .scale = graph->map_scale,
+                           .threshold = look_of(graph, &cam_default_params).threshold,
                            .probability = graph->probability,
                            .classes = graph->n_classes,
                            .class_list = graph->classes};
@@ -124,9 +137,7 @@ static void print_node(const cam_graph *graph, const cam_node *node, const int s
 static void print_summary(const cam_model *model, const int grid[2], FILE *out) {
   const cam_graph *graph = model->graph;
   const cam_model_info *info = &model->info;
-  const char *order = "RGB", *rule = "by half pixels";
-  if (graph->bgr)
-    order = "BGR";
+  const char *rule = "by half pixels";
   if (graph->rule == MAP_TF1)
     rule = "as TensorFlow 1";
   fprintf(out, "\nmodel          %s\n", info->name);
@@ -135,7 +146,7 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
   if (*graph->license)
     fprintf(out, "license        %s\n", graph->license);
   fprintf(out, "sha256         %s\n", info->sha256);
-  fprintf(out, "input          %d x %d %s, ", graph->width, graph->height, order);
+  fprintf(out, "input          %d x %d %s, ", graph->width, graph->height, info->channels);
   if (graph->one_size)
     fprintf(out, "this size alone\n");
   else

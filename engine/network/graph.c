@@ -99,15 +99,16 @@ static cam_code read_input(cam_graph *graph, cam_error *error) {
   return code;
 }
 
+const char *const map_rule_names[] = {[MAP_HALF_PIXEL] = "half_pixel", [MAP_TF1] = "tf1"};
+
 /* How class maps are enlarged and scaled. */
 static cam_code read_map(cam_graph *graph, cam_error *error) {
-  static const char *const rules[] = {[MAP_HALF_PIXEL] = "half_pixel", [MAP_TF1] = "tf1"};
 #define X(id, name) name,
   static const char *const scales[] = {CAM_SCALES(X)};
 #undef X
   const members m = {json_member(graph->document, "map"), "map", error};
   int rule = MAP_HALF_PIXEL, scale = CAM_RELU;
-  cam_code code = member_word(&m, "resize", rules, 2, &rule);
+  cam_code code = member_word(&m, "resize", map_rule_names, 2, &rule);
   if (rule == MAP_TF1)
     scale = CAM_MINMAX;
   if (!code && json_member(m.object, "scale"))

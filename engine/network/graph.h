@@ -24,6 +24,9 @@ enum {
  * * in / out. MAP_HALF_PIXEL: source = (destination + 0.5) * in / out - 0.5, not below 0. */
 typedef enum map_rule { MAP_HALF_PIXEL, MAP_TF1 } map_rule;
 
+/* As model files say them: "half_pixel", "tf1". */
+extern const char *const map_rule_names[2];
+
 typedef struct cam_graph {
   const char *name, *origin, *license;
   int height, width; /* the input's own size */

@@ -200,7 +200,7 @@ static cam_code choose_gallery(session *s, const request_params *given, cam_erro
   if (!params_given(given, "top_k"))
     params->top_k = GALLERY_LABELS;
   if (!params_given(given, "scale"))
-    params->scale = CAM_RELU;
+    params->scale = s->run.terms.model->scale;
   if (!params_given(given, "alpha"))
     params->alpha = GALLERY_ALPHA;
   if (!params_given(given, "colormap") && !params->has_minus)

@@ -122,6 +122,7 @@ static char *about_of(const cam_model_info *model, const cam_params *params) {
   json_add_text(tree, "method", cam_method_name(model->method));
   json_add_text(tree, "version", cam_version);
   json_add_text(tree, "colormap", cam_colormap_name(params->colormap));
+  json_add_text(tree, "resize", model->enlarging);
   json_add_text(tree, "scale", cam_scale_name(params->scale));
   json_add_fixed(tree, "alpha", (double)params->alpha, 2);
   if (params->has_minus)

@@ -30,6 +30,12 @@ static app_text labels_text(const cam_model_info *info) {
   return app_text_of(tree);
 }
 
+static void add_floats(json *parent, const char *name, const float *values, int n) {
+  json *list = json_add_array(parent, name);
+  for (int i = 0; i < n; i++)
+    json_add_number(list, NULL, (double)values[i]);
+}
+
 void served_describe(json *tree, const cam_model_info *info) {
   json_add_text(tree, "sha256", info->sha256);
   json_add_text(tree, "method", cam_method_name(info->method));
@@ -38,6 +44,14 @@ void served_describe(json *tree, const cam_model_info *info) {
   json_add_int(input, "width", info->width);
   json_add_int(input, "height", info->height);
   json_add_text(input, "resize", cam_resize_name(info->resize));
+  json *pixels = json_add_object(tree, "pixels");
+  json_add_text(pixels, "channels", info->channels);
+  add_floats(pixels, "mean", info->mean, 3);
+  add_floats(pixels, "scale", info->factor, 3);
+  json *map = json_add_object(tree, "map");
+  json_add_text(map, "resize", info->enlarging);
+  json_add_text(map, "scale", cam_scale_name(info->scale));
+  json_add_fixed(map, "threshold", (double)info->threshold, 2);
   json_add_int(tree, "classes", info->classes);
   json_add_int(tree, "multiply_adds", (int64_t)info->multiply_adds);
 }

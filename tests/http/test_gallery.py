@@ -186,6 +186,11 @@ def test_the_command_of_the_docs(small_file, tmp_path):
     jobs.check(Gallery(tmp_path / "gallery.html").photos, paths)
 
 
+def test_it_shows_maps_as_the_model_has_them(small_file, folder, tmp_path):
+    page = gallery(tmp_path, folder / "a.png", model=small_file)
+    assert {k: page.about[k] for k in ("resize", "scale")} == {"resize": "tf1", "scale": "minmax"}
+
+
 def test_what_it_shows_at_first_is_what_was_asked_for(light_model, folder, tmp_path):
     page = gallery(tmp_path, folder / "a.png", model=light_model)
     assert {k: page.about[k] for k in ("colormap", "scale", "alpha")} == {"colormap": "inferno", "scale": "relu", "alpha": 0.8}

@@ -58,6 +58,8 @@ def test_full_vgg16_cam(tmp_path):
     server = Server(model=small_model.convert(tmp_path, weights))
     model = server.client.get("/v1/models/vgg16-cam").json()
     assert model["name"] == "vgg16-cam" and model["input"] == {"width": 224, "height": 224, "resize": "stretch"}
+    assert model["pixels"] == {"channels": "BGR", "mean": pytest.approx([103.939, 116.779, 123.68]), "scale": [1] * 3}
+    assert model["map"] == {"resize": "tf1", "scale": "minmax", "threshold": 0.2}
     assert 15e9 < model["multiply_adds"] < 16.5e9
     check_vgg(server.client, weights, pictures.scene(400, 300))
     server.stop()

@@ -96,6 +96,7 @@ def test_models(client):
     assert model["name"] == "efficientnet-lite0" and model["ready"] is True and (model["method"], model["precision"]) == ("cam", "float32")
     assert re.fullmatch(r"[0-9a-f]{64}", model["sha256"])
     assert model["input"] == {"width": 224, "height": 224, "resize": "aspect"}
+    assert model["pixels"] == {"channels": "RGB", "mean": [127] * 3, "scale": [1 / 128] * 3} and model["map"] == {"resize": "half_pixel", "scale": "relu", "threshold": 0.3}
     assert model["classes"] == 1000
     assert 350e6 < model["multiply_adds"] < 450e6  # 0.78 GFLOP
 
