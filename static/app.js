@@ -34,7 +34,7 @@ const page = {
   preview: null,     // class_id of the label under the pointer
   cell: null,        // of the map, that is read
   thresholdSet: false,
-  served: {},        // what /version says
+  models: [],        // as /v1/models/NAME tells of each, the first first
   wantsKey: false,
 };
 
@@ -131,17 +131,20 @@ function activeOf(list) {
 const titleOf = ({ label, probability }) => `${firstName(label)} ${percent(probability)}`;
 const otherOf = (list) => list.find((row) => String(row.class_id) === $('other').value);
 
+const aboutOf = (name) => page.models.find((each) => each.name === name), mapsOf = (name) => aboutOf(name)?.map ?? { scale: 'relu' };
+const scaleOf = (name) => fields.scale.value || mapsOf(name).scale;
+
 function sceneOf(photo, list, row, minus = null) {
-  const { image, input } = asking.shownOf(photo), scale = minus ? 'relu' : fields.scale.value, map = minus ? subtract(row.map, minus.map) : row.map;
+  const { image, input, model } = asking.shownOf(photo), scale = minus ? 'relu' : scaleOf(model), map = minus ? subtract(row.map, minus.map) : row.map;
   const range = fields.common.checked && !minus ? commonRange(list.map((each) => each.map), scale) : null;
   const look = {
     colormap: COLORMAPS[minus ? 'coolwarm' : fields.colormap.value], alpha: fields.alpha.value / 100, follow: fields.follow.checked,
-    smooth: fields.smooth.checked, sides: !!minus, scale, range,
+    smooth: fields.smooth.checked, sides: !!minus, resize: mapsOf(model).resize, scale, range,
   };
   const name = firstName(row.label), title = minus ? `${name} rather than ${firstName(minus.label)}` : titleOf(row);
   return {
     photo: photo.picture, image, map, look, caption: title, name: `${photo.name} with the evidence for ${title}. Arrow keys read it place by place.`,
-    box: fields.box.checked ? boxOf(map, input, image, scale, fields.threshold.value / 100, range) : null,
+    box: fields.box.checked ? boxOf(map, input, image, look, fields.threshold.value / 100) : null,
   };
 }
 
@@ -201,8 +204,8 @@ function drawPhoto(photo) {
 }
 
 function story({ model, input, timing_ms: timing, round_trip: round }, row) {
-  const method = { cam: 'CAM', hirescam: 'HiResCAM' }[row?.method] || 'CAM', { precision } = [page.served.model, ...(page.served.models ?? [])].find((each) => each?.name === model) ?? {};
-  return `${[model, precision, method].filter(Boolean).join(', ')}. Network input ${input.width} × ${input.height}, ${input.resize === 'aspect' ? 'proportions kept' : 'stretched'}. `
+  const method = { cam: 'CAM', hirescam: 'HiResCAM' }[row?.method] || 'CAM';
+  return `${[model, aboutOf(model)?.precision, method].filter(Boolean).join(', ')}. Network input ${input.width} × ${input.height}, ${input.resize === 'aspect' ? 'proportions kept' : 'stretched'}. `
     + `${milliseconds(timing.total)} on the server (forward ${timing.forward.toFixed(1)}), ${milliseconds(round)} there and back.`;
 }
 
@@ -241,7 +244,7 @@ function drawLegend(scene) {
 }
 
 function usualThreshold() { // per cent: the service's own
-  if (fields.scale.value === 'minmax') return 20;
+  if (scaleOf($('model-choice').value) === 'minmax') return 20;
   return fields.detail.value ? 25 : 30;
 }
 
@@ -278,7 +281,7 @@ function drawCode(row, other) {
   query.set('classes', row.class_id);
   query.set('alpha', fields.alpha.value / 100);
   if (minus) query.set('minus', other.class_id);
-  else for (const name of ['colormap', 'scale']) query.set(name, fields[name].value);
+  else for (const name of ['colormap', 'scale']) if (fields[name].value) query.set(name, fields[name].value);
   if (page.thresholdSet) query.set('threshold', fields.threshold.value / 100);
   const address = new URL('cam', document.baseURI);
   $('curl').textContent = takeaway.curl(address, query, page.wantsKey);
@@ -462,12 +465,12 @@ document.addEventListener('paste', (event) => {
 
 // ---- the beginning ----
 async function begin() {
-  const [names, served] = await Promise.all([models().catch(() => []), version().catch(() => ({}))]);
-  page.served = served;
-  $('model').textContent = names.length > 1 ? '' : served.model?.name ?? '';
+  const [list, served] = await Promise.all([models().catch(() => []), version().catch(() => ({}))]);
+  page.models = list;
+  $('model').textContent = list.length > 1 ? '' : list[0]?.name ?? '';
   $('model').title = `camserve ${served.version}, ${served.isa}`;
-  $('model-choice').hidden = names.length < 2;
-  $('model-choice').replaceChildren(...names.map((name) => new Option(name, name)));
+  $('model-choice').hidden = list.length < 2;
+  $('model-choice').replaceChildren(...list.map(({ name }) => new Option(name, name)));
   await recall();
   drawControls();
   document.body.classList.add('ready');

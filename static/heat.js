@@ -7,9 +7,10 @@
 
 const float = Math.fround; // the service computes in float32, and so do the bilinear enlargement and the levels here: the same bits
 
-// Each row of the map becomes as wide as the picture first; then rows are mixed, for there are few of them.
-export function enlarge({ width: w, height: h, values }, width, height, smooth = false) {
-  const { taps, mix } = smooth ? BICUBIC : BILINEAR, columns = taps(w, width), rows = taps(h, height), map = Float32Array.from(values);
+// Each row of the map becomes as wide as the picture first; then rows are mixed, for there are few of them. resize: where a cell's value is,
+// 'tf1': in its corner, else in its centre.
+export function enlarge({ width: w, height: h, values }, width, height, { smooth, resize } = {}) {
+  const { taps, mix } = smooth ? BICUBIC : BILINEAR, at = resize === 'tf1' ? 0 : 0.5, columns = taps(w, width, at), rows = taps(h, height, at), map = Float32Array.from(values);
   const wide = Array.from({ length: h }, () => new Float32Array(width)), plane = new Float32Array(width * height);
   const cell = new Float32Array(1), cells = Array.from({ length: w }, () => new Float32Array(1));
   for (let y = 0; y < h; y++) {
@@ -24,10 +25,10 @@ export function enlarge({ width: w, height: h, values }, width, height, smooth =
 }
 
 // A way to enlarge: where each of `size` places comes from among n strips, and how those strips become one.
-// Half-pixel bilinear, as the service does: what lies before the first centre is the first value.
+// As the service does: what lies before the first centre is the first value.
 const BILINEAR = {
-  taps: (n, size) => Array.from({ length: size }, (_, to) => {
-    const from = Math.max(0, float(float(float(to + 0.5) * float(n / size)) - 0.5)), lower = Math.min(Math.floor(from), n - 1);
+  taps: (n, size, at) => Array.from({ length: size }, (_, to) => {
+    const from = Math.max(0, float(float(float(to + at) * float(n / size)) - at)), lower = Math.min(Math.floor(from), n - 1);
     return { lower, upper: Math.min(lower + 1, n - 1), share: float(from - lower) };
   }),
   mix: (strips, { lower, upper, share }, out) => {
@@ -38,8 +39,8 @@ const BILINEAR = {
 
 // For the eye: no corners, hardly any ringing. Mitchell and Netravali, Reconstruction Filters in Computer Graphics, SIGGRAPH 1988: B = C = 1/3.
 const BICUBIC = {
-  taps: (n, size) => Array.from({ length: size }, (_, to) => {
-    const from = (to + 0.5) * n / size - 0.5, first = Math.floor(from) - 1;
+  taps: (n, size, at) => Array.from({ length: size }, (_, to) => {
+    const from = (to + at) * n / size - at, first = Math.floor(from) - 1;
     return [0, 1, 2, 3].map((i) => ({ strip: Math.min(Math.max(first + i, 0), n - 1), share: mitchell(Math.abs(from - first - i)) }));
   }),
   mix: (strips, taps, out) => {
@@ -106,8 +107,8 @@ export function paint(photo, levels, { colormap, alpha, follow = false, sides = 
 
 // Around the largest connected place of scaled values >= threshold, in pixels of the photo; null: nothing, or on a common range not enough, speaks
 // for the class. As the service does it: at the size of the network's input, neighbours by corners too, of equal ones the first.
-export function boxOf(map, input, image, scale, threshold, common = null) {
-  const { width, height } = input, plane = enlarge(map, width, height), range = common || rangeOf(plane, scale), least = float(threshold);
+export function boxOf(map, { width, height }, image, { scale, resize, range: common }, threshold) {
+  const plane = enlarge(map, width, height, { resize }), range = common || rangeOf(plane, scale), least = float(threshold);
   if (range.flat) return scale === 'minmax' ? { x: 0, y: 0, width: image.width, height: image.height } : null;
   const hot = Uint8Array.from(plane, (value) => Math.max(0, shareOf(value, range)) >= least);
   let best = null;

@@ -84,10 +84,10 @@ const get = async (address) => {
   return response.json();
 };
 
-// Names, the first is the default; and what is known of the service.
+// What is known of each model, the first is the default; and of the service.
 export async function models() {
-  const { models: served } = await get('v1/models');
-  return served.map((model) => model.name ?? model);
+  const { models: names } = await get('v1/models');
+  return Promise.all(names.map((name) => get(`v1/models/${name}`).catch(() => ({ name }))));
 }
 
 export const version = () => get('version');

@@ -4,7 +4,7 @@
 //   scene  {photo, image, input, map, look, box, name}
 //     photo  what drawImage takes, or null: then the heat alone is shown
 //     image  {width, height} of the upright photo; box, in its pixels, or null
-//     look   {colormap, alpha, follow, sides, smooth, scale, range}; range: null, or one that is common to several maps
+//     look   {colormap, alpha, follow, sides, smooth, resize, scale, range}; range: null, or one that is common to several maps
 import { enlarge, levelsOf, paint, rangeOf } from './heat.js';
 
 const MOST_PIXELS = 1e6; // of the canvas: a slider has to move smoothly on a phone
@@ -13,7 +13,7 @@ const MOST_PIXELS = 1e6; // of the canvas: a slider has to move smoothly on a ph
 export function compose({ photo, map, look }, width, height, held = {}) {
   const pixels = keep(held, 'pixels', [photo, width, height], () => pixelsOf(photo, width, height));
   if (!map) return pixels;
-  const plane = keep(held, 'plane', [map, width, height, look.smooth], () => enlarge(map, width, height, look.smooth)), scale = look.sides ? 'sides' : look.scale;
+  const plane = keep(held, 'plane', [map, width, height, look.smooth, look.resize], () => enlarge(map, width, height, look)), scale = look.sides ? 'sides' : look.scale;
   const levels = keep(held, 'levels', [plane, scale, look.range?.low, look.range?.high], () => levelsOf(plane, look.range || rangeOf(plane, scale), look.sides));
   const out = new ImageData(width, height);
   paint(pixels.data, levels, look, out.data);

@@ -44,7 +44,7 @@ function close(photo) {
 const labelOf = (photo) => photo.predictions.find((each) => each.label === fields.label.value) ?? photo.predictions[0];
 const look = () => ({
   colormap: COLORMAPS['minus' in about ? 'coolwarm' : fields.colormap.value], alpha: fields.alpha.value / 100, follow: true, smooth: true,
-  sides: 'minus' in about, scale: about.scale, range: null,
+  sides: 'minus' in about, resize: about.resize, scale: about.scale, range: null,
 });
 
 // ---- tiles ----

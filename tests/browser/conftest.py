@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 
+import numpy
 import pytest
 from PIL import Image
 from selenium import webdriver
@@ -19,6 +20,7 @@ import scenes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build/browser"
+HTTP_TESTS = ROOT / "tests/http"
 PATIENCE = 60  # seconds that one answer may take on a loaded machine
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1", "--hide-scrollbars", "--window-size=1280,1000",
@@ -30,9 +32,23 @@ def url():
     if "CAMSERVE_URL" in os.environ:
         yield os.environ["CAMSERVE_URL"].rstrip("/")
         return
-    sys.path.insert(0, str(ROOT / "tests/http"))
+    yield from serving()
+
+
+@pytest.fixture(scope="session")
+def both_url(tmp_path_factory):
+    """A service of two models, whose second shows its maps otherwise: as TensorFlow 1 enlarges, from the least to the most."""
+    sys.path.insert(0, str(HTTP_TESTS))
+    import small_model
+    from server import MODEL
+    paper = small_model.convert(tmp_path_factory.mktemp("paper"), small_model.make_weights(numpy.random.default_rng(16)))
+    yield from serving(model=f"{MODEL},{paper}")
+
+
+def serving(**settings):
+    sys.path.insert(0, str(HTTP_TESTS))
     from server import Server
-    server = Server()
+    server = Server(**settings)
     yield server.url
     server.stop()
 
@@ -171,6 +187,15 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def page(driver, url):
+    yield from visit(driver, url)
+
+
+@pytest.fixture
+def page_of_both(driver, both_url):
+    yield from visit(driver, both_url)
+
+
+def visit(driver, url):
     driver.get("about:blank")
     driver.get_log("performance"), driver.get_log("browser")
     page = Page(driver, url)

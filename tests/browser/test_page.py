@@ -204,28 +204,22 @@ def test_a_class_that_is_none_is_said_and_not_asked_for(page, photos):
 
 
 # ---- several models ----
-def test_a_choice_of_models_is_offered_where_there_are_several(page, photos):
-    """The service under test has one: its list is played by the page's own fetch."""
-    assert not page.one("#model-choice").is_displayed()
-    script = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """const get = window.fetch, open = XMLHttpRequest.prototype.open;
-        window.asked = [];
-        window.fetch = (address) => (String(address) === 'v1/models' ? Promise.resolve(new Response(JSON.stringify({ models: ['efficientnet-lite0', 'other'] })))
-          : get(String(address).replace('?model=other', '')));
-        XMLHttpRequest.prototype.open = function (method, address) {
-          asked.push(address);
-          open.call(this, method, address.replace('model=other&', ''));
-        };"""})
-    try:
-        page.open("")
-        assert page.one("#model-choice").is_displayed() and page.texts("#model-choice option") == ["efficientnet-lite0", "other"]
-        page.pick(photos["one.png"])
-        page.js("const choice = document.getElementById('model-choice'); choice.value = 'other'; choice.dispatchEvent(new Event('change'))")
-        page.wait(lambda: len(page.posts()) == 2)
-        page.settle(1)
-        assert [query(address).get("model") for address in page.js("return asked")] == [None, "other"] and len(page.all(".row")) == 5
-        page.wait(lambda: "model=other" in page.driver.current_url)
-    finally:
-        page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+def test_a_choice_of_models_is_offered_where_there_are_several(page_of_both, photos):
+    page = page_of_both
+    assert page.one("#model-choice").is_displayed() and page.texts("#model-choice option") == ["efficientnet-lite0", "vgg16-cam"]
+    page.pick(photos["one.png"])
+    page.set("model-choice", "vgg16-cam")
+    page.settle(1)
+    assert [query(address).get("model") for address in page.posts()] == [None, "vgg16-cam"] and len(page.all(".row")) == 5
+    assert page.text("#timing").startswith("vgg16-cam, float32, CAM.")
+    page.wait(lambda: "model=vgg16-cam" in page.driver.current_url)
+    page.set("model-choice", "efficientnet-lite0")
+    page.settle(1)
+    assert len(page.posts()) == 2 and page.text("#timing").startswith("efficientnet-lite0")
+
+
+def test_one_model_is_named_and_no_choice(page):
+    assert page.text("#model") == "efficientnet-lite0" and not page.one("#model-choice").is_displayed()
 
 
 def test_markup_in_names_stays_text(page, tmp_path, photos):

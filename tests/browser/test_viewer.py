@@ -55,8 +55,48 @@ def test_boxes_are_the_service_s(page, url, photos, name):
     for scale, threshold in [("minmax", 0.2), ("relu", 0.3), ("relu", 0.55), ("minmax", 0.9), ("relu", 1), ("minmax", 0)]:
         answer = ask(url, photos[name], include="map", top_k=10, classes="0,100,200,300,400,500,600,700,800,900", scale=scale, threshold=threshold)
         boxes = page.later("""const [answer, scale, threshold] = arguments, { boxOf } = await import('/assets/heat.js');
-            return answer.predictions.map(({ map }) => boxOf(map, answer.input, answer.image, scale, threshold));""", answer, scale, threshold)
+            return answer.predictions.map(({ map }) => boxOf(map, answer.input, answer.image, { scale }, threshold));""", answer, scale, threshold)
         assert boxes == [p["box"] for p in answer["predictions"]]
+
+
+# ---- of a model whose maps are shown otherwise than most ----
+PAPER = "vgg16-cam"
+
+
+def test_pixels_and_boxes_are_those_of_a_model_s_own_look(page_of_both, both_url, photos):
+    look = page_of_both.later("return (await fetch(arguments[0])).json()", f"/v1/models/{PAPER}")["map"]
+    assert look == {"resize": "tf1", "scale": "minmax", "threshold": 0.2}
+    for name in ("one.png", "cat.png"):
+        answer = ask(both_url, photos[name], model=PAPER, include="overlay,map")
+        for prediction in answer["predictions"]:
+            theirs = pixels(prediction["overlay_png"])
+            ours = composed(page_of_both, photos[name], prediction["map"], {**look, "colormap": "jet"}, theirs.shape[1], theirs.shape[0])
+            assert numpy.abs(ours - theirs).max() <= MOST
+        boxes = page_of_both.later("""const [answer, look] = arguments, { boxOf } = await import('/assets/heat.js');
+            return answer.predictions.map(({ map }) => boxOf(map, answer.input, answer.image, look, look.threshold));""", answer, look)
+        assert boxes == [p["box"] for p in answer["predictions"]]
+
+
+def test_a_model_begins_with_its_own_scale(page_of_both, photos):
+    page = page_of_both
+    page.pick(photos["cat.png"])
+    assert (page.text("#legend-low"), page.text("#threshold-text")) == ("no evidence", "30 %")
+    choose(page, PAPER)
+    assert (page.text("#legend-low"), page.text("#threshold-text")) == ("least", "20 %")
+    assert "scale=" not in page.driver.current_url and "scale=" not in page.text("#curl")
+    own = shown(page)
+    page.set("scale", "minmax")
+    assert numpy.array_equal(shown(page), own) and "scale=minmax" in page.text("#curl")
+    page.set("scale", "relu")
+    assert (page.text("#legend-low"), page.text("#threshold-text")) == ("no evidence", "30 %")
+    page.set("scale", "")
+    choose(page, "efficientnet-lite0")
+    assert page.text("#legend-low") == "no evidence"
+
+
+def choose(page, model):
+    page.set("model-choice", model)
+    page.settle(1)
 
 
 def shown(page, selector="#one canvas"):

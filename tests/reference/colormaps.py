@@ -55,8 +55,18 @@ def table(enumerator, name):
     return f"static const uint8_t {enumerator}_COLOURS[256][3] = {{\n  " + ",\n  ".join(rows) + "};\n"
 
 
+GREY = [[i] * 3 for i in range(256)]  # is written as a rule
+
+
+def row(name):
+    values = f"table('{base64.b64encode(bytes(sum(colours(name), []))).decode()}')"
+    if colours(name) == GREY:
+        values = "Uint8Array.from({ length: 768 }, (_, i) => i / 3)"
+    return f"  {name}: {values},\n"
+
+
 def page():
-    return PAGE % "".join(f"  {name}: table('{base64.b64encode(bytes(sum(colours(name), []))).decode()}'),\n" for _, name in ROWS)
+    return PAGE % "".join(row(name) for _, name in ROWS)
 
 
 text = page() if "--page" in sys.argv else HEAD + "".join(table(*row) for row in ROWS) + TAIL
