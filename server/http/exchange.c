@@ -15,6 +15,8 @@ struct exchange *exchange_new(struct app *app, const struct access *access) {
   struct job *job = &exchange->job;
   exchange->access = access;
   job->app = app;
+  job->protocol = &protocol_cam;
+  job->n_json = -1;
   job->began = clock_seconds();
   job->deadline = job->began + 1e-3 * (double)app->config->request_deadline_ms;
   params_init(&job->params);

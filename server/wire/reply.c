@@ -66,6 +66,12 @@ static void add_prediction(json *list, const cam_model_info *model, const cam_re
     json_add_number(values, NULL, prediction->map[i]);
 }
 
+void reply_add_predictions(json *list, const cam_model_info *model, const cam_task *task) {
+  const cam_result *result = &task->result;
+  for (int i = 0; i < result->count; i++)
+    add_prediction(list, model, result, &result->predictions[i], task->params);
+}
+
 /* What is said of one photo: image, input, predictions; or error. */
 static void add_task(json *parent, const cam_model_info *model, const char *request_id,
                      const cam_task *task) {
@@ -84,9 +90,7 @@ static void add_task(json *parent, const cam_model_info *model, const char *requ
     json_add_int(minus, "class_id", task->params->minus);
     json_add_text(minus, "label", model->class_list[task->params->minus].label);
   }
-  json *predictions = json_add_array(parent, "predictions");
-  for (int i = 0; i < result->count; i++)
-    add_prediction(predictions, model, result, &result->predictions[i], task->params);
+  reply_add_predictions(json_add_array(parent, "predictions"), model, task);
   if (!result->probabilities)
     return;
   json *probabilities = json_add_array(parent, "probabilities");

@@ -16,6 +16,9 @@ typedef struct reply_timing {
 char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks,
                  int n_tasks, bool as_list, const reply_timing *timing, bool compact, size_t *n);
 
+/* The predictions of a task that succeeded, as in reply_text, into an array. */
+void reply_add_predictions(json *list, const cam_model_info *model, const cam_task *task);
+
 /* One photo of many: {"file", image ...} or {"file", "error": problem}; file NULL: without that
  * member. timing not NULL: the object stands alone (a line of `camserve explain --jsonl`), and has
  * "request_id", "model" and "timing_ms", too, where the photo did not fail. For free(); NULL: no

@@ -1,9 +1,9 @@
 /* request.c - the three forms of a body, a table. Flow: http -> queue -> [request] -> engine.
  * It runs on a worker, so that no HTTP thread ever waits for a large body to be parsed. */
 #include "request.h"
-#include "cam_encoding.h"
 #include "cam_json.h"
 #include "cam_minmax.h"
+#include "json_params.h"
 #include "multipart.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,94 +184,7 @@ static cam_code read_base64(reading *r, const json *member) {
   if (json_type_of(member) != JSON_STRING)
     return cam_fail(r->error, CAM_E_BODY, "image: not a string; a base64 string is wanted");
   const char *text = json_text(member);
-  if (!strncasecmp(text, "data:", 5)) { /* RFC 2397 */
-    const char *comma = strchr(text, ',');
-    if (!comma || comma - text < 7 || strncasecmp(comma - 7, ";base64", 7))
-      return cam_fail(r->error, CAM_E_BODY, "image: a data: URI without ;base64, in it");
-    text = comma + 1;
-  }
-  size_t n = strlen(text), decoded = 0;
-  if (!n)
-    return cam_fail(r->error, CAM_E_BODY, "image: empty; a base64 string is wanted");
-  r->photos->decoded = malloc(n / 4 * 3 + 3);
-  if (!r->photos->decoded)
-    return cam_fail(r->error, CAM_E_NO_MEMORY, "image: no memory for %zu characters of base64", n);
-  if (!cam_base64_decode(text, n, r->photos->decoded, &decoded) || !decoded)
-    return cam_fail(r->error, CAM_E_BODY, "image: %zu characters that are not base64", n);
-  r->photos->photos[0].bytes = r->photos->decoded;
-  r->photos->photos[0].n = decoded;
-  r->photos->n_decoded = decoded;
-  r->photos->n = 1;
-  return CAM_OK;
-}
-
-/* before, then a string or a number as text. */
-static cam_code append_value(const json *value, const char *name, const char *before, char *out,
-                             size_t room, cam_error *error) {
-  int n;
-  switch (json_type_of(value)) {
-  case JSON_STRING:
-    n = snprintf(out, room, "%s%s", before, json_text(value));
-    break;
-  case JSON_NUMBER:
-    n = snprintf(out, room, "%s%.9g", before, json_number(value));
-    break;
-  default:
-    return cam_fail(error, CAM_E_PARAMETER, "%.40s: neither a string nor a number", name);
-  }
-  if (n < 0 || (size_t)n >= room)
-    return cam_fail(error, CAM_E_PARAMETER, "%.40s: more than %d characters", name,
-                    PARAM_VALUE_MAX);
-  return CAM_OK;
-}
-
-/* A string or a number, and for the parameters that are lists an array of these, as the text that
- * the query would carry: ["map", "heatmap"] -> map,heatmap. */
-static cam_code json_value(const json *member, char *out, size_t room, cam_error *error) {
-  const char *name = json_name(member);
-  const int row = params_find(name);
-  bool array = json_type_of(member) == JSON_ARRAY && row >= 0 && params_info(row)->list;
-  if (!array)
-    return append_value(member, name, "", out, room, error);
-  const char *before = "";
-  out[0] = '\0';
-  for (const json *value = json_first(member); value; value = json_next(value)) {
-    const size_t used = strlen(out);
-    cam_code code = append_value(value, name, before, out + used, room - used, error);
-    if (code)
-      return code;
-    if (*out)
-      before = ",";
-  }
-  return CAM_OK;
-}
-
-/* An array, not empty, as the value of a parameter that may be given again. */
-static bool is_repeated(const json *member) {
-  const int row = params_find(json_name(member));
-  return json_type_of(member) == JSON_ARRAY && json_first(member) && row >= 0 &&
-         params_info(row)->repeats;
-}
-
-static cam_code set_member(reading *r, const json *member) {
-  char value[PARAM_VALUE_MAX + 1];
-  cam_code code = json_value(member, value, sizeof value, r->error);
-  if (!code)
-    code = params_set(r->params, json_name(member), value, r->error);
-  return code;
-}
-
-/* Of an array of what may be given again each element is given: a label may have commas. */
-static cam_code set_each(reading *r, const json *array) {
-  const char *name = json_name(array);
-  cam_code code = CAM_OK;
-  for (const json *item = json_first(array); item && !code; item = json_next(item)) {
-    char value[PARAM_VALUE_MAX + 1];
-    code = append_value(item, name, "", value, sizeof value, r->error);
-    if (!code)
-      code = params_set(r->params, name, value, r->error);
-  }
-  return code;
+  return request_photos_read(&text, 1, "image", false, r->photos, r->error);
 }
 
 /* Text of UTF-16 or UTF-32: by its byte order mark, or by the zero that is half of its first
@@ -299,10 +212,7 @@ static cam_code read_json(reading *r) {
   for (const json *member = json_first(tree); !code && member; member = json_next(member)) {
     if (!strcmp(json_name(member), "image"))
       continue;
-    if (is_repeated(member))
-      code = set_each(r, member);
-    else
-      code = set_member(r, member);
+    code = json_params_set(r->params, member, r->error);
   }
   json_free(tree);
   return code;
@@ -328,9 +238,4 @@ cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
     if (is_type(&r, forms[i].type))
       return forms[i].read(&r);
   return read_photo(&r);
-}
-
-void request_photos_free(request_photos *photos) {
-  free(photos->decoded);
-  *photos = (request_photos){0};
 }

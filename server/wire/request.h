@@ -1,19 +1,9 @@
-/* request.h - a body as it came -> photos and parameters. Implemented in server/wire/request.c.
- * Thread: worker; touches only its arguments. */
+/* request.h - a body of POST /cam as it came -> photos and parameters. Implemented in
+ * server/wire/request.c. Thread: worker; touches only its arguments. */
 #ifndef REQUEST_H
 #define REQUEST_H
-#include "cam_engine.h"
 #include "params.h"
-
-typedef struct request_photos {
-  int n;
-  struct {
-    const uint8_t *bytes;
-    size_t n;
-  } photos[CAM_MAX_TASKS];
-  uint8_t *decoded; /* storage behind a photo that came as base64 */
-  size_t n_decoded; /* bytes of it */
-} request_photos;
+#include "request_photos.h"
 
 /* Reads body[0..n) as its Content-Type says: multipart/form-data, application/json, else (also
  * NULL) it is one photo; JSON, a form or base64 under such a type is CAM_E_FORMAT, and the detail
@@ -23,6 +13,5 @@ typedef struct request_photos {
  * request_photos_free. Errors name the field. */
 cam_code request_read(const char *content_type, const uint8_t *body, size_t n,
                       request_params *params, request_photos *photos, cam_error *error);
-void request_photos_free(request_photos *photos);
 
 #endif

@@ -6,15 +6,26 @@
 #include "served.h"
 #include "wire/problem.h"
 #include <stdio.h>
+#include <string.h>
 
-void answer_json(struct job *job, const cam_task *tasks) {
-  size_t n = 0;
-  char *text = reply_text(job->served->info, job->id, tasks, job->photos, job->photos > 1,
-                          &job->timing, true, &n);
-  if (text)
-    job_answer(job, 200, "application/json", text, n, true);
-  else
+void answer_reply(struct job *job, const cam_task *tasks) {
+  const protocol_facts facts = {.model = job->served->info,
+                                .request_id = job->id,
+                                .tasks = tasks,
+                                .n = job->photos,
+                                .asked = job->read.asked,
+                                .timing = &job->timing};
+  protocol_reply reply;
+  if (!job->protocol->reply(&facts, &reply)) {
     cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
+    return;
+  }
+  char length[32];
+  job_answer(job, 200, reply.type, reply.bytes, reply.n, true);
+  if (!reply.n_json)
+    return;
+  snprintf(length, sizeof length, "%zu", reply.n_json);
+  job_add_header(job, "Inference-Header-Content-Length", length);
 }
 
 cam_code answer_prepare_picture(struct job *job) {
@@ -34,6 +45,7 @@ cam_code answer_prepare_picture(struct job *job) {
   params->top_k = 1;
   params->n_classes = 0;
   params->include = CAM_INCLUDE_OVERLAY;
+  params->base64 = false;
   return CAM_OK;
 }
 
@@ -52,16 +64,15 @@ void answer_picture(struct job *job, cam_task *task) {
 }
 
 void answer_problem(struct job *job) {
-  static char no_memory[] =
-      "{\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"out_of_memory\"}";
-  static const char media[] = "application/problem+json";
+  const protocol *spoken = job->protocol;
   struct app *app = job->app;
   size_t n = 0;
-  char *text = problem_text(&job->error, job->id, &n);
+  char *text = spoken->problem(&job->error, job->id, &n);
   if (text)
-    job_answer(job, problem_status(job->error.code), media, text, n, true);
+    job_answer(job, spoken->status(job->error.code), spoken->problem_type, text, n, true);
   else
-    job_answer(job, 503, media, no_memory, sizeof no_memory - 1, false);
+    job_answer(job, 503, spoken->problem_type, (char *)(uintptr_t)spoken->no_memory,
+               strlen(spoken->no_memory), false);
   if (!problem_passes(job->error.code))
     return;
   char seconds[16];

@@ -13,9 +13,10 @@
 #include "space.h"
 #include "wire/accept.h"
 #include "wire/params.h"
+#include "wire/protocol.h"
 #include "wire/reply.h"
-#include "wire/request.h"
 #include "wire/request_id.h"
+#include "wire/request_photos.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,10 +54,12 @@ struct job {
   char id[REQUEST_ID_MAX + 1];   /* "": the headers have not come */
   double began, deadline; /* seconds of CLOCK_MONOTONIC: first header line; when all must be done */
 
-  char *content_type;    /* NULL: none */
-  accepted accepted;     /* what its Accept says */
-  request_params params; /* those of the query, later those of the body too */
-  uint8_t *body;         /* [capacity], of which n_body came */
+  const protocol *protocol; /* what it speaks */
+  char *content_type;       /* NULL: none */
+  int64_t n_json;           /* as protocol_body has it */
+  accepted accepted;        /* what its Accept says */
+  request_params params;    /* those of the query, later those of the body too */
+  uint8_t *body;            /* [capacity], of which n_body came */
   size_t n_body, capacity;
   uint64_t declared;                 /* Content-Length; 0 if the body is chunked */
   bool body_read;                    /* read, params and error say what is in it */

@@ -66,9 +66,9 @@ static void fill_tasks(const struct job *job, cam_task *tasks) {
 /* Once, whoever it is served by in the end. */
 static void read_body(struct job *job) {
   const int64_t most = job->app->config->max_photos;
+  const protocol_body body = {job->content_type, job->body, job->n_body, job->n_json};
   job->body_read = true;
-  if (request_read(job->content_type, job->body, job->n_body, &job->params, &job->read,
-                   &job->error))
+  if (job->protocol->read(&body, &job->params, &job->read, &job->error))
     return;
   job->served = generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
   if (job->served)
@@ -80,11 +80,10 @@ static void read_body(struct job *job) {
     room_replace_body(job, job->read.decoded, job->read.n_decoded); /* the photo is all of it */
   job->read.decoded = NULL;
   if (job->photos > most)
-    cam_fail(&job->error, CAM_E_BODY, "image: %d parts; allowed are 1 to %lld", job->photos,
+    cam_fail(&job->error, CAM_E_BODY, "%d photos; allowed are 1 to %lld", job->photos,
              (long long)most);
   else if (job->accepted.form == ACCEPT_PICTURE)
     answer_prepare_picture(job);
-  job->params.cam.base64 = job->accepted.form != ACCEPT_PICTURE;
 }
 
 /* What stands around the pictures of an answer: numbers of 16 characters, and for each label its
@@ -136,12 +135,12 @@ static void explain(struct job *job, cam_context *context) {
               job->timing.stage_ms);
   job->timing.total_ms = 1e3 * (clock_seconds() - job->queued);
   note_photo(job, tasks);
-  if (n == 1 && tasks[0].error.code)
-    job->error = tasks[0].error;
-  else if (job->accepted.form == ACCEPT_PICTURE)
-    answer_picture(job, &tasks[0]);
-  else
-    answer_json(job, tasks);
+  if (!job->protocol->judge(tasks, n, &job->error)) {
+    if (job->accepted.form == ACCEPT_PICTURE)
+      answer_picture(job, &tasks[0]);
+    else
+      answer_reply(job, tasks);
+  }
   for (int i = 0; i < n; i++)
     cam_result_free(&tasks[i].result);
   observe(job);
