@@ -25,6 +25,9 @@
       model, "models/efficientnet-lite0.safetensors", \
       "model file, or folder of *.safetensors; several to serve: comma separated, or given again " \
       "for each; the first answers where a request names none") \
+  TEXT(model_name, "", \
+       "what the first model is called, in place of its file's name for it; " \
+       "empty: that") \
   NUMBER(teams, 0, 0, 64, \
          "worker teams, each serving one request at a time; 0: processors / threads") \
   NUMBER(threads, 0, 0, 64, "threads in a team; 0: as many as processors, at most 4") \

@@ -32,6 +32,7 @@ bool cli_uses(const cli_command *command, const setting *row) {
 typedef struct given_flags {
   const char *config_file;
   const char *settings[SETTING_COUNT]; /* of a list the first value */
+  const char *passed_over[CLI_MAX_SYNONYMS];
   int n_more;
   struct {
     int row;
@@ -56,6 +57,19 @@ static int find_setting(const cli_command *command, const char *name) {
         !strcmp(config_flag_name(config_settings[i].name, flag), name))
       return i;
   return -1;
+}
+
+/* The place for a flag that others spell so; NULL: there is none. */
+static const char **find_synonym(const cli_command *command, given_flags *flags, const char *name) {
+  for (int i = 0; i < CLI_MAX_SYNONYMS && command->synonyms[i].name; i++) {
+    const cli_synonym *synonym = &command->synonyms[i];
+    if (strcmp(synonym->name, name))
+      continue;
+    if (!synonym->setting)
+      return &flags->passed_over[i];
+    return &flags->settings[config_find(synonym->setting) - config_settings];
+  }
+  return NULL;
 }
 
 static int find_param(const cli_command *command, const char *name) {
@@ -101,7 +115,7 @@ static const char **find_flag(cli *out, given_flags *flags, const char *text, si
   row = find_param(command, name);
   if (row >= 0)
     return param_place(out, row);
-  return NULL;
+  return find_synonym(command, flags, name);
 }
 
 /* All flags of this command. */

@@ -19,6 +19,15 @@ typedef struct cli_option {
   const char *meaning;
 } cli_option;
 
+/* A flag that others spell in their way: it is the setting's flag, or taken and passed over. */
+typedef struct cli_synonym {
+  const char *name;     /* "--http_port" */
+  const char *setting;  /* "port"; NULL: passed over */
+  const char *argument; /* "N" */
+  const char *meaning;
+} cli_synonym;
+enum { CLI_MAX_SYNONYMS = 4 };
+
 typedef struct cli cli;
 typedef struct cli_command {
   const char *name;
@@ -30,9 +39,10 @@ typedef struct cli_command {
   bool lists;           /* a setting that is a list may be given again for each value */
   bool params;          /* takes the parameters of POST /cam */
   cli_option options[CLI_MAX_OPTIONS]; /* its own */
-  const char *more;                    /* what its help says besides, whole lines; may be NULL */
-  const char *examples;                /* whole lines */
-  int (*run)(const cli *arguments);    /* returns the exit code */
+  cli_synonym synonyms[CLI_MAX_SYNONYMS];
+  const char *more;                 /* what its help says besides, whole lines; may be NULL */
+  const char *examples;             /* whole lines */
+  int (*run)(const cli *arguments); /* returns the exit code */
 } cli_command;
 
 /* The arguments of one call. Strings are argv's, which is why nothing but the configuration is

@@ -93,6 +93,16 @@ static void print_option(const cli_option *option, FILE *out) {
   print_row(out, left, "%s", option->meaning);
 }
 
+static void print_synonyms(const cli_command *command, FILE *out) {
+  fprintf(out, "\nFlags that KServe starts a model or an explainer with:\n");
+  for (int i = 0; i < CLI_MAX_SYNONYMS && command->synonyms[i].name; i++) {
+    const cli_synonym *synonym = &command->synonyms[i];
+    char left[TEXT_MAX];
+    snprintf(left, sizeof left, "%s %s", synonym->name, synonym->argument);
+    print_row(out, left, "%s", synonym->meaning);
+  }
+}
+
 static void print_params(FILE *out) {
   char flag[SETTING_NAME_MAX], left[TEXT_MAX], allowed[PARAM_TEXT_MAX];
   for (int i = 0; i < PARAM_COUNT; i++) {
@@ -132,6 +142,8 @@ void help_command(const cli_command *command, FILE *out) {
                  "wins):\n");
     print_settings(command, out);
   }
+  if (command->synonyms[0].name)
+    print_synonyms(command, out);
   fprintf(out, "\nExamples:\n%s", command->examples);
 }
 

@@ -27,6 +27,10 @@ static const cli_command commands[] = {
              "second one at once.\n"
              "SIGHUP reads the models and the keys again, while requests go on; a bad file changes "
              "nothing.\n",
+     .synonyms = {{"--model_name", "model_name", "NAME", "as --model-name"},
+                  {"--http_port", "port", "N", "as --port"},
+                  {"--predictor_host", NULL, "HOST", "taken, and passed over: there is no other"},
+                  {"--workers", NULL, "N", "taken, and passed over: --teams says how many"}},
      .examples = "  camserve --port 8080\n"
                  "  CAMSERVE_HOST=0.0.0.0 CAMSERVE_QUEUE=128 camserve serve --log json\n"
                  "  camserve --model cats.safetensors --model dogs.safetensors\n"},

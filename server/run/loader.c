@@ -32,10 +32,12 @@ static void first_ended(struct loader *loader, loader_state state, const cam_err
   signals_tell();
 }
 
-/* Loads a model, unless loader_stop has come before that; false: it has left this thread alone, and
- * what was loaded is to be freed, nothing else touched. */
-static bool load(struct loader *loader, const char *path, struct served **out, cam_code *code,
-                 cam_error *error) {
+/* Loads files->paths[i], unless loader_stop has come before that; false: it has left this thread
+ * alone, and what was loaded is to be freed, nothing else touched. The first of the files has the
+ * name that the settings give. */
+static bool load(struct loader *loader, const model_files *files, int i, struct served **out,
+                 cam_code *code, cam_error *error) {
+  const char *name = i ? "" : loader->app->config->model_name;
   *out = NULL;
   pthread_mutex_lock(&loader->mutex);
   const bool stop = loader->stop;
@@ -43,7 +45,7 @@ static bool load(struct loader *loader, const char *path, struct served **out, c
   pthread_mutex_unlock(&loader->mutex);
   if (stop)
     return false;
-  *code = served_load(loader->app, path, out, error);
+  *code = served_load(loader->app, files->paths[i], name, out, error);
   pthread_mutex_lock(&loader->mutex);
   loader->loading = false;
   const bool left_alone = loader->stop;
@@ -91,7 +93,7 @@ static cam_code fail_twice(const struct served *one, const char *path, cam_error
 static bool load_all(struct loader *loader, const model_files *files, struct served **models,
                      int *n, cam_code *code, cam_error *error) {
   for (*n = 0; *n < files->n && !*code;) {
-    if (!load(loader, files->paths[*n], &models[*n], code, error)) {
+    if (!load(loader, files, *n, &models[*n], code, error)) {
       *n += models[*n] != NULL;
       return false;
     }
@@ -112,6 +114,8 @@ static void load_first(struct loader *loader) {
   int n = 0;
   bool wanted = true;
   cam_code code = model_files_find(loader->app->config->model, &files, &error);
+  if (!code)
+    code = served_check_name(loader->app->config->model_name, &error);
   if (!code)
     wanted = load_all(loader, &files, models, &n, &code, &error);
   model_files_free(&files);
@@ -174,12 +178,12 @@ static void report_failure(struct app *app, const cam_error *error) {
 }
 
 /* False: this thread was left alone. */
-static bool reload_file(struct loader *loader, const char *path, const model_files *files) {
+static bool reload_file(struct loader *loader, const model_files *files, int i) {
   struct served *made, *gone[MODELS_MOST];
   int n_gone = 0;
   cam_error error = {0};
   cam_code code = CAM_OK;
-  if (!load(loader, path, &made, &code, &error)) {
+  if (!load(loader, files, i, &made, &code, &error)) {
     served_free(made);
     return false;
   }
@@ -234,7 +238,7 @@ static void load_once_more(struct loader *loader) {
     return;
   }
   for (int i = 0; i < files.n && wanted; i++)
-    wanted = reload_file(loader, files.paths[i], &files);
+    wanted = reload_file(loader, &files, i);
   if (wanted)
     tidy(loader, &files);
   model_files_free(&files);

@@ -1,6 +1,7 @@
 /* served.c - served.h. Flow: model file -> [served] -> generation.   Thread: the loader's. */
 #include "served.h"
 #include "app.h"
+#include "wire/params.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,7 +67,8 @@ static app_text about_text(const cam_model_info *info) {
 
 /* ---- making and freeing ---- */
 
-static cam_code load_model(const config *settings, struct served *made, cam_error *error) {
+static cam_code load_model(const config *settings, struct served *made, const char *name,
+                           cam_error *error) {
   cam_error why = {0};
   const char *isa = NULL;
   if (*settings->isa)
@@ -76,7 +78,10 @@ static cam_code load_model(const config *settings, struct served *made, cam_erro
     return cam_fail(error, code, "%s", why.detail);
   if (code)
     return cam_fail(error, code, "%s: %s", made->path, why.detail);
-  made->info = cam_model_get_info(made->model);
+  made->described = *cam_model_get_info(made->model);
+  if (*name)
+    made->described.name = name;
+  made->info = &made->described;
   return CAM_OK;
 }
 
@@ -106,7 +111,18 @@ static cam_code make_contexts(const struct app *app, struct served *made, cam_er
   return CAM_OK;
 }
 
-cam_code served_load(const struct app *app, const char *path, struct served **out,
+cam_code served_check_name(const char *name, cam_error *error) {
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  const size_t n = strlen(name);
+  if (n <= PARAM_MODEL_MAX && n == strspn(name, plain))
+    return CAM_OK;
+  return cam_fail(error, CAM_E_PARAMETER,
+                  "model_name: \"%.40s\"; allowed are at most %d letters, digits, \".\", \"_\" "
+                  "and \"-\"",
+                  name, PARAM_MODEL_MAX);
+}
+
+cam_code served_load(const struct app *app, const char *path, const char *name, struct served **out,
                      cam_error *error) {
   *out = NULL;
   struct served *made = calloc(1, sizeof *made + (size_t)app->teams * sizeof *made->contexts);
@@ -116,7 +132,7 @@ cam_code served_load(const struct app *app, const char *path, struct served **ou
     free(made);
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d contexts", app->teams);
   }
-  cam_code code = load_model(app->config, made, error);
+  cam_code code = load_model(app->config, made, name, error);
   if (!code)
     code = make_texts(made, error);
   if (!code)
