@@ -2,8 +2,10 @@
  * be answered before its body was sent. The checks are a list; the first that fails ends it.
  * Flow: http -> [admit] -> routes or body -> queue.   Thread: the connection's. */
 #include "admit.h"
+#include "base/whole.h"
 #include "cors.h"
 #include "keys.h"
+#include "kserve/kserve.h"
 #include "routes.h"
 #include "wire/accept.h"
 #include "work/answer.h"
@@ -140,6 +142,15 @@ static void check_length(struct exchange *exchange, const struct head *head) {
   room_for_length(job, job->declared, &job->error);
 }
 
+/* How much of the body is JSON, where binary data follows it. */
+static void check_json_length(struct exchange *exchange, const struct head *head) {
+  struct job *job = &exchange->job;
+  if (exchange->route->takes_body && head->json_length &&
+      !whole_read(head->json_length, 0, INT64_MAX, &job->n_json))
+    cam_fail(&job->error, CAM_E_BODY,
+             "Inference-Header-Content-Length: \"%.40s\"; a number of bytes", head->json_length);
+}
+
 /* RFC 9110 sections 8.4 and 15.5.16. */
 static void check_encoding(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
@@ -182,12 +193,24 @@ static void check_model(struct exchange *exchange, const struct head *head) {
     job->served = generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
 }
 
+/* A model that the path names is named there alone: as a parameter it would be given twice. */
+static void read_path(struct job *job, const char *path) {
+  char name[KSERVE_NAME_MAX];
+  if (!kserve_protocol(path))
+    return;
+  if (!kserve_model_of(path, name))
+    cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %.80s", path);
+  else if (generation_find(job->generation, name, CAM_E_NOT_FOUND, &job->error))
+    params_set(&job->params, "model", name, &job->error);
+}
+
 /* A model that is not served is refused before the body; one that the body names, when it is read.
  */
 static void check_query(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
   if (!exchange->route->takes_body)
     return;
+  read_path(job, exchange->path);
   read_query(job, head);
   if (!job->error.code && *job->params.model)
     generation_find(job->generation, job->params.model, CAM_E_PARAMETER, &job->error);
@@ -195,7 +218,7 @@ static void check_query(struct exchange *exchange, const struct head *head) {
 
 static void check_accept(struct exchange *exchange, const struct head *head) {
   struct job *job = &exchange->job;
-  if (!exchange->route->takes_body)
+  if (!exchange->route->takes_body || !job->protocol->negotiates)
     return;
   job->accepted = accept_choose(head->accept);
   if (job->accepted.form == ACCEPT_NEITHER)
@@ -214,12 +237,16 @@ static void take_over(struct exchange *exchange, const struct head *head) {
     trace_parse(head->traceparent, &exchange->trace);
   snprintf(exchange->method, sizeof exchange->method, "%s", head->method);
   snprintf(exchange->path, sizeof exchange->path, "%s", head->path);
+  exchange->page = !head->accept || strcasestr(head->accept, "text/html");
+  const protocol *spoken = kserve_protocol(exchange->path);
+  if (spoken) /* before any check, so that every error is written so */
+    job->protocol = spoken;
 }
 
 void admit(struct exchange *exchange, const struct head *head) {
   static void (*const checks[])(struct exchange *, const struct head *) = {
-      check_size,   check_framing,  check_route, check_key,   check_phase, check_model,
-      check_length, check_encoding, check_room,  check_query, check_accept};
+      check_size,   check_framing,     check_route,    check_key,  check_phase, check_model,
+      check_length, check_json_length, check_encoding, check_room, check_query, check_accept};
   struct job *job = &exchange->job;
   take_over(exchange, head);
   for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {

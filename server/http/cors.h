@@ -25,9 +25,11 @@ bool cors_varies(const struct cors *cors);
  * many seconds a browser may remember the answer to its question whether it may (Chromium remembers
  * no longer than two hours). */
 #define CORS_REQUEST_HEADERS \
-  "Authorization, Content-Type, X-Api-Key, X-Request-Id, traceparent, tracestate"
+  "Authorization, Content-Type, Inference-Header-Content-Length, X-Api-Key, X-Request-Id, " \
+  "traceparent, tracestate"
 #define CORS_ANSWER_HEADERS \
-  "X-Request-Id, Retry-After, WWW-Authenticate, X-Cam-Class-Id, X-Cam-Label, X-Cam-Probability"
+  "X-Request-Id, Retry-After, WWW-Authenticate, Inference-Header-Content-Length, " \
+  "X-Cam-Class-Id, X-Cam-Label, X-Cam-Probability"
 #define CORS_SECONDS "7200"
 
 #endif

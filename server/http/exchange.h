@@ -57,6 +57,7 @@ struct exchange {
   const char *allow_origin;   /* what Access-Control-Allow-Origin says; NULL: it is left out */
   double body_began;          /* seconds of CLOCK_MONOTONIC: the headers were complete */
   size_t bytes_in;            /* of body, kept or not */
+  bool page;                  /* its client may be a browser: no Accept, or one that names HTML */
   bool probe;             /* asked for again and again by a balancer: not counted as a request */
   bool first;             /* of its connection */
   bool last;              /* of its connection, which its answer says */

@@ -73,6 +73,7 @@ void head_add_header(struct head *head, const char *name, const char *value) {
       {"Transfer-Encoding", &head->transfer_encoding, &head->transfer_encodings},
       {"Authorization", &head->authorization, NULL},
       {"X-Api-Key", &head->api_key, NULL},
+      {"Inference-Header-Content-Length", &head->json_length, NULL},
       {"traceparent", &head->traceparent, &head->traceparents},
       {"Host", &head->host, &head->hosts},
       {"Origin", &head->origin, NULL},

@@ -13,6 +13,7 @@ struct head {
   const char *method, *path;
   const char *accept, *content_type, *content_encoding, *request_id, *content_length,
       *transfer_encoding, *authorization, *api_key, *traceparent, *host, *forwarded_for;
+  const char *json_length;        /* Inference-Header-Content-Length */
   const char *origin, *preflight; /* preflight: Access-Control-Request-Method */
   int content_lengths, transfer_encodings, traceparents, hosts; /* how often the header is there */
   int bad_names; /* headers whose name is none: "Content-Length : 5" */

@@ -1,10 +1,12 @@
-/* routes.c - the route table, and the answers that need no photo. To add a route, add a row.
+/* routes.c - the route table, and the answers that need no photo. To add a route, add a row; the
+ * first row whose path fits is the path's.
  * Flow: http -> admit -> [routes] -> http, or -> queue -> worker.   Thread: HTTP threads. */
 #include "routes.h"
 #include "assets.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "head.h"
+#include "kserve/kserve.h"
 #include "work/app.h"
 #include "work/generation.h"
 #include "work/model_files.h"
@@ -68,21 +70,66 @@ static void answer_text(struct job *job, const app_text *text) {
 static void make_models(struct exchange *exchange) {
   answer_text(&exchange->job, &exchange->job.generation->list);
 }
-/* A client that asks whether a model is ready asks whether to send it photos. */
-static void make_model(struct exchange *exchange) {
+/* The model that the path names, where the service is ready: a client that asks after a model asks
+ * whether to send it photos. Else NULL, and job.error says why. */
+static const struct served *named_model(struct exchange *exchange) {
   struct job *job = &exchange->job;
   const app_phase phase = atomic_load(&job->app->phase);
-  const char *name = exchange->path + strlen("/v1/models/");
-  const struct served *served = NULL;
+  char name[KSERVE_NAME_MAX];
   if (phase != APP_READY)
     cam_fail(&job->error, CAM_E_NOT_READY, "the service is %s", app_phase_names[phase]);
-  else if (!*name)
+  else if (!kserve_model_of(exchange->path, name))
     cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %.80s", exchange->path);
   else
-    served = generation_find(job->generation, name, CAM_E_NOT_FOUND, &job->error);
-  if (served)
-    answer_text(job, &served->about);
+    return generation_find(job->generation, name, CAM_E_NOT_FOUND, &job->error);
+  return NULL;
 }
+static void make_model(struct exchange *exchange) {
+  const struct served *served = named_model(exchange);
+  if (served)
+    answer_text(&exchange->job, &served->about);
+}
+
+/* ---- of KServe ---- */
+
+static void answer_made(struct job *job, char *text, size_t n) {
+  if (text)
+    job_answer(job, 200, json_media, text, n, true);
+  else
+    cam_fail(&job->error, CAM_E_NO_MEMORY, "no memory for the answer");
+}
+static void make_server(struct exchange *exchange) {
+  size_t n = 0;
+  char *text = kserve_server_text(&n);
+  answer_made(&exchange->job, text, n);
+}
+static void make_live(struct exchange *exchange) {
+  static char body[] = "{\"live\":true}\n";
+  ANSWER_JSON(&exchange->job, body);
+}
+static void make_server_ready(struct exchange *exchange) {
+  static char body[] = "{\"ready\":true}\n";
+  make_ready(exchange);
+  if (!exchange->job.error.code)
+    ANSWER_JSON(&exchange->job, body);
+}
+static void make_tensors(struct exchange *exchange) {
+  const struct served *served = named_model(exchange);
+  size_t n = 0;
+  if (!served)
+    return;
+  char *text = kserve_model_text(served->info, &n);
+  answer_made(&exchange->job, text, n);
+}
+static void make_model_ready(struct exchange *exchange) {
+  const struct served *served = named_model(exchange);
+  size_t n = 0;
+  if (!served)
+    return;
+  char *text = kserve_ready_text(served->info, &n);
+  answer_made(&exchange->job, text, n);
+}
+
 static void make_labels(struct exchange *exchange) {
   answer_text(&exchange->job, &exchange->job.served->labels);
 }
@@ -110,18 +157,36 @@ static void make_asset(struct exchange *exchange) {
     cam_fail(&job->error, CAM_E_NOT_FOUND, "there is nothing at %.80s", exchange->path);
 }
 
+/* Browsers get the page; KServe's clients ask here, with an Accept of theirs, whether it lives. */
+static void make_page(struct exchange *exchange) {
+  static char alive[] = "{\"status\":\"alive\"}\n";
+  if (exchange->page)
+    make_asset(exchange);
+  else
+    ANSWER_JSON(&exchange->job, alive);
+  job_add_header(&exchange->job, "Vary", "Accept");
+}
+
 /* clang-format off */
 static const struct route routes[] = {
     /* method, path, answer, needs a model, takes a body, wants a key, ports, of a model, probe */
     {"POST", "/cam", NULL, true, true, true, PORT_MAIN, false, false},
-    {"GET", "/", make_asset, false, false, false, PORT_MAIN, false, false},
+    {"GET", "/", make_page, false, false, false, PORT_MAIN, false, false},
     {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN, false, false},
     {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
     {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
     /* how much is called, and how much is refused, is not for strangers */
     {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN, false, false},
     {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN, false, false},
+    {"POST", "/v1/models/...:predict", NULL, true, true, true, PORT_MAIN, false, false},
+    {"POST", "/v1/models/...:explain", NULL, true, true, true, PORT_MAIN, false, false},
     {"GET", "/v1/models/...", make_model, true, false, false, PORT_MAIN, false, false},
+    {"GET", "/v2", make_server, false, false, false, PORT_MAIN, false, false},
+    {"GET", "/v2/health/live", make_live, false, false, false, PORT_MAIN, false, true},
+    {"GET", "/v2/health/ready", make_server_ready, false, false, false, PORT_MAIN, false, true},
+    {"POST", "/v2/models/.../infer", NULL, true, true, true, PORT_MAIN, false, false},
+    {"GET", "/v2/models/.../ready", make_model_ready, true, false, false, PORT_MAIN, false, false},
+    {"GET", "/v2/models/...", make_tensors, true, false, false, PORT_MAIN, false, false},
     {"GET", "/labels", make_labels, true, false, false, PORT_MAIN, true, false},
     {"GET", "/version", make_version, false, false, false, PORT_MAIN | PORT_ADMIN, false, false},
     {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN, false, false},
@@ -143,11 +208,14 @@ const char *const *route_labels(int *n) {
   return labels;
 }
 
+/* "..." in a pattern is whatever stands there. */
 static bool path_matches(const char *pattern, const char *path) {
   const char *dots = strstr(pattern, "...");
-  if (dots)
-    return !strncmp(pattern, path, (size_t)(dots - pattern));
-  return !strcmp(pattern, path);
+  if (!dots)
+    return !strcmp(pattern, path);
+  const size_t n = strlen(path), before = (size_t)(dots - pattern), after = strlen(dots + 3);
+  return n >= before + after && !strncmp(pattern, path, before) &&
+         !strcmp(path + n - after, dots + 3);
 }
 
 bool route_is_probe(const char *target) {
@@ -167,17 +235,15 @@ const struct route *route_find(const char *method, const char *path, unsigned po
   const char *wanted = strcmp(method, "HEAD") ? method : "GET";
   const struct route *found = NULL;
   *allow = 0;
-  for (int i = 0; i < ROUTES; i++) {
-    if (!(routes[i].ports & ports) || !path_matches(routes[i].path, path))
-      continue;
-    found = &routes[i];
-    if (!strcmp(found->method, wanted))
-      return found;
-  }
+  for (int i = 0; i < ROUTES && !found; i++)
+    if (routes[i].ports & ports && path_matches(routes[i].path, path))
+      found = &routes[i];
   if (!found) {
     cam_fail(error, CAM_E_NOT_FOUND, "there is nothing at %.80s", path);
     return NULL;
   }
+  if (!strcmp(found->method, wanted))
+    return found;
   strcpy(allow, strcmp(found->method, "GET") ? found->method : "GET, HEAD");
   cam_fail(error, CAM_E_METHOD, "%s answers to %s, not to %.16s", found->path, allow, method);
   return found;

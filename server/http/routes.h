@@ -5,7 +5,7 @@
 #include "exchange.h"
 
 struct route {
-  const char *method, *path;               /* path "/assets/..." : everything below /assets/ */
+  const char *method, *path;               /* "/assets/...": everything below /assets/ */
   void (*make)(struct exchange *exchange); /* makes the answer at once; NULL: a worker does */
   bool needs_model;                        /* 503 until there is one */
   bool takes_body;

@@ -221,6 +221,28 @@ def json_bodies():
     yield "numbers", b"[1e999,-1e999,0e0,1E+2,0.1e-5]"
 
 
+def kserve():
+    def tensor(**more):
+        return {"name": "image", "datatype": "BYTES", "shape": [2], **more}
+
+    def items(*photos):
+        return b"".join(len(p).to_bytes(4, "little") + p for p in photos)
+    instances = ["aGVsbG8=", {"b64": "AA=="}, {"image_bytes": {"b64": "AAAA"}, "key": 1}, {"data": "data:image/png;base64,AA"}]
+    some = {"top_k": 2, "include": ["map", "overlay"], "colormap": "gray", "classes": [1, "n01440764"]}
+    for verb in ("predict", "explain"):
+        for i, body in enumerate([{"instances": instances}, {"inputs": instances[:1], "parameters": some}, {"instances": []}, {"instances": instances * 3}, {"instances": [5], "parameters": None}]):
+            yield f"{verb}-{i}", f"{verb}\n{json.dumps(body)}".encode()
+    data, outputs = tensor(data=["AA==", "aGVsbG8="]), [{"name": n, "parameters": {"binary_data": n != "box"}} for n in ("class_id", "label", "probability", "box", "overlay")]
+    for i, body in enumerate([{"inputs": [data]}, {"id": "a", "inputs": [data], "outputs": outputs}, {"inputs": [data], "parameters": {"binary_data_output": True, "top_k": 10}, "outputs": outputs[:2]},
+                              {"inputs": [data], "parameters": {"include": "none"}, "outputs": [], "id": None}, {"inputs": [data], "parameters": {"classes": 1}}, {"inputs": [data, data]}]):
+        yield f"infer-{i}", f"infer\n{json.dumps(body)}".encode()
+    for name, tail in (("two", items(b"a", b"bcdef")), ("empty", items(b"a", b"")), ("cut", items(b"a", b"b")[:-1]), ("nine", items(*[b"x"] * 9)), ("long", b"\xff\xff\xff\xffx")):
+        body = json.dumps({"inputs": [tensor(parameters={"binary_data_size": len(tail)})], "outputs": outputs[-1:]}).encode()
+        yield f"bytes-{name}", b"infer\n" + body + b"\0" + tail
+    yield "length", b"infer 5\n{}   x"
+    yield "too-long", b"infer 500\n{}"
+
+
 def parameters():
     yield "all", (b"top_k=3\nclasses=1,n01440764,11\nalpha=0.5\ncolormap=viridis\nsize=input\nresize=aspect\ninclude=overlay,heatmap,map\nformat=jpeg\nthreshold=0.2\n"
                   b"accept: image/png;q=0.5, */*;q=0.1")
@@ -396,7 +418,7 @@ def onnx():
     yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
 
 
-TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "parameters": parameters, "graph": graph, "lines": lines, "safetensors": safetensors, "unpickle": unpickle}
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():

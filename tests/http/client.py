@@ -91,6 +91,17 @@ def problem(response, *statuses, detail=None):
     return document
 
 
+def kserve_error(response, *statuses, words=()):
+    """The response must be an error as KServe's routes write it, {"error": "..."}, with one of these statuses and the given words; its text."""
+    assert response.status_code in statuses, f"{response.status_code}, wanted {statuses}: {response.text[:500]}"
+    assert response.headers["content-type"] == "application/json", response.headers  # the client of KServe compares the whole
+    document = strict_json(response.text)
+    assert set(document) == {"error"} and document["error"], document
+    for word in [words] if isinstance(words, str) else words:
+        assert word.lower() in document["error"].lower(), (word, document["error"])
+    return document["error"]
+
+
 def check_problem(document, status=None):
     assert PROBLEM_MEMBERS <= set(document), document
     assert status is None or document["status"] == status

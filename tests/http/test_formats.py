@@ -26,7 +26,7 @@ def test_openapi_lists_the_formats(client, formats):
 
 
 def test_the_page_lists_the_formats(client, formats):
-    accept = re.search('type="file"[^>]* accept="([^"]+)"', client.get("/").text).group(1)
+    accept = re.search('type="file"[^>]* accept="([^"]+)"', client.get("/", headers={"Accept": "text/html"}).text).group(1)
     assert set(accept.split(",")) == {f"image/{name}" for name in formats}
 
 

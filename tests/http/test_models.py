@@ -12,7 +12,7 @@ import pytest
 
 import pictures
 import small_model
-from client import cam, problem, same
+from client import cam, kserve_error, problem, same
 from metrics import metric, read, value
 from server import PATIENCE, SANITIZED, run
 from test_process import until
@@ -150,7 +150,7 @@ def test_models(three):
         assert model["name"] == name and model["ready"] is True and model["classes"] == 1000
         assert (model["method"], model["precision"], model["input"]) == ("cam", "float32", {"width": 224, "height": 224, "resize": "stretch"})
     for name in ("four", "", "One", "one/", "one%2f", "x" * 60, "x" * 5000):
-        problem(three.client.get(f"/v1/models/{name}"), 404)
+        kserve_error(three.client.get(f"/v1/models/{name}"), 404)
 
 
 def test_a_model_is_not_ready_when_the_service_leaves(start, paths, photo):
@@ -158,7 +158,7 @@ def test_a_model_is_not_ready_when_the_service_leaves(start, paths, photo):
     server = start(model=paths["one"].parent, leave_ms=PATIENCE * 1000)
     server.process.send_signal(signal.SIGTERM)
     until(lambda: server.client.get("/readyz").status_code == 503, "it never leaves")
-    assert problem(server.client.get("/v1/models/two"), 503)["code"] == "not_ready"
+    kserve_error(server.client.get("/v1/models/two"), 503, words="leaving")
     assert served(server) == list(NAMES) and cam(server.client, photo, model="two").json()["model"] == "two"
     server.kill()
 

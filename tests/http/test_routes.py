@@ -4,17 +4,27 @@ import re
 
 import pytest
 
-from client import cam, problem
+from client import cam, kserve_error, problem
 from wire import Wire, request
 
 GETS = {"/": "text/html", "/healthz": None, "/readyz": None, "/metrics": "text/plain", "/v1/models": "application/json", "/v1/models/efficientnet-lite0": "application/json",
         "/labels": "application/json",
-        "/version": "application/json", "/openapi.json": "application/json"}
+        "/version": "application/json", "/openapi.json": "application/json",
+        "/v2": "application/json", "/v2/health/live": "application/json", "/v2/health/ready": "application/json", "/v2/models/efficientnet-lite0": "application/json",
+        "/v2/models/efficientnet-lite0/ready": "application/json"}
+BROWSER = {"Accept": "text/html"}
+
+
+def refused(response, *statuses):
+    """As an error of its path: KServe's below /v1/models and /v2, else a problem; what is wrong."""
+    if response.url.path.startswith(("/v1/models", "/v2")):
+        return kserve_error(response, *statuses)
+    return problem(response, *statuses)["detail"]
 
 
 @pytest.mark.parametrize("path", GETS)
 def test_get(client, path):
-    response = client.get(path)
+    response = client.get(path, headers=BROWSER)
     assert response.status_code == 200
     assert response.headers["x-request-id"]
     assert response.content
@@ -26,7 +36,7 @@ def test_get(client, path):
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_wrong_method_names_the_right_one(client, path, method):
     response = client.request(method, path, content=b"x")
-    problem(response, 405)
+    refused(response, 405)
     assert "GET" in response.headers["allow"]
 
 
@@ -45,14 +55,14 @@ def test_head_is_get_without_body(client):
 @pytest.mark.parametrize("path", ["/nothing", "/cam/", "/cam/x", "/CAM", "/healthz/", "/v1/models/x", "/assets/", "/assets/nothing.js",
                                   "/favicon.xyz"])
 def test_unknown_path(client, path):
-    problem(client.get(path), 404)
+    refused(client.get(path), 404)
 
 
 @pytest.mark.parametrize("begin", ["/", "/assets/", "/v1/models/", "/v1/models/efficientnet-lite0"])
 def test_unknown_path_is_named_even_if_it_is_long(client, begin):
     for n in 80, 94, 95, 96, 4000:
         path = begin + "x" * (n - len(begin))
-        detail = problem(client.get(path), 404)["detail"]
+        detail = refused(client.get(path), 404)
         assert path[:80] in detail or path.split("/")[-1][:40] in detail, (n, detail)
 
 
@@ -75,7 +85,7 @@ def test_paths_that_try_to_leave(server, target):
 
 
 def test_page_asks_nobody_else(client):
-    page = client.get("/").text
+    page = client.get("/", headers=BROWSER).text
     assert "<html" in page.lower() or "<!doctype" in page.lower()
     assets = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page)
     assert assets
@@ -121,7 +131,7 @@ def test_version_agrees_with_models_and_metrics(client):
 def test_openapi_describes_every_route_and_parameter(client):
     document = json.loads(client.get("/openapi.json").text)
     assert document["openapi"].startswith("3.1")
-    for path in [*GETS, "/cam"]:
+    for path in [*GETS, "/cam", "/v1/models/{name}:predict", "/v1/models/{name}:explain", "/v2/models/{name}/infer"]:
         if path not in ("/", "/openapi.json"):
             assert path.replace("efficientnet-lite0", "{name}") in document["paths"], path
     text = json.dumps(document)

@@ -11,7 +11,7 @@ from source import ROOT, code, files
 LAYERS = {
     "include": [""],
     "engine": ["base", "codec", "photo", "network", "cam", "render", "model", "convert", ""],
-    "server": ["base", "wire", "work", "http", "run", "cli"],
+    "server": ["base", "wire", "kserve", "work", "http", "run", "cli"],
 }
 SEES = {"include": [], "engine": ["include"], "server": ["include"]}  # other houses than its own
 
@@ -159,7 +159,7 @@ def test_down_and_beside_is_fine(made):
 
 def test_up(made):
     root = made({"server/http/http.h": "", "server/base/log.c": '#include "http/http.h"\n'})
-    said(wrong_arrows, root, "server/base/log.c includes server/http/http.h: up", "wire < work")
+    said(wrong_arrows, root, "server/base/log.c includes server/http/http.h: up", "wire < kserve < work")
     said(wrong_arrows, made({"server/base/log.c": "", "engine/context.h": "", "engine/model/m.c": "#include <context.h>\n"}),
          "engine/model/m.c includes engine/context.h: up")
 

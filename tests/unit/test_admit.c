@@ -84,6 +84,38 @@ START_TEST(routes) {
 }
 END_TEST
 
+/* Of KServe: the first pattern that fits is the path's, whatever the method; a model is named. */
+START_TEST(patterns) {
+  static const struct {
+    const char *method, *path;
+    cam_code code;
+  } rows[] = {
+      {"POST", "/v1/models/one:predict", CAM_OK},
+      {"POST", "/v1/models/one:explain", CAM_OK},
+      {"POST", "/v2/models/one/infer", CAM_OK},
+      {"POST", "/v2/models/one/versions/1/infer", CAM_OK},
+      {"GET", "/v1/models/one:predict", CAM_E_METHOD},
+      {"GET", "/v2/models/one/infer", CAM_E_METHOD},
+      {"POST", "/v2/models/one/ready", CAM_E_METHOD},
+      {"POST", "/v1/models/one", CAM_E_METHOD},
+      {"POST", "/v1/models/two:predict", CAM_E_NOT_FOUND},
+      {"POST", "/v1/models/:predict", CAM_E_NOT_FOUND},
+      {"POST", "/v2/models//infer", CAM_E_NOT_FOUND},
+      {"POST", "/v2/models/infer", CAM_E_METHOD},
+      {"POST", "/v2/models/one/versions/2/infer", CAM_E_NOT_FOUND},
+      {"GET", "/v2/one", CAM_E_NOT_FOUND},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct head head = {.method = rows[i].method, .path = rows[i].path};
+    if (!strcmp(rows[i].method, "POST") && rows[i].code != CAM_E_METHOD) {
+      head.content_length = "10";
+      head.content_lengths = 1;
+    }
+    ck_assert_msg(admitted(head, NULL) == rows[i].code, "%s %s", rows[i].method, rows[i].path);
+  }
+}
+END_TEST
+
 /* With an admin port what the service tells of itself is there, and nothing else. */
 START_TEST(ports) {
   static const struct {
@@ -98,6 +130,10 @@ START_TEST(ports) {
       {"/labels", true, false},
       {"/v1/models", true, false},
       {"/v1/models/one", true, false},
+      {"/v2", true, false},
+      {"/v2/health/ready", true, false},
+      {"/v2/models/one", true, false},
+      {"/v2/models/one/ready", true, false},
       {"/openapi.json", true, false},
       {"/assets/app.js", true, false},
   };
@@ -547,6 +583,7 @@ Suite *admit_suite(void) {
   TCase *tcase = tcase_create("admit");
   tcase_add_checked_fixture(tcase, open_app, close_app);
   tcase_add_test(tcase, routes);
+  tcase_add_test(tcase, patterns);
   tcase_add_test(tcase, ports);
   tcase_add_test(tcase, method_says_allow);
   tcase_add_test(tcase, framing);
