@@ -1,5 +1,6 @@
 # Two stages: everything is made in the first by the same `make build` that a developer runs; the second keeps the program, the model and the
-# shared libraries that the program names. docker build --build-arg COMMIT=$(git rev-parse --short HEAD) -t camserve .
+# shared libraries that the program names.
+# docker build --build-arg COMMIT=$(git rev-parse --short HEAD) --build-arg VERSION=$(make -s version) -t camserve .
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 
@@ -35,8 +36,9 @@ ENTRYPOINT ["camserve"]
 CMD ["serve"]
 
 ARG COMMIT=unknown
+ARG VERSION=unknown
 LABEL org.opencontainers.image.title="camserve" \
       org.opencontainers.image.description="HTTP microservice: ImageNet labels for photos, and class activation maps of where the network saw them" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$COMMIT"

@@ -60,13 +60,16 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
 OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
 
-.PHONY: help run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model no-model weights
+.PHONY: help version run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model no-model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo; echo "  SANITIZE=address|undefined|thread builds into build/SANITIZE (address brings undefined along)."
 	@echo "  V=1 shows the commands. Settings reach every target: CAMSERVE_PORT=18080 make run"
+
+version:
+	@echo $(VERSION)
 
 run: build  ## install what is missing, fetch and convert the model, build, serve on port 8080
 	@$B/camserve serve
@@ -165,7 +168,17 @@ $B/server/%.o: server/%.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS) $(ALL) -Iinclude -Iserver -c -o $@ $<
 
-$B/server/http/assets.o: $(wildcard static/*)
+$B/server/http/assets.o: $(wildcard static/*) $B/static/openapi.json
+$B/server/http/assets.o: ALL += -Wa,-I$B/static
+$B/static/openapi.json: static/openapi.json $B/version
+	@mkdir -p $(@D)
+	$Qsed 's/@VERSION@/$(VERSION)/' $< >$@
+$B/server/base/version.o: $B/version
+ifneq ($(VERSION),$(file <$B/version))
+.PHONY: $B/version
+endif
+$B/version:
+	@mkdir -p $B; echo '$(VERSION)' >$@
 $B/server/cli/gallery.o: $(wildcard static/gallery/*)
 $B/server/base/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)

@@ -2,7 +2,7 @@
 #ifndef VERSION_H
 #define VERSION_H
 
-extern const char *const cam_version; /* "0.1.0" */
+extern const char *const cam_version; /* "1.2.3" */
 extern const char *const cam_commit;  /* "8fd7a43", or "unknown" */
 
 #endif

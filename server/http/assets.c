@@ -3,7 +3,8 @@
 #include "assets.h"
 #include <string.h>
 
-/* .incbin takes paths from the repository's root, where make runs. */
+/* .incbin takes paths from the repository's root, where make runs, and then from where the Makefile
+ * puts what it makes of static/. */
 #define X(symbol, file, path, type) \
   __asm__(".section .rodata\n.balign 16\nasset_" #symbol "_begin:\n.incbin \"" file \
           "\"\nasset_" #symbol "_end:\n.byte 0\n.previous\n");

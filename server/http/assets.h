@@ -29,7 +29,7 @@
   X(sample_coffee, "static/samples/coffee.jpg", "/assets/samples/coffee.jpg", "image/jpeg") \
   X(sample_admiral, "static/samples/admiral.jpg", "/assets/samples/admiral.jpg", "image/jpeg") \
   X(sample_rocket, "static/samples/rocket.jpg", "/assets/samples/rocket.jpg", "image/jpeg") \
-  X(openapi, "static/openapi.json", "/openapi.json", "application/json")
+  X(openapi, "openapi.json", "/openapi.json", "application/json") /* with the version in it */
 
 #define X(symbol, file, path, type) \
   extern const unsigned char asset_##symbol##_begin[], asset_##symbol##_end[];

@@ -49,6 +49,14 @@ def test_files_of_the_rooms():
     assert not [name for name in named if not any(path.endswith("/" + name) for path in known)]
 
 
+def test_the_version_stands_in_one_place():
+    """And in the changes, whose first entry it is."""
+    version = re.search(r"^VERSION *:= *(\d+\.\d+\.\d+)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == version
+    for name in ("static/openapi.json", "Dockerfile", "docker/compose.yaml", "README.md", "server/base/version.h"):
+        assert version not in (ROOT / name).read_text(), name
+
+
 def test_a_dead_link_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One, two\n[a](#one-two) [b](#three) [c](page.md) [d](gone.md) [e](https://example.org)\n")
