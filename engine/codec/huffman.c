@@ -12,17 +12,17 @@ enum {
   BLOCK = 128 << 10,
   STORED_MOST = 65535,
   PAIRS_LEAST = 32 << 10, /* bytes from which on that table pays */
-  PAIR_BITS = 27,         /* of a pair; its length is in the 5 above */
+  PAIR_LENGTH_BITS = 6,   /* of a pair, the lowest; its codes are in the 26 above */
   LITERALS = 257,         /* 256 and the end of block */
   DISTANCES = 2,          /* none is used; some decoders want a complete code all the same */
-  LONGEST = 13,           /* bits of a code: two fit PAIR_BITS, four and a byte's rest 64 */
+  LONGEST = 13,           /* bits of a code: two fit a pair, four and a byte's rest 64 */
   META = 19,
   META_LONGEST = 7,
   CODE_BYTES = 64, /* what a code takes, about */
   SLACK = 8        /* the writer stores 8 bytes at a time */
 };
-_Static_assert(2 * LONGEST <= PAIR_BITS && 2 * LONGEST < 1 << (32 - PAIR_BITS),
-               "a pair and its length fit 32 bits");
+_Static_assert(2 * LONGEST + PAIR_LENGTH_BITS <= 32, "a pair and its length fit 32 bits");
+_Static_assert(4 * LONGEST < 1 << PAIR_LENGTH_BITS, "so does the length of two pairs");
 
 /* One symbol's code: `length` bits, the first of them lowest. */
 typedef struct entry {
@@ -283,21 +283,28 @@ static void write_code(writer *w, const entry *code) {
   }
 }
 
-/* The codes of each pair of bytes, one after the other, with their length above PAIR_BITS; the
- * index is the pair as it lies in memory, the first byte in the low half. The second code is moved
- * up by a product, since not every instruction set shifts each number by its own amount. */
+/* The codes of each pair of bytes, one after the other, above their length; the index is the pair
+ * as it lies in memory, the first byte in the low half. The second code is moved up by a product,
+ * since not every instruction set shifts each number by its own amount. */
 CLONES static void make_pairs(const entry *code, uint32_t *pairs) {
-  uint32_t bits[256], lengths[256], factors[256];
+  uint32_t bits[256], factors[256];
   for (int s = 0; s < 256; s++) {
-    bits[s] = code[s].bits;
-    lengths[s] = (uint32_t)code[s].length << PAIR_BITS;
+    bits[s] = (uint32_t)code[s].bits << PAIR_LENGTH_BITS | code[s].length;
     factors[s] = 1u << code[s].length;
   }
-  for (int second = 0; second < 256; second++)
+  for (int second = 0; second < 256; second++) {
+    const uint32_t second_bits = (uint32_t)code[second].bits << PAIR_LENGTH_BITS;
+    const uint32_t second_length = code[second].length;
     for (int first = 0; first < 256; first++)
-      pairs[256 * second + first] = (bits[first] + bits[second] * factors[first]) |
-                                    (lengths[first] + lengths[second]);
+      pairs[256 * second + first] = bits[first] + second_bits * factors[first] + second_length;
+  }
 }
+
+/* Codes one after the other: `n` bits. */
+typedef struct codes {
+  uint64_t bits;
+  unsigned n;
+} codes;
 
 static inline uint32_t pair_at(const uint32_t *pairs, const uint8_t *bytes) {
   uint16_t both;
@@ -305,18 +312,32 @@ static inline uint32_t pair_at(const uint32_t *pairs, const uint8_t *bytes) {
   return pairs[le16toh(both)];
 }
 
+/* Of four bytes. The length stands lowest in a pair, where a shift by a register (which takes its
+ * lowest six bits) and the sum of two find it without a mask. */
+static inline codes four_at(const uint32_t *pairs, const uint8_t *bytes) {
+  enum { LENGTH = (1 << PAIR_LENGTH_BITS) - 1 };
+  const uint32_t a = pair_at(pairs, bytes), b = pair_at(pairs, bytes + 2);
+  return (codes){(uint64_t)(b >> PAIR_LENGTH_BITS) << (a & LENGTH) | a >> PAIR_LENGTH_BITS,
+                 (a + b) & LENGTH};
+}
+
+/* Eight bytes: nearly always both halves fit what is held. */
+static inline void put_eight(writer *w, const uint32_t *pairs, const uint8_t *bytes) {
+  const codes a = four_at(pairs, bytes), b = four_at(pairs, bytes + 4);
+  put_bits(w, a.bits, a.n);
+  if (__builtin_expect(w->n + b.n > 63, 0))
+    flush(w);
+  put_bits(w, b.bits, b.n);
+  flush(w);
+}
+
 /* pairs may be NULL. */
-static void write_literals(writer *to, const entry *code, const uint32_t *pairs,
-                           const uint8_t *bytes, size_t n) {
-  const uint32_t mask = (1u << PAIR_BITS) - 1;
+CLONES static void write_literals(writer *to, const entry *code, const uint32_t *pairs,
+                                  const uint8_t *bytes, size_t n) {
   writer w = *to;
   size_t i = 0;
-  for (; pairs && i + 4 <= n; i += 4) {
-    const uint32_t a = pair_at(pairs, bytes + i), b = pair_at(pairs, bytes + i + 2);
-    put_bits(&w, (a & mask) | (uint64_t)(b & mask) << (a >> PAIR_BITS),
-             (a >> PAIR_BITS) + (b >> PAIR_BITS));
-    flush(&w);
-  }
+  for (; pairs && i + 8 <= n; i += 8)
+    put_eight(&w, pairs, bytes + i);
   for (; i < n; i++) {
     put_bits(&w, code[bytes[i]].bits, code[bytes[i]].length);
     flush(&w);
