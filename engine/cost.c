@@ -5,15 +5,14 @@
  *   decoded    what its decoder says that it takes (photo_work_bytes)
  *   again      the first decoding's picture, while the whole photo is decoded for its overlay
  *   averaged   photo, input, and what the larger passes of detail=fine take (fine.c)
- *   rendered   photo, input and canvas; of each label in the making heat, pixels and what the
- *              encoder takes, or made of them; and all finished pictures
- *
- * The pixels of a single label are the canvas. */
+ *   rendered   photo, input and canvas; of each label in the making what painting takes
+ *              (paint_work_bytes), or made of it; and all finished pictures */
 #include "cost.h"
 #include "cam_minmax.h"
 #include "fine.h"
 #include "model/detail.h"
 #include "photo/decode.h"
+#include "render/paint.h"
 #include "render/picture.h"
 #include "sizes.h"
 #include <limits.h>
@@ -38,23 +37,14 @@ static uint64_t image_bytes(int width, int height) {
   return BYTES * (uint64_t)width * (uint64_t)height;
 }
 
-/* Of one label while its pictures are made (explain.c): heat and the file of its picture, then heat
- * and pixels, then pixels and their file, and in the end base64 of both, which may move. */
-static uint64_t bytes_on_the_way(const cam_params *params, int width, int height, bool on_canvas) {
-  const uint64_t heat = (uint64_t)width * (uint64_t)height;
-  uint64_t most = heat, pixels = 0, map_file = 0, overlay_file = 0;
-  if (params->include & CAM_INCLUDE_HEATMAP) {
+/* Of one label while its pictures are made, and in the end base64 of both, which may move. */
+static uint64_t bytes_on_the_way(const cam_params *params, int width, int height) {
+  uint64_t most = paint_work_bytes(params, width, height);
+  uint64_t map_file = 0, overlay_file = 0;
+  if (params->include & CAM_INCLUDE_HEATMAP)
     map_file = picture_most_bytes(params, width, height, 1);
-    most = heat + picture_work_bytes(params->picture, width, height, 1);
-  }
-  if (params->include & CAM_INCLUDE_OVERLAY) {
-    if (!on_canvas)
-      pixels = image_bytes(width, height);
+  if (params->include & CAM_INCLUDE_OVERLAY)
     overlay_file = picture_most_bytes(params, width, height, 3);
-    most = max_uint64(most, map_file + heat + pixels);
-    most = max_uint64(most,
-                      map_file + pixels + picture_work_bytes(params->picture, width, height, 3));
-  }
   if (params->base64)
     most = max_uint64(most, map_file + 2 * overlay_file);
   return most;
@@ -133,7 +123,7 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
              resize_bytes(sizes->width, sizes->height, w->width, w->height);
   const int made = min_int(abreast, count);
   const uint64_t each = finished_bytes(params, 1, w->width, w->height),
-                 making = bytes_on_the_way(params, w->width, w->height, count == 1);
+                 making = bytes_on_the_way(params, w->width, w->height);
   return bytes + max_uint64((uint64_t)(count - made) * each + (uint64_t)made * making,
                             (uint64_t)count * each);
 }
@@ -180,7 +170,7 @@ static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
 static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
   const uint64_t finished = finished_bytes(params, w->count, w->width, w->height),
                  rendering = rendering_bytes(w, params, abreast),
-                 making = bytes_on_the_way(params, w->width, w->height, w->count == 1);
+                 making = bytes_on_the_way(params, w->width, w->height);
   return (photo_cost){
       .most = SMALL_THINGS + w->said +
               max_uint64(max_uint64(finished, w->averaging), max_uint64(w->decoding, rendering)),

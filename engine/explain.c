@@ -13,7 +13,7 @@
 #include "pass.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
-#include "render/overlay.h"
+#include "render/paint.h"
 #include "render/picture.h"
 #include "sizes.h"
 #include <limits.h>
@@ -234,23 +234,6 @@ typedef struct render_call {
   picture *pictures;
 } render_call;
 
-/* Heat [n] laid over the canvas: pixels for paint_free; NULL: no memory. The only picture of a
- * photo is painted on the canvas itself, which nobody needs any more. */
-static uint8_t *paint(item *it, const uint8_t *heat, size_t n) {
-  const cam_params *params = it->task->params;
-  uint8_t *canvas = canvas_of(it)->rgb, *rgb = canvas;
-  if (it->task->result.count > 1)
-    rgb = malloc(3 * n);
-  if (rgb)
-    overlay_blend(canvas, heat, n, colormap_get(params->colormap), params->alpha, rgb);
-  return rgb;
-}
-
-static void paint_free(item *it, uint8_t *rgb) {
-  if (rgb != canvas_of(it)->rgb)
-    free(rgb);
-}
-
 static cam_code quote_both(cam_prediction *p, cam_error *error) {
   cam_code code = CAM_OK;
   if (p->heatmap.data)
@@ -264,28 +247,16 @@ static cam_code quote_both(cam_prediction *p, cam_error *error) {
 static cam_code render_label(const cam_graph *graph, picture *pic) {
   cam_prediction *p = pic->prediction;
   const cam_task *task = pic->it->task;
-  const cam_params *params = task->params;
-  int width, height;
-  picture_size(params, &task->result, &width, &height);
-  const size_t n = (size_t)width * (size_t)height;
-  uint8_t *heat = malloc(n), *rgb = NULL;
-  if (!heat)
-    return cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
-  map_heat(graph->rule, look_of(graph, params).levels, p->map, task->result.map_height,
-           task->result.map_width, heat, height, width);
-  cam_code code = CAM_OK;
-  if (params->include & CAM_INCLUDE_HEATMAP)
-    code = picture_encode(params->picture, heat, width, height, 1, &p->heatmap, &pic->error);
-  const bool overlay = !code && params->include & CAM_INCLUDE_OVERLAY;
-  if (overlay)
-    rgb = paint(pic->it, heat, n);
-  free(heat);
-  if (overlay && !rgb)
-    code = cam_fail(&pic->error, CAM_E_NO_MEMORY, "no memory for %d x %d pixels", width, height);
-  else if (overlay)
-    code = picture_encode(params->picture, rgb, width, height, 3, &p->overlay, &pic->error);
-  paint_free(pic->it, rgb);
-  if (!code && params->base64)
+  paint_order order = {.map = p->map,
+                       .map_height = task->result.map_height,
+                       .map_width = task->result.map_width,
+                       .rule = graph->rule,
+                       .levels = look_of(graph, task->params).levels,
+                       .canvas = canvas_of(pic->it)->rgb,
+                       .params = task->params};
+  picture_size(task->params, &task->result, &order.width, &order.height);
+  cam_code code = paint_label(&order, &p->heatmap, &p->overlay, &pic->error);
+  if (!code && task->params->base64)
     code = quote_both(p, &pic->error);
   return code;
 }

@@ -44,8 +44,8 @@ static cam_code look(const cam_graph *graph, cam_image *input, cam_seen *out, ca
   measure_channels(graph, values, cells, out);
   pixels_restore(graph, values, cells, input->rgb);
   free(values);
-  return picture_encode(CAM_PICTURE_PNG, input->rgb, input->width, input->height, 3, &out->picture,
-                        error);
+  const pixel_rows rows = pixel_rows_of(input->rgb, input->width, input->height, 3);
+  return picture_encode(CAM_PICTURE_PNG, &rows, &out->picture, error);
 }
 
 cam_code cam_show_input(const cam_context *context, const cam_task *task, cam_seen *out,

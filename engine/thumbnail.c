@@ -26,8 +26,9 @@ static cam_code encode_small(const cam_photo *photo, int side, cam_bytes *out, c
   cam_image small = {0};
   fit(photo, side, &width, &height);
   cam_code code = resize_bicubic(&photo->image, width, height, &small, error);
+  const pixel_rows rows = pixel_rows_of(small.rgb, width, height, 3);
   if (!code)
-    code = picture_encode(CAM_PICTURE_JPEG, small.rgb, width, height, 3, out, error);
+    code = picture_encode(CAM_PICTURE_JPEG, &rows, out, error);
   image_free(&small);
   return code;
 }

@@ -1,8 +1,8 @@
 /* class_map.c - planes of floats at the network's grid -> any size -> 0..1 or 0..255.
  * Flow: forward -> [class map] -> box, overlay.   Thread: worker; touches only its arguments.
- * A bilinear plane is separable: the output goes by tiles of columns, and within a tile each row of
- * the input is widened once and kept while output rows lie between it and the next; what remains
- * per pixel is one multiply-add that the compiler vectorises. */
+ * A bilinear plane is separable: each row of the input is widened once and kept while output rows
+ * lie between it and the next; what remains per pixel is one multiply-add that the compiler
+ * vectorises. The Makefile turns fused ones off in this file: the same values on every machine. */
 #include "class_map.h"
 #include "base/clones.h"
 #include "cam_minmax.h"
@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -35,16 +36,16 @@ static inline point point_at(map_rule rule, int to, int n, float scale) {
   return (point){lower, upper, from - (float)lower};
 }
 
-static void widen(const float *row, const point *columns, int n, float factor,
-                  float *restrict out) {
+CLONES static void widen(const float *row, const point *columns, int n, float factor,
+                         float *restrict out) {
   for (int i = 0; i < n; i++) {
     float left = row[columns[i].lower] * factor, right = row[columns[i].upper] * factor;
     out[i] = left + (right - left) * columns[i].share;
   }
 }
 
-static void mix(const float *restrict top, const float *restrict bottom, float share, int n,
-                float *restrict out) {
+CLONES static void mix(const float *restrict top, const float *restrict bottom, float share, int n,
+                       float *restrict out) {
   for (int i = 0; i < n; i++)
     out[i] = top[i] + (bottom[i] - top[i]) * share;
 }
@@ -58,28 +59,29 @@ static bool is_huge(const float *in, size_t n) {
   return false;
 }
 
-static void unshrink(float *row, int n) {
+CLONES static void unshrink(float *row, int n) {
   for (int i = 0; i < n; i++)
     row[i] = 4 * fmaxf(-FLT_MAX / 4, fminf(FLT_MAX / 4, row[i]));
 }
 
-/* A plane being enlarged, TILE columns of the output at a time. */
+/* A plane being enlarged, some columns of the output at a time. */
 typedef struct enlargement {
   map_rule rule;
   const float *in;
-  int h, w, H, n; /* rows and columns in, rows out, columns of the tile */
-  float factor;   /* what the values are multiplied by before they are interpolated: 1, or 1/4 */
-  point columns[TILE];
-  float strips[2][TILE]; /* input row r, widened, is in strips[r & 1]: the two rows of a point are
-                            neighbours or the same */
+  int h, w, H, n;   /* rows and columns in, rows out, columns at a time */
+  float factor;     /* what the values are multiplied by before they are interpolated: 1, or 1/4 */
+  point *columns;   /* [n] */
+  float *strips[2]; /* [n] input row r, widened, is in strips[r & 1]: the two rows of a point are
+                       neighbours or the same */
   int held[2];
 } enlargement;
 
-static void begin_tile(enlargement *e, int first, int W) {
-  e->n = min_int(TILE, W - first);
+/* From column `first` on, n columns of W. */
+static void begin_columns(enlargement *e, int first, int n, int W) {
+  e->n = n;
   e->held[0] = -1;
   e->held[1] = -1;
-  for (int i = 0; i < e->n; i++)
+  for (int i = 0; i < n; i++)
     e->columns[i] = point_at(e->rule, first + i, e->w, (float)e->w / (float)W);
 }
 
@@ -114,10 +116,12 @@ static void begin(enlargement *e, map_rule rule, const float *in, int h, int w, 
 }
 
 void map_resize(map_rule rule, const float *in, int h, int w, float *out, int H, int W) {
-  enlargement e;
+  point columns[TILE];
+  float strips[2][TILE];
+  enlargement e = {.columns = columns, .strips = {strips[0], strips[1]}};
   begin(&e, rule, in, h, w, H);
   for (int x = 0; x < W; x += TILE) {
-    begin_tile(&e, x, W);
+    begin_columns(&e, x, min_int(TILE, W - x), W);
     for (int y = 0; y < H; y++)
       enlarge_row(&e, y, out + (size_t)y * (size_t)W + x);
   }
@@ -131,7 +135,7 @@ typedef struct scaling {
 
 /* The range low..high grows to hold n more values. Lanes are independent, so that the loop becomes
  * wide without reordering anything that matters. */
-static void widen_range(const float *in, int n, float *low, float *high) {
+CLONES static void widen_range(const float *in, int n, float *low, float *high) {
   float lows[LANES], highs[LANES];
   int i = 0;
   for (int j = 0; j < LANES; j++) {
@@ -183,6 +187,16 @@ int map_scale(map_scaling how, const float *in, int n, float *out) {
   return 1;
 }
 
+/* ---- levels, row by row ---- */
+
+struct map_levels {
+  enlargement plane;
+  scaling scaling;
+  void (*to_levels)(const float *, int, scaling, uint8_t *);
+  int level_of_0;
+  float *row; /* [W] */
+};
+
 /* Do the output rows y - 1, y and y + 1 lie between the same two rows of the input? */
 static bool is_between(const enlargement *e, int y) {
   const int lower = row_point(e, y).lower;
@@ -192,64 +206,67 @@ static bool is_between(const enlargement *e, int y) {
 
 /* The scaling of the enlarged plane [H,W], without the plane.
  *
- * map_heat needs the range of all output values before it can write the first of them. To enlarge
- * the plane twice would double its work; but few rows are needed to know the range. The output rows
- * that lie between the same two rows of the input, top and bottom, have in each column the values
- * top + (bottom - top) * share, where share grows from row to row. That rises or falls all the way,
- * in floats too, for rounding keeps order. So the smallest and the largest of a column are in the
+ * The range of all output values must be known before the first level is. To enlarge the plane
+ * twice would double its work; but few rows are needed to know the range. The output rows that lie
+ * between the same two rows of the input, top and bottom, have in each column the values top +
+ * (bottom - top) * share, where share grows from row to row. That rises or falls all the way, in
+ * floats too, for rounding keeps order. So the smallest and the largest of a column are in the
  * first or the last of those rows, and the rows within (is_between) need not be looked at: about
  * two output rows for each row of the input are left. The order of the values is another one than
- * row by row, but smallest and largest do not depend on it. */
-static scaling scaling_of_enlarged(enlargement *e, map_scaling how, int W) {
-  float row[TILE], low = INFINITY, high = -INFINITY;
-  for (int x = 0; x < W; x += TILE) {
-    begin_tile(e, x, W);
-    for (int y = 0; y < e->H; y++) {
-      if (is_between(e, y))
-        continue;
-      enlarge_row(e, y, row);
-      widen_range(row, e->n, &low, &high);
-    }
+ * row by row, but smallest and largest do not depend on it. row: scratch, [W]. */
+static scaling scaling_of_enlarged(enlargement *e, map_scaling how, float *row) {
+  float low = INFINITY, high = -INFINITY;
+  for (int y = 0; y < e->H; y++) {
+    if (is_between(e, y))
+      continue;
+    enlarge_row(e, y, row);
+    widen_range(row, e->n, &low, &high);
   }
   return scaling_of(how, low, high);
 }
 
-/* No product here can be fused with a sum to another result: factor is a power of two. So the
- * clones agree. */
 CLONES static void scale_row(const float *restrict row, int n, scaling s, uint8_t *restrict out) {
   for (int i = 0; i < n; i++)
     out[i] = (uint8_t)(int)(scaled(s, row[i]) * 255.0f);
 }
 
-/* In double the product is exact, so that fusing it with the sum changes nothing. */
 CLONES static void scale_row_to_sides(const float *restrict row, int n, scaling s,
                                       uint8_t *restrict out) {
   for (int i = 0; i < n; i++)
     out[i] = (uint8_t)(int)((double)scaled(s, row[i]) * 127 + 128.5);
 }
 
-int map_heat(map_rule rule, map_scaling how, const float *in, int h, int w, uint8_t *out, int H,
-             int W) {
-  enlargement e;
-  float row[TILE];
-  begin(&e, rule, in, h, w, H);
-  const scaling s = scaling_of_enlarged(&e, how, W);
-  void (*to_levels)(const float *, int, scaling, uint8_t *) = scale_row;
-  int level_of_0 = 0;
+map_levels *map_levels_new(map_rule rule, map_scaling how, const float *in, int h, int w, int H,
+                           int W) {
+  const size_t n = (size_t)W;
+  map_levels *levels = malloc(sizeof *levels + n * (sizeof(point) + 3 * sizeof(float)));
+  if (!levels)
+    return NULL;
+  point *columns = (point *)(levels + 1);
+  float *floats = (float *)(columns + n);
+  *levels = (map_levels){.plane = {.columns = columns, .strips = {floats, floats + n}},
+                         .row = floats + 2 * n,
+                         .to_levels = scale_row};
   if (how == MAP_SIDES) {
-    to_levels = scale_row_to_sides;
-    level_of_0 = 128;
+    levels->to_levels = scale_row_to_sides;
+    levels->level_of_0 = 128;
   }
-  if (!(s.spread > 0)) {
-    memset(out, level_of_0, (size_t)H * (size_t)W);
-    return 0;
-  }
-  for (int x = 0; x < W; x += TILE) {
-    begin_tile(&e, x, W);
-    for (int y = 0; y < H; y++) {
-      enlarge_row(&e, y, row);
-      to_levels(row, e.n, s, out + (size_t)y * (size_t)W + x);
-    }
-  }
-  return 1;
+  begin(&levels->plane, rule, in, h, w, H);
+  begin_columns(&levels->plane, 0, W, W);
+  levels->scaling = scaling_of_enlarged(&levels->plane, how, levels->row);
+  return levels;
 }
+
+int map_levels_spread(const map_levels *levels) { return levels->scaling.spread > 0; }
+
+void map_levels_row(map_levels *levels, int y, uint8_t *out) {
+  enlargement *plane = &levels->plane;
+  if (!map_levels_spread(levels)) {
+    memset(out, levels->level_of_0, (size_t)plane->n);
+    return;
+  }
+  enlarge_row(plane, y, levels->row);
+  levels->to_levels(levels->row, plane->n, levels->scaling, out);
+}
+
+void map_levels_free(map_levels *levels) { free(levels); }

@@ -5,12 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* bytes[0..n), n below 2^31, as a zlib stream (RFC 1950) of *n_out bytes in memory for free(); NULL
- * if there is no memory for it. Made for filtered rows of pictures. The same bytes for the same
- * input, whatever the machine, the thread or what ran before. */
-uint8_t *deflate_zlib(const uint8_t *bytes, size_t n, size_t *n_out);
+/* Bytes that n bytes take at most, with what is scribbled beyond their end on the way. */
+size_t deflate_bound(size_t n);
 
-/* Bytes that deflate_zlib holds at most at any moment, its result included. */
+/* Writes bytes[0..n), n below 2^31, as a zlib stream (RFC 1950) to out, which has room for
+ * deflate_bound(n) bytes; returns the bytes taken, 0 if there is no memory for it. Made for
+ * filtered rows of pictures. The same bytes for the same input, whatever the machine, the thread or
+ * what ran before. */
+size_t deflate_zlib(const uint8_t *bytes, size_t n, uint8_t *out);
+
+/* Bytes that deflate_zlib holds at most at any moment, `out` included. */
 size_t deflate_work_bytes(size_t n);
 
 /* CRC-32 of ISO 3309, as PNG and gzip use it. */

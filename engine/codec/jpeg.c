@@ -340,41 +340,44 @@ static void begin_sink(j_compress_ptr library) {
 
 static void end_sink(j_compress_ptr library) { (void)library; }
 
-/* As decode. */
-static void encode(j_compress_ptr library, const uint8_t *pixels, int width, int height,
-                   int channels, sink *to) {
+/* As decode. room: a row. */
+static void encode(j_compress_ptr library, const pixel_rows *rows, uint8_t *room, sink *to) {
   if (setjmp(state_of((j_common_ptr)library)->back))
     return;
   jpeg_create_compress(library);
   library->dest = &to->base;
-  library->image_width = (JDIMENSION)width;
-  library->image_height = (JDIMENSION)height;
-  library->input_components = channels;
-  library->in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+  library->image_width = (JDIMENSION)rows->width;
+  library->image_height = (JDIMENSION)rows->height;
+  library->input_components = rows->channels;
+  library->in_color_space = rows->channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_set_defaults(library);
   jpeg_set_quality(library, QUALITY, TRUE);
   jpeg_start_compress(library, TRUE);
   while (library->next_scanline < library->image_height) {
-    JSAMPROW row = (JSAMPROW)(uintptr_t)(pixels + (size_t)library->next_scanline * (size_t)width *
-                                                      (size_t)channels); /* only read */
+    const uint8_t *pixels = pixel_row(rows, (int)library->next_scanline, room);
+    JSAMPROW row = (JSAMPROW)(uintptr_t)pixels; /* only read */
     jpeg_write_scanlines(library, &row, 1);
   }
   jpeg_finish_compress(library);
 }
 
-cam_code jpeg_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
-                     cam_error *error) {
+cam_code jpeg_encode(const pixel_rows *rows, cam_bytes *out, cam_error *error) {
   *out = (cam_bytes){0};
-  if (width > JPEG_MAX_DIMENSION || height > JPEG_MAX_DIMENSION)
-    return cam_fail(error, CAM_E_PIXELS, "a JPEG of %d x %d pixels; a side may have %ld", width,
-                    height, JPEG_MAX_DIMENSION);
+  if (rows->width > JPEG_MAX_DIMENSION || rows->height > JPEG_MAX_DIMENSION)
+    return cam_fail(error, CAM_E_PIXELS, "a JPEG of %d x %d pixels; a side may have %ld",
+                    rows->width, rows->height, JPEG_MAX_DIMENSION);
+  uint8_t *room = malloc(pixel_row_bytes(rows));
+  if (!room)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a JPEG of %d x %d pixels", rows->width,
+                    rows->height);
   state s = {0};
   sink to = {.base = {.init_destination = begin_sink,
                       .empty_output_buffer = more_room,
                       .term_destination = end_sink}};
   struct jpeg_compress_struct library = {.err = fence(&s, error)};
-  encode(&library, pixels, width, height, channels, &to);
+  encode(&library, rows, room, &to);
   jpeg_destroy_compress(&library);
+  free(room);
   if (s.code)
     free(to.bytes);
   else

@@ -3,6 +3,7 @@
 #ifndef JPEG_H
 #define JPEG_H
 #include "cam_engine.h"
+#include "pixel_rows.h"
 
 /* What a JPEG's headers say of it: all that the memory it takes depends on. */
 typedef struct jpeg_shape {
@@ -38,10 +39,9 @@ cam_code jpeg_decode(const uint8_t *bytes, size_t n, const jpeg_shape *shape, in
                      int least_height, size_t budget, double deadline, jpeg_picture *picture,
                      cam_error *error);
 
-/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB), as a JPEG of quality 90. CAM_OK:
- * out->data is the caller's, for free(). Else it is empty: CAM_E_PIXELS (a side has more than
- * 65500), CAM_E_NO_MEMORY. The same bytes for the same picture, on every CPU. */
-cam_code jpeg_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
-                     cam_error *error);
+/* The rows as a JPEG of quality 90. CAM_OK: out->data is the caller's, for free(). Else it is
+ * empty: CAM_E_PIXELS (a side has more than 65500), CAM_E_NO_MEMORY. The same bytes for the same
+ * picture, on every CPU. */
+cam_code jpeg_encode(const pixel_rows *rows, cam_bytes *out, cam_error *error);
 
 #endif

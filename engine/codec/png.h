@@ -1,11 +1,12 @@
-/* png.h - pixels -> a PNG file in memory: stb_image_write for the format, libdeflate for deflate
- * and CRC through its hooks (engine/codec/png.c names the first, engine/codec/deflate.c the
- * second). Thread: any; the same bytes for the same picture, always. */
+/* png.h - rows of pixels -> a PNG file in memory (W3C, Portable Network Graphics, third edition):
+ * one chunk of data, every row under the filter "average". Flow: overlay -> [png] -> picture.
+ * Thread: any; the same bytes for the same picture, always. */
 #ifndef PNG_H
 #define PNG_H
 #include "cam_engine.h"
-/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). CAM_OK: out->data is the caller's,
- * for free(). Else: CAM_E_PIXELS (rows of 2^31 - 1 bytes or more), CAM_E_NO_MEMORY. */
-cam_code png_encode(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
-                    cam_error *error);
+#include "pixel_rows.h"
+
+/* CAM_OK: out->data is the caller's, for free(). Else it is empty: CAM_E_PIXELS (rows of 2 GiB or
+ * nearly so), CAM_E_NO_MEMORY. */
+cam_code png_encode(const pixel_rows *rows, cam_bytes *out, cam_error *error);
 #endif

@@ -19,11 +19,11 @@ static uint64_t most_of_jpeg(uint64_t width, uint64_t height, unsigned channels)
   return width * height * (channels + 3) / 4 + 4096;
 }
 
-/* The filtered rows with room for their codes, before it is known how short they are; then the
- * codes and the file made of them. */
+/* Two rows, and all of them filtered with room for their codes, before it is known how short they
+ * are. */
 static uint64_t png_writer_bytes(uint64_t width, uint64_t height, unsigned channels) {
-  const uint64_t raw = height * (1 + width * channels);
-  return raw + deflate_work_bytes(raw);
+  const uint64_t row = 1 + width * channels, raw = height * row;
+  return 2 * row + raw + deflate_work_bytes(raw);
 }
 
 /* The file's room, and a half more when it has to grow; strips of rows. */
@@ -34,8 +34,7 @@ static uint64_t jpeg_writer_bytes(uint64_t width, uint64_t height, unsigned chan
 /* The forms of a picture: who writes it, how many bytes it has at
  * most, and how many its writer holds beside the pixels. */
 static const struct {
-  cam_code (*encode)(const uint8_t *pixels, int width, int height, int channels, cam_bytes *out,
-                     cam_error *error);
+  cam_code (*encode)(const pixel_rows *rows, cam_bytes *out, cam_error *error);
   uint64_t (*most)(uint64_t width, uint64_t height, unsigned channels);
   uint64_t (*work)(uint64_t width, uint64_t height, unsigned channels);
 } forms[] = {
@@ -61,9 +60,9 @@ cam_code picture_quote(cam_bytes *file, cam_error *error) {
   return CAM_OK;
 }
 
-cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
-                        int channels, cam_bytes *out, cam_error *error) {
-  return forms[form].encode(pixels, width, height, channels, out, error);
+cam_code picture_encode(cam_picture form, const pixel_rows *rows, cam_bytes *out,
+                        cam_error *error) {
+  return forms[form].encode(rows, out, error);
 }
 
 uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned channels) {

@@ -1,8 +1,9 @@
-/* picture.h - pixels -> a file in memory, in the form and the size that were asked for. Implemented
- * in engine/render/picture.c. Thread: any. */
+/* picture.h - rows of pixels -> a file in memory, in the form and the size that were asked for.
+ * Implemented in engine/render/picture.c. Thread: any. */
 #ifndef PICTURE_H
 #define PICTURE_H
 #include "cam_engine.h"
+#include "codec/pixel_rows.h"
 
 enum { PICTURE_FIT_SIDE = 512 }; /* pixels: the longest side of size `fit` */
 
@@ -12,14 +13,13 @@ void picture_size(const cam_params *params, const cam_result *of, int *width, in
 /* Bytes that a picture of this size has at most, as it is asked for (form, base64). */
 uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels);
 
-/* Bytes that picture_encode holds at any moment beside the pixels and its result before base64. */
+/* Bytes that picture_encode holds at any moment, its result included. */
 uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned channels);
 
-/* pixels [height,width,channels], channels 1 (grey) or 3 (RGB). The same bytes for the same
- * picture, always. CAM_OK: out->data is the caller's, for free(). Else it is empty: CAM_E_PIXELS (a
- * JPEG has at most 65500 pixels a side), CAM_E_NO_MEMORY. */
-cam_code picture_encode(cam_picture form, const uint8_t *pixels, int width, int height,
-                        int channels, cam_bytes *out, cam_error *error);
+/* The same bytes for the same picture, always. CAM_OK: out->data is the caller's, for free(). Else
+ * it is empty: CAM_E_PIXELS (a JPEG has at most 65500 pixels a side, a PNG less than 2 GiB of
+ * rows), CAM_E_NO_MEMORY. */
+cam_code picture_encode(cam_picture form, const pixel_rows *rows, cam_bytes *out, cam_error *error);
 
 /* The file becomes its own base64 text, in double quotes and with a NUL (cam_params.base64), in
  * place. CAM_E_NO_MEMORY: it is empty. */

@@ -9,7 +9,7 @@ from source import ROOT, files
 HEADERS = {
     "libmicrohttpd": r"microhttpd\.h", "GnuTLS": r"gnutls/.*", "cJSON": r"cjson/.*|cJSON\.h", "OpenBLAS": r"cblas\.h|openblas.*|lapacke?\.h",
     "libjpeg-turbo": r"j(peglib|error|morecfg|config)\.h|turbojpeg\.h", "libwebp": r"webp/.*", "libpng": r"png(conf|libconf)?\.h", "Little CMS": r"lcms2.*\.h",
-    "stb_image_write": r"(stb/)?stb_image_write\.h", "libdeflate": r"libdeflate\.h", "nettle": r"nettle/.*", "libzip": r"zip(conf)?\.h", "inih": r"ini\.h",
+    "libdeflate": r"libdeflate\.h", "nettle": r"nettle/.*", "libzip": r"zip(conf)?\.h", "inih": r"ini\.h",
     "libseccomp": r"seccomp\.h", "protobuf-c": r"onnx\.pb-c\.h|protobuf-c/.*",
 }
 # The C library, the kernel and the compiler.

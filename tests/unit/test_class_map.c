@@ -71,6 +71,18 @@ static uint8_t level_of(map_scaling how, float scaled) {
   return (uint8_t)(scaled * 255.0f);
 }
 
+/* All rows; 0 if the plane is flat. */
+static int map_heat(map_rule rule, map_scaling how, const float *in, int h, int w, uint8_t *out,
+                    int H, int W) {
+  map_levels *levels = map_levels_new(rule, how, in, h, w, H, W);
+  ck_assert_ptr_nonnull(levels);
+  const int spread = map_levels_spread(levels);
+  for (int y = 0; y < H; y++)
+    map_levels_row(levels, y, out + (size_t)y * (size_t)W);
+  map_levels_free(levels);
+  return spread;
+}
+
 START_TEST(heat_is_the_enlarged_plane_scaled) {
   static const int shapes[][4] = {{14, 14, 224, 224}, {7, 10, 300, 451}, {1, 1, 3, 5},
                                   {5, 3, 2, 2},       {2, 3, 1, 2500},   {3, 2, 3000, 1},

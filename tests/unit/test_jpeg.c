@@ -29,7 +29,8 @@ static uint8_t *made(pattern kind, int width, int height, int channels) {
 
 static cam_bytes encoded(const uint8_t *pixels, int width, int height, int channels) {
   cam_bytes file;
-  ck_assert_int_eq(jpeg_encode(pixels, width, height, channels, &file, NULL), CAM_OK);
+  const pixel_rows rows = pixel_rows_of(pixels, width, height, channels);
+  ck_assert_int_eq(jpeg_encode(&rows, &file, NULL), CAM_OK);
   ck_assert_mem_eq(file.data, "\xff\xd8\xff", 3);
   ck_assert_mem_eq(file.data + file.size - 2, "\xff\xd9", 2);
   return file;
@@ -106,7 +107,8 @@ START_TEST(sides_have_a_limit) {
   uint8_t *pixels = made(WHITE, 65501, 1, 1);
   cam_error error = {0};
   cam_bytes file = {pixels, 1};
-  ck_assert_int_eq(jpeg_encode(pixels, 65501, 1, 1, &file, &error), CAM_E_PIXELS);
+  const pixel_rows rows = pixel_rows_of(pixels, 65501, 1, 1);
+  ck_assert_int_eq(jpeg_encode(&rows, &file, &error), CAM_E_PIXELS);
   ck_assert_str_eq(error.detail, "a JPEG of 65501 x 1 pixels; a side may have 65500");
   ck_assert(!file.data && !file.size);
   file = encoded(pixels, 1, 65500, 1);
@@ -119,7 +121,8 @@ START_TEST(base64_is_the_file_in_quotes) {
   uint8_t *pixels = made(SMOOTH, 50, 40, 3), decoded[8192];
   cam_bytes file = encoded(pixels, 50, 40, 3), text;
   size_t n;
-  ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, pixels, 50, 40, 3, &text, NULL), CAM_OK);
+  const pixel_rows rows = pixel_rows_of(pixels, 50, 40, 3);
+  ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, &rows, &text, NULL), CAM_OK);
   ck_assert_int_eq(picture_quote(&text, NULL), CAM_OK);
   ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"' && !text.data[text.size]);
   ck_assert(text.size < sizeof decoded &&

@@ -20,6 +20,12 @@ static void every_pair(colormap_table *colours, uint8_t *heat, uint8_t (*photo)[
   }
 }
 
+static void blend(const uint8_t *photo, const uint8_t *heat, size_t n,
+                  const colormap_table *colours, float alpha, uint8_t *out) {
+  const overlay o = overlay_of(colours, alpha);
+  overlay_blend(&o, photo, heat, n, out);
+}
+
 START_TEST(rounds_as_exact_arithmetic_does) {
   static colormap_table colours;
   static uint8_t heat[PAIRS], photo[PAIRS][3], out[PAIRS][3];
@@ -29,7 +35,7 @@ START_TEST(rounds_as_exact_arithmetic_does) {
   for (int step = 0; step <= 100 + (int)(sizeof odd / sizeof *odd); step++) {
     const int a = step <= 100 ? step * 100 : odd[step - 101];
     const double alpha = (double)a / WHOLE;
-    overlay_blend(photo[0], heat, PAIRS, &colours, (float)alpha, out[0]);
+    blend(photo[0], heat, PAIRS, &colours, (float)alpha, out[0]);
     long wrong = 0;
     for (int i = 0; i < PAIRS; i++)
       for (int c = 0; c < 3; c++) {
@@ -51,9 +57,9 @@ START_TEST(ends_are_exact) {
   static colormap_table unused;
   every_pair(&unused, heat, photo);
   const colormap_table *colours = colormap_get((cam_colormap)_i);
-  overlay_blend(photo[0], heat, PAIRS, colours, 0, out[0]);
+  blend(photo[0], heat, PAIRS, colours, 0, out[0]);
   ck_assert_mem_eq(out, photo, sizeof out);
-  overlay_blend(photo[0], heat, PAIRS, colours, 1, out[0]);
+  blend(photo[0], heat, PAIRS, colours, 1, out[0]);
   int wrong = 0;
   for (int i = 0; i < PAIRS; i++)
     wrong += memcmp(out[i], (*colours)[heat[i]], 3) != 0;
@@ -65,16 +71,16 @@ START_TEST(in_place_and_in_pieces) {
   static uint8_t heat[PAIRS], photo[PAIRS][3], whole[PAIRS][3], pieces[PAIRS][3];
   static colormap_table colours;
   every_pair(&colours, heat, photo);
-  overlay_blend(photo[0], heat, PAIRS, &colours, 0.37f, whole[0]);
+  blend(photo[0], heat, PAIRS, &colours, 0.37f, whole[0]);
   for (size_t at = 0, n = 1; at < PAIRS; at += n, n = n % 97 + 1) {
     if (n > PAIRS - at)
       n = PAIRS - at;
-    overlay_blend(photo[at], heat + at, n, &colours, 0.37f, pieces[at]);
+    blend(photo[at], heat + at, n, &colours, 0.37f, pieces[at]);
   }
   ck_assert_mem_eq(pieces, whole, sizeof whole);
-  overlay_blend(photo[0], heat, PAIRS, &colours, 0.37f, photo[0]);
+  blend(photo[0], heat, PAIRS, &colours, 0.37f, photo[0]);
   ck_assert_mem_eq(photo, whole, sizeof whole);
-  overlay_blend(photo[0], heat, 0, &colours, 1, photo[0]);
+  blend(photo[0], heat, 0, &colours, 1, photo[0]);
   ck_assert_mem_eq(photo, whole, sizeof whole);
 }
 END_TEST

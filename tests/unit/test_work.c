@@ -77,7 +77,8 @@ START_TEST(narrow_and_flat_jpegs) {
       for (int p = 0; p < width * height * channels; p++)
         pixels[p] = (uint8_t)(p * 37);
       cam_bytes file;
-      ck_assert_int_eq(jpeg_encode(pixels, width, height, channels, &file, NULL), CAM_OK);
+      const pixel_rows rows = pixel_rows_of(pixels, width, height, channels);
+      ck_assert_int_eq(jpeg_encode(&rows, &file, NULL), CAM_OK);
       char name[64];
       snprintf(name, sizeof name, "%d x %d x %d", width, height, channels);
       decode_within_its_bound(name, file.data, file.size, INT_MAX);
