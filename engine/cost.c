@@ -37,19 +37,6 @@ static uint64_t image_bytes(int width, int height) {
   return BYTES * (uint64_t)width * (uint64_t)height;
 }
 
-/* Of one label while its pictures are made, and in the end base64 of both, which may move. */
-static uint64_t bytes_on_the_way(const cam_params *params, int width, int height) {
-  uint64_t most = paint_work_bytes(params, width, height);
-  uint64_t map_file = 0, overlay_file = 0;
-  if (params->include & CAM_INCLUDE_HEATMAP)
-    map_file = picture_most_bytes(params, width, height, 1);
-  if (params->include & CAM_INCLUDE_OVERLAY)
-    overlay_file = picture_most_bytes(params, width, height, 3);
-  if (params->base64)
-    most = max_uint64(most, map_file + 2 * overlay_file);
-  return most;
-}
-
 static bool has_pictures(const cam_params *params) {
   return params->include & (CAM_INCLUDE_OVERLAY | CAM_INCLUDE_HEATMAP);
 }
@@ -58,9 +45,9 @@ static bool has_pictures(const cam_params *params) {
 static uint64_t finished_bytes(const cam_params *params, int count, int width, int height) {
   uint64_t each = 0;
   if (params->include & CAM_INCLUDE_OVERLAY)
-    each += picture_most_bytes(params, width, height, 3);
+    each += picture_most_bytes(params->picture, width, height, 3);
   if (params->include & CAM_INCLUDE_HEATMAP)
-    each += picture_most_bytes(params, width, height, 1);
+    each += picture_most_bytes(params->picture, width, height, 1);
   return each * (uint64_t)count;
 }
 
@@ -123,7 +110,7 @@ static uint64_t rendering_bytes(const way *w, const cam_params *params, int abre
              resize_bytes(sizes->width, sizes->height, w->width, w->height);
   const int made = min_int(abreast, count);
   const uint64_t each = finished_bytes(params, 1, w->width, w->height),
-                 making = bytes_on_the_way(params, w->width, w->height);
+                 making = paint_work_bytes(params, w->width, w->height);
   return bytes + max_uint64((uint64_t)(count - made) * each + (uint64_t)made * making,
                             (uint64_t)count * each);
 }
@@ -170,7 +157,7 @@ static bool plan_way(const cam_context *context, const cam_task *task, way *w) {
 static photo_cost cost_of(const way *w, const cam_params *params, int abreast) {
   const uint64_t finished = finished_bytes(params, w->count, w->width, w->height),
                  rendering = rendering_bytes(w, params, abreast),
-                 making = bytes_on_the_way(params, w->width, w->height);
+                 making = paint_work_bytes(params, w->width, w->height);
   return (photo_cost){
       .most = SMALL_THINGS + w->said +
               max_uint64(max_uint64(finished, w->averaging), max_uint64(w->decoding, rendering)),

@@ -234,15 +234,6 @@ typedef struct render_call {
   picture *pictures;
 } render_call;
 
-static cam_code quote_both(cam_prediction *p, cam_error *error) {
-  cam_code code = CAM_OK;
-  if (p->heatmap.data)
-    code = picture_quote(&p->heatmap, error);
-  if (!code && p->overlay.data)
-    code = picture_quote(&p->overlay, error);
-  return code;
-}
-
 /* Makes one label's pictures. What that takes of memory is counted in cost.c. */
 static cam_code render_label(const cam_graph *graph, picture *pic) {
   cam_prediction *p = pic->prediction;
@@ -255,10 +246,7 @@ static cam_code render_label(const cam_graph *graph, picture *pic) {
                        .canvas = canvas_of(pic->it)->rgb,
                        .params = task->params};
   picture_size(task->params, &task->result, &order.width, &order.height);
-  cam_code code = paint_label(&order, &p->heatmap, &p->overlay, &pic->error);
-  if (!code && task->params->base64)
-    code = quote_both(p, &pic->error);
-  return code;
+  return paint_label(&order, &p->heatmap, &p->overlay, &pic->error);
 }
 
 static void render_one(void *closure, int index, int thread) {

@@ -1,5 +1,5 @@
-/* cam_encoding.h - SHA-256 and base64 (RFC 4648) over nettle, which only engine/base/encoding.c
- * names. Any thread. */
+/* cam_encoding.h - SHA-256 and base64 (RFC 4648). Implemented in engine/base/encoding.c, which
+ * alone names nettle. Any thread. */
 #ifndef CAM_ENCODING_H
 #define CAM_ENCODING_H
 #include <stdbool.h>
@@ -10,7 +10,7 @@
 void cam_sha256_hex(const uint8_t *bytes, size_t n, char out[65]);
 
 size_t cam_base64_length(size_t n); /* characters that n bytes take, padded, without a NUL */
-/* Writes cam_base64_length(n) characters to out; adds no NUL. */
+/* Writes cam_base64_length(n) characters to out, which is apart from the bytes; adds no NUL. */
 void cam_base64_encode(const uint8_t *bytes, size_t n, char *out);
 /* Decodes text[0..n), base64 or base64url (RFC 4648 sections 4 and 5, not mixed), into out, which
  * has room for n / 4 * 3 + 3 bytes. White space is skipped; the padding may be left out, all of it.

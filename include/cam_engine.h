@@ -216,15 +216,13 @@ typedef struct cam_params {     /* as in the HTTP contract; cam_default_params h
   cam_detail detail; /* CAM_FINE: about nine times the work; labels are those of CAM_NORMAL */
   unsigned include;  /* CAM_INCLUDE_... */
   cam_picture picture;
-  bool base64; /* pictures are not the file's bytes but a JSON string of them: base64 in double
-                  quotes, with a NUL */
 } cam_params;
-/* 3, none, 0.5, the scale's, jet, fit, the model's, the model's, normal, overlay, PNG, bytes */
+/* 3, none, 0.5, the scale's, jet, fit, the model's, the model's, normal, overlay, PNG */
 extern const cam_params cam_default_params;
 
 typedef struct cam_bytes {
   uint8_t *data; /* from malloc */
-  size_t size;   /* without the NUL that base64 text has */
+  size_t size;
 } cam_bytes;
 /* Pixels of the upright photo. Of no pixels at all: nothing in the photo speaks for the class. */
 typedef struct cam_box {
@@ -278,7 +276,7 @@ void cam_explain(cam_context *context, cam_task *tasks, int n_tasks, double dead
 /* What explaining takes at most, read from the photos' headers: nothing is decoded. */
 typedef struct cam_cost {
   uint64_t work_bytes;    /* that cam_explain holds at any moment, its results included */
-  uint64_t picture_bytes; /* of the results' pictures, base64 included */
+  uint64_t picture_bytes; /* of the results' pictures */
   uint64_t map_values;    /* cells of all maps together */
   uint64_t step_bytes;    /* of the largest thing that one thread does while others of its team have
                              nothing to do: decoding a photo, making one label's pictures */

@@ -70,12 +70,13 @@ void json_add_null(json *parent, const char *name);
 void json_add_number(json *parent, const char *name, double value);
 /* %.*f: milliseconds and the like. */
 void json_add_fixed(json *parent, const char *name, double value, int decimals);
-/* A whole JSON string with its quotes (base64 text). BORROWED: it outlives json_print. */
-void json_add_quoted(json *parent, const char *name, const char *quoted);
+/* A string: base64 of bytes[0..n), written when the tree is printed. BORROWED: they outlive
+ * json_print. */
+void json_add_base64(json *parent, const char *name, const uint8_t *bytes, size_t n);
 /* Takes child over. */
 void json_add_tree(json *parent, const char *name, json *child);
 
-/* One allocation of the text, without white space (compact) or indented, NUL-terminated, for
+/* The text, without white space (compact) or indented, NUL-terminated, for
  * free(); *n (NULL allowed) is its length. */
 char *json_print(const json *tree, bool compact, size_t *n);
 

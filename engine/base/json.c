@@ -1,5 +1,6 @@
 /* json.c - cam_json.h over cJSON, the one file that names it. A `json` is a cJSON item under
  * another name. */
+#include "cam_encoding.h"
 #include "cam_json.h"
 #include "cam_minmax.h"
 #include <cjson/cJSON.h>
@@ -317,34 +318,118 @@ void json_add_int(json *parent, const char *name, int64_t value) {
     add_item(parent, name, cJSON_CreateRaw(text));
 }
 
-void json_add_quoted(json *parent, const char *name, const char *quoted) {
+/* ---- base64: megabytes where all else is bytes ----
+ * To cJSON it is a text of one character, MARK, which no JSON holds: it is escaped in strings. The
+ * tree is printed with the marks, which costs little, and then once more with base64 in their
+ * place, in memory of just the size, from the bytes themselves. */
+enum { MARK = 1 };
+
+/* What such an item's text is: to cJSON, its first two characters; it frees it as any text. */
+typedef struct marked {
+  char text[2];
+  const uint8_t *bytes;
+  size_t n;
+} marked;
+
+void json_add_base64(json *parent, const char *name, const uint8_t *bytes, size_t n) {
   if (!parent)
     return;
-  cJSON *item = cJSON_CreateStringReference(quoted); /* borrowed: cJSON frees no reference */
-  if (item)
-    item->type = cJSON_Raw | cJSON_IsReference;
-  add_item(parent, name, item);
+  cJSON *item = cJSON_CreateNull();
+  marked *mark = malloc(sizeof *mark);
+  if (item && mark) {
+    *mark = (marked){{MARK, 0}, bytes, n};
+    item->type = cJSON_Raw;
+    item->valuestring = (char *)mark;
+    add_item(parent, name, item);
+    return;
+  }
+  free(mark);
+  cJSON_Delete(item);
+  add_item(parent, name, NULL);
 }
 
-/* Characters of the quoted texts in a tree, which are megabytes where all else is bytes. */
-static size_t quoted_length(const cJSON *tree) {
+/* The item's bytes; NULL: it is another one. */
+static const marked *marked_of(const cJSON *item) {
+  if (!cJSON_IsRaw(item) || item->valuestring[0] != MARK)
+    return NULL;
+  return (const marked *)(const void *)item->valuestring;
+}
+
+static size_t quoted_length(size_t n) { return cam_base64_length(n) + 2; }
+
+/* Characters that the marks below a tree stand for. */
+static size_t marked_length(const cJSON *tree) {
   size_t sum = 0;
   for (const cJSON *item = tree->child; item; item = item->next)
-    if (item->type & cJSON_Raw)
-      sum += strlen(item->valuestring);
+    if (marked_of(item))
+      sum += quoted_length(marked_of(item)->n);
     else
-      sum += quoted_length(item);
+      sum += marked_length(item);
   return sum;
 }
 
-/* Room that a tree's text is likely to fit: each time cJSON finds too little it copies all that is
- * there. */
-static int likely_room(const cJSON *tree) {
-  const size_t quoted = quoted_length(tree);
-  size_t room = 1024 + quoted + quoted / 64;
+/* A text with marks, being copied to where they are written out. */
+typedef struct copying {
+  const char *from; /* what is left of it */
+  char *to;
+} copying;
+
+static void copy_up_to(copying *c, const char *end) {
+  memcpy(c->to, c->from, (size_t)(end - c->from));
+  c->to += end - c->from;
+  c->from = end;
+}
+
+static void write_out(copying *c, const marked *m) {
+  copy_up_to(c, strchr(c->from, MARK));
+  c->from++;
+  *c->to++ = '"';
+  cam_base64_encode(m->bytes, m->n, c->to);
+  c->to += cam_base64_length(m->n);
+  *c->to++ = '"';
+}
+
+/* The tree's marks, in the order in which it is printed. */
+static void write_marks(copying *c, const cJSON *tree) {
   for (const cJSON *item = tree->child; item; item = item->next)
-    room += 64;
-  return (int)min_size(room, INT_MAX);
+    if (marked_of(item))
+      write_out(c, marked_of(item));
+    else
+      write_marks(c, item);
+}
+
+/* The text with base64 for its marks, for free(), its length in *n; frees the text. NULL: no
+ * memory.
+ */
+static char *with_base64(const cJSON *tree, char *text, size_t *n) {
+  const size_t more = marked_length(tree);
+  if (!more)
+    return text;
+  const char *end = text + *n;
+  char *whole = malloc(*n + more + 1);
+  if (whole) {
+    copying c = {text, whole};
+    write_marks(&c, tree);
+    copy_up_to(&c, end);
+    *c.to = 0;
+    *n = (size_t)(c.to - whole);
+  }
+  free(text);
+  return whole;
+}
+
+/* Characters that a tree's text is likely to have. */
+static size_t likely_length(const cJSON *tree) {
+  enum { OF_AN_ITEM = 24 };
+  size_t sum = 0;
+  for (const cJSON *item = tree->child; item; item = item->next)
+    sum += OF_AN_ITEM + likely_length(item);
+  return sum;
+}
+
+/* Room for it: each time cJSON finds too little it copies all that is there. */
+static int likely_room(const cJSON *tree) {
+  return (int)min_size(1024 + likely_length(tree), INT_MAX);
 }
 
 char *json_print(const json *tree, bool compact, size_t *n) {
@@ -355,7 +440,11 @@ char *json_print(const json *tree, bool compact, size_t *n) {
     text = cJSON_PrintBuffered(ITEM(tree), likely_room(ITEM(tree)), false);
   else
     text = cJSON_Print(ITEM(tree));
-  if (text && n)
-    *n = strlen(text);
+  if (!text)
+    return NULL;
+  size_t length = strlen(text);
+  text = with_base64(ITEM(tree), text, &length);
+  if (n)
+    *n = length;
   return text;
 }

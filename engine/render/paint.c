@@ -72,7 +72,7 @@ uint64_t paint_work_bytes(const cam_params *params, int width, int height) {
   uint64_t most = 0, before = 0;
   if (params->include & CAM_INCLUDE_HEATMAP) {
     most = picture_work_bytes(params->picture, width, height, 1);
-    before = picture_most_bytes(params, width, height, 1);
+    before = picture_most_bytes(params->picture, width, height, 1);
   }
   if (params->include & CAM_INCLUDE_OVERLAY)
     most = max_uint64(most, before + picture_work_bytes(params->picture, width, height, 3));

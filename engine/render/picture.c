@@ -1,12 +1,10 @@
 /* picture.c - picture.h.   Flow: overlay -> [picture] -> png | jpeg -> reply.   Thread: any. */
 #include "picture.h"
-#include "cam_encoding.h"
 #include "cam_minmax.h"
 #include "codec/deflate.h"
 #include "codec/jpeg.h"
 #include "codec/png.h"
 #include <math.h>
-#include <stdlib.h>
 
 /* Where nothing can be packed a PNG is its pixels, a filter byte a row and what frames them. */
 static uint64_t most_of_png(uint64_t width, uint64_t height, unsigned channels) {
@@ -43,23 +41,6 @@ static const struct {
 };
 _Static_assert(sizeof forms / sizeof *forms == CAM_PICTURE_COUNT, "each form has its row");
 
-/* Base64 is written from its end to its front (nettle), so it may lie over the file. */
-cam_code picture_quote(cam_bytes *file, cam_error *error) {
-  const size_t length = cam_base64_length(file->size);
-  char *text = realloc(file->data, length + 3);
-  if (!text) {
-    free(file->data);
-    *file = (cam_bytes){0};
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu characters of base64", length);
-  }
-  cam_base64_encode((const uint8_t *)text, file->size, text + 1);
-  text[0] = '"';
-  text[length + 1] = '"';
-  text[length + 2] = 0;
-  *file = (cam_bytes){(uint8_t *)text, length + 2};
-  return CAM_OK;
-}
-
 cam_code picture_encode(cam_picture form, const pixel_rows *rows, cam_bytes *out,
                         cam_error *error) {
   return forms[form].encode(rows, out, error);
@@ -69,11 +50,8 @@ uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned ch
   return forms[form].work((uint64_t)width, (uint64_t)height, channels);
 }
 
-uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels) {
-  const uint64_t file = forms[params->picture].most((uint64_t)width, (uint64_t)height, channels);
-  if (params->base64)
-    return file / 3 * 4 + 6;
-  return file;
+uint64_t picture_most_bytes(cam_picture form, int width, int height, unsigned channels) {
+  return forms[form].most((uint64_t)width, (uint64_t)height, channels);
 }
 
 void picture_size(const cam_params *params, const cam_result *of, int *width, int *height) {

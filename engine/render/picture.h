@@ -10,8 +10,8 @@ enum { PICTURE_FIT_SIDE = 512 }; /* pixels: the longest side of size `fit` */
 /* Sides of a photo's pictures; of `of` the sizes of photo and input are read. */
 void picture_size(const cam_params *params, const cam_result *of, int *width, int *height);
 
-/* Bytes that a picture of this size has at most, as it is asked for (form, base64). */
-uint64_t picture_most_bytes(const cam_params *params, int width, int height, unsigned channels);
+/* Bytes that a file of this form and size has at most. */
+uint64_t picture_most_bytes(cam_picture form, int width, int height, unsigned channels);
 
 /* Bytes that picture_encode holds at any moment, its result included. */
 uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned channels);
@@ -20,9 +20,5 @@ uint64_t picture_work_bytes(cam_picture form, int width, int height, unsigned ch
  * it is empty: CAM_E_PIXELS (a JPEG has at most 65500 pixels a side, a PNG less than 2 GiB of
  * rows), CAM_E_NO_MEMORY. */
 cam_code picture_encode(cam_picture form, const pixel_rows *rows, cam_bytes *out, cam_error *error);
-
-/* The file becomes its own base64 text, in double quotes and with a NUL (cam_params.base64), in
- * place. CAM_E_NO_MEMORY: it is empty. */
-cam_code picture_quote(cam_bytes *file, cam_error *error);
 
 #endif

@@ -75,7 +75,6 @@ static cam_code run_pipeline(bench *b, int run, cam_error *error) {
   cam_params params = cam_default_params;
   cam_task tasks[CAM_MAX_TASKS];
   double stage_ms[CAM_STAGE_COUNT] = {0};
-  params.base64 = true; /* as POST /cam has it */
   for (int i = 0; i < b->batch; i++)
     tasks[i] = (cam_task){.bytes = b->photo.data, .n_bytes = b->photo.size, .params = &params};
   double begin = 1e3 * clock_seconds();

@@ -181,7 +181,6 @@ static cam_code choose_pictures(session *s, const request_params *given, cam_err
     terms->into_files = CAM_INCLUDE_OVERLAY;
   else if (terms->place.file)
     terms->into_files = pictures;
-  params->base64 = terms->form != FORM_TABLE && !terms->place.folder;
   terms->said = *params;
   if (terms->place.folder)
     terms->said.include &= ~PICTURES;

@@ -50,7 +50,7 @@ static void save_pictures(const explain_terms *terms, explained_photo *photo,
       cam_fail(&photo->unsaved, CAM_E_NO_MEMORY, "no memory for a picture's name");
     else
       picture_write(&terms->place, paths[kind], &photo->found, picture_of(first, kind),
-                    terms->params.base64, &photo->unsaved);
+                    &photo->unsaved);
   }
 }
 
@@ -130,8 +130,7 @@ static void save_seen(const explain_terms *terms, explained_photo *photo, cam_co
   cam_seen seen;
   if (cam_show_input(context, &photo->task, &seen, &photo->unsaved))
     return;
-  if (!picture_write(&place, terms->show_input, &photo->found, &seen.picture, false,
-                     &photo->unsaved)) {
+  if (!picture_write(&place, terms->show_input, &photo->found, &seen.picture, &photo->unsaved)) {
     size_t n;
     FILE *out = open_memstream(&photo->seen, &n);
     if (out) {

@@ -263,27 +263,10 @@ static cam_code write_bytes(const picture_place *place, const char *path, const 
   return code;
 }
 
-static cam_code write_base64(const picture_place *place, const char *path, const cam_bytes *text,
-                             cam_error *error) {
-  size_t n;
-  uint8_t *bytes = malloc(text->size / 4 * 3 + 3);
-  if (!bytes)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a picture of %zu bytes", text->size);
-  cam_code code = CAM_OK;
-  if (cam_base64_decode((const char *)text->data + 1, text->size - 2, bytes, &n))
-    code = write_bytes(place, path, bytes, n, error);
-  else
-    code = cam_fail(error, CAM_E_INTERNAL, "the picture is not base64");
-  free(bytes);
-  return code;
-}
-
 cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
-                       const cam_bytes *bytes, bool base64, cam_error *error) {
+                       const cam_bytes *bytes, cam_error *error) {
   if (!photo->standard_input && strcmp(path, "-") && picture_is_same_file(path, photo->path))
     return cam_fail(error, CAM_E_PARAMETER, "%.80s: the picture would be written over the photo",
                     path);
-  if (base64)
-    return write_base64(place, path, bytes, error);
   return write_bytes(place, path, bytes->data, bytes->size, error);
 }

@@ -17,12 +17,12 @@ typedef struct picture_place {
  * no memory. */
 char *picture_path(const picture_place *place, const found_photo *photo, const char *kind);
 
-/* Writes a picture, which may be a JSON string of base64, whole or not at all, and makes
- * place->folder and the folders of its path below it, none of which may be a link. A file or link
- * that is there is replaced, but for -o's: a link, pipe or device of that name is written to.
- * CAM_E_IO; CAM_E_PARAMETER: path is the photo itself. */
+/* Writes a picture, whole or not at all, and makes place->folder and the folders of its path below
+ * it, none of which may be a link. A file or link that is there is replaced, but for -o's: a link,
+ * pipe or device of that name is written to. CAM_E_IO; CAM_E_PARAMETER: path is the photo itself.
+ */
 cam_code picture_write(const picture_place *place, const char *path, const found_photo *photo,
-                       const cam_bytes *bytes, bool base64, cam_error *error);
+                       const cam_bytes *bytes, cam_error *error);
 
 /* Whether a PNG may be written here: nothing is lost but a PNG. */
 bool picture_may_be_png(const char *path);

@@ -49,7 +49,6 @@ static cam_code read_instances(const json *tree, request_photos *photos, cam_err
 static cam_code read_v1(const protocol_body *body, request_params *params, request_photos *photos,
                         cam_error *error) {
   *photos = (request_photos){0};
-  params->cam.base64 = true;
   json *tree = speech_parse(body->bytes, body->n, error);
   if (!tree)
     return error->code;

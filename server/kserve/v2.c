@@ -104,7 +104,6 @@ static cam_code read_asked(const infer_body *b) {
   cam->include = 0;
   if (asked->outputs >> V2_OVERLAY & 1)
     cam->include = CAM_INCLUDE_OVERLAY;
-  cam->base64 = !(asked->binary >> V2_OVERLAY & 1);
   return code;
 }
 

@@ -53,10 +53,10 @@ static void put_text(place *to, const char *text) {
   put_raw(to, text, n);
 }
 
-/* In JSON it is base64 already, with its quotes (cam_params.base64). */
+/* In JSON in base64. */
 static void put_picture(place *to, const cam_bytes *picture) {
   if (to->data) {
-    json_add_quoted(to->data, NULL, (const char *)picture->data);
+    json_add_base64(to->data, NULL, picture->data, picture->size);
     return;
   }
   put_word(to, (uint32_t)picture->size);

@@ -6,7 +6,6 @@
 
 static cam_code read_cam(const protocol_body *body, request_params *params, request_photos *photos,
                          cam_error *error) {
-  params->cam.base64 = true;
   return request_read(body->type, body->bytes, body->n, params, photos, error);
 }
 

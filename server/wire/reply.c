@@ -1,6 +1,6 @@
 /* reply.c - finished tasks -> JSON, members in the order of the HTTP contract. The result struct
- * meets the wire here. Flow: engine -> [reply] -> job.   Thread: worker. Pictures are already JSON
- * strings (cam_params.base64) and are referenced, not copied, until the one print. */
+ * meets the wire here. Flow: engine -> [reply] -> job.   Thread: worker. Pictures are borrowed
+ * until the one print, which writes their base64 where it stands in the text. */
 #include "reply.h"
 #include "file_name.h"
 #include "problem.h"
@@ -24,7 +24,7 @@ static const struct {
 
 static void add_picture(json *parent, const char *name, const cam_bytes *picture) {
   if (picture->data)
-    json_add_quoted(parent, name, (const char *)picture->data);
+    json_add_base64(parent, name, picture->data, picture->size);
 }
 
 static void add_box(json *item, const cam_box *box) {

@@ -11,8 +11,8 @@ typedef struct reply_timing {
 
 /* as_list false: the bare object of one task that succeeded; true:
  * {"request_id","model","results":[...],"timing_ms"}, where a task that failed is
- * {"error": problem}. tasks' params->base64 must be true when pictures are included. For free();
- * NULL: no memory. *n: length. */
+ * {"error": problem}. For free(); NULL: no
+ * memory. *n: length. */
 char *reply_text(const cam_model_info *model, const char *request_id, const cam_task *tasks,
                  int n_tasks, bool as_list, const reply_timing *timing, bool compact, size_t *n);
 

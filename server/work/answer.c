@@ -45,7 +45,6 @@ cam_code answer_prepare_picture(struct job *job) {
   params->top_k = 1;
   params->n_classes = 0;
   params->include = CAM_INCLUDE_OVERLAY;
-  params->base64 = false;
   return CAM_OK;
 }
 

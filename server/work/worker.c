@@ -86,6 +86,14 @@ static void read_body(struct job *job) {
     answer_prepare_picture(job);
 }
 
+/* What its pictures take in an answer, at most: in JSON base64, whose ends are counted with the
+ * text. */
+static uint64_t answered_bytes(const struct job *job, const cam_cost *cost) {
+  if (job->accepted.form == ACCEPT_PICTURE)
+    return cost->picture_bytes;
+  return cost->picture_bytes / 3 * 4;
+}
+
 /* What stands around the pictures of an answer: numbers of 16 characters, and for each label its
  * name and the rest. */
 static uint64_t text_bytes(const struct job *job, const cam_cost *cost) {
@@ -116,7 +124,7 @@ static way choose_way(struct job *job, int worker, bool alone) {
   uint64_t bytes = cost.work_bytes;
   if (!bytes)
     bytes = 1; /* none of them is a photo */
-  job->most_pictures = cost.picture_bytes;
+  job->most_pictures = answered_bytes(job, &cost);
   job->most_text = text_bytes(job, &cost);
   if (space_allows(space, bytes, &job->error))
     return WAY_ANSWER;

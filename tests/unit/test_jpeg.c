@@ -1,8 +1,6 @@
 /* test_jpeg.c - what jpeg_encode writes, jpeg_decode reads: near to the picture, grey and in
  * colour, at odd sizes; the same bytes each time. */
-#include "cam_encoding.h"
 #include "codec/jpeg.h"
-#include "render/picture.h"
 #include <check.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -117,24 +115,6 @@ START_TEST(sides_have_a_limit) {
 }
 END_TEST
 
-START_TEST(base64_is_the_file_in_quotes) {
-  uint8_t *pixels = made(SMOOTH, 50, 40, 3), decoded[8192];
-  cam_bytes file = encoded(pixels, 50, 40, 3), text;
-  size_t n;
-  const pixel_rows rows = pixel_rows_of(pixels, 50, 40, 3);
-  ck_assert_int_eq(picture_encode(CAM_PICTURE_JPEG, &rows, &text, NULL), CAM_OK);
-  ck_assert_int_eq(picture_quote(&text, NULL), CAM_OK);
-  ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"' && !text.data[text.size]);
-  ck_assert(text.size < sizeof decoded &&
-            cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));
-  ck_assert_uint_eq(n, file.size);
-  ck_assert_mem_eq(decoded, file.data, n);
-  free(text.data);
-  free(file.data);
-  free(pixels);
-}
-END_TEST
-
 START_TEST(memory_is_bounded) { /* several scans are held as coefficients: 2 bytes each beside the
                                    pixels */
   uint8_t *pixels = made(SMOOTH, 333, 222, 3);
@@ -175,7 +155,6 @@ Suite *jpeg_suite(void) {
   tcase_add_test(tcase, is_near_to_the_picture);
   tcase_add_test(tcase, noise_outgrows_the_first_room);
   tcase_add_test(tcase, sides_have_a_limit);
-  tcase_add_test(tcase, base64_is_the_file_in_quotes);
   tcase_add_test(tcase, memory_is_bounded);
   suite_add_tcase(suite, tcase);
   return suite;

@@ -1,5 +1,6 @@
 /* test_json.c - what is refused when untrusted text is read, and that what is written is exact,
  * whole or nothing. */
+#include "cam_encoding.h"
 #include "cam_json.h"
 #include <check.h>
 #include <math.h>
@@ -163,7 +164,7 @@ START_TEST(checked_readings_name_what_is_wrong) {
 END_TEST
 
 START_TEST(writes_exactly) {
-  char quoted[] = "\"iVBO/+==\"";
+  static const uint8_t png[] = {0x89, 0x50, 0x4e, 0xff};
   json *tree = json_new_object(), *list = json_add_array(tree, "list"),
        *inner = json_add_object(list, NULL), *child = json_new_array();
   json_add_text(inner, "text", "a\"b\\c\n\x01/\xc3\xa9");
@@ -178,7 +179,7 @@ START_TEST(writes_exactly) {
   json_add_fixed(list, NULL, 1e300, 0);
   json_add_bool(tree, "yes", true);
   json_add_bool(tree, "no", false);
-  json_add_quoted(tree, "png", quoted);
+  json_add_base64(tree, "png", png, sizeof png);
   json_add_int(child, NULL, 7);
   json_add_tree(tree, "child", child);
   size_t n;
@@ -188,7 +189,7 @@ START_TEST(writes_exactly) {
            "{\"list\":[{\"text\":\"a\\\"b\\\\c\\n\\u0001/"
            "\xc3\xa9\",\"pi\":3.14159265,\"third\":-0.333333343},0,0,1e-30,9223372036854775807,-"
            "9223372036854775808,2.2,%.0f],"
-           "\"yes\":true,\"no\":false,\"png\":\"iVBO/+==\",\"child\":[7]}",
+           "\"yes\":true,\"no\":false,\"png\":\"iVBO/w==\",\"child\":[7]}",
            1e300);
   ck_assert_str_eq(text, expected);
   ck_assert_uint_eq(n, strlen(expected));
@@ -196,11 +197,36 @@ START_TEST(writes_exactly) {
   text = json_print(tree, false, NULL);
   json *back = parse(text, NULL);
   ck_assert_ptr_nonnull(back);
-  ck_assert_str_eq(json_text(json_member(back, "png")), "iVBO/+==");
+  ck_assert_str_eq(json_text(json_member(back, "png")), "iVBO/w==");
   free(text);
   json_free(back);
   json_free(tree);
-  ck_assert_str_eq(quoted, "\"iVBO/+==\""); /* borrowed, and still the caller's */
+}
+END_TEST
+
+/* Between a text that holds the mark's character and an empty one, in an array and as the last. */
+START_TEST(base64_where_it_stands) {
+  enum { N = 5000 };
+  static uint8_t bytes[N];
+  static char wanted[2 * N * 4], large[(N + 2) / 3 * 4 + 1];
+  for (int i = 0; i < N; i++)
+    bytes[i] = (uint8_t)(i * 7 + i / 256);
+  cam_base64_encode(bytes, N, large);
+  json *tree = json_new_object(), *list = json_add_array(tree, "\x01");
+  json_add_base64(list, NULL, bytes, N);
+  json_add_text(list, NULL, "\x01");
+  json_add_base64(list, NULL, bytes, 0);
+  json_add_base64(json_add_object(tree, "a"), "b", bytes + 1, 2);
+  json_add_base64(tree, "c", bytes, N);
+  snprintf(wanted, sizeof wanted,
+           "{\"\\u0001\":[\"%s\",\"\\u0001\",\"\"],\"a\":{\"b\":\"Bw4=\"},\"c\":\"%s\"}", large,
+           large);
+  size_t n;
+  char *text = json_print(tree, true, &n);
+  ck_assert_str_eq(text, wanted);
+  ck_assert_uint_eq(n, strlen(wanted));
+  free(text);
+  json_free(tree);
 }
 END_TEST
 
@@ -231,6 +257,7 @@ Suite *json_suite(void) {
   tcase_add_test(tcase, bounds_depth_and_number_of_values);
   tcase_add_test(tcase, checked_readings_name_what_is_wrong);
   tcase_add_test(tcase, writes_exactly);
+  tcase_add_test(tcase, base64_where_it_stands);
   tcase_add_test(tcase, a_broken_tree_prints_nothing);
   suite_add_tcase(suite, tcase);
   return suite;

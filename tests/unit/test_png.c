@@ -2,7 +2,6 @@
  * (RFC 1951), Adler-32 (RFC 1950) and the five filters (PNG, 9.2), so that neither png.c,
  * libdeflate nor huffman.c vouches for itself. Also: the same bytes on every thread and in dirty
  * memory. */
-#include "cam_encoding.h"
 #include "codec/deflate.h"
 #include "codec/huffman.h"
 #include "codec/png.h"
@@ -321,30 +320,6 @@ START_TEST(rows_may_be_made) {
 }
 END_TEST
 
-START_TEST(base64_is_the_file_in_quotes) {
-  for (int width = 1; width <= 3; width++) { /* file lengths of each remainder by three occur */
-    uint8_t *pixels = picture(SMOOTH, width * 50, 20, 3), *decoded;
-    cam_bytes png, text;
-    size_t n;
-    const pixel_rows rows = pixel_rows_of(pixels, width * 50, 20, 3);
-    ck_assert_int_eq(encode(pixels, width * 50, 20, 3, &png, NULL), CAM_OK);
-    ck_assert_int_eq(picture_encode(CAM_PICTURE_PNG, &rows, &text, NULL), CAM_OK);
-    ck_assert_int_eq(picture_quote(&text, NULL), CAM_OK);
-    ck_assert_uint_eq(strlen((char *)text.data), text.size);
-    ck_assert_uint_eq(text.size, (png.size + 2) / 3 * 4 + 2);
-    ck_assert(text.data[0] == '"' && text.data[text.size - 1] == '"');
-    decoded = malloc(text.size);
-    ck_assert(cam_base64_decode((char *)text.data + 1, text.size - 2, decoded, &n));
-    ck_assert_uint_eq(n, png.size);
-    ck_assert_mem_eq(decoded, png.data, n);
-    free(decoded);
-    free(text.data);
-    free(png.data);
-    free(pixels);
-  }
-}
-END_TEST
-
 START_TEST(refuses_what_a_chunk_cannot_hold) {
   uint8_t pixel = 0;
   cam_bytes png = {&pixel, 1};
@@ -530,7 +505,6 @@ Suite *png_suite(void) {
   TCase *tcase = tcase_create("png");
   tcase_add_test(tcase, every_size_reads_back);
   tcase_add_test(tcase, rows_may_be_made);
-  tcase_add_test(tcase, base64_is_the_file_in_quotes);
   tcase_add_test(tcase, refuses_what_a_chunk_cannot_hold);
   tcase_add_test(tcase, same_bytes_whatever_thread_and_history);
   tcase_add_test(tcase, deflate_any_bytes);

@@ -13,7 +13,7 @@ static const cam_model_info not_linear = {
 static const reply_timing timing = {
     .queue_ms = 0.12345, .total_ms = 16.2, .stage_ms = {3.2, 0.6, 9.7004, 0, 2}};
 static float map[] = {0.1f, -1e-7f, 3, INFINITY};
-static char picture[] = "\"iVBORw==\"", heat[] = "\"iVBOheat\"";
+static char picture[] = "\x89PNG", heat[] = "\x89PN\x85\xe6\xad";
 
 #define TIMING \
   "\"timing_ms\":{\"queue\":0.123,\"decode\":3.200,\"resize\":0.600,\"forward\":9.700,\"cam\":0." \
@@ -59,7 +59,7 @@ static cam_task make_task(const cam_params *params) {
 }
 
 static void check_single_as(cam_picture form, unsigned include, const char *expected) {
-  cam_params params = {.include = include, .picture = form, .base64 = true};
+  cam_params params = {.include = include, .picture = form};
   cam_task task = make_task(&params);
   size_t n = 0;
   char *text = reply_text(&model, "r", &task, 1, false, &timing, true, &n);
@@ -88,7 +88,7 @@ END_TEST
 /* The method says that no sum is promised, so there is no bias. A class without WordNet id has no
  * member for it. */
 START_TEST(what_a_model_has_not_is_absent) {
-  cam_params params = {.include = CAM_INCLUDE_MAP, .base64 = true};
+  cam_params params = {.include = CAM_INCLUDE_MAP};
   cam_task task = make_task(&params);
   task.result.predictions[0].class_id = 0;
   char *text = reply_text(&not_linear, "r", &task, 1, false, &timing, true, NULL);
@@ -101,7 +101,7 @@ START_TEST(what_a_model_has_not_is_absent) {
 END_TEST
 
 START_TEST(no_box_is_null) {
-  cam_params params = {.base64 = true};
+  cam_params params = {0};
   cam_task task = make_task(&params);
   task.result.predictions[0].box = (cam_box){0};
   char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
@@ -111,7 +111,7 @@ START_TEST(no_box_is_null) {
 END_TEST
 
 START_TEST(probabilities_of_all_classes) {
-  cam_params params = {.base64 = true, .include = CAM_INCLUDE_PROBABILITIES};
+  cam_params params = {.include = CAM_INCLUDE_PROBABILITIES};
   cam_task task = make_task(&params);
   float all[] = {0.0687869787f, 0.931213021f};
   task.result.probabilities = all;
@@ -123,7 +123,7 @@ START_TEST(probabilities_of_all_classes) {
 END_TEST
 
 START_TEST(no_bias_of_an_average) {
-  cam_params params = {.base64 = true, .include = CAM_INCLUDE_MAP, .detail = CAM_FINE};
+  cam_params params = {.include = CAM_INCLUDE_MAP, .detail = CAM_FINE};
   cam_task task = make_task(&params);
   char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
   ck_assert_ptr_nonnull(strstr(text, "\"height\":350},\"map\":{\"width\":2,"));
@@ -132,7 +132,7 @@ START_TEST(no_bias_of_an_average) {
 END_TEST
 
 START_TEST(minus_is_named) {
-  cam_params params = {.base64 = true, .has_minus = true, .minus = 0};
+  cam_params params = {.has_minus = true, .minus = 0};
   cam_task task = make_task(&params);
   char *text = reply_text(&model, "r", &task, 1, false, &timing, true, NULL);
   ck_assert_ptr_nonnull(strstr(text, "\"resize\":\"aspect\"},\"minus\":{\"class_id\":0,\"label\":"
@@ -142,7 +142,7 @@ START_TEST(minus_is_named) {
 END_TEST
 
 START_TEST(list_whole_and_in_pieces) {
-  cam_params params = {.include = CAM_INCLUDE_OVERLAY, .base64 = true};
+  cam_params params = {.include = CAM_INCLUDE_OVERLAY};
   cam_task tasks[] = {make_task(&params), {.params = &params}};
   cam_fail(&tasks[1].error, CAM_E_FORMAT, "GIF");
   tasks[1].error.stage = "decode";
@@ -168,7 +168,7 @@ START_TEST(list_whole_and_in_pieces) {
 END_TEST
 
 START_TEST(indented_for_people) {
-  cam_params params = {.base64 = true};
+  cam_params params = {0};
   cam_task task = make_task(&params);
   char *text = reply_text(&model, "r", &task, 1, false, &timing, false, NULL);
   ck_assert_ptr_nonnull(strstr(text, "{\n\t\"request_id\":\t\"r\",\n"));
