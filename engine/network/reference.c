@@ -2,32 +2,52 @@
  * make it fast: the fast operators are tested against it. A plane is [height,width,channels]; a
  * task is one row of one node's output. */
 #include "reference.h"
+#include "reference_node.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct plane {
-  int height, width, channels;
-  double *at;
-} plane;
+typedef reference_plane plane;
+typedef reference_call call;
 
-typedef struct call {
-  const cam_node *node;
-  plane in[NODE_MAX_INPUTS], out;
-  int top, left; /* padding before */
-} call;
-
-static double *cell(const plane *p, int y, int x) {
+double *reference_cell(const plane *p, int y, int x) {
   return p->at + ((size_t)y * (size_t)p->width + (size_t)x) * (size_t)p->channels;
 }
-static bool inside(const plane *p, int y, int x) {
+size_t reference_values(const plane *p) {
+  return (size_t)p->height * (size_t)p->width * (size_t)p->channels;
+}
+bool reference_inside(const plane *p, int y, int x) {
   return y >= 0 && y < p->height && x >= 0 && x < p->width;
 }
+static double *cell(const plane *p, int y, int x) { return reference_cell(p, y, x); }
+static bool inside(const plane *p, int y, int x) { return reference_inside(p, y, x); }
 
-static double bias_of(const cam_node *node, int channel) {
-  if (!node->bias)
+void reference_pad(call *c) {
+  int unused;
+  c->top = node_padding(c->node, 0, c->in[0].height, &unused);
+  c->left = node_padding(c->node, 1, c->in[0].width, &unused);
+}
+
+double reference_value(const call *c, node_slot slot, size_t i) {
+  if (c->exact[slot])
+    return c->exact[slot][i];
+  return node_tensor(c->node, slot)->data[i];
+}
+
+static double bias_of(const call *c, int channel) {
+  if (!c->node->bias)
     return 0;
-  return node->bias->data[channel];
+  return reference_value(c, SLOT_BIAS, (size_t)channel);
+}
+
+/* out[0..n) += factor * the weights from `first` on. */
+static void add_weights(const call *c, size_t first, int n, double factor, double *out) {
+  const double *exact = c->exact[SLOT_WEIGHT];
+  const float *weight = c->node->weight->data;
+  for (int i = 0; i < n && exact; i++)
+    out[i] += factor * exact[first + (size_t)i];
+  for (int i = 0; i < n && !exact; i++)
+    out[i] += factor * weight[first + (size_t)i];
 }
 
 static void conv(const call *c, int y) {
@@ -36,7 +56,7 @@ static void conv(const call *c, int y) {
   for (int x = 0; x < c->out.width; x++) {
     double *out = cell(&c->out, y, x);
     for (int k = 0; k < c->out.channels; k++)
-      out[k] = bias_of(node, k);
+      out[k] = bias_of(c, k);
     for (int i = 0; i < node->kernel[0]; i++)
       for (int j = 0; j < node->kernel[1]; j++) {
         int yy = y * node->stride[0] - c->top + i, xx = x * node->stride[1] - c->left + j;
@@ -45,19 +65,17 @@ static void conv(const call *c, int y) {
         const double *in = cell(&c->in[0], yy, xx);
         for (int g = 0; g < node->groups; g++)
           for (int a = 0; a < in_group; a++) {
-            const float *weight =
-                node->weight->data +
-                (((size_t)i * (size_t)node->kernel[1] + (size_t)j) * (size_t)in_group + (size_t)a) *
-                    (size_t)c->out.channels;
-            for (int k = g * out_group; k < (g + 1) * out_group; k++)
-              out[k] += in[g * in_group + a] * weight[k];
+            size_t row = ((size_t)i * (size_t)node->kernel[1] + (size_t)j) * (size_t)in_group +
+                         (size_t)a;
+            int first = g * out_group;
+            add_weights(c, row * (size_t)c->out.channels + (size_t)first, out_group,
+                        in[g * in_group + a], out + first);
           }
       }
   }
 }
 
-/* Is the cell in the plane or its padding? (A window of ceil_mode may reach past both.) */
-static bool is_padded(const call *c, int y, int x) {
+bool reference_is_padded(const call *c, int y, int x) {
   const int *pads = c->node->pads;
   if (c->node->padding == PAD_SAME)
     return true;
@@ -73,7 +91,7 @@ static void pool(const call *c, int y) {
       for (int i = 0; i < node->kernel[0]; i++)
         for (int j = 0; j < node->kernel[1]; j++) {
           int yy = y * node->stride[0] - c->top + i, xx = x * node->stride[1] - c->left + j;
-          padded += is_padded(c, yy, xx);
+          padded += reference_is_padded(c, yy, xx);
           if (!inside(&c->in[0], yy, xx))
             continue;
           double value = cell(&c->in[0], yy, xx)[k];
@@ -147,8 +165,9 @@ static void activate(const call *c, int y) {
 static void affine(const call *c, int y) {
   for (int x = 0; x < c->out.width; x++)
     for (int k = 0; k < c->out.channels; k++)
-      cell(&c->out, y, x)[k] = cell(&c->in[0], y, x)[k] * c->node->scale->data[k] +
-                               c->node->shift->data[k];
+      cell(&c->out, y, x)[k] = cell(&c->in[0], y, x)[k] *
+                                   reference_value(c, SLOT_SCALE, (size_t)k) +
+                               reference_value(c, SLOT_SHIFT, (size_t)k);
 }
 
 /* Ba, Kiros and Hinton, 2016, over the channels of each cell. */
@@ -164,8 +183,8 @@ static void layer_norm(const call *c, int y) {
       variance += (in[k] - mean) * (in[k] - mean) / n;
     for (int k = 0; k < n; k++)
       cell(&c->out, y, x)[k] = (in[k] - mean) / sqrt(variance + node->epsilon) *
-                                   node->scale->data[k] +
-                               node->shift->data[k];
+                                   reference_value(c, SLOT_SCALE, (size_t)k) +
+                               reference_value(c, SLOT_SHIFT, (size_t)k);
   }
 }
 
@@ -221,8 +240,11 @@ static void fc(const call *c, int row) {
   const cam_tensor *weight = c->node->weight;
   size_t in = (size_t)weight->shape[1];
   for (int k = 0; k < c->out.channels; k++) {
-    double sum = bias_of(c->node, k);
-    for (size_t i = 0; i < in; i++)
+    const double *exact = c->exact[SLOT_WEIGHT];
+    double sum = bias_of(c, k);
+    for (size_t i = 0; i < in && exact; i++)
+      sum += c->in[0].at[i] * exact[(size_t)k * in + i];
+    for (size_t i = 0; i < in && !exact; i++)
       sum += c->in[0].at[i] * weight->data[(size_t)k * in + i];
     c->out.at[k] = sum;
   }
@@ -244,6 +266,10 @@ static void run_row(void *closure, int row, int thread) {
   const call *c = closure;
   (void)thread;
   rows[c->node->op](c, row);
+}
+
+void reference_node(const call *c, cam_team *team) {
+  team_for(team, c->out.height, run_row, (void *)(uintptr_t)c);
 }
 
 /* ---- the network ---- */
@@ -286,9 +312,7 @@ static bool run_node(run *r, int i, double *features) {
   call c = {.node = node, .out = {r->shape[i][0], r->shape[i][1], node->channels, NULL}};
   for (int k = 0; k < node->n_inputs; k++)
     c.in[k] = r->planes[node->inputs[k] + 1];
-  int unused;
-  c.top = node_padding(node, 0, c.in[0].height, &unused);
-  c.left = node_padding(node, 1, c.in[0].width, &unused);
+  reference_pad(&c);
   c.out.at = new_values(c.out.height, c.out.width, c.out.channels);
   if (!c.out.at)
     return false;
@@ -297,7 +321,7 @@ static bool run_node(run *r, int i, double *features) {
     memcpy(features, c.in[0].at,
            (size_t)c.in[0].height * (size_t)c.in[0].width * (size_t)c.in[0].channels *
                sizeof *features);
-  team_for(r->team, c.out.height, run_row, &c);
+  reference_node(&c, r->team);
   for (int k = 0; k < node->n_inputs; k++) {
     int from = node->inputs[k];
     if (from < 0 || r->last_use[from] != i)
