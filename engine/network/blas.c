@@ -75,6 +75,18 @@ void blas_vector_matrix(int rows, int columns, const float *matrix, int stride, 
   cblas_sgemv(CblasRowMajor, CblasTrans, rows, columns, 1, matrix, stride, x, 1, 0, y, 1);
 }
 
+static CBLAS_TRANSPOSE transpose_of(blas_matrix m) {
+  if (m.order == BLAS_TRANSPOSED)
+    return CblasTrans;
+  return CblasNoTrans;
+}
+
+void blas_product(int m, int n, int k, blas_matrix a, blas_matrix b, float beta, float *c,
+                  int c_stride) {
+  cblas_sgemm(CblasRowMajor, transpose_of(a), transpose_of(b), m, n, k, 1, a.at, a.stride, b.at,
+              b.stride, beta, c, c_stride);
+}
+
 static char version[32];
 static void find_version(void) { /* "OpenBLAS 0.3.21 NO_LAPACKE ..." -> "0.3.21" */
   const char *config = openblas_get_config(), *number = config + strcspn(config, "0123456789");

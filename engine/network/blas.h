@@ -1,5 +1,5 @@
-/* blas.h - the products of matrix and vector, which have no kernel of their own, over OpenBLAS,
- * which only blas.c names. Any thread; one thread a call. */
+/* blas.h - the products that have no kernel of their own, over OpenBLAS, which only blas.c names:
+ * of matrix and vector, and those of training. Any thread; one thread a call. */
 #ifndef BLAS_H
 #define BLAS_H
 #include "cam_error.h"
@@ -18,5 +18,16 @@ void blas_matrix_vector(int rows, int columns, const float *matrix, int stride, 
 /* y[columns] = x[rows] * matrix[rows, stride >= columns] */
 void blas_vector_matrix(int rows, int columns, const float *matrix, int stride, const float *x,
                         float *y);
+
+/* c[m,n] = a * b + beta * c, a [m,k] and b [k,n], each as it is or as the transpose of what lies
+ * there; strides are of the rows as they lie. The same sizes give the same bits. */
+typedef enum blas_order { BLAS_AS_IS, BLAS_TRANSPOSED } blas_order;
+typedef struct blas_matrix {
+  const float *at;
+  int stride;
+  blas_order order;
+} blas_matrix;
+void blas_product(int m, int n, int k, blas_matrix a, blas_matrix b, float beta, float *c,
+                  int c_stride);
 
 #endif

@@ -65,12 +65,20 @@ void trainer_free(trainer *t); /* NULL is allowed */
  * CAM_E_NO_MEMORY. Whatever the error, the weights have not moved. */
 cam_code trainer_step(trainer *t, const train_batch *batch, double rate, train_loss *loss,
                       cam_error *error);
+/* Dropout's factors of a sample of the step after `steps` others: 0, or 1 / keep_prob with the
+ * probability keep_prob; [n], n the inputs of the last fc. */
+void trainer_dropout(const train_options *options, uint64_t steps, int sample, int n,
+                     float *factors);
 /* Without dropout: logits[n][classes]. Errors as of trainer_step. */
 cam_code trainer_logits(trainer *t, const train_batch *batch, float *logits, cam_error *error);
 
 /* The present values of a tensor of the graph, as it has them: those before the cut are the
  * graph's own. Valid until the next step or load. */
 const float *trainer_tensor(const trainer *t, const cam_tensor *tensor);
+
+/* Bytes that training takes for planes of height x width at the cut, whatever the batch: weights,
+ * momenta, gradients and planes. 0: the network does not take that size, or no memory. */
+size_t trainer_bytes(const trainer *t, int height, int width);
 
 /* Weights, momenta and the count of steps: a trainer of the same graph, cut and options that loads
  * what was saved goes on to the bit. trainer_load takes bytes that nobody vouches for:
