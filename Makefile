@@ -179,7 +179,7 @@ ifneq ($(VERSION),$(file <$B/version))
 endif
 $B/version:
 	@mkdir -p $B; echo '$(VERSION)' >$@
-$B/server/cli/gallery.o: $(wildcard static/gallery/*)
+$B/server/cli/one_page.o: $(wildcard static/*/*)
 $B/server/base/version.o: ALL += -DCAM_VERSION='"$(VERSION)"' -DCAM_COMMIT='"$(COMMIT)"'
 COMMIT ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 

@@ -31,8 +31,4 @@ void gallery_drop(gallery *page);
  * free(); NULL: no memory. *n: length. */
 char *gallery_photo_text(const cam_model_info *model, const char *path, const cam_task *task,
                          const cam_bytes *jpeg, size_t *n);
-/* JSON for a place within <script>: no "<" is left in it. For free(); NULL: text is, or no memory.
- */
-char *gallery_escape(const char *text);
-
 #endif

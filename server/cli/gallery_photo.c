@@ -4,28 +4,11 @@
 #include "cam_encoding.h"
 #include "cam_json.h"
 #include "gallery.h"
+#include "one_page.h"
 #include "wire/file_name.h"
 #include "wire/problem.h"
 #include <stdlib.h>
 #include <string.h>
-
-char *gallery_escape(const char *text) {
-  static const char less[] = "\\u003c";
-  size_t n = 1;
-  for (const char *c = text; c && *c; c++)
-    n += *c == '<' ? sizeof less - 1 : 1;
-  char *out = text ? malloc(n) : NULL, *to = out;
-  if (!out)
-    return NULL;
-  for (; *text; text++) {
-    if (*text == '<')
-      to = mempcpy(to, less, sizeof less - 1);
-    else
-      *to++ = *text;
-  }
-  *to = '\0';
-  return out;
-}
 
 static void add_rectangle(json *item, const cam_box *box) {
   if (!box->width)
@@ -62,7 +45,7 @@ static char *summary_of(const cam_model_info *model, const char *path, const cam
   else
     add_labels(tree, model, &task->result);
   char *text = json_print(tree, true, NULL);
-  char *escaped = gallery_escape(text);
+  char *escaped = one_page_escape(text);
   json_free(tree);
   free(text);
   return escaped;

@@ -18,7 +18,7 @@ SEES = {"include": [], "engine": ["include"], "server": ["include"]}  # other ho
 # Names that no header can declare: they come from the assembler or from the compile line.
 EXTERNS = {
     "server/http/assets.c": r"asset_[\w#]+",  # what .incbin made in the same file
-    "server/cli/gallery.c": r"asset_[\w#]+",  # likewise
+    "server/cli/one_page.c": r"asset_[\w#]+",  # likewise
     "engine/convert/class_names.c": r"class_names_imagenet",  # what .incbin made in the same file
     "engine/network/isa.c": r"kernels_\w+",  # engine/network/kernels.c, compiled once per instruction set
     "engine/network/blas.c": r"blas_memory_(alloc|free)",  # OpenBLAS's, in no header of its own
