@@ -127,7 +127,8 @@ typedef struct cam_model_info {
   cam_scale scale;       /* where a request leaves it open */
   float threshold;       /* likewise, of that scale and CAM_NORMAL */
   cam_probability probability;
-  bool fine; /* CAM_FINE is possible: it takes larger inputs, too */
+  float temperature; /* what its probabilities lack to be true (cam_temperature.h); 0: unknown */
+  bool fine;         /* CAM_FINE is possible: it takes larger inputs, too */
   int classes;
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */

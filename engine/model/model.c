@@ -34,6 +34,7 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
                            .scale = graph->map_scale,
                            .threshold = look_of(graph, &cam_default_params).threshold,
                            .probability = graph->probability,
+                           .temperature = graph->temperature,
                            .classes = graph->n_classes,
                            .class_list = graph->classes};
   memcpy(info->sha256, safetensors_sha256(graph->file), sizeof info->sha256);

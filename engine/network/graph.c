@@ -3,6 +3,7 @@
  * the node, the member or the tensor. */
 #include "graph.h"
 #include "cam_minmax.h"
+#include "cam_temperature.h"
 #include "members.h"
 #include <inttypes.h>
 #include <math.h>
@@ -38,6 +39,17 @@ static cam_code read_probability(cam_graph *graph, cam_error *error) {
   if (json_member(graph->document, "probability"))
     code = member_word(&m, "probability", words, CAM_PROBABILITY_COUNT, &probability);
   graph->probability = (cam_probability)probability;
+  return code;
+}
+
+static cam_code read_temperature(cam_graph *graph, cam_error *error) {
+  const members m = {graph->document, "network", error};
+  double temperature = 0;
+  cam_code code = CAM_OK;
+  if (json_member(graph->document, "temperature"))
+    code = member_float(&m, "temperature", CAM_TEMPERATURE_LEAST, CAM_TEMPERATURE_MOST,
+                        &temperature);
+  graph->temperature = (float)temperature;
   return code;
 }
 
@@ -368,6 +380,8 @@ cam_code graph_load(const char *path, cam_graph **out, cam_error *error) {
     code = read_map(graph, error);
   if (!code)
     code = read_probability(graph, error);
+  if (!code)
+    code = read_temperature(graph, error);
   if (!code)
     code = read_classes(graph, error);
   if (!code)

@@ -37,6 +37,7 @@ typedef struct cam_graph {
   int multiple, max_side; /* of CAM_ASPECT; of one size both are its longer side */
   map_rule rule;
   cam_probability probability;
+  float temperature;   /* 0: the file has none (include/cam_temperature.h) */
   cam_scale map_scale; /* of pictures and boxes that are asked for without one */
   int n_classes;
   cam_class *classes; /* [n_classes] */

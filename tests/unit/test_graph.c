@@ -166,6 +166,24 @@ START_TEST(one_class_needs_a_sigmoid) {
 }
 END_TEST
 
+START_TEST(a_temperature_is_read_within_its_bounds) {
+  cam_graph *graph = NULL;
+  cam_error error = {0};
+  made_model model = {C END, "w:3x3x3x8 b:8 fc:2x8", 2, 9, 9, 12, NULL};
+  ck_assert_msg(!graph_load(made_model_write(&model), &graph, &error), "%s", error.detail);
+  ck_assert_float_eq(graph->temperature, 0);
+  graph_free(graph);
+  model.extra = "\"temperature\":1.25,";
+  ck_assert_msg(!graph_load(made_model_write(&model), &graph, &error), "%s", error.detail);
+  ck_assert_float_eq(graph->temperature, 1.25F);
+  graph_free(graph);
+  model.extra = "\"temperature\":0,";
+  ck_assert_int_eq(graph_load(made_model_write(&model), &graph, &error), CAM_E_MODEL);
+  ck_assert_msg(strstr(error.detail, "\"temperature\"") != NULL, "%s", error.detail);
+  unlink(made_model_write(&model));
+}
+END_TEST
+
 /* Pools that agree on 8 and 20 cells, the ends of what may be asked for, but not on 16. */
 START_TEST(sizes_between_the_ends_are_checked) {
   cam_graph *graph = NULL;
@@ -382,6 +400,7 @@ Suite *graph_suite(void) {
   TCase *tcase = tcase_create("model files");
   tcase_add_loop_test(tcase, refused_by_name, 0, CASES);
   tcase_add_test(tcase, one_class_needs_a_sigmoid);
+  tcase_add_test(tcase, a_temperature_is_read_within_its_bounds);
   tcase_add_test(tcase, sizes_between_the_ends_are_checked);
   tcase_add_test(tcase, good_file_is_read_and_shorter_ones_are_not);
   tcase_add_test(tcase, scale_of_the_maps);
