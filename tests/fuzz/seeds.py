@@ -272,6 +272,15 @@ def lines():
     yield "nul", b"a\nb.jpg\0c.png\0\0d"
 
 
+def csv():
+    yield "plain", b"path,class\na.jpg,ant\nb c.png,bee hive\n"
+    yield "quotes", b'\xef\xbb\xbfclass , path,width\r\n"a ""b"", c" ,"d\ne.jpg",\r\n\r\n'
+    yield "short", b"path,class\na.jpg\n"
+    yield "open", b'path,class\n"a.jpg,x\n'
+    yield "behind", b'path,class\n"a"b,x\n'
+    yield "wide", b"," * 70
+
+
 # ---- networks: a graph is (tensors, document) ----
 
 def conv(name, source, weight, **more):
@@ -418,7 +427,7 @@ def onnx():
     yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
 
 
-TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "safetensors": safetensors, "unpickle": unpickle}
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "csv": csv, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():

@@ -1,0 +1,149 @@
+/* photoset_draft.c - photoset_draft.h. Names are sorted, and found among the classes once each. */
+#include "photoset_draft.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- photos as they come ---- */
+
+static cam_code no_list_memory(cam_error *error) {
+  return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the list of photos");
+}
+
+static bool make_photo_room(photoset_draft *draft) {
+  photoset *set = draft->set;
+  if (set->n < set->room)
+    return true;
+  const int room = 2 * set->room + 64;
+  labelled_photo *photos = realloc(set->photos, (size_t)room * sizeof *photos);
+  if (!photos)
+    return false;
+  set->photos = photos;
+  char **names = realloc(draft->names, (size_t)room * sizeof *names);
+  if (!names)
+    return false;
+  draft->names = names;
+  set->room = room;
+  return true;
+}
+
+cam_code photoset_draft_add(photoset_draft *draft, const char *path, const char *class_name,
+                            photo_part part, cam_error *error) {
+  if (draft->set->n == PHOTOSET_MAX)
+    return cam_fail(error, CAM_E_TOO_LARGE, "more than %d photos", PHOTOSET_MAX);
+  char *own_path = strdup(path), *own_name = strdup(class_name);
+  if (!own_path || !own_name || !make_photo_room(draft)) {
+    free(own_path);
+    free(own_name);
+    return no_list_memory(error);
+  }
+  photoset *set = draft->set;
+  draft->names[set->n] = own_name;
+  set->photos[set->n++] = (labelled_photo){.path = own_path, .class_index = -1, .part = part};
+  return CAM_OK;
+}
+
+/* ---- classes ---- */
+
+static int compare_classes(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names of the photos from `first` on, sorted, each once; they stay the draft's. For free();
+ * NULL: no memory. */
+static char **distinct_names(const photoset_draft *draft, int first, int *n) {
+  const int all = draft->set->n - first;
+  char **names = malloc(((size_t)all + 1) * sizeof *names);
+  *n = 0;
+  if (!names)
+    return NULL;
+  memcpy(names, draft->names + first, (size_t)all * sizeof *names);
+  qsort(names, (size_t)all, sizeof *names, compare_classes);
+  for (int i = 0; i < all; i++)
+    if (!*n || strcmp(names[*n - 1], names[i]))
+      names[(*n)++] = names[i];
+  return names;
+}
+
+/* The classes that the names become; ids [n] gets the row of each. */
+static cam_code take_names(photoset *set, char *const *names, int n, int *ids, cam_error *error) {
+  set->classes = calloc((size_t)n, sizeof *set->classes);
+  if (!set->classes)
+    return no_list_memory(error);
+  for (int i = 0; i < n; i++) {
+    set->classes[i] = strdup(names[i]);
+    if (!set->classes[i])
+      return no_list_memory(error);
+    set->n_classes++;
+    ids[i] = i;
+  }
+  return CAM_OK;
+}
+
+/* The classes of a set that is there already: names that it has not are errors. */
+static cam_code find_names(const photoset *set, char *const *names, int n, int *ids,
+                           cam_error *error) {
+  for (int i = 0; i < n; i++) {
+    char **found = bsearch(&names[i], set->classes, (size_t)set->n_classes, sizeof *names,
+                           compare_classes);
+    if (!found)
+      return cam_fail(error, CAM_E_PARAMETER,
+                      "class \"%.40s\" of the validation photos is none of the others", names[i]);
+    ids[i] = (int)(found - set->classes);
+  }
+  return CAM_OK;
+}
+
+static cam_code find_in_model(photoset *set, const cam_model *model, char *const *names, int n,
+                              int *ids, cam_error *error) {
+  const cam_model_info *info = cam_model_get_info(model);
+  for (int i = 0; i < n; i++) {
+    cam_error why;
+    if (cam_model_find_class(model, names[i], strlen(names[i]), &ids[i], &why))
+      return cam_fail(error, CAM_E_PARAMETER, "class %.100s (of %d that %.24s has)", why.detail,
+                      info->classes, info->name);
+  }
+  if (set->n_classes)
+    return CAM_OK;
+  set->classes = calloc((size_t)info->classes, sizeof *set->classes);
+  if (!set->classes)
+    return no_list_memory(error);
+  for (int c = 0; c < info->classes; c++) {
+    set->classes[c] = strdup(info->class_list[c].label);
+    if (!set->classes[c])
+      return no_list_memory(error);
+    set->n_classes++;
+  }
+  return CAM_OK;
+}
+
+/* Each photo from `first` on gets the row of its class's name. */
+static void give_classes(const photoset_draft *draft, int first, char *const *names, int n,
+                         const int *ids) {
+  for (int i = first; i < draft->set->n; i++) {
+    char *const *found = bsearch(&draft->names[i], names, (size_t)n, sizeof *names,
+                                 compare_classes);
+    draft->set->photos[i].class_index = ids[found - names];
+  }
+}
+
+cam_code photoset_draft_settle(photoset_draft *draft, int first, const cam_model *model,
+                               cam_error *error) {
+  photoset *set = draft->set;
+  int n;
+  char **names = distinct_names(draft, first, &n);
+  int *ids = malloc(((size_t)n + 1) * sizeof *ids);
+  cam_code code = CAM_OK;
+  if (!names || !ids)
+    code = no_list_memory(error);
+  else if (model)
+    code = find_in_model(set, model, names, n, ids, error);
+  else if (set->n_classes)
+    code = find_names(set, names, n, ids, error);
+  else
+    code = take_names(set, names, n, ids, error);
+  if (!code)
+    give_classes(draft, first, names, n, ids);
+  free(names);
+  free(ids);
+  return code;
+}
