@@ -1,5 +1,6 @@
 /* photoset_draft.c - photoset_draft.h. Names are sorted, and found among the classes once each. */
 #include "photoset_draft.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,15 +94,72 @@ static cam_code find_names(const photoset *set, char *const *names, int n, int *
   return CAM_OK;
 }
 
+/* The model's class of this name: the one whose whole label it is, so that a folder "10" is the
+ * label 10 whatever its index; else as cam_model_find_class reads it. */
+static cam_code find_class_named(const cam_model *model, const char *name, int *id,
+                                 cam_error *error) {
+  const cam_model_info *info = cam_model_get_info(model);
+  int n = 0;
+  for (int c = 0; c < info->classes; c++) {
+    if (strcmp(info->class_list[c].label, name))
+      continue;
+    *id = c;
+    n++;
+  }
+  if (n == 1)
+    return CAM_OK;
+  return cam_model_find_class(model, name, strlen(name), id, error);
+}
+
+/* names [n]: all that the model has no class for. */
+static cam_code unknown_classes(const cam_model_info *info, char *const *names, int n,
+                                cam_error *error) {
+  char list[80] = "";
+  int listed = 0;
+  for (size_t used = 0; listed < n; listed++) {
+    const size_t room = sizeof list - used;
+    const int length = snprintf(list + used, room, "%s\"%.20s\"", listed ? ", " : "",
+                                names[listed]);
+    if ((size_t)length >= room) {
+      list[used] = '\0';
+      break;
+    }
+    used += (size_t)length;
+  }
+  if (listed < n)
+    return cam_fail(error, CAM_E_NOT_FOUND, "classes %s and %d more are none of the %d of %.24s",
+                    list, n - listed, info->classes, info->name);
+  return cam_fail(error, CAM_E_NOT_FOUND, "classes %s are none of the %d of %.24s", list,
+                  info->classes, info->name);
+}
+
+static cam_code find_ids(const cam_model *model, char *const *names, int n, int *ids,
+                         cam_error *error) {
+  const cam_model_info *info = cam_model_get_info(model);
+  char **unknown = calloc((size_t)n, sizeof *unknown);
+  if (!unknown)
+    return no_list_memory(error);
+  cam_error why = {0};
+  int n_unknown = 0;
+  for (int i = 0; i < n; i++)
+    if (find_class_named(model, names[i], &ids[i], &why))
+      unknown[n_unknown++] = names[i];
+  if (n_unknown == 1)
+    cam_fail(error, CAM_E_NOT_FOUND, "class %.100s (of %d that %.24s has)", why.detail,
+             info->classes, info->name);
+  else if (n_unknown)
+    unknown_classes(info, unknown, n_unknown, error);
+  free(unknown);
+  if (n_unknown)
+    return CAM_E_NOT_FOUND;
+  return CAM_OK;
+}
+
 static cam_code find_in_model(photoset *set, const cam_model *model, char *const *names, int n,
                               int *ids, cam_error *error) {
   const cam_model_info *info = cam_model_get_info(model);
-  for (int i = 0; i < n; i++) {
-    cam_error why;
-    if (cam_model_find_class(model, names[i], strlen(names[i]), &ids[i], &why))
-      return cam_fail(error, CAM_E_PARAMETER, "class %.100s (of %d that %.24s has)", why.detail,
-                      info->classes, info->name);
-  }
+  if (find_ids(model, names, n, ids, error))
+    return error->code;
   if (set->n_classes)
     return CAM_OK;
   set->classes = calloc((size_t)info->classes, sizeof *set->classes);
