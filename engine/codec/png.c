@@ -93,7 +93,7 @@ static uint8_t *filtered(const pixel_rows *rows, size_t n) {
 }
 
 /* The file, for free(); NULL: no memory. */
-static uint8_t *file_of(const pixel_rows *rows, const uint8_t *bytes, size_t n, size_t *size) {
+static uint8_t *png_file(const pixel_rows *rows, const uint8_t *bytes, size_t n, size_t *size) {
   uint8_t *file = malloc(ENDS_BYTES + deflate_bound(n));
   if (!file)
     return NULL;
@@ -119,7 +119,7 @@ cam_code png_encode(const pixel_rows *rows, cam_bytes *out, cam_error *error) {
                     rows->height, (unsigned long long)n, ROWS_MOST);
   uint8_t *bytes = filtered(rows, (size_t)n);
   if (bytes)
-    out->data = file_of(rows, bytes, (size_t)n, &out->size);
+    out->data = png_file(rows, bytes, (size_t)n, &out->size);
   free(bytes);
   if (out->data)
     return CAM_OK;

@@ -148,7 +148,7 @@ static void put_all(place *to, int output, const protocol_facts *facts) {
 }
 
 /* Every photo has as many labels as the first: that takes a list of classes, which is refused. */
-static void add_data(json *list, int output, const protocol_facts *facts, FILE *tail) {
+static void add_tensor_data(json *list, int output, const protocol_facts *facts, FILE *tail) {
   const v2_asked *asked = facts->asked;
   place to = {.tail = tail};
   json *tensor = add_output(list, output, facts->n, facts->tasks[0].result.count);
@@ -176,7 +176,7 @@ static char *print_outputs(const protocol_facts *facts, FILE *tail, size_t *n) {
   json *outputs = json_add_array(tree, "outputs");
   for (int i = 0; i < V2_OUTPUT_COUNT; i++)
     if (asked->outputs >> i & 1)
-      add_data(outputs, i, facts, tail);
+      add_tensor_data(outputs, i, facts, tail);
   char *text = json_print(tree, true, n);
   json_free(tree);
   return text;

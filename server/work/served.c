@@ -31,9 +31,9 @@ static app_text labels_text(const cam_model_info *info) {
   return app_text_of(tree);
 }
 
-static void add_floats(json *parent, const char *name, const float *values, int n) {
+static void add_channels(json *parent, const char *name, const float values[3]) {
   json *list = json_add_array(parent, name);
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < 3; i++)
     json_add_number(list, NULL, (double)values[i]);
 }
 
@@ -47,8 +47,8 @@ void served_describe(json *tree, const cam_model_info *info) {
   json_add_text(input, "resize", cam_resize_name(info->resize));
   json *pixels = json_add_object(tree, "pixels");
   json_add_text(pixels, "channels", info->channels);
-  add_floats(pixels, "mean", info->mean, 3);
-  add_floats(pixels, "scale", info->factor, 3);
+  add_channels(pixels, "mean", info->mean);
+  add_channels(pixels, "scale", info->factor);
   json *map = json_add_object(tree, "map");
   json_add_text(map, "resize", info->enlarging);
   json_add_text(map, "scale", cam_scale_name(info->scale));
