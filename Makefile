@@ -47,7 +47,7 @@ LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(HARDEN) $(WARN) $(SAN) -MMD -MP
 LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lpng16 -llcms2 -ldeflate -lnettle -lzip -linih -lseccomp -lprotobuf-c -lm
 
-ENGINE  := $(filter-out engine/network/kernels.c,$(wildcard engine/*.c engine/*/*.c))
+ENGINE  := $(filter-out engine/network/kernels.c engine/network/kernels_int8.c,$(wildcard engine/*.c engine/*/*.c))
 SERVER  := $(filter-out server/cli/main.c,$(wildcard server/*/*.c))
 OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o) $B/engine/convert/onnx.pb-c.o
 UNIT    := $(wildcard tests/unit/*.c)
@@ -58,7 +58,18 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
-OBJECTS += $(if $(wildcard engine/network/kernels.c),$(ISAS:%=$B/engine/network/kernels.%.o))
+OBJECTS += $(ISAS:%=$B/engine/network/kernels.%.o)
+
+# So are those of int8, which have more instruction sets to choose from: a name, and what turns it on.
+INT8_ISAS_x86_64  := x86-64-v3 avx-vnni x86-64-v4 avx512-vnni
+INT8_ISAS_aarch64 := dotprod
+INT8_ISAS         := portable $(INT8_ISAS_$(or $(ARCH),$(shell uname -m)))
+OBJECTS += $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
+MARCH_x86-64-v3   := -march=x86-64-v3
+MARCH_avx-vnni    := -march=x86-64-v3 -mavxvnni
+MARCH_x86-64-v4   := -march=x86-64-v4
+MARCH_avx512-vnni := -march=x86-64-v4 -mavx512vnni
+MARCH_dotprod     := -march=armv8.2-a+dotprod
 
 .PHONY: help version run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model no-model weights
 .DEFAULT_GOAL := help
@@ -187,6 +198,10 @@ $B/engine/network/kernels.%.o: engine/network/kernels.c $B/flags | deps
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DKERNELS_ISA='"$*"' -DKERNELS=kernels_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
 
+$B/engine/network/kernels_int8.%.o: engine/network/kernels_int8.c $B/flags | deps
+	@mkdir -p $(@D); echo "  CC    $@"
+	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) -ffp-contract=off $(MARCH_$*) -DKERNELS_ISA='"$*"' -DKERNELS_INT8=kernels_int8_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
+
 # ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
 $B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS) $B/flags
 	@echo "  LD    $@"
@@ -200,7 +215,7 @@ $B/tests/unit/main.o: $(UNIT)
 ifeq ($(SANITIZE),fuzzer)
 # clang 14 knows neither __builtin_shuffle nor levels of x86-64, and the kernels should be those that are shipped: what reads no input stays gcc's.
 CC   := clang
-GCCS := $B/engine/network/isa.o $B/engine/photo/resize.o $(ISAS:%=$B/engine/network/kernels.%.o)
+GCCS := $B/engine/network/isa.o $B/engine/photo/resize.o $(ISAS:%=$B/engine/network/kernels.%.o) $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
 $(GCCS): CC := gcc
 $(GCCS): ALL := $(subst fuzzer-no-link,address,$(ALL))
 endif

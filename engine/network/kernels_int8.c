@@ -1,0 +1,775 @@
+/* kernels_int8.c - kernels_int8.h, compiled once per instruction set (KERNELS_ISA names it,
+ * KERNELS_INT8 is the table's symbol); what differs is in kernels_int8_vector.h. Compiled without
+ * contraction: a multiplication and an addition round twice on every machine.
+ *
+ * Register budget of `product`: ROWS x VECTORS sums, VECTORS vectors of weights, and what stands
+ * for 4 bytes of a row: 12 x 2 + 2 + 1 of 32 registers with AVX-512; 6 x 2 + 2 + 1, and without
+ * VNNI a product, of 16 with AVX2 and SSE2; 5 x 4 + 4 + 1 with NEON, whose loads take what is left.
+ */
+#include "kernels_int8.h"
+#include "cam_minmax.h"
+#include "kernels_int8_vector.h"
+#include <stdbool.h>
+
+#if defined __AVX512BW__
+#define ROWS 12
+enum { VECTORS = 2 };
+#elif defined __ARM_NEON
+#define ROWS 5
+enum { VECTORS = 4 };
+#else
+#define ROWS 6
+enum { VECTORS = 2 };
+#endif
+
+enum { ALIGNMENT = 64 };
+
+static size_t whole_lines(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+static int quads_of(int bytes) { return (bytes + 3) / 4; }
+
+/* ---- bytes ---- */
+
+INLINE bounds bounds_of(const int8_range *range) {
+  return (bounds){.least = splat_real((float)(range->low - range->zero)),
+                  .most = splat_real((float)(range->high - range->zero)),
+                  .zero = range->zero,
+                  .low = range->low};
+}
+
+static void look_up_bytes(const uint8_t *in, size_t n, const uint8_t *table, uint8_t *out) {
+  for (size_t i = 0; i < n; i++)
+    out[i] = table[in[i]];
+}
+
+static void look_up_rows(const uint8_t *table, int rows, ptrdiff_t stride, size_t n, uint8_t *p) {
+  for (int i = 0; i < rows && table; i++)
+    look_up_bytes(p + i * stride, n, table, p + i * stride);
+}
+
+/* LANES values of an output, from its value i on. */
+typedef reals make_values(const void *from, size_t i);
+
+/* n values, a multiple of LANES. */
+INLINE void put_values(make_values *const make, const void *from, size_t n, const int8_range *range,
+                       uint8_t *out) {
+  const bounds o = bounds_of(range);
+  size_t i = 0;
+  for (; i + BYTES <= n; i += BYTES) {
+    reals f[4];
+#pragma GCC unroll 4
+    for (size_t j = 0; j < 4; j++)
+      f[j] = lower_of(make(from, i + j * LANES), o.most);
+    store_quads(out + i, bytes_of(f[0], f[1], f[2], f[3], &o));
+  }
+  for (; i < n; i += LANES) {
+    const reals f = lower_of(make(from, i), o.most);
+    store_quarters(bytes_of(f, f, f, f, &o),
+                   (uint8_t *const[]){out + i, out + i, out + i, out + i});
+  }
+  look_up_rows(range->table, 1, 0, n, out);
+}
+
+/* ---- product: register tiles of up to ROWS x VECTORS ----
+ * A panel is columns of VECTORS vectors, or of one where there are no more, side by side: of each,
+ * for each quad of k, its vectors of PARTS each. Before them, where SHIFTED, stand the corrections
+ * of all columns. */
+
+static int tile_columns(int n) { return min_int(n, VECTORS * LANES); }
+
+static size_t corrections_bytes(int n) {
+  if (!SHIFTED)
+    return 0;
+  return whole_lines((size_t)n * sizeof(int32_t));
+}
+
+static size_t tile_bytes(int segments, int depth, int n) {
+  return (size_t)segments * (size_t)quads_of(depth) * (size_t)tile_columns(n) * 4 * PARTS;
+}
+
+static size_t panel_size(int segments, int depth, int n) {
+  size_t tiles = (size_t)(n / tile_columns(n));
+  return whole_lines(corrections_bytes(n) + tiles * tile_bytes(segments, depth, n));
+}
+
+static void pack_column(const int8_t *w, ptrdiff_t w_stride, int segments, int depth, int vectors,
+                        int lane, uint8_t *to) {
+  for (int s = 0; s < segments; s++)
+    for (int k = 0; k < depth; k++, w += w_stride) {
+      ptrdiff_t quad = (ptrdiff_t)s * quads_of(depth) + k / 4;
+      put_weight(to + quad * vectors * PARTS * BYTES, lane, k % 4, *w);
+    }
+}
+
+static int32_t correction_of(const int8_t *w, ptrdiff_t w_stride, int n) {
+  int32_t sum = 0;
+  for (int k = 0; k < n; k++)
+    sum += w[k * w_stride];
+  return 128 * sum;
+}
+
+static void pack_weights(const int8_t *w, ptrdiff_t w_stride, int segments, int depth, int columns,
+                         int n, void *panel) {
+  const int width = tile_columns(n), vectors = width / LANES;
+  const size_t bytes = tile_bytes(segments, depth, n);
+  int32_t *corrections = panel;
+  uint8_t *tiles = (uint8_t *)panel + corrections_bytes(n);
+  memset(panel, 0, panel_size(segments, depth, n));
+  for (int c = 0; c < columns; c++) {
+    uint8_t *to = tiles + (size_t)(c / width) * bytes + c % width / LANES * PARTS * BYTES;
+    pack_column(w + c, w_stride, segments, depth, vectors, c % LANES, to);
+    if (SHIFTED)
+      corrections[c] = correction_of(w + c, w_stride, segments * depth);
+  }
+}
+
+/* A tile's. */
+typedef struct factors {
+  int segments, depth;
+  const uint8_t *a;
+  ptrdiff_t a_stride, a_segment;
+  const uint8_t *weights;
+  const float *multiplier;
+  const int32_t *bias, *corrections;
+  bounds bounds;
+  const uint8_t *table, *residual; /* or NULL */
+  ptrdiff_t residual_stride;
+  reals residual_multiplier;
+  lanes residual_zero;
+  uint8_t *out;
+  ptrdiff_t out_stride;
+} factors;
+
+INLINE lanes first_sums(const int32_t *bias, const int32_t *corrections, ptrdiff_t at) {
+  if (SHIFTED)
+    return load_lanes(bias + at) + load_lanes(corrections + at);
+  return load_lanes(bias + at);
+}
+
+INLINE reals tile_values(const factors *o, lanes sum, int row, int vector, const bool adds) {
+  reals f = reals_of(sum) * load_reals(o->multiplier + vector * LANES);
+  if (adds) {
+    const uint8_t *at = o->residual + row * o->residual_stride + vector * LANES;
+    f = f + reals_of(load_bytes(at) - o->residual_zero) * o->residual_multiplier;
+  }
+  return lower_of(f, o->bounds.most);
+}
+
+/* 4 vectors of sums at a time become bytes: of 4 rows, 2 rows or one. Where rows run out, the last
+ * one is written again. */
+INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int rows,
+                        const int vectors, const bool adds) {
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i += 4 / vectors) {
+    reals f[4];
+    uint8_t *to[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      const int row = min_int(i + j / vectors, rows - 1);
+      f[j] = tile_values(o, sum[row][j % vectors], row, j % vectors, adds);
+      to[j] = o->out + row * o->out_stride;
+    }
+    const quads bytes = bytes_of(f[0], f[1], f[2], f[3], &o->bounds);
+    if (vectors == 1)
+      store_quarters(bytes, to);
+    else if (vectors == 2)
+      store_halves(bytes, to[0], to[2]);
+    else
+      store_quads(to[0], bytes);
+  }
+}
+
+INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
+  lanes sum[ROWS][VECTORS];
+#pragma GCC unroll 12
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; j++)
+      sum[i][j] = first_sums(o->bias, o->corrections, j * LANES);
+  const uint8_t *weights = o->weights, *segment = o->a;
+  for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
+    const uint8_t *a = segment;
+    for (int k = 0; k < o->depth; k += 4, a += 4, weights += vectors * PARTS * BYTES)
+#pragma GCC unroll 2
+      for (int part = 0; part < PARTS; part++) {
+        quads right[VECTORS];
+#pragma GCC unroll 4
+        for (int j = 0; j < vectors; j++)
+          right[j] = load_quads(weights + (j * PARTS + part) * BYTES);
+#pragma GCC unroll 12
+        for (int i = 0; i < rows; i++) {
+          const quads left = part_of_quads(repeat_quad(a + i * o->a_stride), part);
+#pragma GCC unroll 4
+          for (int j = 0; j < vectors; j++)
+            sum[i][j] = dot(sum[i][j], left, right[j]);
+        }
+      }
+  }
+  if (o->residual)
+    finish_tile(o, sum, rows, vectors, true);
+  else
+    finish_tile(o, sum, rows, vectors, false);
+}
+
+/* clang-format off */
+#define TILE(rows, vectors) \
+  static void int8_tile_##rows##_##vectors(const factors *o) { multiply_tile(o, rows, vectors); }
+#define LOW_TILES(vectors) \
+  TILE(1, vectors) TILE(2, vectors) TILE(3, vectors) TILE(4, vectors) TILE(5, vectors)
+#if ROWS == 12
+#define TILES(vectors) \
+  LOW_TILES(vectors) \
+  TILE(6, vectors) TILE(7, vectors) TILE(8, vectors) TILE(9, vectors) TILE(10, vectors) \
+  TILE(11, vectors) TILE(12, vectors)
+TILES(1)
+TILES(2)
+#define ENTRY(rows) {int8_tile_##rows##_1, int8_tile_##rows##_2}
+#elif ROWS == 6
+LOW_TILES(2)
+TILE(6, 2)
+#define ENTRY(rows) {NULL, int8_tile_##rows##_2}
+#else
+LOW_TILES(4)
+#define ENTRY(rows) {NULL, int8_tile_##rows##_4}
+#endif
+static void (*const int8_tiles[ROWS][2])(const factors *) = { /* [rows - 1][all VECTORS] */
+  ENTRY(1), ENTRY(2), ENTRY(3), ENTRY(4), ENTRY(5),
+#if ROWS > 5
+  ENTRY(6),
+#endif
+#if ROWS > 6
+  ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12),
+#endif
+};
+/* clang-format on */
+
+/* All rows by the columns of one tile, in tiles as even as can be. */
+static void multiply_columns(factors o, int rows, int columns) {
+  const int tiles = (rows + ROWS - 1) / ROWS, whole = columns == VECTORS * LANES;
+  const uint8_t *a = o.a, *residual = o.residual;
+  uint8_t *out = o.out;
+  for (int i = 0; i < tiles; i++) {
+    const int first = (int)((int64_t)rows * i / tiles);
+    const int height = (int)((int64_t)rows * (i + 1) / tiles) - first;
+    o.a = a + first * o.a_stride;
+    o.out = out + first * o.out_stride;
+    if (residual)
+      o.residual = residual + first * o.residual_stride;
+    int8_tiles[height - 1][whole](&o);
+    look_up_rows(o.table, height, o.out_stride, (size_t)columns, o.out);
+  }
+}
+
+static void product_int8(int rows, int segments, int depth, const uint8_t *a, ptrdiff_t a_stride,
+                         ptrdiff_t a_segment, const void *panel, int n, const requantization *q,
+                         const uint8_t *residual, ptrdiff_t residual_stride, uint8_t *out,
+                         ptrdiff_t out_stride) {
+  const int columns = tile_columns(n);
+  factors o = {.segments = segments,
+               .depth = depth,
+               .a = a,
+               .a_stride = a_stride,
+               .a_segment = a_segment,
+               .weights = (const uint8_t *)panel + corrections_bytes(n),
+               .multiplier = q->multiplier,
+               .bias = q->bias,
+               .corrections = panel,
+               .bounds = bounds_of(&q->range),
+               .table = q->range.table,
+               .residual = residual,
+               .residual_stride = residual_stride,
+               .residual_multiplier = splat_real(q->residual_multiplier),
+               .residual_zero = splat_lane(q->residual_zero),
+               .out = out,
+               .out_stride = out_stride};
+  for (int c = 0; c < n; c += columns) {
+    multiply_columns(o, rows, columns);
+    o.weights += tile_bytes(segments, depth, n);
+    o.multiplier += columns;
+    o.bias += columns;
+    o.corrections += columns;
+    o.out += columns;
+    if (residual)
+      o.residual += columns;
+  }
+}
+
+/* ---- depthwise ----
+ * Idea. The step sums 4 products of a channel, so 4 neighbouring cells must lie side by side,
+ * channel by channel. A laid row is cut into quads of cells 4 * q .. 4 * q + 3, of [blocks of LANES
+ * channels][quads][LANES][4 cells]. Output x sees cells x * stride .. x * stride + breadth - 1: a
+ * few whole quads, from the one of its first cell on, with weights of 0 for cells of them that it
+ * does not see. So each row of a filter is stored once for each place that a first cell can have in
+ * its quad: `period` of them, which the outputs x, x + period, ... share. No byte of a row is moved
+ * again, however many outputs see it. filter: [blocks][period][height][quads of an output, at
+ * most][PARTS][LANES][...]; before it, where SHIFTED, the corrections of all channels. */
+
+/* Outputs until one's first cell has the same place in its quad again. */
+INLINE int period_of(int stride) {
+  if (stride % 4 == 0)
+    return 1;
+  if (stride % 2 == 0)
+    return 2;
+  return 4;
+}
+
+/* Quads that output x sees, and the most that any does. */
+INLINE int quads_seen(int x, int breadth, int stride) { return (x * stride % 4 + breadth + 3) / 4; }
+INLINE int most_quads(int breadth, int stride) {
+  int most = 0;
+  for (int x = 0; x < period_of(stride); x++)
+    most = max_int(most, quads_seen(x, breadth, stride));
+  return most;
+}
+
+enum { OUTPUTS = 4 /* that are made at a time, or twice as many: a multiple of each period */ };
+
+static int laid_cells_of(int columns, int breadth, int stride) {
+  int made = (columns + OUTPUTS - 1) / OUTPUTS * OUTPUTS;
+  return quads_of((made - 1) * stride + breadth) * 4;
+}
+
+typedef uint8_t cell_bytes __attribute__((vector_size(INT8_CELL)));
+typedef uint8_t cell_bytes_any __attribute__((vector_size(INT8_CELL), aligned(1), may_alias));
+
+/* Channels c..c+15 of 4 cells, at least those of block `at`: quads 4 bytes a channel. */
+#if defined __AVX512BW__
+INLINE void lay_quad(const cell_bytes cell[4], ptrdiff_t block, uint8_t *to) {
+  (void)block;
+  const __m512i lanes_turned = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11,
+                                                 15);
+  const __m512i bytes_turned = _mm512_broadcast_i32x4(
+      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  __m512i x = _mm512_castsi128_si512((__m128i)cell[0]);
+  x = _mm512_inserti32x4(x, (__m128i)cell[1], 1);
+  x = _mm512_inserti32x4(x, (__m128i)cell[2], 2);
+  x = _mm512_inserti32x4(x, (__m128i)cell[3], 3);
+  x = _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes_turned, x), bytes_turned);
+  store_quads(to, (quads)x);
+}
+#else
+typedef uint16_t cell_pairs __attribute__((vector_size(INT8_CELL)));
+INLINE cell_bytes low_bytes(cell_bytes x, cell_bytes y) {
+  return __builtin_shuffle(x, y,
+                           (cell_bytes){0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23});
+}
+INLINE cell_bytes high_bytes(cell_bytes x, cell_bytes y) {
+  return __builtin_shuffle(
+      x, y, (cell_bytes){8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31});
+}
+INLINE cell_bytes low_pairs(cell_bytes x, cell_bytes y) {
+  return (cell_bytes)__builtin_shuffle((cell_pairs)x, (cell_pairs)y,
+                                       (cell_pairs){0, 8, 1, 9, 2, 10, 3, 11});
+}
+INLINE cell_bytes high_pairs(cell_bytes x, cell_bytes y) {
+  return (cell_bytes)__builtin_shuffle((cell_pairs)x, (cell_pairs)y,
+                                       (cell_pairs){4, 12, 5, 13, 6, 14, 7, 15});
+}
+INLINE void lay_quad(const cell_bytes cell[4], ptrdiff_t block, uint8_t *to) {
+  const cell_bytes low_01 = low_bytes(cell[0], cell[1]), low_23 = low_bytes(cell[2], cell[3]);
+  const cell_bytes high_01 = high_bytes(cell[0], cell[1]), high_23 = high_bytes(cell[2], cell[3]);
+  const cell_bytes by_fours[4] = {low_pairs(low_01, low_23), high_pairs(low_01, low_23),
+                                  low_pairs(high_01, high_23), high_pairs(high_01, high_23)};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++)
+    *(cell_bytes_any *)(to + i * 4 / LANES * block + i * 4 % LANES * 4) = by_fours[i];
+}
+#endif
+
+static void lay_row(const uint8_t *from, int left, int n, int cells, int channels, int zero,
+                    uint8_t *to) {
+  const ptrdiff_t block = (ptrdiff_t)cells * LANES;
+  uint8_t zeros[INT8_CELL];
+  memset(zeros, zero, sizeof zeros);
+  for (int first = 0; first < cells; first += 4, to += BYTES) {
+    const uint8_t *at[4];
+    bool is_inside[4];
+    for (int i = 0; i < 4; i++) {
+      const int cell = first + i - left;
+      is_inside[i] = cell >= 0 && cell < n;
+      at[i] = zeros;
+      if (is_inside[i])
+        at[i] = from + (ptrdiff_t)cell * channels;
+    }
+    for (int c = 0; c < channels; c += INT8_CELL) {
+      cell_bytes cell[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; i++)
+        cell[i] = *(const cell_bytes_any *)(at[i] + c * is_inside[i]);
+      lay_quad(cell, block, to + c / LANES * block);
+    }
+  }
+}
+
+static size_t row_of_filter(int breadth, int stride) { /* bytes, of one block and place */
+  return (size_t)most_quads(breadth, stride) * PARTS * BYTES;
+}
+
+static size_t filter_size(int height, int breadth, int stride, int channels) {
+  return corrections_bytes(channels) + (size_t)(channels / LANES) * (size_t)period_of(stride) *
+                                           (size_t)height * row_of_filter(breadth, stride);
+}
+
+static void pack_filters(const int8_t *w, ptrdiff_t w_stride, int height, int breadth, int stride,
+                         int used, int channels, void *filter) {
+  const size_t row = row_of_filter(breadth, stride);
+  const int period = period_of(stride);
+  int32_t *corrections = filter;
+  uint8_t *to = (uint8_t *)filter + corrections_bytes(channels);
+  memset(filter, 0, filter_size(height, breadth, stride, channels));
+  for (int c = 0; c < used; c++) {
+    for (int x = 0; x < period; x++)
+      for (int i = 0; i < height; i++)
+        for (int j = 0; j < breadth; j++) {
+          const int cell = x * stride % 4 + j;
+          const size_t rows = (size_t)(c / LANES * period + x) * (size_t)height + (size_t)i;
+          put_weight(to + rows * row + (size_t)(cell / 4) * PARTS * BYTES, c % LANES, cell % 4,
+                     w[(i * breadth + j) * w_stride + c]);
+        }
+    if (SHIFTED)
+      corrections[c] = correction_of(w + c, w_stride, height * breadth);
+  }
+}
+
+/* What a call says, and where one block of channels of it stands. */
+typedef struct filtering {
+  const uint8_t *const *rows; /* of one output row */
+  ptrdiff_t block;            /* bytes from a laid row's beginning to this block */
+  const uint8_t *filter;      /* of this block */
+  lanes first;
+  reals multiplier;
+  bounds bounds;
+  int columns, channels;
+  uint8_t *out; /* of this block */
+} filtering;
+
+/* Sums of outputs x.., 4 at a time, become bytes. */
+INLINE void finish_outputs(const filtering *o, const lanes *sum, const int outputs, int x) {
+  uint8_t beyond[LANES];
+#pragma GCC unroll 2
+  for (int first = 0; first < outputs; first += 4) {
+    reals f[4];
+    uint8_t *to[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+      f[i] = lower_of(reals_of(sum[first + i]) * o->multiplier, o->bounds.most);
+      to[i] = beyond;
+      if (x + first + i < o->columns)
+        to[i] = o->out + (ptrdiff_t)(x + first + i) * o->channels;
+    }
+    store_quarters(bytes_of(f[0], f[1], f[2], f[3], &o->bounds), to);
+  }
+}
+
+/* Outputs x..x+outputs-1, x a multiple of OUTPUTS. */
+INLINE void filter_outputs(const filtering *o, int height, const int breadth, const int stride,
+                           const int outputs, int x) {
+  const int period = period_of(stride), most = most_quads(breadth, stride);
+  lanes sum[2 * OUTPUTS];
+#pragma GCC unroll 8
+  for (int i = 0; i < outputs; i++)
+    sum[i] = o->first;
+  for (int i = 0; i < height; i++) {
+    const uint8_t *row = o->rows[i] + o->block + (ptrdiff_t)(x * stride / 4) * BYTES;
+    const uint8_t *weights = o->filter + (ptrdiff_t)(i * most) * PARTS * BYTES;
+    const ptrdiff_t place = (ptrdiff_t)(height * most) * PARTS * BYTES;
+#pragma GCC unroll 8
+    for (int q = 0; q < ((outputs - 1) * stride + breadth + 3) / 4; q++)
+#pragma GCC unroll 2
+      for (int part = 0; part < PARTS; part++) {
+        const quads u = part_of_quads(load_quads(row + q * BYTES), part);
+#pragma GCC unroll 8
+        for (int k = 0; k < outputs; k++) {
+          const int from = k * stride / 4, at = q - from;
+          if (at >= 0 && at < quads_seen(k, breadth, stride))
+            sum[k] = dot(sum[k], u,
+                         load_quads(weights + k % period * place + (at * PARTS + part) * BYTES));
+        }
+      }
+  }
+  finish_outputs(o, sum, outputs, x);
+}
+
+typedef void outputs_kernel(const filtering *o, int height, int x);
+#define FILTER(b, s, n) \
+  static void outputs_##b##_##s##_##n(const filtering *o, int height, int x) { \
+    filter_outputs(o, height, b, s, n, x); \
+  }
+#define FILTERS(b, s) FILTER(b, s, 4) FILTER(b, s, 8)
+FILTERS(3, 1)
+FILTERS(3, 2)
+FILTERS(5, 1)
+FILTERS(5, 2)
+FILTERS(7, 1)
+
+static const struct {
+  int breadth, stride;
+  outputs_kernel *four, *eight;
+} filters_table[] = {
+/* clang-format off */
+#define ROW(b, s) {b, s, outputs_##b##_##s##_4, outputs_##b##_##s##_8}
+  ROW(3, 1),
+  ROW(3, 2),
+  ROW(5, 1),
+  ROW(5, 2),
+  ROW(7, 1),
+};
+/* clang-format on */
+
+/* As filter_outputs(), of 4 outputs of any filter. */
+static void filter_any(const filtering *o, int height, int breadth, int stride, int x) {
+  const int period = period_of(stride), most = most_quads(breadth, stride);
+  lanes sum[OUTPUTS];
+  for (int k = 0; k < OUTPUTS; k++) {
+    sum[k] = o->first;
+    const int from = (x + k) * stride / 4, seen = quads_seen(k, breadth, stride);
+    for (int i = 0; i < height; i++) {
+      const uint8_t *row = o->rows[i] + o->block + (ptrdiff_t)from * BYTES;
+      const uint8_t *weights = o->filter +
+                               (ptrdiff_t)((k % period * height + i) * most) * PARTS * BYTES;
+      for (int q = 0; q < seen; q++)
+        for (int part = 0; part < PARTS; part++)
+          sum[k] = dot(sum[k], part_of_quads(load_quads(row + q * BYTES), part),
+                       load_quads(weights + (q * PARTS + part) * BYTES));
+    }
+  }
+  finish_outputs(o, sum, OUTPUTS, x);
+}
+
+static void filter_row_of_block(const filtering *o, int height, int breadth, int stride) {
+  for (size_t t = 0; t < sizeof filters_table / sizeof *filters_table; t++) {
+    if (breadth != filters_table[t].breadth || stride != filters_table[t].stride)
+      continue;
+    int x = 0;
+    for (; x + OUTPUTS < o->columns; x += 2 * OUTPUTS)
+      filters_table[t].eight(o, height, x);
+    for (; x < o->columns; x += OUTPUTS)
+      filters_table[t].four(o, height, x);
+    return;
+  }
+  for (int x = 0; x < o->columns; x += OUTPUTS)
+    filter_any(o, height, breadth, stride, x);
+}
+
+static void depthwise_int8(const uint8_t *const *rows, int n, int down, int height, int breadth,
+                           int stride, int columns, int cells, int channels, const void *filter,
+                           const requantization *q, uint8_t *out, ptrdiff_t out_row) {
+  const size_t bytes = (size_t)(period_of(stride) * height) * row_of_filter(breadth, stride);
+  filtering o = {.filter = (const uint8_t *)filter + corrections_bytes(channels),
+                 .bounds = bounds_of(&q->range),
+                 .columns = columns,
+                 .channels = channels};
+  for (int c = 0; c < channels;
+       c += LANES, o.filter += bytes, o.block += (ptrdiff_t)cells * LANES) {
+    o.first = first_sums(q->bias, filter, c);
+    o.multiplier = load_reals(q->multiplier + c);
+    for (int y = 0; y < n; y++) {
+      o.rows = rows + (ptrdiff_t)y * down;
+      o.out = out + y * out_row + c;
+      filter_row_of_block(&o, height, breadth, stride);
+    }
+  }
+  look_up_rows(q->range.table, n, out_row, (size_t)columns * (size_t)channels, out);
+}
+
+/* ---- value by value ---- */
+
+typedef struct two_planes {
+  const uint8_t *a, *b;
+  int a_zero, b_zero;
+  float a_multiplier, b_multiplier;
+} two_planes;
+
+INLINE reals number_at(const uint8_t *p, int zero) {
+  return reals_of(load_bytes(p) - splat_lane(zero));
+}
+
+INLINE reals added(const void *from, size_t i) {
+  const two_planes *o = from;
+  const reals f = number_at(o->a + i, o->a_zero) * o->a_multiplier;
+  return f + number_at(o->b + i, o->b_zero) * o->b_multiplier;
+}
+
+static void add_planes(const uint8_t *a, const uint8_t *b, size_t n, const requantization *q,
+                       uint8_t *out) {
+  const two_planes o = {a, b, -*q->bias, q->residual_zero, *q->multiplier, q->residual_multiplier};
+  put_values(added, &o, n, &q->range, out);
+}
+
+/* The product is exact: it has 16 bits and a sign. */
+INLINE reals multiplied(const void *from, size_t i) {
+  const two_planes *o = from;
+  return number_at(o->a + i, o->a_zero) * number_at(o->b + i, o->b_zero) * o->a_multiplier;
+}
+
+static void multiply_planes(const uint8_t *a, int a_zero, const uint8_t *b, int b_zero,
+                            ptrdiff_t b_stride, int cells, int channels, float multiplier,
+                            const int8_range *range, uint8_t *out) {
+  two_planes o = {a, b, a_zero, b_zero, multiplier, 0};
+  for (int m = 0; m < cells; m++, o.a += channels, o.b += b_stride, out += channels)
+    put_values(multiplied, &o, (size_t)channels, range, out);
+}
+
+typedef struct line_of_channel {
+  const uint8_t *in;
+  int zero;
+  const float *multiplier, *shift;
+} line_of_channel;
+
+INLINE reals on_line(const void *from, size_t i) {
+  const line_of_channel *o = from;
+  const reals f = number_at(o->in + i, o->zero) * load_reals(o->multiplier + i);
+  return f + load_reals(o->shift + i);
+}
+
+static void affine_planes(const uint8_t *in, int in_zero, int cells, int channels,
+                          const float *multiplier, const float *shift, const int8_range *range,
+                          uint8_t *out) {
+  line_of_channel o = {in, in_zero, multiplier, shift};
+  for (int m = 0; m < cells; m++, o.in += channels, out += channels)
+    put_values(on_line, &o, (size_t)channels, range, out);
+}
+
+typedef struct sums_of_channels {
+  const int32_t *sums;
+  const requantization *q;
+} sums_of_channels;
+
+INLINE reals of_sums(const void *from, size_t i) {
+  const sums_of_channels *o = from;
+  return reals_of(load_lanes(o->sums + i) + load_lanes(o->q->bias + i)) *
+         load_reals(o->q->multiplier + i);
+}
+
+static void requantise_sums(const int32_t *sums, int channels, const requantization *q,
+                            uint8_t *out) {
+  const sums_of_channels o = {sums, q};
+  put_values(of_sums, &o, (size_t)channels, &q->range, out);
+}
+
+/* ---- pools and sums ---- */
+
+static void max_of_cells(const uint8_t *const *cell, int n, int channels, uint8_t *restrict out) {
+  memcpy(out, cell[0], (size_t)channels);
+  for (int i = 1; i < n; i++) {
+    const uint8_t *in = cell[i];
+    for (int c = 0; c < channels; c++)
+      out[c] = in[c] > out[c] ? in[c] : out[c];
+  }
+}
+
+typedef struct pooled_cells {
+  const uint8_t *const *cell;
+  int n;
+  int32_t bias;
+  float multiplier;
+} pooled_cells;
+
+INLINE reals pooled_sum(const void *from, size_t i) {
+  const pooled_cells *o = from;
+  lanes sum = splat_lane(o->bias);
+  for (int k = 0; k < o->n; k++)
+    sum += load_bytes(o->cell[k] + i);
+  return reals_of(sum) * o->multiplier;
+}
+
+static void sum_of_cells(const uint8_t *const *cell, int n, int channels, int32_t bias,
+                         float multiplier, const int8_range *range, uint8_t *out) {
+  const pooled_cells o = {cell, n, bias, multiplier};
+  put_values(pooled_sum, &o, (size_t)channels, range, out);
+}
+
+static void sum_of_plane(const uint8_t *in, int cells, ptrdiff_t stride, int channels,
+                         int32_t *sums) {
+  for (int c = 0; c < channels; c += INT8_CELL) {
+    lanes sum[INT8_CELL / LANES] = {{0}};
+    for (int m = 0; m < cells; m++)
+#pragma GCC unroll 4
+      for (int j = 0; j < INT8_CELL / LANES; j++)
+        sum[j] += load_bytes(in + m * stride + c + j * LANES);
+    for (int j = 0; j < INT8_CELL / LANES; j++)
+      store_lanes(sums + c + j * LANES, sum[j]);
+  }
+}
+
+static void dots_of_rows(const uint8_t *a, int rows, ptrdiff_t a_stride, const int8_t *w, int depth,
+                         int32_t *out) {
+  for (int r = 0; r < rows; r++, a += a_stride) {
+    int32_t sum = 0;
+    for (int k = 0; k < depth; k++)
+      sum += a[k] * w[k];
+    out[r] = sum;
+  }
+}
+
+/* ---- between float and int8 ---- */
+
+/* Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits of the sum. */
+INLINE uint8_t byte_of(float f, float least, float most, int zero) {
+  f = f > least ? f : least;
+  f = f < most ? f : most;
+  f += 0x1.8p23f;
+  int32_t bits;
+  memcpy(&bits, &f, sizeof bits);
+  return (uint8_t)(bits - 0x4b400000 + zero);
+}
+
+static void quantize_cells(const float *in, ptrdiff_t in_stride, int cells, int channels,
+                           float multiplier, int zero, uint8_t *restrict out,
+                           ptrdiff_t out_stride) {
+  const float least = (float)-zero, most = (float)(255 - zero);
+  for (int m = 0; m < cells; m++, in += in_stride, out += out_stride)
+    for (int c = 0; c < channels; c++)
+      out[c] = byte_of(in[c] * multiplier, least, most, zero);
+}
+
+static void dequantize_cells(const uint8_t *in, ptrdiff_t in_stride, int cells, int channels,
+                             float scale, int zero, float *restrict out, ptrdiff_t out_stride) {
+  for (int m = 0; m < cells; m++, in += in_stride, out += out_stride)
+    for (int c = 0; c < channels; c++)
+      out[c] = (float)(in[c] - zero) * scale;
+}
+
+/* ---- probe ---- */
+
+static int64_t probe_steps(int64_t n) {
+  enum { CHAINS = 8 };
+  lanes sum[CHAINS];
+  const quads ones = (quads)splat_lane((int32_t)n);
+  for (int i = 0; i < CHAINS; i++)
+    sum[i] = splat_lane(i);
+  for (int64_t k = 0; k < n; k++)
+    for (int turn = 0; turn < 24 / CHAINS; turn++)
+#pragma GCC unroll 8
+      for (int i = 0; i < CHAINS; i++)
+        sum[i] = dot(sum[i], ones, ones);
+  lanes all = {0};
+  for (int i = 0; i < CHAINS; i++)
+    all += sum[i];
+  __asm__ volatile("" : : "m"(all)); /* the compiler keeps the loop */
+  return n * 24 * BYTES / PARTS;
+}
+
+const kernels_int8 KERNELS_INT8 = {
+    .isa = KERNELS_ISA,
+    .tile_rows = ROWS,
+    .panel_bytes = panel_size,
+    .pack_panel = pack_weights,
+    .product = product_int8,
+    .laid_cells = laid_cells_of,
+    .lay = lay_row,
+    .filter_bytes = filter_size,
+    .pack_filter = pack_filters,
+    .depthwise = depthwise_int8,
+    .add = add_planes,
+    .multiply = multiply_planes,
+    .affine = affine_planes,
+    .look_up = look_up_bytes,
+    .max_cells = max_of_cells,
+    .sum_cells = sum_of_cells,
+    .sum_plane = sum_of_plane,
+    .requantise = requantise_sums,
+    .dot_rows = dots_of_rows,
+    .quantize = quantize_cells,
+    .dequantize = dequantize_cells,
+    .probe_products = probe_steps,
+};

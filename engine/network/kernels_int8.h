@@ -1,0 +1,144 @@
+/* kernels_int8.h - the hot loops of networks in int8, as a table per instruction set. One source,
+ * kernels_int8.c, is compiled once for each (Makefile: INT8_ISAS); kernels_int8_select() picks at
+ * start. Layers call through the table; nothing else knows the vector width.
+ *
+ * Planes are uint8 [height,width,channels], a value q standing for (q - zero point) * scale; a cell
+ * takes a multiple of INT8_CELL bytes on every instruction set. What pads a cell may be anything:
+ * weights that meet it are 0, and what is written there means nothing. Weights are int8, symmetric,
+ * -127..127. Sums are int32: the caller has checked that none can leave its range, whatever the
+ * input, so their order does not matter.
+ *
+ * One rule makes a byte of a sum, on each instruction set and in the reference, in float32, each
+ * operation rounded to nearest even and none contracted with another:
+ *   f = (float)sum * multiplier
+ *   f = f + (float)(residual - residual_zero) * residual_multiplier     if there is a residual
+ *   q = rint(clamp(f, low - zero, high - zero)) + zero
+ *   q = table[q]                                                        if there is a table
+ * So every table gives the same bits. No multiplier is so large that f could overflow.
+ *
+ * Thread: any; kernels keep nothing. */
+#ifndef KERNELS_INT8_H
+#define KERNELS_INT8_H
+#include "cam_error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  INT8_CELL = 16, /* bytes: what cells are padded to */
+  INT8_PANEL = 32 /* columns that `product` takes at a time, at most */
+};
+
+/* What a byte of an output may be. */
+typedef struct int8_range {
+  int zero;             /* the zero point, 0..255 */
+  int low, high;        /* 0..255, low <= high: none is 0..255, ReLU zero..255 */
+  const uint8_t *table; /* [256]: an activation, or another scale; or NULL */
+} int8_range;
+
+/* How the sums of a call become bytes. The arrays are read up to the last vector: they go on to a
+ * multiple of INT8_CELL channels with finite numbers. */
+typedef struct requantization {
+  const float *multiplier; /* [channels] scale of the input * of the weights / of the output */
+  const int32_t *bias;     /* [channels] added to the sums; has - zero of the input * sum of the
+                              channel's weights in it */
+  int8_range range;
+  float residual_multiplier; /* scale of the residual / of the output */
+  int residual_zero;
+} requantization;
+
+typedef struct kernels_int8 {
+  const char *isa;
+  int tile_rows; /* rows of the register tile of `product` */
+
+  /* A panel of n columns of weights, n INT8_CELL or INT8_PANEL, as `product` likes it: bytes that
+   * it takes, and how it is made. w: [segments * depth][w_stride], its first `columns` <= n columns
+   * are taken, the others are 0. A panel stands at a multiple of 64 bytes. */
+  size_t (*panel_bytes)(int segments, int depth, int n);
+  void (*pack_panel)(const int8_t *w, ptrdiff_t w_stride, int segments, int depth, int columns,
+                     int n, void *panel);
+
+  /* out[m][0..n) = requantised(bias[0..n) + sum over k of a[m][k] * w[k][0..n), residual[m][0..n)),
+   * m in [0,rows). Row m of a is `segments` runs of `depth` bytes, a_segment bytes apart, and is at
+   * a + m * a_stride. Runs are read up to a multiple of 4 bytes: 3 bytes behind the last one must
+   * be readable. residual may be NULL. q is that of column 0 of the panel. */
+  void (*product)(int rows, int segments, int depth, const uint8_t *a, ptrdiff_t a_stride,
+                  ptrdiff_t a_segment, const void *panel, int n, const requantization *q,
+                  const uint8_t *residual, ptrdiff_t residual_stride, uint8_t *out,
+                  ptrdiff_t out_stride);
+
+  /* Depthwise convolutions read rows that are laid out for them. A laid row holds laid_cells()
+   * cells, cells * channels bytes: lay() makes one of `left` cells of the zero point, n cells that
+   * lie at `from`, and the zero point again. (n 0: a row outside the plane.) channels: a multiple
+   * of INT8_CELL, here and below. */
+  int (*laid_cells)(int columns, int breadth, int stride);
+  void (*lay)(const uint8_t *from, int left, int n, int cells, int channels, int zero, uint8_t *to);
+
+  /* Filters, as `depthwise` likes them, at a multiple of 64 bytes. w: [height,breadth,w_stride],
+   * its first `used` channels are taken, the others are 0. */
+  size_t (*filter_bytes)(int height, int breadth, int stride, int channels);
+  void (*pack_filter)(const int8_t *w, ptrdiff_t w_stride, int height, int breadth, int stride,
+                      int used, int channels, void *filter);
+
+  /* n rows of a depthwise convolution: out[y][x][c] = requantised(bias[c] + sum over i, j of row
+   * (y * down + i), cell (x * stride + j), channel c * w[i][j][c]), x in [0,columns), y in [0,n).
+   * Of each cell `channels` bytes are written; output rows are out_row bytes apart. rows: (n - 1) *
+   * down + height pointers to laid rows of `cells` cells. No residual. */
+  void (*depthwise)(const uint8_t *const *rows, int n, int down, int height, int breadth,
+                    int stride, int columns, int cells, int channels, const void *filter,
+                    const requantization *q, uint8_t *out, ptrdiff_t out_row);
+
+  /* out[i] = requantised of the sum a[i] - zero of a, with the residual b[i]; q->multiplier and
+   * q->bias are one number each, of a; q->bias is - zero. n: a multiple of INT8_CELL, here and
+   * below. */
+  void (*add)(const uint8_t *a, const uint8_t *b, size_t n, const requantization *q, uint8_t *out);
+  /* out[m][c] = requantised of the sum (a[m][c] - a_zero) * (b[m][c] - b_zero), times multiplier;
+   * planes [cells,channels], or b one cell (b_stride 0; else channels). */
+  void (*multiply)(const uint8_t *a, int a_zero, const uint8_t *b, int b_zero, ptrdiff_t b_stride,
+                   int cells, int channels, float multiplier, const int8_range *range,
+                   uint8_t *out);
+  /* An affine a channel: as above with f = (float)(in[m][c] - in_zero) * multiplier[c] + shift[c],
+   * a product, then a sum; the multipliers may be negative. */
+  void (*affine)(const uint8_t *in, int in_zero, int cells, int channels, const float *multiplier,
+                 const float *shift, const int8_range *range, uint8_t *out);
+  /* out[i] = table[in[i]], in place or not; any n. */
+  void (*look_up)(const uint8_t *in, size_t n, const uint8_t *table, uint8_t *out);
+
+  /* out[c] = max over n cells, or requantised of the sum bias + all cells; cell[i] points to
+   * [channels]. */
+  void (*max_cells)(const uint8_t *const *cell, int n, int channels, uint8_t *out);
+  void (*sum_cells)(const uint8_t *const *cell, int n, int channels, int32_t bias, float multiplier,
+                    const int8_range *range, uint8_t *out);
+  /* sums[c] = sum over `cells` cells, `stride` bytes apart, of channel c; cells < 2^23. */
+  void (*sum_plane)(const uint8_t *in, int cells, ptrdiff_t stride, int channels, int32_t *sums);
+  /* out[c] = requantised(sums[c] + bias[c]). No residual. */
+  void (*requantise)(const int32_t *sums, int channels, const requantization *q, uint8_t *out);
+
+  /* out[r] = sum over k in [0,depth) of a[r][k] * w[k], r in [0,rows); depth <= 65536. What class
+   * maps and fc are made of: rows are a plane's cells, or the digits of sums. */
+  void (*dot_rows)(const uint8_t *a, int rows, ptrdiff_t a_stride, const int8_t *w, int depth,
+                   int32_t *out);
+
+  /* Between float and int8: q = rint(clamp(x * multiplier, 0 - zero, 255 - zero)) + zero (a NaN
+   * gives a number), x = (q - zero) * scale. Strides in elements; `channels` of each cell, a
+   * multiple of 4, which both strides have room for. */
+  void (*quantize)(const float *in, ptrdiff_t in_stride, int cells, int channels, float multiplier,
+                   int zero, uint8_t *out, ptrdiff_t out_stride);
+  void (*dequantize)(const uint8_t *in, ptrdiff_t in_stride, int cells, int channels, float scale,
+                     int zero, float *out, ptrdiff_t out_stride);
+
+  /* n times 24 independent steps of `product`'s inner loop, in registers: for `camserve bench
+   * --layers`. Returns how many multiply-adds that was. */
+  int64_t (*probe_products)(int64_t n);
+} kernels_int8;
+
+/* One for each of the Makefile's INT8_ISAS. */
+extern const kernels_int8 kernels_int8_portable, kernels_int8_x86_64_v3, kernels_int8_avx_vnni,
+    kernels_int8_x86_64_v4, kernels_int8_avx512_vnni, kernels_int8_dotprod;
+
+/* `isa` is a ceiling: one of the words of kernels_select(), or NULL or "" for none. The best table
+ * that this CPU has and the ceiling allows. CAM_E_PARAMETER: an unknown word. */
+cam_code kernels_int8_select(const char *isa, const kernels_int8 **out, cam_error *error);
+/* The tables that this CPU has, the best first; NULL: there are not that many. */
+const kernels_int8 *kernels_int8_had(int i);
+
+#endif
