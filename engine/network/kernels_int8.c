@@ -30,10 +30,9 @@ static int quads_of(int bytes) { return (bytes + 3) / 4; }
 /* ---- bytes ---- */
 
 INLINE bounds bounds_of(const int8_range *range) {
-  return (bounds){.least = splat_real((float)(range->low - range->zero)),
-                  .most = splat_real((float)(range->high - range->zero)),
-                  .zero = range->zero,
-                  .low = range->low};
+  return (bounds){.zero = splat_word(range->zero),
+                  .low = splat_byte(range->low),
+                  .high = splat_byte(range->high)};
 }
 
 static void look_up_bytes(const uint8_t *in, size_t n, const uint8_t *table, uint8_t *out) {
@@ -53,16 +52,17 @@ typedef reals make_values(const void *from, size_t i);
 INLINE void put_values(make_values *const make, const void *from, size_t n, const int8_range *range,
                        uint8_t *out) {
   const bounds o = bounds_of(range);
+  const reals huge = splat_real(0x1p30f); /* f may be larger, which no whole number may */
   size_t i = 0;
   for (; i + BYTES <= n; i += BYTES) {
     reals f[4];
 #pragma GCC unroll 4
     for (size_t j = 0; j < 4; j++)
-      f[j] = lower_of(make(from, i + j * LANES), o.most);
+      f[j] = lower_of(make(from, i + j * LANES), huge);
     store_quads(out + i, bytes_of(f[0], f[1], f[2], f[3], &o));
   }
   for (; i < n; i += LANES) {
-    const reals f = lower_of(make(from, i), o.most);
+    const reals f = lower_of(make(from, i), huge);
     store_quarters(bytes_of(f, f, f, f, &o),
                    (uint8_t *const[]){out + i, out + i, out + i, out + i});
   }
@@ -151,7 +151,7 @@ INLINE reals tile_values(const factors *o, lanes sum, int row, int vector, const
     const uint8_t *at = o->residual + row * o->residual_stride + vector * LANES;
     f = f + reals_of(load_bytes(at) - o->residual_zero) * o->residual_multiplier;
   }
-  return lower_of(f, o->bounds.most);
+  return f;
 }
 
 /* 4 vectors of sums at a time become bytes: of 4 rows, 2 rows or one. Where rows run out, the last
@@ -296,12 +296,17 @@ static void product_int8(int rows, int segments, int depth, const uint8_t *a, pt
 /* ---- depthwise ----
  * Idea. The step sums 4 products of a channel, so 4 neighbouring cells must lie side by side,
  * channel by channel. A laid row is cut into quads of cells 4 * q .. 4 * q + 3, of [blocks of LANES
- * channels][quads][LANES][4 cells]. Output x sees cells x * stride .. x * stride + breadth - 1: a
- * few whole quads, from the one of its first cell on, with weights of 0 for cells of them that it
- * does not see. So each row of a filter is stored once for each place that a first cell can have in
- * its quad: `period` of them, which the outputs x, x + period, ... share. No byte of a row is moved
- * again, however many outputs see it. filter: [blocks][period][height][quads of an output, at
- * most][PARTS][LANES][...]; before it, where SHIFTED, the corrections of all channels. */
+ * channels][quads][LANES][4 cells], a plane's row beginning at the first quad that leaves room for
+ * `left` cells. Output x sees the laid cells x * stride + offset .. x * stride + offset + breadth -
+ * 1: a few whole quads, with weights of 0 for what it does not see of them. So each row of a filter
+ * is stored once for each place that a first cell can have in its quad: `period` of them, which the
+ * outputs x, x + period,
+ * ... share. No byte of a row is moved again, however many outputs see it.
+ *   filter: [blocks][period][height][quads of an output, at most][PARTS][LANES][...]; before it,
+ * where SHIFTED, the corrections of all channels. */
+
+/* Where in the first quad output 0 begins. */
+INLINE int offset_of(const depthwise_shape *shape) { return -shape->left & 3; }
 
 /* Outputs until one's first cell has the same place in its quad again. */
 INLINE int period_of(int stride) {
@@ -313,19 +318,21 @@ INLINE int period_of(int stride) {
 }
 
 /* Quads that output x sees, and the most that any does. */
-INLINE int quads_seen(int x, int breadth, int stride) { return (x * stride % 4 + breadth + 3) / 4; }
-INLINE int most_quads(int breadth, int stride) {
+INLINE int quads_seen(int x, int breadth, int stride, int offset) {
+  return ((x * stride + offset) % 4 + breadth + 3) / 4;
+}
+INLINE int most_quads(int breadth, int stride, int offset) {
   int most = 0;
   for (int x = 0; x < period_of(stride); x++)
-    most = max_int(most, quads_seen(x, breadth, stride));
+    most = max_int(most, quads_seen(x, breadth, stride, offset));
   return most;
 }
 
 enum { OUTPUTS = 4 /* that are made at a time, or twice as many: a multiple of each period */ };
 
-static int laid_cells_of(int columns, int breadth, int stride) {
-  int made = (columns + OUTPUTS - 1) / OUTPUTS * OUTPUTS;
-  return quads_of((made - 1) * stride + breadth) * 4;
+static int laid_cells_of(const depthwise_shape *shape, int columns) {
+  const int made = (columns + OUTPUTS - 1) / OUTPUTS * OUTPUTS;
+  return quads_of((made - 1) * shape->stride + offset_of(shape) + shape->breadth) * 4;
 }
 
 typedef uint8_t cell_bytes __attribute__((vector_size(INT8_CELL)));
@@ -375,20 +382,20 @@ INLINE void lay_quad(const cell_bytes cell[4], ptrdiff_t block, uint8_t *to) {
 }
 #endif
 
-static void lay_row(const uint8_t *from, int left, int n, int cells, int channels, int zero,
-                    uint8_t *to) {
+static void lay_row(const depthwise_shape *shape, const uint8_t *from, int n, int cells,
+                    int channels, int zero, uint8_t *to) {
   const ptrdiff_t block = (ptrdiff_t)cells * LANES;
+  const int before = quads_of(shape->left) * 4;
   uint8_t zeros[INT8_CELL];
   memset(zeros, zero, sizeof zeros);
-  for (int first = 0; first < cells; first += 4, to += BYTES) {
+  for (int first = -before; first < cells - before; first += 4, to += BYTES) {
     const uint8_t *at[4];
     bool is_inside[4];
     for (int i = 0; i < 4; i++) {
-      const int cell = first + i - left;
-      is_inside[i] = cell >= 0 && cell < n;
+      is_inside[i] = first + i >= 0 && first + i < n;
       at[i] = zeros;
       if (is_inside[i])
-        at[i] = from + (ptrdiff_t)cell * channels;
+        at[i] = from + (ptrdiff_t)(first + i) * channels;
     }
     for (int c = 0; c < channels; c += INT8_CELL) {
       cell_bytes cell[4];
@@ -400,50 +407,55 @@ static void lay_row(const uint8_t *from, int left, int n, int cells, int channel
   }
 }
 
-static size_t row_of_filter(int breadth, int stride) { /* bytes, of one block and place */
-  return (size_t)most_quads(breadth, stride) * PARTS * BYTES;
+/* Bytes of one row of a filter, of one block and place. */
+static size_t row_of_filter(const depthwise_shape *shape) {
+  const int most = most_quads(shape->breadth, shape->stride, offset_of(shape));
+  return (size_t)most * PARTS * BYTES;
+}
+static size_t block_of_filter(const depthwise_shape *shape) {
+  return (size_t)(period_of(shape->stride) * shape->height) * row_of_filter(shape);
 }
 
-static size_t filter_size(int height, int breadth, int stride, int channels) {
-  return corrections_bytes(channels) + (size_t)(channels / LANES) * (size_t)period_of(stride) *
-                                           (size_t)height * row_of_filter(breadth, stride);
+static size_t filter_size(const depthwise_shape *shape, int channels) {
+  return corrections_bytes(channels) + (size_t)(channels / LANES) * block_of_filter(shape);
 }
 
-static void pack_filters(const int8_t *w, ptrdiff_t w_stride, int height, int breadth, int stride,
+static void pack_filters(const depthwise_shape *shape, const int8_t *w, ptrdiff_t w_stride,
                          int used, int channels, void *filter) {
-  const size_t row = row_of_filter(breadth, stride);
-  const int period = period_of(stride);
+  const size_t row = row_of_filter(shape);
+  const int period = period_of(shape->stride), offset = offset_of(shape);
   int32_t *corrections = filter;
   uint8_t *to = (uint8_t *)filter + corrections_bytes(channels);
-  memset(filter, 0, filter_size(height, breadth, stride, channels));
+  memset(filter, 0, filter_size(shape, channels));
   for (int c = 0; c < used; c++) {
     for (int x = 0; x < period; x++)
-      for (int i = 0; i < height; i++)
-        for (int j = 0; j < breadth; j++) {
-          const int cell = x * stride % 4 + j;
-          const size_t rows = (size_t)(c / LANES * period + x) * (size_t)height + (size_t)i;
+      for (int i = 0; i < shape->height; i++)
+        for (int j = 0; j < shape->breadth; j++) {
+          const int cell = (x * shape->stride + offset) % 4 + j;
+          const size_t rows = (size_t)(c / LANES * period + x) * (size_t)shape->height + (size_t)i;
           put_weight(to + rows * row + (size_t)(cell / 4) * PARTS * BYTES, c % LANES, cell % 4,
-                     w[(i * breadth + j) * w_stride + c]);
+                     w[(i * shape->breadth + j) * w_stride + c]);
         }
     if (SHIFTED)
-      corrections[c] = correction_of(w + c, w_stride, height * breadth);
+      corrections[c] = correction_of(w + c, w_stride, shape->height * shape->breadth);
   }
 }
 
-/* What a call says, and where one block of channels of it stands. */
+/* One output row of one block of channels. */
 typedef struct filtering {
-  const uint8_t *const *rows; /* of one output row */
-  ptrdiff_t block;            /* bytes from a laid row's beginning to this block */
-  const uint8_t *filter;      /* of this block */
+  const uint8_t *const *rows;
+  ptrdiff_t block;       /* bytes from a laid row's beginning to the block */
+  const uint8_t *filter; /* of the block */
   lanes first;
   reals multiplier;
   bounds bounds;
-  int columns, channels;
-  uint8_t *out; /* of this block */
+  int height, columns, channels;
+  uint8_t *out; /* of the block, cell 0 */
 } filtering;
 
-/* Sums of outputs x.., 4 at a time, become bytes. */
-INLINE void finish_outputs(const filtering *o, const lanes *sum, const int outputs, int x) {
+/* Sums of outputs x.., 4 at a time, become bytes; those past the row's end are dropped. */
+INLINE void finish_outputs(const filtering *o, const lanes *sum, const int outputs, int x,
+                           const bool is_whole) {
   uint8_t beyond[LANES];
 #pragma GCC unroll 2
   for (int first = 0; first < outputs; first += 4) {
@@ -451,122 +463,135 @@ INLINE void finish_outputs(const filtering *o, const lanes *sum, const int outpu
     uint8_t *to[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-      f[i] = lower_of(reals_of(sum[first + i]) * o->multiplier, o->bounds.most);
-      to[i] = beyond;
-      if (x + first + i < o->columns)
-        to[i] = o->out + (ptrdiff_t)(x + first + i) * o->channels;
+      f[i] = reals_of(sum[first + i]) * o->multiplier;
+      to[i] = o->out + (ptrdiff_t)(x + first + i) * o->channels;
+      if (!is_whole && x + first + i >= o->columns)
+        to[i] = beyond;
     }
     store_quarters(bytes_of(f[0], f[1], f[2], f[3], &o->bounds), to);
   }
 }
 
 /* Outputs x..x+outputs-1, x a multiple of OUTPUTS. */
-INLINE void filter_outputs(const filtering *o, int height, const int breadth, const int stride,
-                           const int outputs, int x) {
-  const int period = period_of(stride), most = most_quads(breadth, stride);
+INLINE void filter_outputs(const filtering *o, const int breadth, const int stride,
+                           const int offset, const int outputs, int x, const bool is_whole) {
+  const int period = period_of(stride), most = most_quads(breadth, stride, offset);
+  const int last = (outputs - 1) * stride + offset + breadth - 1;
+  const ptrdiff_t place = (ptrdiff_t)(o->height * most) * PARTS * BYTES;
   lanes sum[2 * OUTPUTS];
 #pragma GCC unroll 8
   for (int i = 0; i < outputs; i++)
     sum[i] = o->first;
-  for (int i = 0; i < height; i++) {
+  for (int i = 0; i < o->height; i++) {
     const uint8_t *row = o->rows[i] + o->block + (ptrdiff_t)(x * stride / 4) * BYTES;
     const uint8_t *weights = o->filter + (ptrdiff_t)(i * most) * PARTS * BYTES;
-    const ptrdiff_t place = (ptrdiff_t)(height * most) * PARTS * BYTES;
 #pragma GCC unroll 8
-    for (int q = 0; q < ((outputs - 1) * stride + breadth + 3) / 4; q++)
+    for (int q = 0; q <= last / 4; q++)
 #pragma GCC unroll 2
       for (int part = 0; part < PARTS; part++) {
         const quads u = part_of_quads(load_quads(row + q * BYTES), part);
 #pragma GCC unroll 8
         for (int k = 0; k < outputs; k++) {
-          const int from = k * stride / 4, at = q - from;
-          if (at >= 0 && at < quads_seen(k, breadth, stride))
+          const int at = q - (k * stride + offset) / 4;
+          if (at >= 0 && at < quads_seen(k, breadth, stride, offset))
             sum[k] = dot(sum[k], u,
                          load_quads(weights + k % period * place + (at * PARTS + part) * BYTES));
         }
       }
   }
-  finish_outputs(o, sum, outputs, x);
+  finish_outputs(o, sum, outputs, x, is_whole);
 }
 
-typedef void outputs_kernel(const filtering *o, int height, int x);
-#define FILTER(b, s, n) \
-  static void outputs_##b##_##s##_##n(const filtering *o, int height, int x) { \
-    filter_outputs(o, height, b, s, n, x); \
+INLINE void filter_row_of(const filtering *o, const int breadth, const int stride,
+                          const int offset) {
+  int x = 0;
+  for (; x + 2 * OUTPUTS <= o->columns; x += 2 * OUTPUTS)
+    filter_outputs(o, breadth, stride, offset, 2 * OUTPUTS, x, true);
+  if (x + OUTPUTS < o->columns)
+    filter_outputs(o, breadth, stride, offset, 2 * OUTPUTS, x, false);
+  else if (x < o->columns)
+    filter_outputs(o, breadth, stride, offset, OUTPUTS, x, false);
+}
+
+/* Any filter. */
+static void filter_row_any(const filtering *o, int breadth, int stride, int offset) {
+  const int period = period_of(stride), most = most_quads(breadth, stride, offset);
+  for (int x = 0; x < o->columns; x += OUTPUTS) {
+    lanes sum[OUTPUTS];
+    for (int k = 0; k < OUTPUTS; k++) {
+      sum[k] = o->first;
+      const ptrdiff_t from = o->block + (ptrdiff_t)(((x + k) * stride + offset) / 4) * BYTES;
+      const int seen = quads_seen(k, breadth, stride, offset);
+      for (int i = 0; i < o->height; i++) {
+        const int rows = k % period * o->height + i;
+        const uint8_t *weights = o->filter + (ptrdiff_t)(rows * most) * PARTS * BYTES;
+        for (int q = 0; q < seen; q++)
+          for (int part = 0; part < PARTS; part++)
+            sum[k] = dot(sum[k], part_of_quads(load_quads(o->rows[i] + from + q * BYTES), part),
+                         load_quads(weights + (q * PARTS + part) * BYTES));
+      }
+    }
+    finish_outputs(o, sum, OUTPUTS, x, false);
   }
-#define FILTERS(b, s) FILTER(b, s, 4) FILTER(b, s, 8)
-FILTERS(3, 1)
-FILTERS(3, 2)
-FILTERS(5, 1)
-FILTERS(5, 2)
-FILTERS(7, 1)
+}
+
+/* Those of today's networks: their padding on the left is half the filter, or less where it is
+ * made to fit. */
+#define FILTER(b, s, o) \
+  static void filter_row_##b##_##s##_##o(const filtering *at) { filter_row_of(at, b, s, o); }
+FILTER(3, 1, 3)
+FILTER(3, 2, 3)
+FILTER(3, 2, 0)
+FILTER(5, 1, 2)
+FILTER(5, 2, 2)
+FILTER(5, 2, 3)
+FILTER(7, 1, 1)
 
 static const struct {
-  int breadth, stride;
-  outputs_kernel *four, *eight;
+  int breadth, stride, offset;
+  void (*run)(const filtering *o);
 } filters_table[] = {
 /* clang-format off */
-#define ROW(b, s) {b, s, outputs_##b##_##s##_4, outputs_##b##_##s##_8}
-  ROW(3, 1),
-  ROW(3, 2),
-  ROW(5, 1),
-  ROW(5, 2),
-  ROW(7, 1),
+#define ROW(b, s, o) {b, s, o, filter_row_##b##_##s##_##o}
+  ROW(3, 1, 3),
+  ROW(3, 2, 3),
+  ROW(3, 2, 0),
+  ROW(5, 1, 2),
+  ROW(5, 2, 2),
+  ROW(5, 2, 3),
+  ROW(7, 1, 1),
 };
 /* clang-format on */
 
-/* As filter_outputs(), of 4 outputs of any filter. */
-static void filter_any(const filtering *o, int height, int breadth, int stride, int x) {
-  const int period = period_of(stride), most = most_quads(breadth, stride);
-  lanes sum[OUTPUTS];
-  for (int k = 0; k < OUTPUTS; k++) {
-    sum[k] = o->first;
-    const int from = (x + k) * stride / 4, seen = quads_seen(k, breadth, stride);
-    for (int i = 0; i < height; i++) {
-      const uint8_t *row = o->rows[i] + o->block + (ptrdiff_t)from * BYTES;
-      const uint8_t *weights = o->filter +
-                               (ptrdiff_t)((k % period * height + i) * most) * PARTS * BYTES;
-      for (int q = 0; q < seen; q++)
-        for (int part = 0; part < PARTS; part++)
-          sum[k] = dot(sum[k], part_of_quads(load_quads(row + q * BYTES), part),
-                       load_quads(weights + (q * PARTS + part) * BYTES));
+static void filter_block_row(const depthwise_shape *shape, const filtering *o) {
+  const int breadth = shape->breadth, stride = shape->stride, offset = offset_of(shape);
+  for (size_t t = 0; t < sizeof filters_table / sizeof *filters_table; t++)
+    if (breadth == filters_table[t].breadth && stride == filters_table[t].stride &&
+        offset == filters_table[t].offset) {
+      filters_table[t].run(o);
+      return;
     }
-  }
-  finish_outputs(o, sum, OUTPUTS, x);
+  filter_row_any(o, breadth, stride, offset);
 }
 
-static void filter_row_of_block(const filtering *o, int height, int breadth, int stride) {
-  for (size_t t = 0; t < sizeof filters_table / sizeof *filters_table; t++) {
-    if (breadth != filters_table[t].breadth || stride != filters_table[t].stride)
-      continue;
-    int x = 0;
-    for (; x + OUTPUTS < o->columns; x += 2 * OUTPUTS)
-      filters_table[t].eight(o, height, x);
-    for (; x < o->columns; x += OUTPUTS)
-      filters_table[t].four(o, height, x);
-    return;
-  }
-  for (int x = 0; x < o->columns; x += OUTPUTS)
-    filter_any(o, height, breadth, stride, x);
-}
-
-static void depthwise_int8(const uint8_t *const *rows, int n, int down, int height, int breadth,
-                           int stride, int columns, int cells, int channels, const void *filter,
+static void depthwise_int8(const depthwise_shape *shape, const uint8_t *const *rows, int n,
+                           int columns, int cells, int channels, const void *filter,
                            const requantization *q, uint8_t *out, ptrdiff_t out_row) {
-  const size_t bytes = (size_t)(period_of(stride) * height) * row_of_filter(breadth, stride);
   filtering o = {.filter = (const uint8_t *)filter + corrections_bytes(channels),
                  .bounds = bounds_of(&q->range),
+                 .height = shape->height,
                  .columns = columns,
                  .channels = channels};
-  for (int c = 0; c < channels;
-       c += LANES, o.filter += bytes, o.block += (ptrdiff_t)cells * LANES) {
+  for (int c = 0; c < channels; c += LANES) {
     o.first = first_sums(q->bias, filter, c);
     o.multiplier = load_reals(q->multiplier + c);
     for (int y = 0; y < n; y++) {
-      o.rows = rows + (ptrdiff_t)y * down;
+      o.rows = rows + (ptrdiff_t)y * shape->down;
       o.out = out + y * out_row + c;
-      filter_row_of_block(&o, height, breadth, stride);
+      filter_block_row(shape, &o);
     }
+    o.filter += block_of_filter(shape);
+    o.block += (ptrdiff_t)cells * LANES;
   }
   look_up_rows(q->range.table, n, out_row, (size_t)columns * (size_t)channels, out);
 }

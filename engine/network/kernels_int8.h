@@ -14,7 +14,8 @@
  *   f = f + (float)(residual - residual_zero) * residual_multiplier     if there is a residual
  *   q = rint(clamp(f, low - zero, high - zero)) + zero
  *   q = table[q]                                                        if there is a table
- * So every table gives the same bits. No multiplier is so large that f could overflow.
+ * So every table gives the same bits. Of product and depthwise, whose sums can be large, the caller
+ * has checked also that |f| stays below 2^30, whatever the input.
  *
  * Thread: any; kernels keep nothing. */
 #ifndef KERNELS_INT8_H
@@ -46,6 +47,13 @@ typedef struct requantization {
   int residual_zero;
 } requantization;
 
+/* Of a depthwise convolution. */
+typedef struct depthwise_shape {
+  int height, breadth; /* of the filter */
+  int down, stride;    /* between outputs: rows, cells */
+  int left;            /* cells of padding before a row, less than `breadth` */
+} depthwise_shape;
+
 typedef struct kernels_int8 {
   const char *isa;
   int tile_rows; /* rows of the register tile of `product` */
@@ -67,25 +75,29 @@ typedef struct kernels_int8 {
                   ptrdiff_t out_stride);
 
   /* Depthwise convolutions read rows that are laid out for them. A laid row holds laid_cells()
-   * cells, cells * channels bytes: lay() makes one of `left` cells of the zero point, n cells that
-   * lie at `from`, and the zero point again. (n 0: a row outside the plane.) channels: a multiple
-   * of INT8_CELL, here and below. */
-  int (*laid_cells)(int columns, int breadth, int stride);
-  void (*lay)(const uint8_t *from, int left, int n, int cells, int channels, int zero, uint8_t *to);
+   * cells for an output row of `columns`: cells * channels bytes. lay() makes one of the n cells of
+   * a plane's row, which lie at `from`, with the zero point at both ends; or of the zero point
+   * alone, for a row outside the plane: n 0. Cells of the plane's row that no output sees are not
+   * asked for: n may be larger than there is room for. channels: a multiple of INT8_CELL, here and
+   * below. */
+  int (*laid_cells)(const depthwise_shape *shape, int columns);
+  void (*lay)(const depthwise_shape *shape, const uint8_t *from, int n, int cells, int channels,
+              int zero, uint8_t *to);
 
   /* Filters, as `depthwise` likes them, at a multiple of 64 bytes. w: [height,breadth,w_stride],
    * its first `used` channels are taken, the others are 0. */
-  size_t (*filter_bytes)(int height, int breadth, int stride, int channels);
-  void (*pack_filter)(const int8_t *w, ptrdiff_t w_stride, int height, int breadth, int stride,
-                      int used, int channels, void *filter);
+  size_t (*filter_bytes)(const depthwise_shape *shape, int channels);
+  void (*pack_filter)(const depthwise_shape *shape, const int8_t *w, ptrdiff_t w_stride, int used,
+                      int channels, void *filter);
 
-  /* n rows of a depthwise convolution: out[y][x][c] = requantised(bias[c] + sum over i, j of row
-   * (y * down + i), cell (x * stride + j), channel c * w[i][j][c]), x in [0,columns), y in [0,n).
-   * Of each cell `channels` bytes are written; output rows are out_row bytes apart. rows: (n - 1) *
-   * down + height pointers to laid rows of `cells` cells. No residual. */
-  void (*depthwise)(const uint8_t *const *rows, int n, int down, int height, int breadth,
-                    int stride, int columns, int cells, int channels, const void *filter,
-                    const requantization *q, uint8_t *out, ptrdiff_t out_row);
+  /* n rows of a depthwise convolution: out[y][x][c] = requantised(bias[c] + sum over i, j of plane
+   * row y * down + i - top, cell x * stride + j - left, channel c * w[i][j][c]), x in [0,columns),
+   * y in [0,n). Of each cell `channels` bytes are written; output rows are out_row bytes apart.
+   * rows: (n - 1) * down + height pointers to laid rows of `cells` cells, the caller's choice being
+   * what `top` is. No residual. */
+  void (*depthwise)(const depthwise_shape *shape, const uint8_t *const *rows, int n, int columns,
+                    int cells, int channels, const void *filter, const requantization *q,
+                    uint8_t *out, ptrdiff_t out_row);
 
   /* out[i] = requantised of the sum a[i] - zero of a, with the residual b[i]; q->multiplier and
    * q->bias are one number each, of a; q->bias is - zero. n: a multiple of INT8_CELL, here and

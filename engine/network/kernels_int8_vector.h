@@ -156,47 +156,49 @@ INLINE reals reals_of(lanes x) {
 
 /* Where values go: see int8_range. */
 typedef struct bounds {
-  reals least, most; /* low - zero, high - zero */
-  int zero, low;
+  quads zero; /* in words of 16 bits */
+  quads low, high;
 } bounds;
 
-/* To the nearest, even: x <= most has been seen to, what is below -2^31 may become that. Then
- * `zero` is added and a, b, c, d, LANES values each, become bytes: 4 groups of LANES bytes, of at
- * least `low`. */
+INLINE quads splat_byte(int x) { return (uint8_t)x + (quads){0}; }
+INLINE quads splat_word(int x) { return (quads)((uint16_t)x + (pairs_of_bytes){0}); }
+
+/* To the nearest, even, x being below 2^31; what is below -2^31 may become that. Then `zero` is
+ * added and a, b, c, d, LANES values each, become bytes, low..high: 4 groups of LANES of them. */
 #if defined __AVX512BW__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm512_min_ps((__m512)x, (__m512)y); }
+INLINE __m512i nearest_pair(reals a, reals b) {
+  return _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)a), _mm512_cvtps_epi32((__m512)b));
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  const __m512i zero = _mm512_set1_epi16((short)o->zero), low = _mm512_set1_epi8((char)o->low);
   const __m512i groups = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i ab = _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)a),
-                                        _mm512_cvtps_epi32((__m512)b));
-  const __m512i cd = _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)c),
-                                        _mm512_cvtps_epi32((__m512)d));
-  const __m512i mixed = _mm512_packus_epi16(_mm512_adds_epi16(ab, zero),
-                                            _mm512_adds_epi16(cd, zero));
-  return (quads)_mm512_permutexvar_epi32(groups, _mm512_max_epu8(mixed, low));
+  const __m512i ab = _mm512_adds_epi16(nearest_pair(a, b), (__m512i)o->zero);
+  const __m512i cd = _mm512_adds_epi16(nearest_pair(c, d), (__m512i)o->zero);
+  const __m512i least = _mm512_max_epu8(_mm512_packus_epi16(ab, cd), (__m512i)o->low);
+  return (quads)_mm512_permutexvar_epi32(groups, _mm512_min_epu8(least, (__m512i)o->high));
 }
 #elif defined __AVX2__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm256_min_ps((__m256)x, (__m256)y); }
+INLINE __m256i nearest_pair(reals a, reals b) {
+  return _mm256_packs_epi32(_mm256_cvtps_epi32((__m256)a), _mm256_cvtps_epi32((__m256)b));
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  const __m256i zero = _mm256_set1_epi16((short)o->zero), low = _mm256_set1_epi8((char)o->low);
   const __m256i groups = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  const __m256i ab = _mm256_packs_epi32(_mm256_cvtps_epi32((__m256)a),
-                                        _mm256_cvtps_epi32((__m256)b));
-  const __m256i cd = _mm256_packs_epi32(_mm256_cvtps_epi32((__m256)c),
-                                        _mm256_cvtps_epi32((__m256)d));
-  const __m256i mixed = _mm256_packus_epi16(_mm256_adds_epi16(ab, zero),
-                                            _mm256_adds_epi16(cd, zero));
-  return (quads)_mm256_permutevar8x32_epi32(_mm256_max_epu8(mixed, low), groups);
+  const __m256i ab = _mm256_adds_epi16(nearest_pair(a, b), (__m256i)o->zero);
+  const __m256i cd = _mm256_adds_epi16(nearest_pair(c, d), (__m256i)o->zero);
+  const __m256i least = _mm256_max_epu8(_mm256_packus_epi16(ab, cd), (__m256i)o->low);
+  return (quads)_mm256_permutevar8x32_epi32(_mm256_min_epu8(least, (__m256i)o->high), groups);
 }
 #elif defined __x86_64__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm_min_ps((__m128)x, (__m128)y); }
+INLINE __m128i nearest_pair(reals a, reals b) {
+  return _mm_packs_epi32(_mm_cvtps_epi32((__m128)a), _mm_cvtps_epi32((__m128)b));
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  const __m128i zero = _mm_set1_epi16((short)o->zero), low = _mm_set1_epi8((char)o->low);
-  const __m128i ab = _mm_packs_epi32(_mm_cvtps_epi32((__m128)a), _mm_cvtps_epi32((__m128)b));
-  const __m128i cd = _mm_packs_epi32(_mm_cvtps_epi32((__m128)c), _mm_cvtps_epi32((__m128)d));
-  const __m128i all = _mm_packus_epi16(_mm_adds_epi16(ab, zero), _mm_adds_epi16(cd, zero));
-  return (quads)_mm_max_epu8(all, low);
+  const __m128i ab = _mm_adds_epi16(nearest_pair(a, b), (__m128i)o->zero);
+  const __m128i cd = _mm_adds_epi16(nearest_pair(c, d), (__m128i)o->zero);
+  const __m128i least = _mm_max_epu8(_mm_packus_epi16(ab, cd), (__m128i)o->low);
+  return (quads)_mm_min_epu8(least, (__m128i)o->high);
 }
 #elif defined __ARM_NEON
 INLINE reals lower_of(reals x, reals y) {
@@ -207,10 +209,9 @@ INLINE int16x8_t nearest_pair(reals a, reals b) {
                       vqmovn_s32(vcvtnq_s32_f32((float32x4_t)b)));
 }
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  const int16x8_t zero = vdupq_n_s16((int16_t)o->zero);
-  const uint8x8_t ab = vqmovun_s16(vqaddq_s16(nearest_pair(a, b), zero));
-  const uint8x8_t cd = vqmovun_s16(vqaddq_s16(nearest_pair(c, d), zero));
-  return (quads)vmaxq_u8(vcombine_u8(ab, cd), vdupq_n_u8((uint8_t)o->low));
+  const uint8x8_t ab = vqmovun_s16(vqaddq_s16(nearest_pair(a, b), (int16x8_t)o->zero));
+  const uint8x8_t cd = vqmovun_s16(vqaddq_s16(nearest_pair(c, d), (int16x8_t)o->zero));
+  return (quads)vminq_u8(vmaxq_u8(vcombine_u8(ab, cd), (uint8x16_t)o->low), (uint8x16_t)o->high);
 }
 #else
 INLINE reals lower_of(reals x, reals y) {
@@ -220,10 +221,15 @@ INLINE reals lower_of(reals x, reals y) {
 }
 /* Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits of the sum. */
 INLINE void put_rounded(quads *out, int at, reals x, const bounds *o) {
+  const int zero = ((pairs_of_bytes)o->zero)[0];
   for (int i = 0; i < LANES; i++) {
-    float value = x[i] < o->least[i] ? o->least[i] : x[i];
-    lanes magic = (lanes)(splat_real(value) + 0x1.8p23f);
-    (*out)[at + i] = (uint8_t)((int)(magic[0] - 0x4b400000u) + o->zero);
+    float value = x[i];
+    if (value < (float)(o->low[0] - zero))
+      value = (float)(o->low[0] - zero);
+    if (value > (float)(o->high[0] - zero))
+      value = (float)(o->high[0] - zero);
+    const lanes magic = (lanes)(splat_real(value) + 0x1.8p23f);
+    (*out)[at + i] = (uint8_t)((int)(magic[0] - 0x4b400000u) + zero);
   }
 }
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
@@ -244,10 +250,12 @@ INLINE lanes load_bytes(const uint8_t *p) {
   return (lanes)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p));
 }
 INLINE void store_quarters(quads x, uint8_t *const to[4]) {
-  _mm_storeu_si128((__m128i *)to[0], _mm512_castsi512_si128((__m512i)x));
-  _mm_storeu_si128((__m128i *)to[1], _mm512_extracti32x4_epi32((__m512i)x, 1));
-  _mm_storeu_si128((__m128i *)to[2], _mm512_extracti32x4_epi32((__m512i)x, 2));
-  _mm_storeu_si128((__m128i *)to[3], _mm512_extracti32x4_epi32((__m512i)x, 3));
+  const __m256i low = _mm512_castsi512_si256((__m512i)x);
+  const __m256i high = _mm512_extracti64x4_epi64((__m512i)x, 1);
+  _mm_storeu_si128((__m128i *)to[0], _mm256_castsi256_si128(low));
+  _mm_storeu_si128((__m128i *)to[1], _mm256_extracti128_si256(low, 1));
+  _mm_storeu_si128((__m128i *)to[2], _mm256_castsi256_si128(high));
+  _mm_storeu_si128((__m128i *)to[3], _mm256_extracti128_si256(high, 1));
 }
 INLINE void store_halves(quads x, uint8_t *first, uint8_t *second) {
   _mm256_storeu_si256((__m256i *)first, _mm512_castsi512_si256((__m512i)x));
