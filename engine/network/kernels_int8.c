@@ -757,21 +757,25 @@ static void dequantize_cells(const uint8_t *in, ptrdiff_t in_stride, int cells, 
 /* ---- probe ---- */
 
 static int64_t probe_steps(int64_t n) {
-  enum { CHAINS = 8 };
+  enum { CHAINS = 12 };
   lanes sum[CHAINS];
-  const quads ones = (quads)splat_lane((int32_t)n);
+  quads ones = (quads)splat_lane((int32_t)n);
   for (int i = 0; i < CHAINS; i++)
     sum[i] = splat_lane(i);
-  for (int64_t k = 0; k < n; k++)
-    for (int turn = 0; turn < 24 / CHAINS; turn++)
-#pragma GCC unroll 8
+  for (int64_t k = 0; k < 2 * n; k++) {
+    __asm__ volatile(""
+                     : "+m"(ones)); /* it might be another one, for all that the compiler knows */
+#pragma GCC unroll 2
+    for (int part = 0; part < PARTS; part++)
+#pragma GCC unroll 12
       for (int i = 0; i < CHAINS; i++)
         sum[i] = dot(sum[i], ones, ones);
+  }
   lanes all = {0};
   for (int i = 0; i < CHAINS; i++)
     all += sum[i];
-  __asm__ volatile("" : : "m"(all)); /* the compiler keeps the loop */
-  return n * 24 * BYTES / PARTS;
+  __asm__ volatile("" : : "m"(all)); /* and the sums might be read */
+  return n * 2 * CHAINS * BYTES;
 }
 
 const kernels_int8 KERNELS_INT8 = {

@@ -25,8 +25,9 @@
 #include <stdint.h>
 
 enum {
-  INT8_CELL = 16, /* bytes: what cells are padded to */
-  INT8_PANEL = 32 /* columns that `product` takes at a time, at most */
+  INT8_CELL = 16,  /* bytes: what cells are padded to */
+  INT8_PANEL = 32, /* columns that `product` takes at a time, at most */
+  INT8_BEHIND = 63 /* bytes behind its left operand that must be readable, whatever they are */
 };
 
 /* What a byte of an output may be. */
@@ -67,8 +68,8 @@ typedef struct kernels_int8 {
 
   /* out[m][0..n) = requantised(bias[0..n) + sum over k of a[m][k] * w[k][0..n), residual[m][0..n)),
    * m in [0,rows). Row m of a is `segments` runs of `depth` bytes, a_segment bytes apart, and is at
-   * a + m * a_stride. Runs are read up to a multiple of 4 bytes: 3 bytes behind the last one must
-   * be readable. residual may be NULL. q is that of column 0 of the panel. */
+   * a + m * a_stride. The INT8_BEHIND bytes behind the last one are read, too, for nothing.
+   * residual may be NULL; out may not be where it is. q is that of column 0 of the panel. */
   void (*product)(int rows, int segments, int depth, const uint8_t *a, ptrdiff_t a_stride,
                   ptrdiff_t a_segment, const void *panel, int n, const requantization *q,
                   const uint8_t *residual, ptrdiff_t residual_stride, uint8_t *out,
@@ -137,6 +138,10 @@ typedef struct kernels_int8 {
                    int zero, uint8_t *out, ptrdiff_t out_stride);
   void (*dequantize)(const uint8_t *in, ptrdiff_t in_stride, int cells, int channels, float scale,
                      int zero, float *out, ptrdiff_t out_stride);
+
+  /* The calling thread has no product to do for a while: what its CPU holds for them is given up.
+   * NULL: nothing is. Not calling it costs time at each change of threads, no more. */
+  void (*rest)(void);
 
   /* n times 24 independent steps of `product`'s inner loop, in registers: for `camserve bench
    * --layers`. Returns how many multiply-adds that was. */

@@ -70,6 +70,17 @@ INLINE quads repeat_quad(const uint8_t *p) {
   return (quads)(four + (lanes){0});
 }
 
+/* The constraint of inline assembler for a vector in a register. */
+#if defined __AVX512BW__
+#define IN_REGISTER "v"
+#elif defined __x86_64__
+#define IN_REGISTER "x"
+#elif defined __ARM_NEON
+#define IN_REGISTER "w"
+#else
+#define IN_REGISTER "m"
+#endif
+
 /* ---- the step ---- */
 
 #if defined __AVX512VNNI__
