@@ -14,7 +14,7 @@
 #include "photo/decode.h"
 #include "render/paint.h"
 #include "render/picture.h"
-#include "sizes.h"
+#include "model/sizes.h"
 #include <limits.h>
 
 enum {

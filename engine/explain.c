@@ -15,7 +15,7 @@
 #include "photo/resize.h"
 #include "render/paint.h"
 #include "render/picture.h"
-#include "sizes.h"
+#include "model/sizes.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>

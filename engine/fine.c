@@ -6,7 +6,7 @@
 #include "cam_clock.h"
 #include "model/detail.h"
 #include "photo/resize.h"
-#include "sizes.h"
+#include "model/sizes.h"
 #include <stdlib.h>
 
 typedef struct passes {

@@ -1,7 +1,7 @@
 /* pass.c - pass.h. Flow: resize -> [pass] -> fine, boxes, overlays. Thread: worker, with its team.
  */
 #include "pass.h"
-#include "pixels.h"
+#include "model/pixels.h"
 #include <math.h>
 #include <stdlib.h>
 

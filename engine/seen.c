@@ -6,9 +6,9 @@
 #include "context.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
-#include "pixels.h"
+#include "model/pixels.h"
 #include "render/picture.h"
-#include "sizes.h"
+#include "model/sizes.h"
 #include <math.h>
 #include <stdlib.h>
 

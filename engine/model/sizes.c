@@ -2,8 +2,7 @@
  * probe -> [sizes] -> decode, resize, overlay. Thread: any; touches only its arguments. */
 #include "sizes.h"
 #include "cam_minmax.h"
-#include "context.h"
-#include "model/detail.h"
+#include "detail.h"
 #include "render/picture.h"
 
 /* The short side, and the long side to the nearest multiple, ties up. */
