@@ -28,7 +28,7 @@ struct safetensors {
   struct entry {
     cam_tensor tensor; /* first: safetensors_drop */
     int64_t begin, end;
-    float *copy;
+    void *copy;
   } * entries;                  /* [count], in the order of their data */
   const struct entry **by_name; /* [count], sorted */
   char sha256[65];
@@ -100,18 +100,30 @@ static cam_code read_offsets(const json *member, const char *where, int64_t data
   return CAM_OK;
 }
 
-/* Floats as they lie in the file, or a copy of them where they do not lie as floats must. */
-static cam_code point_at_floats(const uint8_t *data, const char *where, struct entry *entry,
-                                cam_error *error) {
+/* The pointer of the tensor's dtype; all are NULL of a dtype that nobody reads. */
+static void set_values(cam_tensor *tensor, const void *values) {
+  if (!strcmp(tensor->dtype, "F32"))
+    tensor->data = values;
+  else if (!strcmp(tensor->dtype, "I8"))
+    tensor->bytes = values;
+  else if (!strcmp(tensor->dtype, "I32"))
+    tensor->wholes = values;
+}
+
+/* Values as they lie in the file, or a copy of them where they do not lie as words must. */
+static cam_code find_values(const uint8_t *data, const char *where, struct entry *entry,
+                            cam_error *error) {
   const uint8_t *from = data + entry->begin;
   const size_t bytes = (size_t)(entry->end - entry->begin);
-  entry->tensor.data = (const float *)(const void *)from;
-  if ((uintptr_t)from % sizeof(float) == 0 || !bytes)
+  set_values(&entry->tensor, from);
+  if (entry->tensor.bytes || (uintptr_t)from % sizeof(float) == 0 || !bytes)
+    return CAM_OK;
+  if (!entry->tensor.data && !entry->tensor.wholes)
     return CAM_OK;
   entry->copy = malloc(bytes);
   if (!entry->copy)
     return cam_fail(error, CAM_E_NO_MEMORY, "%s: no memory for %zu bytes", where, bytes);
-  entry->tensor.data = memcpy(entry->copy, from, bytes);
+  set_values(&entry->tensor, memcpy(entry->copy, from, bytes));
   return CAM_OK;
 }
 
@@ -129,8 +141,8 @@ static cam_code read_entry(const json *member, struct safetensors *file, struct 
   code = read_shape(member, where, tensor, error);
   if (!code)
     code = read_offsets(member, where, file->data_bytes, entry, error);
-  if (!code && !strcmp(tensor->dtype, "F32"))
-    code = point_at_floats(file->data, where, entry, error);
+  if (!code)
+    code = find_values(file->data, where, entry, error);
   return code;
 }
 
@@ -352,7 +364,7 @@ void safetensors_drop(safetensors *file, const cam_tensor *tensor) {
     madvise((void *)begin, end - begin, MADV_DONTNEED);
   free(entry->copy);
   entry->copy = NULL;
-  entry->tensor.data = NULL;
+  set_values(&entry->tensor, NULL);
 }
 
 const char *safetensors_sha256(const safetensors *file) { return file->sha256; }
@@ -363,6 +375,22 @@ const char *safetensors_metadata(const safetensors *file, const char *key) {
   return json_text(text);
 }
 
+static const void *tensor_values(const cam_tensor *tensor) {
+  if (tensor->bytes)
+    return tensor->bytes;
+  if (tensor->wholes)
+    return tensor->wholes;
+  return tensor->data;
+}
+static const char *tensor_dtype(const cam_tensor *tensor) {
+  if (tensor->dtype)
+    return tensor->dtype;
+  return "F32";
+}
+static int64_t tensor_bytes(const cam_tensor *tensor) {
+  return (int64_t)tensor->count * element_bits(tensor_dtype(tensor)) / 8;
+}
+
 cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const char *metadata_key,
                            const char *metadata_text, cam_error *error) {
   json *header = json_new_object();
@@ -370,12 +398,12 @@ cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const ch
   int64_t offset = 0;
   for (int i = 0; i < n; i++) {
     json *entry = json_add_object(header, tensors[i].name);
-    json_add_text(entry, "dtype", "F32");
+    json_add_text(entry, "dtype", tensor_dtype(&tensors[i]));
     json *shape = json_add_array(entry, "shape"), *offsets = json_add_array(entry, "data_offsets");
     for (int d = 0; d < tensors[i].rank; d++)
       json_add_int(shape, NULL, tensors[i].shape[d]);
     json_add_int(offsets, NULL, offset);
-    offset += (int64_t)(tensors[i].count * sizeof(float));
+    offset += tensor_bytes(&tensors[i]);
     json_add_int(offsets, NULL, offset);
   }
   size_t length = 0;
@@ -388,8 +416,10 @@ cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const ch
   bool written = fwrite(&padded, LENGTH_BYTES, 1, out) == 1 &&
                  fprintf(out, "%s%*s", text, (int)(padded - length), "") == (int)padded;
   free(text);
-  for (int i = 0; i < n && written; i++)
-    written = fwrite(tensors[i].data, sizeof(float), tensors[i].count, out) == tensors[i].count;
+  for (int i = 0; i < n && written; i++) {
+    const size_t bytes = (size_t)tensor_bytes(&tensors[i]);
+    written = fwrite(tensor_values(&tensors[i]), 1, bytes, out) == bytes;
+  }
   if (!written)
     return cam_fail(error, CAM_E_IO, "writing tensors: %s", strerror(errno));
   return CAM_OK;

@@ -15,8 +15,11 @@ typedef struct cam_tensor {
   const char *dtype; /* "F32" ...; as in the file */
   int rank;
   int64_t shape[TENSOR_MAX_RANK];
-  const float *data; /* [shape]; NULL unless dtype is F32 */
-  size_t count;      /* elements */
+  /* [shape]: the one of its dtype, if that is F32, I8 or I32; the others are NULL. */
+  const float *data;
+  const int8_t *bytes;
+  const int32_t *wholes;
+  size_t count; /* elements */
 } cam_tensor;
 
 typedef struct safetensors safetensors;
@@ -27,14 +30,14 @@ void safetensors_free(safetensors *file);                                      /
 const cam_tensor *safetensors_find(const safetensors *file, const char *name); /* NULL if absent */
 int safetensors_count(const safetensors *file);
 const cam_tensor *safetensors_at(const safetensors *file, int index); /* in their data's order */
-/* For a tensor whose data was copied elsewhere: data becomes NULL, its pages go back to the system.
- */
+/* For a tensor whose data was copied elsewhere: its pointers become NULL, its pages go back to the
+ * system. */
 void safetensors_drop(safetensors *file, const cam_tensor *tensor);
 const char *safetensors_metadata(const safetensors *file, const char *key); /* NULL if absent */
 const char *safetensors_sha256(const safetensors *file); /* of the whole file, hexadecimal */
 
-/* Writes a file with float32 tensors in the order given (tensor.data borrowed) and one metadata
- * entry; header padded with spaces to 64 bytes. */
+/* Writes a file with tensors of dtype F32 (or NULL), I8 or I32 in the order given (what they point
+ * to is borrowed) and one metadata entry; header padded with spaces to 64 bytes. */
 cam_code safetensors_write(FILE *out, const cam_tensor *tensors, int n, const char *metadata_key,
                            const char *metadata_text, cam_error *error);
 
