@@ -23,7 +23,7 @@ enum {
 
 static cam_code plan_made_input(cam_context *context, cam_error *error) {
   const cam_graph *graph = context->model->graph;
-  float *input;
+  void *input;
   cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
   if (!code)
     cam_made_input(graph, input);

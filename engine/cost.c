@@ -11,10 +11,10 @@
 #include "cam_minmax.h"
 #include "fine.h"
 #include "model/detail.h"
+#include "model/sizes.h"
 #include "photo/decode.h"
 #include "render/paint.h"
 #include "render/picture.h"
-#include "model/sizes.h"
 #include <limits.h>
 
 enum {

@@ -10,12 +10,12 @@
 #include "context.h"
 #include "cost.h"
 #include "fine.h"
+#include "model/sizes.h"
 #include "pass.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
 #include "render/paint.h"
 #include "render/picture.h"
-#include "model/sizes.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -372,7 +372,7 @@ void cam_result_free(cam_result *result) {
 
 cam_code cam_self_test(cam_context *context, cam_error *error) {
   const cam_graph *graph = context->model->graph;
-  float *input;
+  void *input;
   cam_code code = forward_plan(context->forward, graph->height, graph->width, &input, error);
   if (code)
     return code;

@@ -5,8 +5,8 @@
 #include "cam/class_map.h"
 #include "cam_clock.h"
 #include "model/detail.h"
-#include "photo/resize.h"
 #include "model/sizes.h"
+#include "photo/resize.h"
 #include <stdlib.h>
 
 typedef struct passes {

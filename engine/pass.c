@@ -7,11 +7,11 @@
 
 cam_code pass_run(const cam_model *model, forward *f, const cam_image *input, float *logits,
                   cam_error *error) {
-  float *seen;
+  void *seen;
   cam_code code = forward_plan(f, input->height, input->width, &seen, error);
   if (code)
     return code;
-  pixels_normalize(model->graph, input->rgb, (size_t)input->height * (size_t)input->width, seen);
+  pixels_see(model->graph, input->rgb, (size_t)input->height * (size_t)input->width, seen);
   forward_run(f, logits, NULL);
   for (int c = 0; c < model->info.classes; c++)
     if (!isfinite(logits[c]))

@@ -4,11 +4,11 @@
 #include "cam_engine.h"
 #include "cam_minmax.h"
 #include "context.h"
+#include "model/pixels.h"
+#include "model/sizes.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
-#include "model/pixels.h"
 #include "render/picture.h"
-#include "model/sizes.h"
 #include <math.h>
 #include <stdlib.h>
 

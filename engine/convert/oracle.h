@@ -8,7 +8,8 @@
 typedef struct oracle {
   cam_graph *graph;
   cam_team *team;
-  float *picture; /* [graph->height,graph->width,3] as the network sees it; the caller's to fill */
+  float *picture; /* [graph->height,graph->width,3] as the network sees it, with room for floats;
+                     the caller's to fill */
   double *logits; /* [graph->n_classes] after oracle_run */
 } oracle;
 

@@ -1,6 +1,7 @@
 /* pixels.c - see pixels.h. */
 #include "pixels.h"
 #include <math.h>
+#include <string.h>
 
 /* Where the graph's channels 0 and 2 are in RGB. */
 static void ends_of(const cam_graph *graph, int *first, int *last) {
@@ -20,6 +21,26 @@ void pixels_normalize(const cam_graph *graph, const uint8_t *rgb, size_t cells, 
     out[1] = ((float)rgb[1] - graph->mean[1]) * graph->scale[1];
     out[2] = ((float)rgb[last] - graph->mean[2]) * graph->scale[2];
   }
+}
+
+/* In the graph's order of channels. */
+static void order_levels(const cam_graph *graph, const uint8_t *rgb, size_t cells, uint8_t *out) {
+  if (!graph->bgr) {
+    memcpy(out, rgb, 3 * cells);
+    return;
+  }
+  for (size_t i = 0; i < cells; i++, rgb += 3, out += 3) {
+    out[0] = rgb[2];
+    out[1] = rgb[1];
+    out[2] = rgb[0];
+  }
+}
+
+void pixels_see(const cam_graph *graph, const uint8_t *rgb, size_t cells, void *out) {
+  if (graph->sees_bytes)
+    order_levels(graph, rgb, cells, out);
+  else
+    pixels_normalize(graph, rgb, cells, out);
 }
 
 static uint8_t restore(const cam_graph *graph, int channel, float value) {

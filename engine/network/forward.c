@@ -6,12 +6,13 @@
 #include "forward.h"
 #include "cam_clock.h"
 #include "cam_minmax.h"
+#include "layers.h"
 #include "tail.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SLACK = 32 /* floats that a kernel may read past a plane */ };
+enum { SLACK = 32 /* floats that a kernel may read past a plane: more than INT8_BEHIND bytes */ };
 
 /* Where a layer's plane is in the arena, and what its phases share, in floats from the start. */
 typedef struct place {
@@ -55,15 +56,26 @@ static size_t find_place(const forward *f, int i, int needed, size_t from, size_
 
 static size_t rounded(size_t floats) { return (floats + SLACK + 15) / 16 * 16; }
 
+/* Values from cell to cell of a layer's plane. */
+static int stride_of(const network *net, const layer *l) {
+  if (l->levels)
+    return level_stride(l->channels);
+  return cell_stride(net, l->channels);
+}
+
+/* Floats of the arena that so many values take. */
+static size_t plane_floats(const layer *l, size_t values) {
+  if (l->levels)
+    return (values + sizeof(float) - 1) / sizeof(float);
+  return values;
+}
+
 /* Shapes and pieces of layer i, whose inputs have theirs. height, width: of the picture. */
 static void plan_step(forward *f, int i, int height, int width) {
   const network *net = f->net;
   const layer *l = &net->layers[i];
   step *s = &f->steps[i];
-  *s = (step){.l = l,
-              .out_height = height,
-              .out_width = width,
-              .out_stride = cell_stride(net, l->channels)};
+  *s = (step){.l = l, .out_height = height, .out_width = width, .out_stride = stride_of(net, l)};
   if (l->last) {
     const int *shape = f->shape[l->last - net->graph->nodes];
     s->out_height = shape[0];
@@ -95,7 +107,8 @@ static void plan_step(forward *f, int i, int height, int width) {
 static size_t place_step(forward *f, int i, size_t picture) {
   const step *s = &f->steps[i];
   place *p = &f->places[i];
-  size_t size = rounded((size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride);
+  size_t size = rounded(
+      plane_floats(s->l, (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride));
   p->begin = find_place(f, i, i, picture, size);
   p->end = p->begin + size;
   if (!s->shared)
@@ -266,7 +279,7 @@ static void plan_pointers(forward *f) {
   }
 }
 
-cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error) {
+cam_code forward_plan(forward *f, int height, int width, void **input, cam_error *error) {
   if (f->height != height || f->width != width) {
     f->height = f->width = 0;
     size_t floats;
@@ -300,18 +313,33 @@ static void run_piece(void *closure, int piece, int thread) {
   call->s->l->type->run(call->f->net, call->s, call->phase, piece, scratch_of(call->f, thread));
 }
 
+static void run_step(forward *f, int index) {
+  for (int phase = 0; phase < 2; phase++) {
+    run_call call = {f, &f->steps[index], phase};
+    team_for(f->team, call.s->pieces[phase], run_piece, &call);
+  }
+}
+
 void forward_run(forward *f, float *logits, double *layer_ms) {
   const network *net = f->net;
   for (int i = 0; i < net->n_layers; i++) {
     double begin = 0;
     if (layer_ms)
       begin = clock_seconds();
-    for (int phase = 0; phase < 2; phase++) {
-      run_call call = {f, &f->steps[i], phase};
-      team_for(f->team, call.s->pieces[phase], run_piece, &call);
-    }
+    run_step(f, i);
     if (layer_ms)
       layer_ms[i] = 1e3 * (clock_seconds() - begin);
+  }
+  tail_logits(&f->tail, logits);
+}
+
+void forward_watch(forward *f, float *logits, forward_watcher *watch, void *closure) {
+  for (int i = 0; i < f->net->n_layers; i++) {
+    const step *s = &f->steps[i];
+    run_step(f, i);
+    if (s->l->last)
+      watch(closure, s->l->last, s->out, s->out_height * s->out_width, s->l->channels,
+            s->out_stride);
   }
   tail_logits(&f->tail, logits);
 }
@@ -340,6 +368,16 @@ static void add_parts(const step *s, layer_cost *cost) {
   }
 }
 
+/* Of a layer's plane, or of the picture. */
+static size_t value_bytes(const forward *f, int index) {
+  bool levels = f->net->graph->sees_bytes;
+  if (index != GRAPH_INPUT)
+    levels = f->net->layers[index].levels;
+  if (levels)
+    return 1;
+  return sizeof(float);
+}
+
 void forward_layer(const forward *f, int index, layer_cost *cost) {
   const step *s = &f->steps[index];
   const layer *l = s->l;
@@ -350,9 +388,10 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
                        .channels = l->channels};
   if (l->last)
     cost->name = l->node->name;
+  const bool converts = l->type == &layer_quantize || l->type == &layer_dequantize;
   if (l->n_parts) {
     add_parts(s, cost);
-  } else if (l->last) {
+  } else if (l->last && !converts) {
     int out[2]; /* of the operator at its heart: before any pooling */
     node_padding(l->node, 0, s->in_height, &out[0]);
     node_padding(l->node, 1, s->in_width, &out[1]);
@@ -362,10 +401,13 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
   if (l->type->products)
     cost->products = l->type->products(s);
   cost->weight_bytes += l->weight_count * sizeof(float);
+  if (l->int8)
+    cost->weight_bytes += l->int8->weight_bytes;
   for (int k = 0; k < l->n_inputs; k++)
-    cost->plane_bytes += (size_t)s->in_cells[k] * (size_t)s->in_strides[k] * sizeof(float);
+    cost->plane_bytes += (size_t)s->in_cells[k] * (size_t)s->in_strides[k] *
+                         value_bytes(f, l->inputs[k]);
   size_t out_bytes = (size_t)s->out_height * (size_t)s->out_width * (size_t)s->out_stride *
-                     sizeof(float);
+                     value_bytes(f, index);
   cost->plane_bytes += out_bytes;
   if (s->residual)
     cost->plane_bytes += out_bytes;

@@ -16,10 +16,17 @@ void forward_free(forward *f); /* NULL is allowed */
 cam_code forward_measure(forward *f, int height, int width, size_t *bytes, cam_error *error);
 
 /* Plans for an input of height x width; *input is where the caller then writes [height,width,3] as
- * the network sees it. CAM_E_MODEL: the network does not take that size; CAM_E_NO_MEMORY. */
-cam_code forward_plan(forward *f, int height, int width, float **input, cam_error *error);
+ * the network sees it (graph.h). CAM_E_MODEL: the network does not take that size; CAM_E_NO_MEMORY.
+ */
+cam_code forward_plan(forward *f, int height, int width, void **input, cam_error *error);
 /* Runs the plan: logits[classes]. layer_ms[layers] (NULL allowed) gets the time of each layer. */
 void forward_run(forward *f, float *logits, double *layer_ms);
+
+/* As forward_run, of a network that was made apart, calling watch with the plane of each node
+ * before the head, one after another: channels of floats, `stride` apart, of each of its cells. */
+typedef void forward_watcher(void *closure, const cam_node *node, const float *plane, int cells,
+                             int channels, int stride);
+void forward_watch(forward *f, float *logits, forward_watcher *watch, void *closure);
 
 /* After forward_run: cells of the class maps; maps[i] [map height, map width] of n classes;
  * where the graph's method is cam, mean(map) + bias = logit. */

@@ -156,9 +156,9 @@ cam_code graph_check_version(const json *document, cam_error *error) {
   const members m = {document, "network", error};
   int version;
   cam_code code = member_int(&m, "version", 1, INT32_MAX, &version);
-  if (!code && version > GRAPH_VERSION)
+  if (!code && version > GRAPH_INT8_VERSION)
     code = cam_fail(error, CAM_E_MODEL, "version %d is newer than this program reads (%d)", version,
-                    GRAPH_VERSION);
+                    GRAPH_INT8_VERSION);
   return code;
 }
 
@@ -255,6 +255,20 @@ static cam_code check_head(cam_graph *graph, cam_error *error) {
   return CAM_OK;
 }
 
+/* Which nodes are computed in integers. Programs that read version 2 alone do not know of it. */
+static cam_code check_int8(cam_graph *graph, cam_error *error) {
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const cam_node *node = &graph->nodes[i];
+    graph->is_int8 |= is_quantized(node) || node->weight_scale;
+    if (graph->is_int8 && json_number(json_member(graph->document, "version")) < GRAPH_INT8_VERSION)
+      return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": 8 bits in a file of a version before %d",
+                      node->name, GRAPH_INT8_VERSION);
+  }
+  if (!graph->is_int8)
+    return CAM_OK;
+  return graph_mark_int8(graph, error);
+}
+
 /* shape[index]: of the output of that node; those before it have theirs. */
 static cam_code shape_node(const cam_graph *graph, int index, const int picture[2], int (*shape)[2],
                            cam_error *error) {
@@ -303,6 +317,8 @@ static cam_code read_nodes(cam_graph *graph, cam_error *error) {
     code = find_head(graph, error);
   if (!code)
     code = check_head(graph, error);
+  if (!code)
+    code = check_int8(graph, error);
   return code;
 }
 
@@ -415,15 +431,24 @@ static int made_level(int x, int y, int channel) {
   return min_int(wave, 447 - wave) / 2 + ((x / 16 + y / 16) % 2) * 64;
 }
 
-void cam_made_input(const cam_graph *graph, float *input) {
+/* A level of the made picture into a picture as the network sees it. */
+static void put_level(const cam_graph *graph, void *input, size_t at, int channel, int level) {
+  if (graph->sees_bytes)
+    ((uint8_t *)input)[at] = (uint8_t)level;
+  else
+    ((float *)input)[at] = ((float)level - graph->mean[channel]) * graph->scale[channel];
+}
+
+void cam_made_input(const cam_graph *graph, void *input) {
   uint32_t noise = 1;
+  size_t cell = 0;
   for (int y = 0; y < graph->height; y++)
-    for (int x = 0; x < graph->width; x++, input += 3)
+    for (int x = 0; x < graph->width; x++, cell++)
       for (int c = 0; c < 3; c++) {
         noise = noise * 1664525 + 1013904223;
         int level = made_level(x, y, c) + (int)(noise >> 27), channel = c;
         if (graph->bgr)
           channel = 2 - c;
-        input[channel] = ((float)level - graph->mean[channel]) * graph->scale[channel];
+        put_level(graph, input, 3 * cell + (size_t)channel, channel, level);
       }
 }

@@ -8,7 +8,7 @@
  * (pixel - mean) * scale. Nodes stand in order: the inputs of one are "input", the picture, or
  * earlier names. The last nodes are the head: a gap or flatten of the last plane and behind it,
  * each on the one before, what graph_head_takes; fc and flatten stand nowhere else. Version 1 is
- * read as what it always said. */
+ * read as what it always said; from version 3 on planes and weights may be of 8 bits. */
 #ifndef GRAPH_H
 #define GRAPH_H
 #include "cam_engine.h"
@@ -16,7 +16,8 @@
 
 enum {
   GRAPH_MAX_NODES = 4096,
-  GRAPH_VERSION = 2 /* written; those up to it are read */
+  GRAPH_VERSION = 2,     /* written of float32 */
+  GRAPH_INT8_VERSION = 3 /* written of what has 8-bit planes; those up to it are read */
 };
 
 /* How a class map is enlarged (cam/class_map.h). Both bilinear, float32, source clamped to
@@ -46,7 +47,13 @@ typedef struct cam_graph {
   int head; /* nodes from here, a gap or flatten, to the last are a chain that turns the last plane
                into logits; all before it are layers */
   cam_method method; /* what the head allows */
-  int n_self_test;   /* 0: the file has none */
+  /* A network in 8 bits, or partly so (quantized.h). */
+  bool is_int8;    /* a node has a quantization or 8-bit weights */
+  bool sees_bytes; /* the picture is read as it was photographed: (level - mean) * scale is in the
+                      weights */
+  bool int8_head;  /* the last plane, and fc where there is one, are of 8 bits */
+  bool bit_exact;  /* all is computed in integers: the same bits on every machine */
+  int n_self_test; /* 0: the file has none */
   struct {
     int class_id;
     double logit;
@@ -57,6 +64,11 @@ typedef struct cam_graph {
 
 /* May a node of this operator stand in a head behind its gap or flatten? */
 bool graph_head_takes(cam_op op);
+
+/* Of a graph that is read: sets the way of each node, and what of the graph follows (graph_int8.c).
+ * CAM_E_MODEL naming the node: a quantization is missing or misplaced, or a sum may leave 32 bits.
+ */
+cam_code graph_mark_int8(cam_graph *graph, cam_error *error);
 
 /* Reads and checks a model file. CAM_E_IO, or CAM_E_MODEL naming the tensor, node or member. */
 cam_code graph_load(const char *path, cam_graph **out, cam_error *error);
@@ -71,8 +83,11 @@ cam_code graph_check_version(const json *document, cam_error *error);
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2],
                       cam_error *error);
 
+/* The picture as the network sees it is [height,width,3] in its order of channels: float32, (level
+ * - mean) * scale, or, where graph->sees_bytes, the levels of 0 to 255 themselves. */
+
 /* The made picture of the self-test and of benchmarks: 8-bit, deterministic, then as the network
  * sees it. [graph->height,graph->width,3] */
-void cam_made_input(const cam_graph *graph, float *input);
+void cam_made_input(const cam_graph *graph, void *input);
 
 #endif

@@ -50,6 +50,54 @@ cam_code packed_alloc(const network *net, layer *l, size_t weights, cam_error *e
   return CAM_OK;
 }
 
+/* ---- layers in integers ---- */
+
+cam_code packed_int8(const network *net, layer *l, size_t bytes, cam_error *error) {
+  const uint64_t floats = (bytes + sizeof(float) - 1) / sizeof(float);
+  if (__atomic_add_fetch(net->packed, floats, __ATOMIC_RELAXED) > MAX_PACKED)
+    return cam_fail(error, CAM_E_MODEL,
+                    "node \"%.60s\": %zu bytes of packed weights; allowed are %" PRIu64
+                    " in all layers",
+                    l->node->name, bytes, MAX_PACKED * sizeof(float));
+  l->int8->weight = packed_new((size_t)floats);
+  l->int8->weight_bytes = bytes;
+  if (!l->int8->weight)
+    return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory for %zu bytes of weights",
+                    l->node->name, bytes);
+  return CAM_OK;
+}
+
+/* Factors and shifts of the unit's channels. */
+static void fill_channels(const network *net, layer *l, float *multiplier, int32_t *bias) {
+  const int8_unit *unit = &l->int8->unit;
+  const cam_node *heart = unit->heart;
+  if (heart->op == OP_CONV)
+    quantized_biases(net->graph, heart, bias);
+  for (int c = 0; c < l->channels; c++) {
+    if (heart->op == OP_CONV)
+      multiplier[c] = quantized_multiplier(net->graph, unit, c);
+    else if (heart->op == OP_AFFINE)
+      quantized_affine(net->graph, unit, c, &multiplier[c], &l->int8->shift[c]);
+  }
+}
+
+cam_code prepare_int8(const network *net, layer *l, cam_error *error) {
+  int8_layer *own = l->int8;
+  const size_t channels = (size_t)level_stride(l->channels);
+  float *multiplier = calloc(channels, sizeof *multiplier);
+  int32_t *bias = calloc(channels, sizeof *bias);
+  own->q.multiplier = multiplier;
+  own->q.bias = bias;
+  own->shift = calloc(channels, sizeof *own->shift);
+  if (!multiplier || !bias || !own->shift)
+    return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory for %d channels",
+                    l->node->name, l->channels);
+  fill_channels(net, l, multiplier, bias);
+  return CAM_OK;
+}
+
+/* ---- pieces ---- */
+
 int pieces_by_rows(const step *s, int threads) {
   if (threads == 1)
     return 1;

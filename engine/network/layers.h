@@ -15,11 +15,23 @@ extern const layer_type layer_moves;       /* concat, slice, shuffle, resize; of
                                               in padded cells */
 extern const layer_type layer_elementwise; /* add, mul, affine, layer_norm, activations that were
                                               not fused */
+
+/* The same in integers, over planes of 8-bit levels; and what stands between both. */
+extern const layer_type layer_depthwise_int8;
+extern const layer_type layer_product_int8;
+extern const layer_type layer_pool_int8;
+extern const layer_type layer_mean_int8;
+extern const layer_type layer_moves_int8;
+extern const layer_type layer_elementwise_int8;
+extern const layer_type layer_quantize;   /* floats -> levels */
+extern const layer_type layer_dequantize; /* levels -> floats */
 /* clang-format on */
 
 /* The first kind that fits; NULL: an operator that none computes (fc, which the tail does).
  */
 const layer_type *layer_type_for(const network *net, const cam_node *node);
+/* Of the heart of a unit in integers, which adds another plane or not; there is one for each. */
+const layer_type *layer_int8_type_for(const network *net, const cam_node *node, bool adds);
 
 /* An operator of one factor a channel, and a shift or none: an affine, or a mul by one cell. */
 bool is_affine_layer(const layer *l);

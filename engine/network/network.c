@@ -14,6 +14,7 @@
 typedef struct making {
   network *net;
   int *at;     /* [nodes]: the layer whose output is the node's */
+  int *floats; /* [nodes]: the layer that has it as floats, where `at` has levels; -1: none yet */
   int picture; /* the layer that copies the picture into padded cells; -1: none is needed so far */
 } making;
 
@@ -70,7 +71,8 @@ static bool is_activation(const epilogue *e) {
 /* The layer that makes this input of a node, if nobody else reads it: the node may be fused into it
  * if the layer can do it. NULL: it may not. */
 static layer *sole_source(const making *m, int input) {
-  if (input < 0 || uses(m->net->graph, input) != 1)
+  if (m->net->apart || input < 0 || uses(m->net->graph, input) != 1 ||
+      is_quantized(&m->net->graph->nodes[input]))
     return NULL;
   return &m->net->layers[m->at[input]];
 }
@@ -99,7 +101,8 @@ static layer *fuse_sum(making *m, const cam_node *node) {
     earlier = a;
   }
   layer *l = sole_source(m, later);
-  if (!l || !is_unfinished(l) || l->residual != NO_RESIDUAL || !l->type->adds)
+  if (!l || !is_unfinished(l) || l->residual != NO_RESIDUAL || !l->type->adds ||
+      is_quantized(&m->net->graph->nodes[earlier]))
     return NULL;
   l->residual = m->at[earlier];
   return l;
@@ -158,9 +161,36 @@ static int padded_picture(making *m, const cam_node *node) {
   return m->picture;
 }
 
+/* ---- between planes of floats and of levels ---- */
+
+/* A layer that turns the plane of a node, which layer `from` has, into the other kind; its index.
+ */
+static int add_conversion(making *m, const layer_type *type, const cam_node *node, int from) {
+  network *net = m->net;
+  net->layers[net->n_layers] = (layer){.type = type,
+                                       .node = node,
+                                       .last = node,
+                                       .n_inputs = 1,
+                                       .inputs = {from},
+                                       .residual = NO_RESIDUAL,
+                                       .channels = node->channels,
+                                       .levels = type == &layer_quantize};
+  return net->n_layers++;
+}
+
+/* The layer that has a node's plane as floats; made at its first use. */
+static int floats_of(making *m, int input) {
+  const cam_node *node = &m->net->graph->nodes[input];
+  if (!is_quantized(node))
+    return m->at[input];
+  if (m->floats[input] < 0)
+    m->floats[input] = add_conversion(m, &layer_dequantize, node, m->at[input]);
+  return m->floats[input];
+}
+
 static int source_of(making *m, const layer_type *type, const cam_node *node, int input) {
   if (input >= 0)
-    return m->at[input];
+    return floats_of(m, input);
   if (type->reads_picture)
     return GRAPH_INPUT;
   return padded_picture(m, node);
@@ -185,6 +215,108 @@ static layer *add_layer(making *m, const cam_node *node) {
   return &net->layers[net->n_layers++];
 }
 
+/* ---- layers in integers (quantized.h) ---- */
+
+static void set_table(const making *m, int8_layer *own, const cam_node *node) {
+  quantized_table(node, quantized_input(m->net->graph, node->inputs[0]), own->table);
+  own->q.range.table = own->table;
+}
+
+/* By which numbers the unit's sums become levels. */
+static void set_range(const making *m, int8_layer *own) {
+  const int8_unit *unit = &own->unit;
+  const cam_node *heart = unit->heart;
+  own->q.range.zero = unit->last->quantum.zero_point;
+  quantized_ends(unit, &own->q.range.low, &own->q.range.high);
+  if (unit->residual != NO_NODE) {
+    const quantization from = quantized_input(m->net->graph, unit->residual);
+    own->q.residual_multiplier = quantized_ratio(from, unit->last->quantum);
+    own->q.residual_zero = from.zero_point;
+  }
+  const bool is_moved = heart->op == OP_MAX_POOL || heart->op == OP_SLICE ||
+                        heart->op == OP_SHUFFLE || heart->op == OP_RESIZE;
+  const bool is_rescaled = is_moved &&
+                           !is_same_quantum(quantized_input(m->net->graph, heart->inputs[0]),
+                                            heart->quantum);
+  if (is_rescaled || quantized_is_activation(heart))
+    set_table(m, own, heart);
+}
+
+/* An activation that alone reads the levels of a convolution, by a table behind its sums. NULL: it
+ * needs a layer of its own. */
+static layer *fuse_table(making *m, const cam_node *node) {
+  const int input = node->inputs[0];
+  if (!quantized_is_activation(node) || input < 0 || uses(m->net->graph, input) != 1 ||
+      m->net->graph->nodes[input].way != NODE_INT8)
+    return NULL;
+  layer *l = &m->net->layers[m->at[input]];
+  if (!l->int8 || l->node->op != OP_CONV || l->int8->q.range.table)
+    return NULL;
+  set_table(m, l->int8, node);
+  return l;
+}
+
+/* The layer of a unit. */
+static cam_code add_int8_layer(making *m, const cam_node *last, layer **out, cam_error *error) {
+  network *net = m->net;
+  const int8_unit unit = quantized_unit(net->graph, last);
+  const cam_node *heart = unit.heart;
+  layer l = {.type = layer_int8_type_for(net, heart, unit.residual != NO_NODE),
+             .node = heart,
+             .n_inputs = heart->n_inputs,
+             .residual = NO_RESIDUAL,
+             .channels = heart->channels,
+             .finish = no_activation,
+             .levels = true,
+             .int8 = calloc(1, sizeof *l.int8)};
+  if (!l.int8)
+    return cam_fail(error, CAM_E_NO_MEMORY, "node \"%.60s\": no memory", last->name);
+  l.int8->unit = unit;
+  set_range(m, l.int8);
+  for (int k = 0; k < heart->n_inputs; k++) {
+    l.inputs[k] = GRAPH_INPUT;
+    if (heart->inputs[k] >= 0)
+      l.inputs[k] = m->at[heart->inputs[k]];
+  }
+  if (unit.residual != NO_NODE)
+    l.residual = m->at[unit.residual];
+  *out = &net->layers[net->n_layers++];
+  **out = l;
+  return CAM_OK;
+}
+
+/* The layer of a node, on its own or within one that is there. *out NULL: a part of a unit, which
+ * the unit's last node makes. */
+static cam_code make_layer(making *m, const cam_node *node, layer **out, cam_error *error) {
+  *out = NULL;
+  if (node->way == NODE_PART)
+    return CAM_OK;
+  if (node->way == NODE_INT8) {
+    *out = fuse_table(m, node);
+    if (!*out)
+      return add_int8_layer(m, node, out, error);
+    return CAM_OK;
+  }
+  *out = fuse_node(m, node);
+  if (!*out)
+    *out = add_layer(m, node);
+  if (!*out)
+    return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": no layer computes \"%s\"", node->name,
+                    op_name(node->op));
+  return CAM_OK;
+}
+
+/* The layer that the head reads: levels, if it is computed in integers. */
+static int features_of(making *m) {
+  const cam_graph *graph = m->net->graph;
+  const int input = graph->nodes[graph->head].inputs[0];
+  if (input < 0)
+    return GRAPH_INPUT;
+  if (graph->int8_head)
+    return m->at[input];
+  return floats_of(m, input);
+}
+
 /* Layers of all nodes before the head. */
 static cam_code make_layers(making *m, cam_error *error) {
   network *net = m->net;
@@ -192,22 +324,22 @@ static cam_code make_layers(making *m, cam_error *error) {
   const cam_node *head = &graph->nodes[graph->head], *last = &graph->nodes[graph->n_nodes - 1];
   for (int i = 0; i < graph->head; i++) {
     const cam_node *node = &graph->nodes[i];
-    layer *l = fuse_node(m, node);
+    layer *l;
+    cam_code code = make_layer(m, node, &l, error);
+    if (code)
+      return code;
     if (!l)
-      l = add_layer(m, node);
-    if (!l)
-      return cam_fail(error, CAM_E_MODEL, "node \"%.60s\": no layer computes \"%s\"", node->name,
-                      op_name(node->op));
+      continue;
     l->last = node;
     m->at[i] = (int)(l - net->layers);
+    if (is_quantized(node) && !l->levels)
+      m->at[i] = add_conversion(m, &layer_quantize, node, m->at[i]);
   }
   if (graph->method == CAM_METHOD_CAM && last != head) {
     net->fc_weight = last->weight;
     net->fc_bias = last->bias;
   }
-  net->features = GRAPH_INPUT;
-  if (head->inputs[0] >= 0)
-    net->features = m->at[head->inputs[0]];
+  net->features = features_of(m);
   return CAM_OK;
 }
 
@@ -259,10 +391,23 @@ static int block_length(const network *net, int i) {
   return 1;
 }
 
+static void free_int8(int8_layer *own) {
+  if (!own)
+    return;
+  free((void *)(uintptr_t)own->q.multiplier);
+  free((void *)(uintptr_t)own->q.bias);
+  free(own->shift);
+  free(own->tables);
+  free(own->padding);
+  free(own->weight);
+  free(own);
+}
+
 static void free_layers(layer *layers, int n) {
   for (int i = 0; i < n; i++) {
     free(layers[i].weight);
     free(layers[i].bias);
+    free_int8(layers[i].int8);
     if (layers[i].before)
       free_layers(layers[i].before, 1);
     if (layers[i].parts)
@@ -365,13 +510,14 @@ static cam_code merge_layers(network *net, cam_error *error) {
 /* The last layer, if it is a convolution of stride 1 and nothing more, is linear, as is all after
  * it where that is a gap and an fc: tail.h does without its plane. */
 static void leave_to_tail(network *net) {
-  if (!net->fc_weight || net->features == GRAPH_INPUT || net->features != net->n_layers - 1)
+  if (net->apart || net->graph->int8_head || !net->fc_weight || net->features == GRAPH_INPUT ||
+      net->features != net->n_layers - 1)
     return;
   const layer *l = &net->layers[net->features];
   const cam_node *node = l->node;
   bool nothing_more = l->residual == NO_RESIDUAL && !l->pool && !is_activation(&l->finish);
-  if (node->op != OP_CONV || !nothing_more || l->inputs[0] == GRAPH_INPUT || node->stride[0] != 1 ||
-      node->stride[1] != 1)
+  if (l->int8 || l->type == &layer_dequantize || node->op != OP_CONV || !nothing_more ||
+      l->inputs[0] == GRAPH_INPUT || node->stride[0] != 1 || node->stride[1] != 1)
     return;
   net->linear = node;
   net->features = l->inputs[0];
@@ -414,38 +560,72 @@ static cam_code prepare_layers(network *net, cam_error *error) {
   return code;
 }
 
+/* Of a head in integers. */
+static cam_code sum_rows(network *net, cam_error *error) {
+  const cam_graph *graph = net->graph;
+  const cam_node *fc = &graph->nodes[graph->n_nodes - 1];
+  if (!graph->int8_head || fc->op != OP_FC)
+    return CAM_OK;
+  net->row_sums = calloc((size_t)graph->n_classes, sizeof *net->row_sums);
+  if (!net->row_sums)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d classes", graph->n_classes);
+  const size_t depth = fc->weight->count / (size_t)graph->n_classes;
+  for (size_t i = 0; i < fc->weight->count; i++)
+    net->row_sums[i / depth] += fc->weight->bytes[i];
+  return CAM_OK;
+}
+
 static cam_code build(network *net, cam_error *error) {
   const cam_graph *graph = net->graph;
-  net->layers = calloc((size_t)graph->n_nodes + 1, sizeof *net->layers);
+  /* At most a layer a node, two conversions of its plane, and the padded picture. */
+  net->layers = calloc(3 * (size_t)graph->n_nodes + 1, sizeof *net->layers);
   net->shape = calloc((size_t)graph->n_nodes, sizeof *net->shape);
-  making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)), -1};
+  making m = {net, calloc((size_t)graph->n_nodes, sizeof(int)),
+              malloc((size_t)graph->n_nodes * sizeof(int)), -1};
   cam_code code;
-  if (net->layers && net->shape && m.at)
+  if (net->layers && net->shape && m.at && m.floats)
     code = graph_shapes(graph, graph->height, graph->width, net->shape, error);
   else
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
+  for (int i = 0; i < graph->n_nodes && m.floats; i++)
+    m.floats[i] = -1;
   if (!code)
     code = make_layers(&m, error);
   free(m.at);
+  free(m.floats);
   if (code)
     return code;
   leave_to_tail(net);
   if (net->features == GRAPH_INPUT)
     return cam_fail(error, CAM_E_MODEL, "the head reads the picture itself");
-  code = merge_layers(net, error);
+  if (!net->apart)
+    code = merge_layers(net, error);
   if (!code)
     code = prepare_layers(net, error);
+  if (!code)
+    code = sum_rows(net, error);
   return code;
 }
 
 cam_code network_create(const cam_graph *graph, const kernels *k, network **out, cam_error *error) {
+  return network_create_as(graph, &(network_making){.k = k}, out, error);
+}
+
+cam_code network_create_as(const cam_graph *graph, const network_making *how, network **out,
+                           cam_error *error) {
   *out = NULL;
   network *net = calloc(1, sizeof *net);
   if (!net)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d layers", graph->n_nodes);
   net->graph = graph;
-  net->k = k;
-  cam_code code = build(net, error);
+  net->k = how->k;
+  net->k8 = how->k8;
+  net->apart = how->apart;
+  cam_code code = CAM_OK;
+  if (!net->k8)
+    code = kernels_int8_select(how->k->isa, &net->k8, error);
+  if (!code)
+    code = build(net, error);
   free(net->shape);
   net->shape = NULL;
   if (code)
@@ -459,6 +639,7 @@ void network_free(network *net) {
   if (!net)
     return;
   free_layers(net->layers, net->n_layers);
+  free(net->row_sums);
   free(net);
 }
 

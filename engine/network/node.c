@@ -18,6 +18,10 @@ enum {
 
 static const double MAX_NUMBER = 1e30; /* of limits and lines: its square is finite in double */
 
+/* Of what 8 bits stand for, such that a sum of 32 bits times two of them, by a third, is finite. */
+static const double LEAST_SCALE = 1e-9, MOST_SCALE = 1e9;
+static bool is_scale(double value) { return value >= LEAST_SCALE && value <= MOST_SCALE; }
+
 /* A node being read. */
 typedef struct reading {
   const node_context *context;
@@ -55,22 +59,39 @@ static bool is_finite(const cam_tensor *tensor) {
   return worst < 0x7f800000;
 }
 
-/* A float32 tensor that is in the file and finite. */
-static cam_code read_tensor(reading *r, const char *member, const cam_tensor **out) {
+/* A tensor that is in the file. */
+static cam_code find_tensor_of(reading *r, const char *member, const cam_tensor **out) {
   const char *name = NULL;
   cam_code code = member_text(&r->m, member, &name);
   if (code)
     return code;
-  const cam_tensor *tensor = safetensors_find(r->context->file, name);
-  if (!tensor)
+  *out = safetensors_find(r->context->file, name);
+  if (!*out)
     return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" is not in the file", r->where,
                     name);
-  if (!tensor->data)
-    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has dtype %s; F32 is needed",
-                    r->where, name, tensor->dtype);
+  return CAM_OK;
+}
+
+/* values: the tensor's pointer of the dtype that is needed. */
+static cam_code check_dtype(const reading *r, const cam_tensor *tensor, const void *values,
+                            const char *dtype) {
+  if (values)
+    return CAM_OK;
+  return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has dtype %s; %s is needed",
+                  r->where, tensor->name, tensor->dtype, dtype);
+}
+
+/* A float32 tensor that is in the file and finite. */
+static cam_code read_tensor(reading *r, const char *member, const cam_tensor **out) {
+  const cam_tensor *tensor = NULL;
+  cam_code code = find_tensor_of(r, member, &tensor);
+  if (!code)
+    code = check_dtype(r, tensor, tensor->data, "F32");
+  if (code)
+    return code;
   if (!is_finite(tensor))
     return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" has a value that is not finite",
-                    r->where, name);
+                    r->where, tensor->name);
   *out = tensor;
   return CAM_OK;
 }
@@ -132,8 +153,28 @@ static cam_code check_fc_weight(reading *r) {
   return CAM_OK;
 }
 
+/* Weights of 8 bits, which are symmetric: -128 is none. */
+static cam_code read_small_weight(reading *r) {
+  const cam_tensor *weight = NULL;
+  cam_code code = find_tensor_of(r, "weight", &weight);
+  if (!code)
+    code = check_dtype(r, weight, weight->bytes, "I8 (it has a weight_scale)");
+  if (code)
+    return code;
+  if (weight->count && memchr(weight->bytes, -128, weight->count))
+    return cam_fail(r->m.error, CAM_E_MODEL,
+                    "%s: tensor \"%.60s\" has a value of -128; -127 to 127 are allowed", r->where,
+                    weight->name);
+  r->node->weight = weight;
+  return CAM_OK;
+}
+
 static cam_code read_weight(reading *r) {
-  cam_code code = read_tensor(r, "weight", &r->node->weight);
+  cam_code code;
+  if (json_member(r->m.object, "weight_scale"))
+    code = read_small_weight(r);
+  else
+    code = read_tensor(r, "weight", &r->node->weight);
   if (code)
     return code;
   if (r->node->op == OP_FC)
@@ -142,17 +183,60 @@ static cam_code read_weight(reading *r) {
 }
 
 /* A tensor of one value for each channel of the output. */
+static cam_code check_channel_values(const reading *r, const cam_tensor *tensor) {
+  if (tensor->rank == 1 && tensor->shape[0] == r->node->channels)
+    return CAM_OK;
+  return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" must have %d values", r->where,
+                  tensor->name, r->node->channels);
+}
+
 static cam_code read_channel_values(reading *r, const char *member, const cam_tensor **out) {
   cam_code code = read_tensor(r, member, out);
   if (code)
     return code;
-  if ((*out)->rank != 1 || (*out)->shape[0] != r->node->channels)
-    return cam_fail(r->m.error, CAM_E_MODEL, "%s: tensor \"%.60s\" must have %d values", r->where,
-                    (*out)->name, r->node->channels);
+  return check_channel_values(r, *out);
+}
+
+static cam_code read_weight_scale(reading *r) {
+  cam_code code = read_channel_values(r, "weight_scale", &r->node->weight_scale);
+  if (code)
+    return code;
+  const cam_tensor *scales = r->node->weight_scale;
+  for (int c = 0; c < r->node->channels; c++)
+    if (!is_scale((double)scales->data[c]))
+      return cam_fail(r->m.error, CAM_E_MODEL,
+                      "%s: tensor \"%.60s\": scale %d is %g; allowed are %g to %g", r->where,
+                      scales->name, c, (double)scales->data[c], LEAST_SCALE, MOST_SCALE);
   return CAM_OK;
 }
 
-static cam_code read_bias(reading *r) { return read_channel_values(r, "bias", &r->node->bias); }
+/* Of a convolution in integers a part of its sums, of which it is the unit. */
+static cam_code read_bias(reading *r) {
+  if (!r->node->weight_scale || r->node->op == OP_FC)
+    return read_channel_values(r, "bias", &r->node->bias);
+  cam_code code = find_tensor_of(r, "bias", &r->node->bias);
+  if (!code)
+    code = check_dtype(r, r->node->bias, r->node->bias->wholes, "I32 (it has a weight_scale)");
+  if (!code)
+    code = check_channel_values(r, r->node->bias);
+  return code;
+}
+
+static cam_code read_quantization(reading *r) {
+  char where[sizeof r->where + 16];
+  snprintf(where, sizeof where, "%s: quantization", r->where);
+  const members m = {json_member(r->m.object, "quantization"), where, r->m.error};
+  double scale;
+  if (json_type_of(m.object) != JSON_OBJECT || json_count(m.object) != 2)
+    return cam_fail(r->m.error, CAM_E_MODEL, "%s must be {\"scale\": ..., \"zero_point\": ...}",
+                    where);
+  cam_code code = member_float(&m, "scale", LEAST_SCALE, MOST_SCALE, &scale);
+  if (!code)
+    code = member_int(&m, "zero_point", 0, 255, &r->node->quantum.zero_point);
+  if (!code)
+    r->node->quantum.scale = (float)scale;
+  return code;
+}
 static cam_code read_scale(reading *r) { return read_channel_values(r, "scale", &r->node->scale); }
 static cam_code read_shift(reading *r) { return read_channel_values(r, "shift", &r->node->shift); }
 
@@ -260,6 +344,7 @@ static const struct {
     {"stride", HAS_STRIDE, false, read_stride},
     {"groups", HAS_GROUPS, false, read_groups},
     {"weight", HAS_WEIGHT, true, read_weight},
+    {"weight_scale", HAS_WEIGHT, false, read_weight_scale},
     {"bias", HAS_BIAS, false, read_bias},
     {"padding", HAS_PADDING, false, read_padding},
     {"ceil_mode", HAS_CEIL_MODE, false, read_ceil_mode},
@@ -273,6 +358,7 @@ static const struct {
     {"epsilon", HAS_EPSILON, true, read_epsilon},
     {"channels", HAS_CHANNELS, true, read_channels},
     {"factor", HAS_FACTOR, true, read_factor},
+    {"quantization", 0, false, read_quantization},
 };
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
@@ -473,7 +559,7 @@ static cam_code read_attributes(reading *r) {
   node->most = INFINITY;
   cam_code code = CAM_OK;
   for (int i = 0; i < ATTRIBUTES && !code; i++) {
-    if (!(attributes[i].bit & operators[node->op].has))
+    if (!attributes[i].read || (attributes[i].bit & ~operators[node->op].has))
       continue;
     if (attributes[i].needed || json_member(r->m.object, attributes[i].name))
       code = attributes[i].read(r);

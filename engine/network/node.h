@@ -46,6 +46,19 @@ enum {
 };
 typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;
 
+/* A plane of 8-bit values q that stand for (q - zero_point) * scale (docs/models.md, "int8"). */
+typedef struct quantization {
+  float scale; /* 0: the plane is of float32 */
+  int zero_point;
+} quantization;
+
+/* How a node is computed (quantized.h). */
+typedef enum node_way {
+  NODE_FLOAT, /* in float32 */
+  NODE_INT8,  /* its plane comes of integers */
+  NODE_PART   /* in integers, without a plane of its own: what reads it goes on from its sums */
+} node_way;
+
 typedef struct cam_node {
   const char *name;
   cam_op op;
@@ -59,6 +72,11 @@ typedef struct cam_node {
   int channels;                    /* of the output */
   bool one_cell;                   /* the output is one cell, whatever the picture's size */
   const cam_tensor *weight, *bias; /* bias may be NULL */
+  /* [channels]: a weight of I8 stands for so many times itself, and the bias of such a convolution
+   * is I32, in units of the input's scale times this; NULL: both are F32. */
+  const cam_tensor *weight_scale;
+  quantization quantum; /* of the output */
+  node_way way;
   const cam_tensor *scale, *shift; /* affine, layer_norm: [channels] */
   double least, most;              /* clip */
   double slope, offset;            /* hard_sigmoid */
@@ -68,6 +86,7 @@ typedef struct cam_node {
 } cam_node;
 
 const char *op_name(cam_op op);
+static inline bool is_quantized(const cam_node *node) { return node->quantum.scale > 0; }
 
 /* What a node refers to: the nodes before it, how large their outputs are at the input's own size,
  * and tensors. */

@@ -2,25 +2,19 @@
  * make it fast: the fast operators are tested against it. A plane is [height,width,channels]; a
  * task is one row of one node's output. */
 #include "reference.h"
+#include "activation.h"
+#include "quantized.h"
 #include "reference_node.h"
+#include "reference_plane.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef reference_plane plane;
-typedef reference_call call;
-
-double *reference_cell(const plane *p, int y, int x) {
-  return p->at + ((size_t)y * (size_t)p->width + (size_t)x) * (size_t)p->channels;
-}
+double *reference_cell(const plane *p, int y, int x) { return cell(p, y, x); }
 size_t reference_values(const plane *p) {
   return (size_t)p->height * (size_t)p->width * (size_t)p->channels;
 }
-bool reference_inside(const plane *p, int y, int x) {
-  return y >= 0 && y < p->height && x >= 0 && x < p->width;
-}
-static double *cell(const plane *p, int y, int x) { return reference_cell(p, y, x); }
-static bool inside(const plane *p, int y, int x) { return reference_inside(p, y, x); }
+bool reference_inside(const plane *p, int y, int x) { return inside(p, y, x); }
 
 void reference_pad(call *c) {
   int unused;
@@ -126,32 +120,6 @@ static void mul(const call *c, int y) {
       double factor = one_cell ? b->at[k] : cell(b, y, x)[k];
       cell(&c->out, y, x)[k] = cell(&c->in[0], y, x)[k] * factor;
     }
-}
-
-static double bounded(double x, double least, double most) { return fmin(fmax(x, least), most); }
-
-/* One value through an activation. */
-static double activated(const cam_node *node, double x) {
-  switch (node->op) {
-  case OP_RELU:
-    return fmax(x, 0);
-  case OP_RELU6:
-    return bounded(x, 0, 6);
-  case OP_CLIP:
-    return bounded(x, node->least, node->most);
-  case OP_SIGMOID:
-    return 1 / (1 + exp(-x));
-  case OP_HARD_SIGMOID:
-    return bounded(node->slope * x + node->offset, 0, 1);
-  case OP_SILU:
-    return x / (1 + exp(-x));
-  case OP_HARD_SWISH:
-    return x * bounded(x + 3, 0, 6) / 6;
-  case OP_GELU:
-    return x * (1 + erf(x / sqrt(2))) / 2;
-  default:
-    return NAN;
-  }
 }
 
 static void activate(const call *c, int y) {
@@ -272,6 +240,11 @@ void reference_node(const call *c, cam_team *team) {
   team_for(team, c->out.height, run_row, (void *)(uintptr_t)c);
 }
 
+static void run_int8_row(void *closure, int row, int thread) {
+  (void)thread;
+  reference_int8_row(closure, row);
+}
+
 /* ---- the network ---- */
 
 /* Planes while the network runs, each there from its node to the last that reads it. */
@@ -306,42 +279,160 @@ static void free_run(run *r) {
   free(r->shape);
 }
 
+/* Levels of a quantised plane <-> the values that they stand for. */
+static void values_of_levels(quantization from, const plane *levels, double *out) {
+  for (int i = 0; i < levels->height * levels->width * levels->channels; i++)
+    out[i] = (levels->at[i] - from.zero_point) * (double)from.scale;
+}
+
+static void levels_of_values(quantization to, plane *values) {
+  for (int i = 0; i < values->height * values->width * values->channels; i++) {
+    const double level = rint(values->at[i] / (double)to.scale) + to.zero_point;
+    values->at[i] = fmin(fmax(level, 0), 255);
+  }
+}
+
+static plane *plane_made_by(const run *r, int node) { return &r->planes[node + 1]; }
+
+/* An input of a node that is computed in float: of levels the values, in *copy, which is then for
+ * free(). False: no memory. */
+static bool read_values_of(const run *r, int from, plane *out, double **copy) {
+  *out = *plane_made_by(r, from);
+  if (from == GRAPH_INPUT || !is_quantized(&r->graph->nodes[from]))
+    return true;
+  *copy = new_values(out->height, out->width, out->channels);
+  if (!*copy)
+    return false;
+  values_of_levels(r->graph->nodes[from].quantum, out, *copy);
+  out->at = *copy;
+  return true;
+}
+
+static bool run_float_node(run *r, call *c) {
+  double *copies[NODE_MAX_INPUTS] = {NULL};
+  bool enough = true;
+  for (int k = 0; k < c->node->n_inputs && enough; k++)
+    enough = read_values_of(r, c->node->inputs[k], &c->in[k], &copies[k]);
+  if (enough)
+    reference_node(c, r->team);
+  if (enough && is_quantized(c->node))
+    levels_of_values(c->node->quantum, &c->out);
+  for (int k = 0; k < c->node->n_inputs; k++)
+    free(copies[k]);
+  return enough;
+}
+
+static bool run_int8_unit(run *r, call *c) {
+  const int8_unit unit = quantized_unit(r->graph, c->node);
+  int unused;
+  for (int k = 0; k < unit.heart->n_inputs; k++)
+    c->in[k] = *plane_made_by(r, unit.heart->inputs[k]);
+  if (unit.residual != NO_NODE)
+    c->residual = *plane_made_by(r, unit.residual);
+  c->top = node_padding(unit.heart, 0, c->in[0].height, &unused);
+  c->left = node_padding(unit.heart, 1, c->in[0].width, &unused);
+  int32_t *bias = NULL;
+  if (unit.heart->op == OP_CONV) {
+    bias = malloc((size_t)c->out.channels * sizeof *bias);
+    if (!bias)
+      return false;
+    quantized_biases(r->graph, unit.heart, bias);
+  }
+  c->bias = bias;
+  team_for(r->team, c->out.height, run_int8_row, c);
+  free(bias);
+  return true;
+}
+
+/* in[0]: what the node reads; in[1]: the last plane. */
+static bool run_int8_head(run *r, call *c) {
+  c->in[0] = *plane_made_by(r, c->node->inputs[0]);
+  c->in[1] = *plane_made_by(r, r->graph->nodes[r->graph->head].inputs[0]);
+  reference_int8_head(c);
+  return true;
+}
+
+/* The values that the head reads. */
+static void copy_features(const run *r, double *features) {
+  const int from = r->graph->nodes[r->graph->head].inputs[0];
+  const plane *in = plane_made_by(r, from);
+  if (from != GRAPH_INPUT && is_quantized(&r->graph->nodes[from]))
+    values_of_levels(r->graph->nodes[from].quantum, in, features);
+  else
+    memcpy(features, in->at,
+           (size_t)in->height * (size_t)in->width * (size_t)in->channels * sizeof *features);
+}
+
+static void free_unread(run *r, int i) {
+  for (int from = 0; from < i; from++) {
+    if (r->last_use[from] != i)
+      continue;
+    free(plane_made_by(r, from)->at);
+    plane_made_by(r, from)->at = NULL;
+  }
+}
+
 /* Node i's plane; false: no memory. */
 static bool run_node(run *r, int i, double *features) {
   const cam_node *node = &r->graph->nodes[i];
-  call c = {.node = node, .out = {r->shape[i][0], r->shape[i][1], node->channels, NULL}};
-  for (int k = 0; k < node->n_inputs; k++)
-    c.in[k] = r->planes[node->inputs[k] + 1];
-  reference_pad(&c);
+  call c = {.graph = r->graph,
+            .node = node,
+            .out = {r->shape[i][0], r->shape[i][1], node->channels, NULL}};
+  int unused;
+  if (i == r->graph->head && features)
+    copy_features(r, features);
+  if (node->way == NODE_PART)
+    return true;
+  c.top = node_padding(node, 0, plane_made_by(r, node->inputs[0])->height, &unused);
+  c.left = node_padding(node, 1, plane_made_by(r, node->inputs[0])->width, &unused);
   c.out.at = new_values(c.out.height, c.out.width, c.out.channels);
   if (!c.out.at)
     return false;
   r->planes[i + 1] = c.out;
-  if (i == r->graph->head && features)
-    memcpy(features, c.in[0].at,
-           (size_t)c.in[0].height * (size_t)c.in[0].width * (size_t)c.in[0].channels *
-               sizeof *features);
-  reference_node(&c, r->team);
-  for (int k = 0; k < node->n_inputs; k++) {
-    int from = node->inputs[k];
-    if (from < 0 || r->last_use[from] != i)
-      continue;
-    free(r->planes[from + 1].at);
-    r->planes[from + 1].at = NULL;
-  }
-  return true;
+  bool enough;
+  if (node->way == NODE_INT8)
+    enough = run_int8_unit(r, &c);
+  else if (i >= r->graph->head && r->graph->int8_head)
+    enough = run_int8_head(r, &c);
+  else
+    enough = run_float_node(r, &c);
+  free_unread(r, i);
+  return enough;
 }
 
+/* Of a unit, its last node reads for all of it; the last plane is kept for the head. */
 static void note_last_uses(run *r) {
-  for (int i = 0; i < r->graph->n_nodes; i++) {
-    const cam_node *node = &r->graph->nodes[i];
+  const cam_graph *graph = r->graph;
+  for (int i = 0; i < graph->n_nodes; i++) {
+    const cam_node *node = &graph->nodes[i];
     for (int k = 0; k < node->n_inputs; k++)
       if (node->inputs[k] >= 0)
         r->last_use[node->inputs[k]] = i;
+    if (node->way != NODE_INT8)
+      continue;
+    const int8_unit unit = quantized_unit(graph, node);
+    for (int k = 0; k < unit.heart->n_inputs; k++)
+      if (unit.heart->inputs[k] >= 0)
+        r->last_use[unit.heart->inputs[k]] = i;
+    if (unit.residual >= 0)
+      r->last_use[unit.residual] = i;
+  }
+  if (graph->nodes[graph->head].inputs[0] >= 0)
+    r->last_use[graph->nodes[graph->head].inputs[0]] = graph->n_nodes;
+}
+
+/* The picture as the network sees it. */
+static void read_picture(const run *r, const void *input) {
+  const plane *picture = &r->planes[0];
+  for (int i = 0; i < picture->height * picture->width * 3; i++) {
+    if (r->graph->sees_bytes)
+      picture->at[i] = ((const uint8_t *)input)[i];
+    else
+      picture->at[i] = ((const float *)input)[i];
   }
 }
 
-cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *input, int height,
+cam_code reference_forward(const cam_graph *graph, cam_team *team, const void *input, int height,
                            int width, double *logits, double *features, cam_error *error) {
   run r = {.graph = graph, .team = team};
   int n = graph->n_nodes;
@@ -351,8 +442,7 @@ cam_code reference_forward(const cam_graph *graph, cam_team *team, const float *
     code = graph_shapes(graph, height, width, r.shape, error);
   if (enough && !code) {
     note_last_uses(&r);
-    for (int i = 0; i < height * width * 3; i++)
-      r.planes[0].at[i] = input[i];
+    read_picture(&r, input);
     for (int i = 0; i < n && enough; i++)
       enough = run_node(&r, i, features);
   }
@@ -378,6 +468,8 @@ cam_code reference_head(const cam_graph *graph, cam_team *team, const double *fe
     enough = in->at != NULL;
     for (int i = 0; enough && i < height * width * in->channels; i++)
       in->at[i] = features[i];
+    if (enough && is_quantized(&graph->nodes[from]))
+      levels_of_values(graph->nodes[from].quantum, in);
   }
   for (int i = graph->head; i < n && enough; i++) {
     r.shape[i][0] = r.shape[i][1] = 1;

@@ -3,17 +3,22 @@
 #ifndef REFERENCE_NODE_H
 #define REFERENCE_NODE_H
 #include "base/team.h"
+#include "graph.h"
 #include "parameters.h"
 
+/* Of a node that has a quantization `at` are levels of 0 to 255. */
 typedef struct reference_plane {
   int height, width, channels;
   double *at; /* [height,width,channels] */
 } reference_plane;
 
 typedef struct reference_call {
+  const cam_graph *graph; /* of 8-bit nodes only */
   const cam_node *node;
   reference_plane in[NODE_MAX_INPUTS], out;
-  int top, left;              /* padding before */
+  reference_plane residual; /* of an 8-bit unit: what is added to its sums */
+  const int32_t *bias;      /* [channels] of a convolution in integers: what its sums begin with */
+  int top, left;            /* padding before */
   const double *exact[SLOTS]; /* the node's tensors in double; NULL: as the graph has them */
 } reference_call;
 

@@ -14,6 +14,8 @@ static int taps(const network *net) {
   return net->linear->kernel[0] * net->linear->kernel[1];
 }
 static int plane_stride(const network *net) {
+  if (net->graph->int8_head)
+    return level_stride(net->layers[net->features].channels);
   return cell_stride(net, net->layers[net->features].channels);
 }
 /* Channels that the gap leaves, or values that the flatten does. */
@@ -23,6 +25,8 @@ size_t tail_mean_floats(const network *net) {
   return (size_t)max_int(features(net), plane_stride(net));
 }
 size_t tail_sums_floats(const network *net) {
+  if (net->graph->int8_head)
+    return (size_t)plane_stride(net);
   return (size_t)taps(net) * (size_t)plane_stride(net);
 }
 size_t tail_scratch_floats(const network *net, int height, int width) {
@@ -126,6 +130,10 @@ static void run_chain(const tail *t, float *logits) {
 void tail_logits(const tail *t, float *logits) {
   const network *net = t->net;
   logits_call call = {t, logits};
+  if (net->graph->int8_head) {
+    tail_int8_logits(t, logits);
+    return;
+  }
   if (t->chain) {
     run_chain(t, logits);
     return;
@@ -261,7 +269,9 @@ static void map_by_gradients(const tail *t, int n, const int *class_ids, float *
 
 void tail_class_maps(const tail *t, int n, const int *class_ids, float *const *maps) {
   maps_call call = {t, class_ids, maps, NULL};
-  if (t->chain)
+  if (t->net->graph->int8_head)
+    tail_int8_maps(t, n, class_ids, maps);
+  else if (t->chain)
     map_by_gradients(t, n, class_ids, maps);
   else
     team_for(t->team, n, map_class, &call);

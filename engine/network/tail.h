@@ -20,14 +20,15 @@
 typedef struct tail {
   const network *net;
   cam_team *team;
-  const float *plane; /* [height,width,stride]: the features, or what goes into net->linear */
+  const float *plane; /* [height,width,stride]: the features, or what goes into net->linear; of a
+                         head in integers levels, one a byte */
   int height, width, stride;
   int map_height, map_width; /* cells of the class maps */
   int top, left;             /* padding of net->linear */
   chain *chain;              /* behind the gap or flatten of a head of the third kind; else NULL */
-  float *mean;               /* [features]: what the gap leaves, where there is no chain */
-  float *sums;               /* [taps,stride] of net->linear */
-  float *scratch;            /* of thread 0; the next thread's is scratch_step floats below */
+  float *mean;    /* [features]: what the gap leaves, where there is no chain; in integers int32 */
+  float *sums;    /* [taps,stride] of net->linear; of a head in integers 4 bytes a channel */
+  float *scratch; /* of thread 0; the next thread's is scratch_step floats below */
   size_t scratch_step;
 } tail;
 
@@ -39,5 +40,9 @@ size_t tail_scratch_floats(const network *net, int height, int width);
 void tail_logits(const tail *t, float *logits); /* logits[classes] */
 void tail_class_maps(const tail *t, int n, const int *class_ids,
                      float *const *maps); /* maps[i][map_height,map_width] */
+
+/* The same of a head in integers (graph->int8_head): tail_int8.c. */
+void tail_int8_logits(const tail *t, float *logits);
+void tail_int8_maps(const tail *t, int n, const int *class_ids, float *const *maps);
 
 #endif

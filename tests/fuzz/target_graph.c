@@ -85,7 +85,8 @@ static bool refer(const cam_graph *graph, cam_team *team, int height, int width,
 static void compare(const network *net, forward *f, int height, int width, const double *wanted,
                     const double *bound) {
   static float maps[MOST_CLASSES][MOST_SIDE * MOST_SIDE * 4];
-  float *input, logits[MOST_CLASSES], *each[MOST_CLASSES];
+  void *input;
+  float logits[MOST_CLASSES], *each[MOST_CLASSES];
   int ids[MOST_CLASSES], map_height, map_width;
   PROMISE(!forward_plan(f, height, width, &input, NULL));
   draw(input, height, width, false);

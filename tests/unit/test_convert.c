@@ -209,8 +209,8 @@ static const struct {
      "node fc gives 3 classes, \"classes\" names 2"},
     {"\"classes\"", "\"klasses\"", CAM_E_MODEL, "architecture: member \"classes\" is missing"},
     {"\"nodes\"", "\"nods\"", CAM_E_MODEL, "member \"nodes\" must be an array"},
-    {"\"version\": 1", "\"version\": 3", CAM_E_MODEL,
-     "version 3 is newer than this program reads (2)"},
+    {"\"version\": 1", "\"version\": 4", CAM_E_MODEL,
+     "version 4 is newer than this program reads (3)"},
     {"\"version\": 1", "\"version\": 0", CAM_E_MODEL, "network: member \"version\" is 0"},
     /* from here on the check of a written model file speaks */
     {"\"resize\": \"tf1\"", "\"resize\": \"tf2\"", CAM_E_MODEL,

@@ -342,8 +342,8 @@ START_TEST(tensors_are_checked_against_the_bytes) {
       {"{}", 0, "no network in it"},
       {"[]", 0, "not a JSON object"},
       {"{\"__metadata__\":{\"camserve\":\"{\"}}", 0, "JSON: not valid"},
-      {"{\"__metadata__\":{\"camserve\":\"{\\\"version\\\":3}\"}}", 0,
-       "version 3 is newer than this program reads (2)"},
+      {"{\"__metadata__\":{\"camserve\":\"{\\\"version\\\":4}\"}}", 0,
+       "version 4 is newer than this program reads (3)"},
       {"{\"__metadata__\":{\"camserve\":\"{\\\"version\\\":2}\"}}", 0,
        "network: member \"name\" is missing"},
   };

@@ -139,7 +139,8 @@ static void check_head_at(const char *what, const cam_graph *graph, const kernel
                           int width) {
   static float picture[64 * 64 * 3], map[CLASSES][MOST_CELLS], first[CLASSES][MOST_CELLS];
   static oracle o;
-  float *input, logits[CLASSES], *maps[CLASSES];
+  void *input;
+  float logits[CLASSES], *maps[CLASSES];
   int ids[CLASSES], grid_height, grid_width;
   network *net;
   cam_error error = {0};
@@ -155,7 +156,7 @@ static void check_head_at(const char *what, const cam_graph *graph, const kernel
     ck_assert_int_eq(team_create(threads, &team, NULL), CAM_OK);
     ck_assert_msg(!forward_create(net, team, &f, &error), "%s: %s", what, error.detail);
     ck_assert_msg(!forward_plan(f, height, width, &input, &error), "%s: %s", what, error.detail);
-    memcpy(input, picture, (size_t)(height * width * 3) * sizeof *input);
+    memcpy(input, picture, (size_t)(height * width * 3) * sizeof *picture);
     forward_run(f, logits, NULL);
     forward_map_size(f, &grid_height, &grid_width);
     ck_assert_int_le(grid_height * grid_width, MOST_CELLS);
