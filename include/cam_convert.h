@@ -4,9 +4,13 @@
 #ifndef CAM_CONVERT_H
 #define CAM_CONVERT_H
 #include "cam_error.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 typedef struct cam_convert_options {
-  /* A file of one of the kinds in engine/convert/weights_read.c; without an architecture: ONNX. */
+  /* A file of one of the kinds in engine/convert/weights_read.c; without an architecture: ONNX, or,
+   * for int8, a model file in float32. */
   const char *weights;
   const char *architecture; /* config/models/NAME.json; NULL: the network is in the file */
   const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
@@ -25,6 +29,15 @@ typedef struct cam_convert_options {
   const char *resize; /* stretch or aspect */
   /* .npy files: what another framework answered for an input; refused if this differs. */
   const char *compare_input, *compare_output;
+
+  /* In 8 bits. By default the model is named after the one in float32, and -int8. */
+  bool int8;
+  const char *ranges; /* a file of what values each node gives; NULL: photos say it, and a file
+                         beside the output, NAME.ranges.json, keeps it */
+  /* The next photo: its name, borrowed until the next call, and its bytes, for free(); no name:
+   * there are no more; no bytes: one that cannot be read, which whoever gives it has said. */
+  cam_code (*photo)(void *photos, const char **name, uint8_t **bytes, size_t *n, cam_error *error);
+  void *photos;
 } cam_convert_options;
 
 /* CAM_OK: options->output is a model file that cam_model_load accepts. Errors name the file's

@@ -75,6 +75,12 @@
   X(CAM_SOFTMAX, "softmax")   \
   X(CAM_SIGMOID, "sigmoid")
 
+/* Of a network's weights and planes: 32-bit floats; 8-bit integers, as far as there is a way for
+ * each operator. */
+#define CAM_PRECISIONS(X)       \
+  X(CAM_FLOAT32, "float32")     \
+  X(CAM_INT8,    "int8")
+
 #define X(id, ...) id,
 typedef enum cam_colormap { CAM_COLORMAPS(X) CAM_COLORMAP_COUNT } cam_colormap;
 typedef enum cam_size { CAM_SIZES(X) CAM_SIZE_COUNT } cam_size;
@@ -93,6 +99,7 @@ typedef enum cam_picture { CAM_PICTURES(X) CAM_PICTURE_COUNT } cam_picture;
 typedef enum cam_format { CAM_FORMATS(X) CAM_FORMAT_COUNT } cam_format;
 typedef enum cam_method { CAM_METHODS(X) CAM_METHOD_COUNT } cam_method;
 typedef enum cam_probability { CAM_PROBABILITIES(X) CAM_PROBABILITY_COUNT } cam_probability;
+typedef enum cam_precision { CAM_PRECISIONS(X) CAM_PRECISION_COUNT } cam_precision;
 #undef X
 /* clang-format on */
 
@@ -106,6 +113,7 @@ const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 const char *cam_method_name(cam_method method);
 const char *cam_probability_name(cam_probability probability);
+const char *cam_precision_name(cam_precision precision);
 
 /* ---- The model: immutable, shared ---- */
 typedef struct cam_model cam_model;
@@ -133,6 +141,9 @@ typedef struct cam_model_info {
   const cam_class *class_list; /* [classes] */
   uint64_t multiply_adds;      /* of one forward pass at height x width */
   size_t weight_bytes;
+  cam_precision precision; /* of weights and planes */
+  double int8_share;       /* of the multiply-adds, computed in integers: 0 to 1 */
+  bool bit_exact;          /* all is: the same logits and maps, bit for bit, on every machine */
 } cam_model_info;
 
 /* Reads and checks a model file (untrusted: offsets, overlaps, shapes, NaN and Inf, cycles); the

@@ -2,20 +2,19 @@
  * loaded again -> self-test -> file -> renamed. Thread: the caller's, with a team for the reference
  * forward pass. Untrusted input: the weights, the architecture, the network. */
 #include "cam_convert.h"
+#include "cam_engine.h"
 #include "document.h"
+#include "int8_join.h"
 #include "join.h"
 #include "onnx_join.h"
-#include "oracle.h"
+#include "output.h"
 #include "report.h"
 #include "weights_read.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { SELF_TEST_LOGITS = 5, MAX_ARCHITECTURE = 16 << 20, MAX_PATH = 4096 };
+enum { MAX_ARCHITECTURE = 16 << 20, MAX_PATH = 4096 };
 
 static cam_code read_architecture(const cam_convert_options *options, json **out,
                                   cam_error *error) {
@@ -28,107 +27,6 @@ static cam_code read_architecture(const cam_convert_options *options, json **out
   if (!*out)
     return error->code;
   return CAM_OK;
-}
-
-/* Length of a path's folder, its slash included; 0 if it names none. */
-static int folder_length(const char *path) {
-  const char *slash = strrchr(path, '/');
-  if (!slash)
-    return 0;
-  return (int)(slash - path) + 1;
-}
-
-/* ---- the file ---- */
-
-static cam_code write_model_text(const char *path, const joined *model, const char *text,
-                                 bool to_disk, cam_error *error) {
-  FILE *file = fopen(path, "wb");
-  if (!file)
-    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  cam_code code = safetensors_write(file, model->tensors, model->n_tensors, "camserve", text,
-                                    error);
-  if (!code && (fflush(file) || (to_disk && fsync(fileno(file)))))
-    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  if (fclose(file) && !code)
-    code = cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  return code;
-}
-
-/* to_disk: and waits until the disk has it. */
-static cam_code write_model(const char *path, const joined *model, bool to_disk, cam_error *error) {
-  char *text = json_print(model->document, true, NULL);
-  if (!text)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the text of the network");
-  const cam_code code = write_model_text(path, model, text, to_disk, error);
-  free(text);
-  return code;
-}
-
-/* Gives the file its name, and makes sure that the name survives a power failure. */
-static cam_code rename_file(const char *from, const char *to, cam_error *error) {
-  if (rename(from, to))
-    return cam_fail(error, CAM_E_IO, "%.120s: %s", to, strerror(errno));
-  char folder[MAX_PATH] = ".";
-  if (folder_length(to))
-    snprintf(folder, sizeof folder, "%.*s", folder_length(to), to);
-  const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0)
-    return CAM_OK; /* a folder that may be written but not read: the file is there */
-  fsync(fd);
-  close(fd);
-  return CAM_OK;
-}
-
-/* ---- the self-test ---- */
-
-/* Adds "self_test": {"logits": [[class, logit], ...]}: the largest, in order. */
-static void add_self_test(json *document, double *logits, int n) {
-  json *list = json_add_array(json_add_object(document, "self_test"), "logits");
-  for (int i = 0; i < SELF_TEST_LOGITS && i < n; i++) {
-    int best = -1;
-    for (int c = 0; c < n; c++)
-      if (!isnan(logits[c]) && (best < 0 || logits[c] > logits[best]))
-        best = c;
-    if (best < 0)
-      return;
-    json *pair = json_add_array(list, NULL);
-    json_add_int(pair, NULL, best);
-    json_add_number(pair, NULL, logits[best]);
-    logits[best] = NAN; /* taken */
-  }
-}
-
-/* A map of a few cells says nothing of where. */
-static void warn_small_map(const cam_convert_options *options, const cam_graph *graph) {
-  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
-  const int plane = graph->nodes[graph->head].inputs[0];
-  if (shape && plane >= 0 && !graph_shapes(graph, graph->height, graph->width, shape, NULL) &&
-      shape[plane][0] <= 2 && shape[plane][1] <= 2)
-    report(options, "warning: the class maps have %d x %d cells: a larger --input shows more",
-           shape[plane][1], shape[plane][0]);
-  free(shape);
-}
-
-/* The reference network's logits for the made picture, which must be finite. */
-static cam_code self_test(const cam_convert_options *options, const char *path, json *document,
-                          cam_error *error) {
-  oracle o;
-  cam_code code = oracle_open(path, options->threads, &o, error);
-  if (!code) {
-    report(options, "self-test: reference forward pass at %d x %d ...", o.graph->width,
-           o.graph->height);
-    cam_made_input(o.graph, o.picture);
-    code = oracle_run(&o, error);
-  }
-  for (int c = 0; !code && c < o.graph->n_classes; c++)
-    if (!isfinite(o.logits[c]))
-      code = cam_fail(error, CAM_E_WEIGHTS, "self-test: the logit of class %d is not finite", c);
-  if (!code) {
-    add_self_test(document, o.logits, o.graph->n_classes);
-    warn_small_map(options, o.graph);
-  }
-  oracle_close(&o);
-  return code;
 }
 
 /* ---- all of it ---- */
@@ -175,12 +73,74 @@ static cam_code join_files(const cam_convert_options *options, joined *out, cam_
 /* None of the files that are read may be one that is written. (External data: onnx_join.) */
 static cam_code keep_inputs(const cam_convert_options *options, const char *written,
                             cam_error *error) {
-  const char *const inputs[] = {options->weights, options->architecture, options->labels,
-                                options->compare_input, options->compare_output};
+  const char *const inputs[] = {options->weights,       options->architecture,   options->labels,
+                                options->compare_input, options->compare_output, options->ranges};
   cam_code code = CAM_OK;
   for (size_t i = 0; i < sizeof inputs / sizeof *inputs && !code; i++)
     code = document_keep(written, inputs[i], error);
   return code;
+}
+
+/* The network in float32: written under the unfinished name, its self-test in the document. */
+static cam_code convert_float(const cam_convert_options *options, const char *unfinished,
+                              joined *model, cam_error *error) {
+  onnx_facts facts = {0};
+  cam_code code;
+  if (options->architecture)
+    code = join_files(options, model, error);
+  else
+    code = onnx_join(options, model, &facts, error);
+  if (!code)
+    code = output_write(unfinished, model, false, error);
+  if (!code)
+    code = output_self_test(options, unfinished, model->document, error);
+  if (!code && options->compare_input)
+    code = onnx_compare(options, unfinished, &facts, error);
+  return code;
+}
+
+/* Does the file hold a network as convert writes it? Its header's length stands before a brace. */
+static bool is_model_file(const char *path) {
+  uint8_t first[9] = {0};
+  FILE *file = fopen(path, "rb");
+  if (!file)
+    return false;
+  const size_t n = fread(first, 1, sizeof first, file);
+  fclose(file);
+  return n == sizeof first && first[8] == '{' && !first[7] && !first[6] && !first[5];
+}
+
+/* What a model file says itself is not to be said again. */
+static cam_code says_enough(const cam_convert_options *options, cam_error *error) {
+  const char *const said[] = {options->input,  options->pixels,       options->channels,
+                              options->mean,   options->scale,        options->labels,
+                              options->resize, options->compare_input};
+  for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+    if (said[i])
+      return cam_fail(
+          error, CAM_E_PARAMETER,
+          "of a model file only --name can be another: it says the rest (not \"%.40s\")", said[i]);
+  return CAM_OK;
+}
+
+static cam_code convert_into(const cam_convert_options *options, const char *unfinished,
+                             joined *model, cam_error *error) {
+  const bool is_made = !options->architecture && is_model_file(options->weights);
+  if (is_made && !options->int8)
+    return cam_fail(error, CAM_E_PARAMETER,
+                    "%.80s is a model file already; --int8 makes one in 8 bits of it",
+                    options->weights);
+  if (is_made) {
+    cam_code code = says_enough(options, error);
+    if (!code)
+      code = int8_join(options, options->weights, unfinished, model, error);
+    return code;
+  }
+  cam_code code = convert_float(options, unfinished, model, error);
+  if (code || !options->int8)
+    return code;
+  joined_free(model);
+  return int8_join(options, unfinished, unfinished, model, error);
 }
 
 cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
@@ -196,27 +156,16 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   if (options->threads < 0 || options->threads > CAM_MAX_TEAM)
     return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads,
                     CAM_MAX_TEAM);
-  onnx_facts facts = {0};
   cam_code code = keep_inputs(options, options->output, error);
   if (!code)
     code = keep_inputs(options, unfinished, error);
   if (code)
     return code;
-  if (options->architecture)
-    code = join_files(options, &model, error);
-  else
-    code = onnx_join(options, &model, &facts, error);
-  if (code)
-    return code;
-  code = write_model(unfinished, &model, false, error);
+  code = convert_into(options, unfinished, &model, error);
   if (!code)
-    code = self_test(options, unfinished, model.document, error);
-  if (!code && options->compare_input)
-    code = onnx_compare(options, unfinished, &facts, error);
+    code = output_write(unfinished, &model, true, error);
   if (!code)
-    code = write_model(unfinished, &model, true, error);
-  if (!code)
-    code = rename_file(unfinished, options->output, error);
+    code = output_rename(unfinished, options->output, error);
   if (code)
     remove(unfinished);
   else

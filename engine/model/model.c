@@ -4,6 +4,7 @@
 #include "cam/look.h"
 #include "detail.h"
 #include "network/blas.h"
+#include "network/quantized.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,31 @@ static const char *order_of_channels(const cam_graph *graph) {
   if (graph->bgr)
     return "BGR";
   return "RGB";
+}
+
+/* Of a node's tensors. */
+static size_t node_bytes(const cam_node *node) {
+  const cam_tensor *const tensors[] = {node->weight, node->bias, node->scale, node->shift,
+                                       node->weight_scale};
+  size_t bytes = 0;
+  for (size_t k = 0; k < sizeof tensors / sizeof *tensors; k++) {
+    if (!tensors[k])
+      continue;
+    if (tensors[k]->bytes)
+      bytes += tensors[k]->count;
+    else
+      bytes += tensors[k]->count * sizeof(float);
+  }
+  return bytes;
+}
+
+/* How much of it is computed in integers. */
+static void describe_int8(const cam_graph *graph, int (*shape)[2], cam_model_info *info) {
+  if (graph->is_int8)
+    info->precision = CAM_INT8;
+  if (info->multiply_adds)
+    info->int8_share = (double)quantized_multiply_adds(graph, shape) / (double)info->multiply_adds;
+  info->bit_exact = graph->bit_exact;
 }
 
 static cam_code describe_model(cam_model *model, cam_error *error) {
@@ -39,13 +65,11 @@ static cam_code describe_model(cam_model *model, cam_error *error) {
                            .class_list = graph->classes};
   memcpy(info->sha256, safetensors_sha256(graph->file), sizeof info->sha256);
   for (int i = 0; i < graph->n_nodes && !code; i++) {
-    const cam_node *node = &graph->nodes[i];
-    info->multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);
-    const cam_tensor *const tensors[] = {node->weight, node->bias, node->scale, node->shift};
-    for (int k = 0; k < 4; k++)
-      if (tensors[k])
-        info->weight_bytes += tensors[k]->count * sizeof(float);
+    info->multiply_adds += node_multiply_adds(&graph->nodes[i], shape[i][0], shape[i][1]);
+    info->weight_bytes += node_bytes(&graph->nodes[i]);
   }
+  if (!code)
+    describe_int8(graph, shape, info);
   free(shape);
   if (!code)
     code = detail_check(graph, &info->fine, model->map_cells, error);
@@ -134,6 +158,14 @@ static void print_node(const cam_graph *graph, const cam_node *node, const int s
   fputc('\n', out);
 }
 
+static void print_int8(const cam_model_info *info, FILE *out) {
+  const char *exact = "the same bits on every machine";
+  if (!info->bit_exact)
+    exact = "not bit-exact";
+  fprintf(out, "precision      int8: %.2f %% of the multiply-adds; %s\n", 100 * info->int8_share,
+          exact);
+}
+
 /* What the file and the network are as a whole; grid: height and width of the class maps. */
 static void print_summary(const cam_model *model, const int grid[2], FILE *out) {
   const cam_graph *graph = model->graph;
@@ -161,10 +193,15 @@ static void print_summary(const cam_model *model, const int grid[2], FILE *out) 
   fprintf(out, "class maps     %d x %d by %s, enlarged %s, scaled by %s\n", grid[1], grid[0],
           cam_method_name(info->method), rule, cam_scale_name(graph->map_scale));
   fprintf(out, "multiply-adds  %.3f G\n", (double)info->multiply_adds / 1e9);
+  if (info->precision == CAM_INT8)
+    print_int8(info, out);
   fprintf(out, "weights        %.1f MB in %d tensors\n", (double)info->weight_bytes / 1e6,
           safetensors_count(graph->file));
   fprintf(out, "self-test      %d logits\n", graph->n_self_test);
-  fprintf(out, "instructions   %s\n", info->isa);
+  fprintf(out, "instructions   %s", info->isa);
+  if (info->precision == CAM_INT8)
+    fprintf(out, ", of integers %s", model->net->k8->isa);
+  fputc('\n', out);
 }
 
 void cam_model_print(const cam_model *model, FILE *out) {

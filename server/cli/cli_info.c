@@ -14,6 +14,10 @@ static cam_code print_json(const cam_model_info *info, const char *path, int64_t
   json *tree = json_new_object();
   json_add_text(tree, "name", info->name);
   served_describe(tree, info);
+  if (info->precision == CAM_INT8) {
+    json_add_number(tree, "int8_share", info->int8_share);
+    json_add_bool(tree, "bit_exact", info->bit_exact);
+  }
   json_add_int(tree, "weight_bytes", (int64_t)info->weight_bytes);
   json_add_text(tree, "isa", info->isa);
   file_name_add(tree, path);

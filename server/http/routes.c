@@ -52,7 +52,7 @@ static void make_metrics(struct exchange *exchange) {
     facts.isa = job->generation->models[0]->info->isa;
   for (int i = 0; job->generation && i < job->generation->n; i++) {
     const cam_model_info *info = job->generation->models[i]->info;
-    models[i] = (metrics_served){info->name, info->sha256, served_precision(info)};
+    models[i] = (metrics_served){info->name, info->sha256, cam_precision_name(info->precision)};
     facts.n_models = i + 1;
   }
   facts.models = models;

@@ -20,7 +20,7 @@ static void add_model(json *parent, const char *name, const cam_model_info *info
   json *model = json_add_object(parent, name);
   json_add_text(model, "name", info->name);
   json_add_text(model, "sha256", info->sha256);
-  json_add_text(model, "precision", served_precision(info));
+  json_add_text(model, "precision", cam_precision_name(info->precision));
 }
 
 static app_text version_text(struct served *const *models, int n) {

@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *served_precision(const cam_model_info *info) {
-  (void)info;
-  return "float32";
-}
-
 /* ---- the JSON bodies, built once ---- */
 
 app_text app_text_of(json *tree) {
@@ -40,7 +35,7 @@ static void add_channels(json *parent, const char *name, const float values[3]) 
 void served_describe(json *tree, const cam_model_info *info) {
   json_add_text(tree, "sha256", info->sha256);
   json_add_text(tree, "method", cam_method_name(info->method));
-  json_add_text(tree, "precision", served_precision(info));
+  json_add_text(tree, "precision", cam_precision_name(info->precision));
   json *input = json_add_object(tree, "input");
   json_add_int(input, "width", info->width);
   json_add_int(input, "height", info->height);

@@ -37,7 +37,6 @@ cam_code served_load(const struct app *app, const char *path, const char *name, 
 cam_code served_check_name(const char *name, cam_error *error);
 void served_free(struct served *served); /* no job may be on it; NULL is allowed */
 
-const char *served_precision(const cam_model_info *info); /* of its weights: "float32" */
 /* From "sha256" to "multiply_adds": what is told of a model, by the service and by `info`. */
 void served_describe(json *tree, const cam_model_info *info);
 

@@ -1,0 +1,127 @@
+/* ranges.c - ranges.h. Untrusted input: a file. */
+#include "ranges.h"
+#include "document.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_BYTES = 16 << 20 };
+
+cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error) {
+  *out = (ranges){.n = graph->head, .ends = calloc((size_t)graph->head + 1, sizeof *out->ends)};
+  if (!out->ends)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the ranges of %d nodes", graph->head);
+  for (int i = 0; i < out->n; i++) {
+    out->ends[i][0] = INFINITY;
+    out->ends[i][1] = -INFINITY;
+  }
+  return CAM_OK;
+}
+
+void ranges_free(ranges *r) {
+  free(r->ends);
+  *r = (ranges){0};
+}
+
+void ranges_widen(ranges *r, int node, const float *values, int n, int channels, int stride) {
+  float least = r->ends[node][0], most = r->ends[node][1];
+  for (int i = 0; i < n; i++, values += stride)
+    for (int c = 0; c < channels; c++) {
+      least = fminf(least, values[c]);
+      most = fmaxf(most, values[c]);
+    }
+  r->ends[node][0] = least;
+  r->ends[node][1] = most;
+}
+
+/* ---- a file ---- */
+
+static int node_named(const cam_graph *graph, const char *name) {
+  for (int i = 0; i < graph->head; i++)
+    if (!strcmp(graph->nodes[i].name, name))
+      return i;
+  return -1;
+}
+
+static cam_code read_ends(const char *path, const json *pair, float ends[2], cam_error *error) {
+  const json *least = json_first(pair), *most = json_next(least);
+  ends[0] = (float)json_number(least);
+  ends[1] = (float)json_number(most);
+  if (json_count(pair) != 2 || json_type_of(least) != JSON_NUMBER ||
+      json_type_of(most) != JSON_NUMBER || !(ends[0] <= ends[1]) || !isfinite(ends[0]) ||
+      !isfinite(ends[1]))
+    return cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" needs [least, most]", path,
+                    json_name(pair));
+  return CAM_OK;
+}
+
+static cam_code read_all(const char *path, const json *tree, const cam_graph *graph, ranges *out,
+                         cam_error *error) {
+  const json *list = json_member(tree, "ranges");
+  if (json_type_of(list) != JSON_OBJECT)
+    return cam_fail(error, CAM_E_MODEL, "%.100s: has no \"ranges\"", path);
+  for (const json *pair = json_first(list); pair; pair = json_next(pair)) {
+    const int node = node_named(graph, json_name(pair));
+    if (node < 0)
+      return cam_fail(error, CAM_E_MODEL, "%.60s: the network has no node \"%.60s\"", path,
+                      json_name(pair));
+    cam_code code = read_ends(path, pair, out->ends[node], error);
+    if (code)
+      return code;
+  }
+  for (int i = 0; i < out->n; i++)
+    if (out->ends[i][0] > out->ends[i][1])
+      return cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" is missing", path,
+                      graph->nodes[i].name);
+  out->photos = (int)json_number(json_member(tree, "photos"));
+  return CAM_OK;
+}
+
+cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error) {
+  size_t n = 0;
+  char *text = document_read_text(path, MOST_BYTES, &n, error);
+  if (!text)
+    return error->code;
+  json *tree = json_parse(text, n, CAM_E_MODEL, error);
+  free(text);
+  if (!tree)
+    return error->code;
+  cam_code code = read_all(path, tree, graph, out, error);
+  json_free(tree);
+  return code;
+}
+
+/* A node a line: people compare such files. */
+static bool print_ranges(FILE *file, const cam_graph *graph, const ranges *r) {
+  fprintf(file, "{\"model\": \"%s\", \"photos\": %d, \"ranges\": {", graph->name, r->photos);
+  const char *comma = "";
+  for (int i = 0; i < r->n; i++) {
+    json *tree = json_new_object(), *pair = json_add_array(tree, graph->nodes[i].name);
+    json_add_number(pair, NULL, (double)r->ends[i][0]);
+    json_add_number(pair, NULL, (double)r->ends[i][1]);
+    size_t length = 0;
+    char *text = json_print(tree, true, &length);
+    json_free(tree);
+    if (!text)
+      return false;
+    fprintf(file, "%s\n%.*s", comma, (int)length - 2, text + 1); /* without its braces */
+    free(text);
+    comma = ",";
+  }
+  fprintf(file, "}}\n");
+  return true;
+}
+
+cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error) {
+  FILE *file = fopen(path, "wb");
+  if (!file)
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  const bool enough = print_ranges(file, graph, r), broken = ferror(file);
+  if (fclose(file) || broken)
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (!enough)
+    return cam_fail(error, CAM_E_NO_MEMORY, "%.120s: no memory", path);
+  return CAM_OK;
+}

@@ -1,0 +1,26 @@
+/* ranges.h - what values each node of a network gives, as photos showed it: from the least to the
+ * most. As a file: {"model": NAME, "photos": N, "ranges": {NODE: [least, most], ...}}, all nodes
+ * before the head. Flow: calibrate, or a file -> [ranges] -> quantize. One thread at a time. */
+#ifndef RANGES_H
+#define RANGES_H
+#include "network/graph.h"
+
+typedef struct ranges {
+  int n;            /* nodes before the head */
+  float (*ends)[2]; /* [n]: least and most; least above most: nothing has been seen */
+  int photos;       /* that were seen */
+} ranges;
+
+/* Empty ones. Needs ranges_free whatever the code. CAM_E_NO_MEMORY. */
+cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error);
+void ranges_free(ranges *r);
+/* n values, `stride` apart and `channels` each, of a node. */
+void ranges_widen(ranges *r, int node, const float *values, int n, int channels, int stride);
+
+/* Into what ranges_create made. CAM_E_MODEL naming the node: it is missing, unknown, or has no
+ * finite ends; CAM_E_IO. */
+cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error);
+/* CAM_E_IO, CAM_E_NO_MEMORY. */
+cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error);
+
+#endif
