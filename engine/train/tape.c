@@ -158,12 +158,11 @@ static int inputs_over(const train_step *s, unsigned over) {
   return 1;
 }
 
-/* Planes that are written over what a step reads. */
+/* Planes that are written over what a step reads: over a plane that it alone reads, without needing
+ * it backward, if what wrote that does not either. */
 static void share_values(tape *t) {
   for (int i = 0; i < t->n_steps; i++) {
     const train_step *s = &t->steps[i];
-    for (int k = 0; k < s->n_inputs && t->part.backward; k++)
-      value_root_of(t, s->inputs[k])->kept |= s->op->is & NEEDS_INPUTS;
     for (int k = 0; k < inputs_over(s, OVER_INPUT); k++) {
       if (t->planes[s->inputs[k]].uses != 1 || value_root_of(t, s->inputs[k])->kept)
         continue;

@@ -1,136 +1,260 @@
-/* train_depthwise.c - convolutions of one filter a channel. Channels go in strips, so that a
- * strip's filters and their gradient stay in the first-level cache while its plane passes. */
+/* train_depthwise.c - convolutions of one filter a channel.
+ *
+ * Idea. Forward and both adjoints are one sum: over a rectangle of cells of one array times one of
+ * another, channel by channel.
+ *   output cell             input cells under the kernel     x  the kernel's cells
+ *   gradient of an input    output cells that it went into   x  the kernel's, every stride-th
+ *   gradient of the kernel  input cells, every stride-th     x  output cells
+ * So each is a `rectangle`, and `sum_rectangle` is the only loop over values. Channels go in
+ * strips, whose sums stay in registers and whose filters in the first-level cache while a plane
+ * passes. */
 #include "base/clones.h"
 #include "cam_minmax.h"
 #include "train_op.h"
-#include <string.h>
 
-enum { STRIP = 64 /* channels */ };
+enum { LANES = 16, STRIP_VECTORS = 4, FEW_CELLS = 64 /* whose sum stays exact */ };
 
 bool train_depthwise_takes(const cam_node *conv) {
   return conv->groups > 1 && conv->weight->shape[2] == 1 && conv->groups == conv->channels;
 }
 
-/* What of the kernel is in the plane at an output cell: rows and columns of the kernel from [0] to
- * [1] - 1; the plane's cell under [0]. */
-typedef struct under {
-  int y[2], x[2];
-  size_t at;
-} under;
+/* Cells to be multiplied: rows x columns of them, in both arrays from the first on, each step in
+ * values. */
+typedef struct rectangle {
+  int rows, columns;
+  const float *a, *b;
+  ptrdiff_t a_row, a_column, b_row, b_column;
+} rectangle;
 
-static inline under under_kernel(const train_step *s, int y, int x) {
-  const cam_node *node = s->node;
-  const int top = y * node->stride[0] - s->top, left = x * node->stride[1] - s->left;
-  under u = {{max_int(0, -top), min_int(node->kernel[0], s->in[0].height - top)},
-             {max_int(0, -left), min_int(node->kernel[1], s->in[0].width - left)},
-             0};
-  u.at = (size_t)(top + u.y[0]) * (size_t)s->in[0].width + (size_t)(left + u.x[0]);
-  return u;
+typedef float floats_lanes
+    __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+
+/* out[vectors * LANES] = or += the sum of a * b from channel `first` on. */
+static inline __attribute__((always_inline)) void sum_vectors(const rectangle *r, int first,
+                                                              int vectors, bool add, float *out) {
+  floats_lanes sums[STRIP_VECTORS] = {{0}};
+  for (int i = 0; i < r->rows; i++) {
+    const float *a = r->a + i * r->a_row + first, *b = r->b + i * r->b_row + first;
+    for (int j = 0; j < r->columns; j++, a += r->a_column, b += r->b_column)
+      for (int v = 0; v < vectors; v++)
+        sums[v] += *(const floats_lanes *)(a + v * LANES) * *(const floats_lanes *)(b + v * LANES);
+  }
+  for (int v = 0; v < vectors; v++) {
+    floats_lanes *to = (floats_lanes *)(out + first + v * LANES);
+    if (add)
+      *to += sums[v];
+    else
+      *to = sums[v];
+  }
 }
 
-/* `n` channels from `first` on, of one sample. */
-CLONES static void strip_forward(const train_step *s, const float *in, const float *weight,
-                                 int first, int n, float *out) {
-  const size_t channels = (size_t)s->out.channels;
-  for (int y = 0; y < s->out.height; y++)
-    for (int x = 0; x < s->out.width; x++) {
-      const under u = under_kernel(s, y, x);
-      float sum[STRIP] = {0};
-      for (int i = u.y[0]; i < u.y[1]; i++)
-        for (int j = u.x[0]; j < u.x[1]; j++) {
-          const size_t cell = u.at + (size_t)(i - u.y[0]) * (size_t)s->in[0].width +
-                              (size_t)(j - u.x[0]);
-          const float *a = in + cell * channels + first,
-                      *w = weight + (size_t)(i * s->node->kernel[1] + j) * channels + first;
-          for (int c = 0; c < n; c++)
-            sum[c] += a[c] * w[c];
-        }
-      memcpy(out + ((size_t)y * (size_t)s->out.width + (size_t)x) * channels + first, sum,
-             (size_t)n * sizeof *sum);
+static float sum_channel(const rectangle *r, int channel) {
+  float sum = 0;
+  for (int i = 0; i < r->rows; i++)
+    for (int j = 0; j < r->columns; j++)
+      sum += r->a[i * r->a_row + j * r->a_column + channel] *
+             r->b[i * r->b_row + j * r->b_column + channel];
+  return sum;
+}
+
+/* out[n] = or += the sum over the rectangle of a * b, of n channels, which are a strip's at most.
+ */
+CLONES static void sum_rectangle(const rectangle *r, int n, bool add, float *out) {
+  int first = n / LANES * LANES;
+  switch (n / LANES) {
+  case 4:
+    sum_vectors(r, 0, 4, add, out);
+    break;
+  case 3:
+    sum_vectors(r, 0, 3, add, out);
+    break;
+  case 2:
+    sum_vectors(r, 0, 2, add, out);
+    break;
+  case 1:
+    sum_vectors(r, 0, 1, add, out);
+    break;
+  default:
+    break;
+  }
+  for (; first < n; first++)
+    out[first] = sum_channel(r, first) + (float)add * out[first];
+}
+
+/* Channels of a strip: all strips but the last have as many. */
+static int strip_channels(int channels) {
+  for (int vectors = STRIP_VECTORS; vectors > 1; vectors--)
+    if (channels % (vectors * LANES) == 0)
+      return vectors * LANES;
+  return STRIP_VECTORS * LANES;
+}
+
+/* ---- along one axis ---- */
+
+/* `n` steps: of the source from `source` on, of the kernel from `kernel` on. */
+typedef struct span {
+  int n, source, kernel;
+} span;
+
+/* An output cell: the input cells under its kernel that are in the plane. */
+static span span_under(const train_step *s, int axis, int out) {
+  const int size[] = {s->in[0].height, s->in[0].width}, before[] = {s->top, s->left};
+  const int from = out * s->node->stride[axis] - before[axis];
+  span p = {0, max_int(from, 0), max_int(-from, 0)};
+  p.n = min_int(s->node->kernel[axis] - p.kernel, size[axis] - p.source);
+  return p;
+}
+
+/* An input cell: the output cells that it goes into, from the last back, and each one's cell of the
+ * kernel, a stride apart. */
+static span span_into(const train_step *s, int axis, int in) {
+  const int size[] = {s->out.height, s->out.width}, before[] = {s->top, s->left};
+  const int stride = s->node->stride[axis], at = in + before[axis];
+  span p = {0, at / stride, at % stride};
+  if (p.source >= size[axis]) {
+    p.kernel += (p.source - size[axis] + 1) * stride;
+    p.source = size[axis] - 1;
+  }
+  if (p.kernel < s->node->kernel[axis])
+    p.n = min_int(p.source, (s->node->kernel[axis] - 1 - p.kernel) / stride) + 1;
+  return p;
+}
+
+/* A cell of the kernel: the output cells from `begin` to `end` - 1 for which it is in the plane.
+ * source: the first of them; kernel: its input cell. */
+static span span_of_tap(const train_step *s, int axis, int tap, int begin, int end) {
+  const int size[] = {s->in[0].height, s->in[0].width}, before[] = {s->top, s->left};
+  const int stride = s->node->stride[axis], offset = tap - before[axis];
+  span p = {0, max_int(begin, (max_int(-offset, 0) + stride - 1) / stride), 0};
+  p.kernel = p.source * stride + offset;
+  if (p.kernel < size[axis])
+    p.n = max_int(0, min_int(end - p.source, (size[axis] - 1 - p.kernel) / stride + 1));
+  return p;
+}
+
+/* ---- a strip of a sample ---- */
+
+/* Pointers are to the strip's first channel. */
+typedef struct strip {
+  const train_step *s;
+  const float *in, *weight, *gradient;
+  float *out, *in_gradient, *weight_gradient;
+  int n;
+} strip;
+
+/* Values from cell to cell, and from row to row of the kernel. */
+static ptrdiff_t cell_step(const strip *t) { return t->s->out.channels; }
+static ptrdiff_t kernel_step(const strip *t) { return t->s->node->kernel[1] * cell_step(t); }
+static ptrdiff_t in_step(const strip *t) { return t->s->in[0].width * cell_step(t); }
+static ptrdiff_t out_step(const strip *t) { return t->s->out.width * cell_step(t); }
+
+static void strip_forward(const strip *t) {
+  const ptrdiff_t cell = cell_step(t);
+  for (int y = 0; y < t->s->out.height; y++)
+    for (int x = 0; x < t->s->out.width; x++) {
+      const span v = span_under(t->s, 0, y), h = span_under(t->s, 1, x);
+      const rectangle r = {v.n,
+                           h.n,
+                           t->in + v.source * in_step(t) + h.source * cell,
+                           t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                           in_step(t),
+                           cell,
+                           kernel_step(t),
+                           cell};
+      sum_rectangle(&r, t->n, false, t->out + y * out_step(t) + x * cell);
     }
+}
+
+static void strip_into_input(const strip *t) {
+  const ptrdiff_t cell = cell_step(t);
+  const int *stride = t->s->node->stride;
+  for (int y = 0; y < t->s->in[0].height; y++)
+    for (int x = 0; x < t->s->in[0].width; x++) {
+      const span v = span_into(t->s, 0, y), h = span_into(t->s, 1, x);
+      const rectangle r = {v.n,
+                           h.n,
+                           t->gradient + v.source * out_step(t) + h.source * cell,
+                           t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                           -out_step(t),
+                           -cell,
+                           stride[0] * kernel_step(t),
+                           stride[1] * cell};
+      sum_rectangle(&r, t->n, !t->s->first[0], t->in_gradient + y * in_step(t) + x * cell);
+    }
+}
+
+/* Of output rows `begin` to `end` - 1. */
+static void strip_into_kernel(const strip *t, int begin, int end) {
+  const ptrdiff_t cell = cell_step(t);
+  const cam_node *node = t->s->node;
+  for (int i = 0; i < node->kernel[0]; i++)
+    for (int j = 0; j < node->kernel[1]; j++) {
+      const span v = span_of_tap(t->s, 0, i, begin, end),
+                 h = span_of_tap(t->s, 1, j, 0, t->s->out.width);
+      const rectangle r = {v.n,
+                           h.n,
+                           t->in + v.kernel * in_step(t) + h.kernel * cell,
+                           t->gradient + v.source * out_step(t) + h.source * cell,
+                           node->stride[0] * in_step(t),
+                           node->stride[1] * cell,
+                           out_step(t),
+                           cell};
+      sum_rectangle(&r, t->n, true, t->weight_gradient + i * kernel_step(t) + j * cell);
+    }
+}
+
+static void strip_backward(const strip *t) {
+  const int height = t->s->out.height, rows = max_int(1, FEW_CELLS / t->s->out.width);
+  for (int y = 0; y < height; y += rows)
+    strip_into_kernel(t, y, min_int(y + rows, height));
+  if (t->in_gradient)
+    strip_into_input(t);
+}
+
+/* ---- the operator ---- */
+
+/* The strip of sample k from channel `first` on. */
+static strip strip_of(const train_task *task, int k, int first) {
+  const train_step *s = task->step;
+  const size_t in = (size_t)k * train_values(&s->in[0]) + (size_t)first,
+               out = (size_t)k * train_values(&s->out) + (size_t)first;
+  strip t = {.s = s,
+             .in = task->in[0] + in,
+             .weight = task->tensor[SLOT_WEIGHT] + first,
+             .out = task->out + out,
+             .n = min_int(strip_channels(s->out.channels), s->out.channels - first)};
+  if (task->out_gradient) {
+    t.gradient = task->out_gradient + out;
+    t.weight_gradient = task->tensor_gradient[SLOT_WEIGHT] + first;
+  }
+  if (task->in_gradient[0])
+    t.in_gradient = task->in_gradient[0] + in;
+  return t;
 }
 
 static void depthwise_forward(const train_task *task) {
   const train_step *s = task->step;
-  const int channels = s->out.channels;
+  const int channels = s->out.channels, step = strip_channels(channels);
   for (int k = 0; k < task->n; k++) {
-    float *out = task->out + (size_t)k * train_values(&s->out);
-    for (int first = 0; first < channels; first += STRIP)
-      strip_forward(s, task->in[0] + (size_t)k * train_values(&s->in[0]), task->tensor[SLOT_WEIGHT],
-                    first, min_int(STRIP, channels - first), out);
-    train_finish_rows(s->finish, task->tensor[SLOT_BIAS], out, train_cells(&s->out), channels);
-  }
-}
-
-/* A cell under the kernel: the gradient of its values and of the weights, both added to. */
-static inline void cell_back(const float *in, const float *weight, const float *gradient, int n,
-                             float *in_gradient, float *weight_gradient) {
-  for (int c = 0; c < n; c++) {
-    in_gradient[c] += gradient[c] * weight[c];
-    weight_gradient[c] += gradient[c] * in[c];
-  }
-}
-
-static inline void weight_back(const float *in, const float *gradient, int n,
-                               float *weight_gradient) {
-  for (int c = 0; c < n; c++)
-    weight_gradient[c] += gradient[c] * in[c];
-}
-
-/* One strip of a sample; in_gradient NULL: not wanted. */
-typedef struct strip {
-  const train_step *s;
-  const float *in, *gradient, *weight;
-  float *in_gradient, *weight_gradient;
-  int first, n;
-} strip;
-
-CLONES static void strip_backward(const strip *t) {
-  const train_step *s = t->s;
-  const size_t channels = (size_t)s->out.channels;
-  for (int y = 0; y < s->out.height; y++)
-    for (int x = 0; x < s->out.width; x++) {
-      const under u = under_kernel(s, y, x);
-      const float *gradient = t->gradient +
-                              ((size_t)y * (size_t)s->out.width + (size_t)x) * channels + t->first;
-      for (int i = u.y[0]; i < u.y[1]; i++)
-        for (int j = u.x[0]; j < u.x[1]; j++) {
-          const size_t cell = u.at + (size_t)(i - u.y[0]) * (size_t)s->in[0].width +
-                              (size_t)(j - u.x[0]),
-                       at = cell * channels + (size_t)t->first,
-                       w = (size_t)(i * s->node->kernel[1] + j) * channels + (size_t)t->first;
-          if (t->in_gradient)
-            cell_back(t->in + at, t->weight + w, gradient, t->n, t->in_gradient + at,
-                      t->weight_gradient + w);
-          else
-            weight_back(t->in + at, gradient, t->n, t->weight_gradient + w);
-        }
+    for (int first = 0; first < channels; first += step) {
+      const strip t = strip_of(task, k, first);
+      strip_forward(&t);
     }
+    train_finish_rows(s->finish, task->tensor[SLOT_BIAS],
+                      task->out + (size_t)k * train_values(&s->out), train_cells(&s->out),
+                      channels);
+  }
 }
 
 static void depthwise_backward(const train_task *task) {
   const train_step *s = task->step;
-  const int channels = s->out.channels;
-  const size_t in = train_values(&s->in[0]), out = train_values(&s->out);
+  const int channels = s->out.channels, step = strip_channels(channels);
   for (int k = 0; k < task->n; k++) {
-    strip t = {s,
-               task->in[0] + (size_t)k * in,
-               task->out_gradient + (size_t)k * out,
-               task->tensor[SLOT_WEIGHT],
-               NULL,
-               task->tensor_gradient[SLOT_WEIGHT],
-               0,
-               0};
-    train_unfinish_rows(s->finish, task->out + (size_t)k * out,
-                        task->out_gradient + (size_t)k * out, train_cells(&s->out), channels,
-                        task->tensor_gradient[SLOT_BIAS]);
-    if (task->in_gradient[0]) {
-      t.in_gradient = task->in_gradient[0] + (size_t)k * in;
-      if (s->first[0])
-        memset(t.in_gradient, 0, in * sizeof *t.in_gradient);
-    }
-    for (; t.first < channels; t.first += STRIP) {
-      t.n = min_int(STRIP, channels - t.first);
+    const size_t out = (size_t)k * train_values(&s->out);
+    train_unfinish_rows(s->finish, task->out + out, task->out_gradient + out, train_cells(&s->out),
+                        channels, task->tensor_gradient[SLOT_BIAS]);
+    for (int first = 0; first < channels; first += step) {
+      const strip t = strip_of(task, k, first);
       strip_backward(&t);
     }
   }

@@ -21,7 +21,8 @@
 
 enum { LANES_MOST = 4, SAMPLES_MOST = 4 /* of a lane at a time */, PIECE = 1 << 16 /* values */ };
 static const size_t GRADIENT_BYTES = (size_t)256 << 20; /* of all lanes; one lane may take more */
-static const size_t ARENA_BYTES = (size_t)768 << 20;    /* likewise */
+static const size_t LANE_BYTES = (size_t)16 << 20; /* of a lane's planes: near a core's cache; one
+                                                      sample may take more */
 
 /* A range of one parameter's values: what a thread takes at a time when weights move. */
 typedef struct piece {
@@ -104,10 +105,11 @@ static tape_part plain_part(const trainer *t) {
   return (tape_part){t->graph, &t->set, t->cut, t->graph->n_nodes - 1, false, false};
 }
 
-/* How many samples of so many floats each lane may have in its arena at a time. */
-static int samples_at_a_time(const trainer *t, size_t floats) {
+/* How many samples of so many floats each a lane takes at a time: small planes go together, so that
+ * products are of more rows; large ones had better stay in the cache. */
+static int samples_at_a_time(size_t floats) {
   int n = SAMPLES_MOST;
-  while (n > 1 && (size_t)n * (size_t)t->lanes * floats * sizeof(float) > ARENA_BYTES)
+  while (n > 1 && (size_t)n * floats * sizeof(float) > LANE_BYTES)
     n /= 2;
   return n;
 }
@@ -120,7 +122,7 @@ static cam_code plan_training(trainer *t, int height, int width, cam_error *erro
   cam_code code = plan_sized(s, &part, height, width, 1, error);
   if (code)
     return code;
-  t->samples = samples_at_a_time(t, tape_floats(s->tape));
+  t->samples = samples_at_a_time(tape_floats(s->tape));
   tape_free(s->tape);
   s->tape = NULL;
   return plan_sized(s, &part, height, width, t->samples, error);
@@ -131,7 +133,7 @@ size_t trainer_bytes(const trainer *t, int height, int width) {
   tape *one = NULL;
   size_t floats = 0;
   if (!tape_create(&part, height, width, 1, &one, NULL)) {
-    const int samples = samples_at_a_time(t, tape_floats(one));
+    const int samples = samples_at_a_time(tape_floats(one));
     floats = (size_t)(t->lanes * samples) * tape_floats(one) +
              ((size_t)t->lanes + 2 + (t->momentum != NULL)) * t->set.count;
   }

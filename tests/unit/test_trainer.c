@@ -77,6 +77,12 @@ static const struct {
      {STEM OP2("s", "add", "a", "a") "," OP1("r", "relu", "s", "") "," CONV("c", "r", W("v")) ","
       OP2("t", "add", "c", "r") "," OP1("x", "relu", "t", "") FC,
       "w:1x1x3x19 b:19 v:1x1x19x19 fc:3x19 fcb:3", 3, 7, 8, 0, NULL}},
+    {"a sum in the place of one side, where the other is needed",
+     {STEM OP1("r", "relu", "a", "") ","
+      CONV("c", "input", W("v")) ","
+      OP2("s", "add", "r", "c") ","
+      OP1("x", "silu", "s", "") FC,
+      "w:3x3x3x19*3 b:19 v:1x1x3x19*3 fc:3x19*9 fcb:3", 3, 7, 8, 0, NULL}},
     {"a tensor that two nodes have",
      {STEM CONV("c", "a", W("v") B("b")) "," OP1("r", "silu", "c", "") ","
       CONV("x", "r", W("v") B("b")) FC,
@@ -137,7 +143,7 @@ static const struct {
       "w:1x1x3x19 b:19 v:3x2x19x5 fc:3x5*9 fcb:3", 3, 4, 5, 0, NULL}},
     {"flatten of what backward needs, activations, two fc",
      {STEM OP1("s", "relu", "a", "") "," OP1("p", "flatten", "s", "") ","
-      OP1("y", "relu6", "p", "") ","
+      OP1("y", "clip", "p", ",\"least\":0.2") ","
       OP1("f", "fc", "y", W("u") B("c")) "," OP1("r", "relu", "f", "") ","
       OP1("fc", "fc", "r", W("fc")),
       "w:1x1x3x5*9 b:5 u:40x100*3 c:40 fc:3x40*9", 3, 4, 5, 0, NULL}},
@@ -315,6 +321,35 @@ START_TEST(three_steps_move_as_in_double) {
     ck_assert_msg(off < 2e-2, "%s is off by %g", p->tensor->name, off);
   }
   free(m);
+  trainer_free(t);
+  team_free(team);
+  drop_model();
+}
+END_TEST
+
+/* Each alone is far below a float's last place. */
+START_TEST(many_small_steps_come_to_a_large_one) {
+  enum { MANY = 400 };
+  const double rate = 3e-8;
+  const train_options options = {0, 0, 1, 1};
+  cam_team *team;
+  train_loss loss;
+  int i = 0;
+  while (strcmp(cases[i].what, "sigmoid"))
+    i++;
+  load_model(&cases[i].model);
+  ck_assert(!team_create(2, &team, NULL));
+  trainer *t = new_trainer(GRAPH_INPUT, &options, team);
+  const train_batch batch = batch_of(SAMPLES);
+  for (int step = 0; step < MANY; step++) {
+    ck_assert(!trainer_step(t, &batch, rate, &loss, NULL));
+    if (step == 0)
+      expect_loss(team, &options, SAMPLES, &loss);
+  }
+  for (size_t k = 0; k < set.count; k++)
+    values[k] -= MANY * rate * gradient[k];
+  const parameter *fc = &set.list[set.n - 2];
+  ck_assert_double_le(off_course(fc, trainer_tensor(t, fc->tensor), values), 0.1);
   trainer_free(t);
   team_free(team);
   drop_model();
@@ -542,6 +577,7 @@ Suite *trainer_suite(void) {
   tcase_add_test(tcase, every_operator_has_a_case);
   tcase_add_loop_test(tcase, logits_are_the_references, 0, CASES);
   tcase_add_loop_test(tcase, three_steps_move_as_in_double, 0, 2 * WAYS);
+  tcase_add_test(tcase, many_small_steps_come_to_a_large_one);
   tcase_add_test(tcase, threads_do_not_change_a_bit);
   tcase_add_test(tcase, a_state_goes_on_to_the_bit);
   tcase_add_test(tcase, behind_a_cut_all_is_as_without);
