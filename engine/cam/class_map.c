@@ -15,7 +15,8 @@
 
 enum {
   TILE = 1024, /* columns at a time: 20 KB of stack */
-  LANES = 16
+  LANES = 32,  /* more than the compiler would take apart */
+  LINE = 64    /* bytes of a cache line, which the widest loads and stores are as long as */
 };
 
 /* Where an output row or column comes from: (1 - share) of `lower` and share of `upper`. */
@@ -238,15 +239,16 @@ CLONES static void scale_row_to_sides(const float *restrict row, int n, scaling 
 
 map_levels *map_levels_new(map_rule rule, map_scaling how, const float *in, int h, int w, int H,
                            int W) {
-  const size_t n = (size_t)W;
-  map_levels *levels = malloc(sizeof *levels + n * (sizeof(point) + 3 * sizeof(float)));
-  if (!levels)
+  const size_t n = ((size_t)W * sizeof(float) + LINE - 1) / LINE * (LINE / sizeof(float));
+  const size_t head = (sizeof(map_levels) + LINE - 1) / LINE * LINE;
+  char *room = aligned_alloc(LINE, head + n * (3 * sizeof(float) + sizeof(point)));
+  if (!room)
     return NULL;
-  point *columns = (point *)(levels + 1);
-  float *floats = (float *)(columns + n);
-  *levels = (map_levels){.plane = {.columns = columns, .strips = {floats, floats + n}},
-                         .row = floats + 2 * n,
-                         .to_levels = scale_row};
+  map_levels *levels = (map_levels *)room;
+  float *floats = (float *)(room + head);
+  *levels = (map_levels){
+      .plane = {.strips = {floats, floats + n}}, .row = floats + 2 * n, .to_levels = scale_row};
+  levels->plane.columns = (point *)(floats + 3 * n);
   if (how == MAP_SIDES) {
     levels->to_levels = scale_row_to_sides;
     levels->level_of_0 = 128;

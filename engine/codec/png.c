@@ -59,13 +59,20 @@ CLONES static void filter_average(const uint8_t *row, const uint8_t *before, con
   }
 }
 
-/* All rows, each with its filter's number before it: [height, 1 + row]. room: two rows; the upper
- * one begins as what is above the picture, zeros. */
+/* Whole cache lines. */
+static size_t row_room(const pixel_rows *rows) {
+  enum { LINE = 64 };
+  return (pixel_row_bytes(rows) + LINE - 1) / LINE * LINE;
+}
+
+/* All rows, each with its filter's number before it: [height, 1 + row]. room: two rows; the first
+ * begins as what is above the picture, zeros. */
 static void filter_rows(const pixel_rows *rows, uint8_t *room, uint8_t *out) {
   const size_t n = pixel_row_bytes(rows), channels = (size_t)rows->channels;
   const uint8_t *above = room;
+  memset(room, 0, n);
   for (int y = 0; y < rows->height; y++) {
-    const uint8_t *row = pixel_row(rows, y, room + n * (size_t)((y + 1) % 2));
+    const uint8_t *row = pixel_row(rows, y, room + row_room(rows) * (size_t)((y + 1) % 2));
     *out++ = FILTER_AVERAGE;
     for (size_t i = 0; i < channels; i++)
       out[i] = (uint8_t)(row[i] - above[i] / 2);
@@ -81,7 +88,7 @@ static uint64_t filtered_bytes(uint64_t width, uint64_t height, unsigned channel
 
 /* The filtered rows, for free(); NULL: no memory. */
 static uint8_t *filtered(const pixel_rows *rows, size_t n) {
-  uint8_t *room = calloc(2, pixel_row_bytes(rows)), *out = malloc(n);
+  uint8_t *room = aligned_alloc(64, 2 * row_room(rows)), *out = malloc(n);
   if (room && out) {
     filter_rows(rows, room, out);
   } else {

@@ -42,7 +42,7 @@ CLONES static void blend_run_evenly(const uint8_t *photo, const uint8_t *hot, si
 
 void overlay_blend(const overlay *o, const uint8_t *photo, const uint8_t *heat, size_t n,
                    uint8_t *out) {
-  uint8_t hot[3 * RUN + 1];
+  _Alignas(64) uint8_t hot[3 * RUN + 1];
   for (size_t i = 0; i < n; i += RUN) {
     const size_t run = min_size(n - i, RUN);
     /* Colours are copied as four bytes, one load and one store; the next pixel overwrites the
