@@ -48,7 +48,7 @@ LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(HARDEN) $(WARN) $(SAN) -MMD -MP
 LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lpng16 -llcms2 -ldeflate -lnettle -lzip -linih -lseccomp -lprotobuf-c -lm
 
-ENGINE  := $(filter-out engine/network/kernels.c engine/network/kernels_int8.c,$(wildcard engine/*.c engine/*/*.c))
+ENGINE  := $(filter-out engine/network/kernels.c engine/network/kernels_int8.c engine/photo/resize_rows.c,$(wildcard engine/*.c engine/*/*.c))
 SERVER  := $(filter-out server/cli/main.c,$(wildcard server/*/*.c))
 OBJECTS := $(ENGINE:%.c=$B/%.o) $(SERVER:%.c=$B/%.o) $B/engine/convert/onnx.pb-c.o
 UNIT    := $(wildcard tests/unit/*.c)
@@ -59,7 +59,7 @@ FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WA
 
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
-OBJECTS += $(ISAS:%=$B/engine/network/kernels.%.o)
+OBJECTS += $(ISAS:%=$B/engine/network/kernels.%.o) $(ISAS:%=$B/engine/photo/resize_rows.%.o)
 
 # So are those of int8, which have more instruction sets to choose from: a name, and what turns it on.
 INT8_ISAS_x86_64  := x86-64-v3 avx-vnni x86-64-v4 avx512-vnni
@@ -205,6 +205,10 @@ $B/engine/network/kernels_int8.%.o: engine/network/kernels_int8.c $B/flags | dep
 	@mkdir -p $(@D); echo "  CC    $@"
 	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) -ffp-contract=off $(MARCH_$*) -DKERNELS_ISA='"$*"' -DKERNELS_INT8=kernels_int8_$(subst -,_,$*) -Iinclude -Iengine -c -o $@ $<
 
+$B/engine/photo/resize_rows.%.o: engine/photo/resize_rows.c $B/flags | deps
+	@mkdir -p $(@D); echo "  CC    $@"
+	$Q$(CC) $(CFLAGS:-O2=-O3) $(ALL) $(if $(filter-out portable,$*),-march=$*) -DRESIZE_ROWS='resize_rows_$(subst -,_,$*)' -Iinclude -Iengine -c -o $@ $<
+
 # ---- the unit tests: tests/unit/test_NAME.c has the suite NAME_suite ----
 $B/unit: $(UNIT:%.c=$B/%.o) $(OBJECTS) $B/flags
 	@echo "  LD    $@"
@@ -218,7 +222,7 @@ $B/tests/unit/main.o: $(UNIT)
 ifeq ($(SANITIZE),fuzzer)
 # clang 14 knows neither __builtin_shuffle nor levels of x86-64, and the kernels should be those that are shipped: what reads no input stays gcc's.
 CC   := clang
-GCCS := $B/engine/network/isa.o $B/engine/photo/resize.o $(ISAS:%=$B/engine/network/kernels.%.o) $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
+GCCS := $B/engine/network/isa.o $(ISAS:%=$B/engine/network/kernels.%.o) $(ISAS:%=$B/engine/photo/resize_rows.%.o) $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
 $(GCCS): CC := gcc
 $(GCCS): ALL := $(subst fuzzer-no-link,address,$(ALL))
 endif
