@@ -13,9 +13,12 @@ ENGINES = {"ncnn": "ncnn", "ONNX Runtime": "onnxruntime", "OpenVINO": "openvino"
 
 
 class Peer:
+    """name: an engine's, and perhaps what else the network is called."""
+
     def __init__(self, name, network, threads):
         self.name = name
-        command = [sys.executable, prepare.HERE / "engine.py", ENGINES[name], network.peer, threads]
+        engine = next(word for title, word in ENGINES.items() if name.startswith(title))
+        command = [sys.executable, prepare.HERE / "engine.py", engine, network.peer, threads]
         pin = ["taskset", "-c", str(machine.cpus()[0])] if threads == 1 else []
         environment = {**prepare.os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(pin + [str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
@@ -48,10 +51,8 @@ class Peer:
 
 
 class Camserve:
-    name = "camserve"
-
-    def __init__(self, network, threads):
-        self.network, self.threads = network, threads
+    def __init__(self, network, threads, name="camserve"):
+        self.network, self.threads, self.name = network, threads, name
 
     def run(self, runs):
         figures = prepare.camserve_json("bench", "--json", "--runs", runs, "--threads", self.threads, model=self.network.path, pinned=machine.cpus()[0] if self.threads == 1 else None)

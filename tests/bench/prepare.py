@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -38,9 +39,23 @@ class Network:
         return self._file
 
 
+class Int8(Network):
+    """The same in 8 bits."""
+
+    def __init__(self, float_network):
+        super().__init__(float_network.name + "-int8", float_network.peer.with_name("int8.safetensors"))
+        self.float, self.peer, self.made = float_network, float_network.peer.with_name("int8"), float_network.made
+
+    @property
+    def file(self):
+        return self.float.file
+
+
 LITE0 = Network("efficientnet-lite0", ROOT / "models/efficientnet-lite0.safetensors")
 VGG16 = Network("vgg16-cam", FOLDER / "vgg16-cam.safetensors")
 ZOO = [Network(name, FOLDER / name / "net.safetensors") for name in ("mobilenet-v2", "resnet50", "efficientnet-b0", "mobilenet-v3-large")]  # of networks.py
+
+INT8 = [Int8(network) for network in (LITE0, *ZOO[:2])]
 
 
 def run(*command, **options):
@@ -59,6 +74,60 @@ def make_photos():
         if stale(target):
             photo = cv2.resize(cv2.imread(str(ROOT / f"downloads/photos/{source}.png")), size, interpolation=cv2.INTER_CUBIC)
             cv2.imwrite(str(target), photo, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+
+
+def photos_in(folder):
+    return sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp", ".bmp"))
+
+
+def scaled(photo, model):
+    """[height, width, 3] RGB of the network's size."""
+    return cv2.resize(cv2.imread(str(photo)), (model.width, model.height), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+
+
+def labelled(folder, model):
+    """Photos of a folder that bear a WordNet id, scaled to the network's size (then nobody's scaling matters), and the class of each."""
+    classes = {wnid: i for i, (wnid, _) in enumerate(model.graph["classes"])}
+    (FOLDER / "photos").mkdir(exist_ok=True)
+    photos, truth = [], []
+    for photo in photos_in(folder):
+        wnid = re.match(r"n\d{8}", photo.name) or re.match(r"n\d{8}", photo.parent.name)
+        if wnid and wnid[0] in classes:
+            photos.append(FOLDER / f"photos/{len(photos):06}.png")
+            truth.append(classes[wnid[0]])
+            cv2.imwrite(str(photos[-1]), scaled(photo, model)[:, :, ::-1])
+    if not photos:
+        sys.exit(f"PHOTOS={folder}: no photo there has a WordNet id of the network's in its name or its folder's")
+    return photos, numpy.array(truth)
+
+
+def calibration():
+    """The folder of photos that networks are calibrated with, ours and the others': CALIBRATE, or pieces of the page's sample photos."""
+    if os.environ.get("CALIBRATE"):
+        return pathlib.Path(os.environ["CALIBRATE"])
+    folder, random = FOLDER / "calibration", numpy.random.default_rng(1)
+    if stale(folder / "39.png", HERE / "prepare.py"):
+        folder.mkdir(exist_ok=True)
+        samples = [cv2.imread(str(p)) for p in photos_in(ROOT / "static/samples")]
+        for i in range(40):
+            photo = samples[i % len(samples)][:, ::random.choice((-1, 1))]
+            share = random.uniform(0.4, 1, 2)
+            height, width = (share * photo.shape[:2]).astype(int)
+            y, x = (random.uniform(size=2) * (1 - share) * photo.shape[:2]).astype(int)
+            cv2.imwrite(str(folder / f"{i:02}.png"), photo[y:y + height, x:x + width])
+    return folder
+
+
+def make_int8(network):
+    """From the float networks: ours by convert, the others' by ONNX Runtime."""
+    photos, net, out = calibration(), network.float.peer.with_name("net.onnx"), network.peer.with_suffix(".onnx")
+    if stale(network.path, network.float.path, CAMSERVE, photos):
+        say(f"converting {network.name}")
+        run(CAMSERVE, "convert", network.float.path, "--int8", "--calibrate", photos, "--name", network.name, "-o", network.path)
+    if stale(out, net, HERE / "int8_file.py", photos):
+        say(f"making {network.name} for ONNX Runtime and OpenVINO")
+        run(sys.executable, HERE / "int8_file.py", network.float.path, net, photos, out)
+        numpy.save(network.peer.with_suffix(".fc.npy"), numpy.load(network.float.peer.with_suffix(".fc.npy")))
 
 
 def make_vgg16():

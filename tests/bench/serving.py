@@ -124,6 +124,7 @@ def camserve(network=prepare.LITE0, query=""):
     return Service("camserve", [prepare.CAMSERVE, "serve", "--port", "PORT", "--model", network.path], {}, "/cam" + query)
 
 
-def python_service(workers, threads, **settings):
-    environment = {"MODEL": str(prepare.LITE0.peer), "THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(prepare.HERE), **settings}
-    return Service(f"{workers} x {threads}", [sys.executable, "-m", "uvicorn", "service:app", "--workers", workers, "--port", "PORT", "--log-level", "error", "--no-access-log"], environment)
+def python_service(workers, threads, network=prepare.LITE0, **settings):
+    environment = {"MODEL": str(network.peer), "THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(prepare.HERE), **settings}
+    name = f"{workers} x {threads}" + " int8" * isinstance(network, prepare.Int8)
+    return Service(name, [sys.executable, "-m", "uvicorn", "service:app", "--workers", workers, "--port", "PORT", "--log-level", "error", "--no-access-log"], environment)
