@@ -53,8 +53,7 @@ def test_sizes_of_the_other_model(small_server, width, height, size):
     check_pictures(explain(small_server.client, pictures.png(photo), size=size, include=ALL), photo, "tf1", size)
 
 
-@pytest.mark.parametrize("alpha", [0, 0.25, 0.5, 0.7, 1])
-@pytest.mark.parametrize("colormap", COLORMAPS)
+@pytest.mark.parametrize("colormap,alpha", [(colormap, 0.5) for colormap in COLORMAPS] + [("turbo", alpha) for alpha in (0, 0.25, 0.7, 1)])
 def test_colormaps_and_alphas(client, scene, scene_png, colormap, alpha):
     check_pictures(explain(client, scene_png, colormap=colormap, alpha=alpha, include=ALL), scene, "half_pixel", colormap=colormap, alpha=alpha)
 
