@@ -76,9 +76,9 @@ def thousand(tmp_path_factory):
 
 
 # ---- lines ----
-def test_a_thousand_photos_are_a_thousand_lines(small_file, thousand):
+def test_a_thousand_photos_are_a_thousand_lines(light_file, thousand):
     photos, paths = thousand
-    result = run("explain", "--jsonl", "--keep-going", photos, model=small_file)
+    result = run("explain", "--jsonl", "--keep-going", photos, model=light_file)
     assert result.returncode == 0, result.stderr
     assert b"1 failed" in result.stderr
     documents = lines_of(result.stdout)
@@ -292,7 +292,7 @@ def test_standard_output_that_nobody_reads_ends_it_quietly(small_file, thousand,
 
 # ---- names and folders ----
 @pytest.mark.hostile
-def test_names_of_any_bytes(small_file, tmp_path):
+def test_names_of_any_bytes(light_file, tmp_path):
     """Each is told apart, as UTF-8 in valid JSON, and found again by --resume; a terminal is sent no control character."""
     root = tmp_path / "odd"
     root.mkdir()
@@ -300,7 +300,7 @@ def test_names_of_any_bytes(small_file, tmp_path):
     for i, name in enumerate(names):
         pathlib.Path(os.fsdecode(bytes(root) + b"/" + name)).write_bytes(pictures.png(pictures.scene(30, 20, seed=i)))
     output = tmp_path / "lines"
-    assert run("explain", "--jsonl", "-o", output, root, model=small_file).returncode == 0
+    assert run("explain", "--jsonl", "-o", output, root, model=light_file).returncode == 0
     whole = output.read_bytes()
     documents = lines_of(whole)
     found = [base64.b64decode(d["file_base64"]) if "file_base64" in d else d["file"].encode() for d in documents]
@@ -308,13 +308,13 @@ def test_names_of_any_bytes(small_file, tmp_path):
     assert sum("\ufffd" in d["file"] for d in documents) == 2
     for kept in 1, 4, len(names) - 1:
         output.write_bytes(b"".join(whole.splitlines(keepends=True)[:kept]) + b'{"file":"')
-        assert run("explain", "--jsonl", "-o", output, "--resume", root, model=small_file).returncode == 0
+        assert run("explain", "--jsonl", "-o", output, "--resume", root, model=light_file).returncode == 0
         assert files_of(output.read_bytes()) == [d["file"] for d in documents]
-    listed = run("explain", "--jsonl", "--paths-from", "-", "--null", stdin=b"\0".join(found), model=small_file)
+    listed = run("explain", "--jsonl", "--paths-from", "-", "--null", stdin=b"\0".join(found), model=light_file)
     assert listed.returncode == 0 and files_of(listed.stdout) == [d["file"] for d in documents]
-    table = run("explain", root, model=small_file)
+    table = run("explain", root, model=light_file)
     assert table.returncode == 0 and b"\x1b" not in table.stdout
-    inside = subprocess.run([BINARY, "explain", "--jsonl", "--", "--json.png"], cwd=root, capture_output=True, env=environment(model=small_file))
+    inside = subprocess.run([BINARY, "explain", "--jsonl", "--", "--json.png"], cwd=root, capture_output=True, env=environment(model=light_file))
     assert files_of(inside.stdout) == ["--json.png"]
 
 

@@ -41,8 +41,8 @@ def library(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def faulty(library, tmp_path_factory, small_file):
-    server = FaultyServer(library, tmp_path_factory.mktemp("faulty"), model=small_file, teams=1, threads=2, idle_timeout_s=2)
+def faulty(library, tmp_path_factory, light_file):
+    server = FaultyServer(library, tmp_path_factory.mktemp("faulty"), model=light_file, teams=1, threads=2, idle_timeout_s=2)
     server.client.close()  # its connection would have memory of its own
     yield server
     server.stop()
@@ -142,9 +142,9 @@ def test_each_allocation_of_a_request_may_fail(faulty, name):
     assert len(seen) > 1, "no failure was seen at all"
 
 
-def test_each_allocation_of_a_reload_may_fail(library, tmp_path, small_file):
+def test_each_allocation_of_a_reload_may_fail(library, tmp_path, light_file):
     path = tmp_path / "model.safetensors"
-    put(path, small_file.read_bytes())
+    put(path, light_file.read_bytes())
     server = FaultyServer(library, tmp_path, model=path, teams=1, threads=2)
     server.client.close()
     data = asks()["png"]
@@ -180,14 +180,14 @@ def test_each_allocation_of_a_reload_may_fail(library, tmp_path, small_file):
     server.stop()
 
 
-def start(library, folder, small_file, **counters):
+def start(library, folder, light_file, **counters):
     """camserve with these counters from its first moment on: (exit code, what it said, the counters). Without seccomp: libseccomp 2.5.4 uses what it could
     not allocate, which ends the process before it is ready."""
     faults = Faults(library, folder)
     for name, value in counters.items():
         setattr(faults, name, value)
     process = subprocess.Popen([*faults.wrapper, BINARY, "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
-                               env=environment(port=0, model=small_file, teams=2, threads=2, admin_port=0, seccomp="off"))
+                               env=environment(port=0, model=light_file, teams=2, threads=2, admin_port=0, seccomp="off"))
     lines, timer = [], threading.Timer(PATIENCE / 2, process.kill)
     timer.start()
     for line in process.stdout:
@@ -200,16 +200,16 @@ def start(library, folder, small_file, **counters):
     return code, "".join(lines), faults
 
 
-def test_each_thread_and_allocation_of_the_start_may_fail(library, tmp_path, small_file):
+def test_each_thread_and_allocation_of_the_start_may_fail(library, tmp_path, light_file):
     """It serves, or it says what there was not enough of and leaves with 1; it neither hangs nor falls."""
-    code, _, faults = start(library, tmp_path, small_file)
+    code, _, faults = start(library, tmp_path, light_file)
     assert code == 0
     threads, allocations = faults.threads, faults.allocations
     assert threads > 5 and allocations > 1000
     tries = [{"thread_first": n, "thread_last": n} for n in range(1, threads + 1)] + [{"thread_first": n, "thread_last": EVER} for n in (1, threads // 2, threads)]
     tries += [{"first": n, "last": last} for n in places(allocations, 25, 97) for last in (n, EVER)]
     for counters in tries:
-        code, said, _ = start(library, tmp_path, small_file, **counters)
+        code, said, _ = start(library, tmp_path, light_file, **counters)
         assert code in (0, 1), (counters, code, said[-1500:])
         assert code == 0 or "camserve: " in said or not said, (counters, said)
 
@@ -237,9 +237,9 @@ def test_accept_fails_for_a_while(faulty, error):
     assert ask(faulty, data) == expected
 
 
-def test_no_descriptor_is_left(library, tmp_path, small_file):
+def test_no_descriptor_is_left(library, tmp_path, light_file):
     """The limit itself, lowered while it runs: callers wait in the kernel, those inside are served, nothing spins or floods the log."""
-    server = FaultyServer(library, tmp_path, model=small_file, teams=1, threads=1)
+    server = FaultyServer(library, tmp_path, model=light_file, teams=1, threads=1)
     data, limits = asks()["png"], resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
     expected, kept = ask(server, data), Wire(server)
     assert kept.send(request("GET", "/healthz", length=False)).response()[0] == 200
@@ -270,9 +270,9 @@ def processor_seconds(server):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_deadline_passes_in_every_stage(library, tmp_path, small_file):
+def test_deadline_passes_in_every_stage(library, tmp_path, light_file):
     """One look at the clock after the other lies far in the future: 503 that names the stage, and the next request is served as ever."""
-    server = FaultyServer(library, tmp_path, model=small_file, teams=1, threads=1)
+    server = FaultyServer(library, tmp_path, model=light_file, teams=1, threads=1)
     data = asks()["png"]
     expected, stages, wanted = ask(server, data), set(), {"queue", "decode", "resize", "forward", "cam", "render"}
     for place in list(range(1, 31)) * 10:  # other threads look at the clock, too: a place is not the same stage every time
@@ -291,13 +291,13 @@ def test_deadline_passes_in_every_stage(library, tmp_path, small_file):
     server.stop()
 
 
-def test_signals_while_the_model_is_read_slowly(library, tmp_path, small_file):
+def test_signals_while_the_model_is_read_slowly(library, tmp_path, light_file):
     """From a disk that takes 3 seconds: SIGTERM ends the start at once; a reload holds up neither requests nor the end."""
     faults = Faults(library, tmp_path)
     faults.read_delay_ms = 1000 * PATIENCE
     port = reserved_port()
     process = subprocess.Popen([*faults.wrapper, BINARY, "serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
-                               env=environment(port=0, admin_port=port, model=small_file))  # which answers before there is a model
+                               env=environment(port=0, admin_port=port, model=light_file))  # which answers before there is a model
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -308,7 +308,7 @@ def test_signals_while_the_model_is_read_slowly(library, tmp_path, small_file):
     process.send_signal(signal.SIGTERM)
     assert "left while a model was being loaded" in process.communicate(timeout=PATIENCE / 2)[0].decode()
     assert process.returncode == 0
-    server = FaultyServer(library, tmp_path, model=small_file, teams=1)
+    server = FaultyServer(library, tmp_path, model=light_file, teams=1)
     server.faults.read_delay_ms = 1000 * PATIENCE
     server.process.send_signal(signal.SIGHUP)
     expected = ask(server, asks()["png"])

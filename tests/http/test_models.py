@@ -148,7 +148,7 @@ def test_models(three):
     for name in NAMES:
         model = three.client.get(f"/v1/models/{name}").json()
         assert model["name"] == name and model["ready"] is True and model["classes"] == 1000
-        assert (model["method"], model["precision"], model["input"]) == ("cam", "float32", {"width": 224, "height": 224, "resize": "stretch"})
+        assert (model["method"], model["precision"], model["input"]) == ("cam", "float32", {"width": 96, "height": 96, "resize": "stretch"})
     for name in ("four", "", "One", "one/", "one%2f", "x" * 60, "x" * 5000):
         kserve_error(three.client.get(f"/v1/models/{name}"), 404)
 

@@ -269,7 +269,7 @@ def test_memory_returns_after_2000_requests(light_file):
         together([lambda c=c, i=i: ask(c, items[i::4]) for i, c in enumerate(clients)])
     batch(400)
     memory, descriptors, tasks = server.resident_mib(), server.descriptors(), server.threads()
-    for _ in range(5):
+    for _ in range(4):
         batch(400)
     until(lambda: server.threads() <= tasks and server.descriptors() <= descriptors + 2, "threads or descriptors that stay")
     assert server.resident_mib() <= memory + 8

@@ -1132,9 +1132,13 @@ END_TEST
 Suite *onnx_suite(void);
 Suite *onnx_suite(void) {
   Suite *suite = suite_create("onnx");
+  TCase *by_a_team = tcase_create("onnx, checked by a team");
+  tcase_add_checked_fixture(by_a_team, begin, end);
+  tcase_add_loop_test(by_a_team, every_spelling_is_the_same_network, 0, SPELLINGS);
+  suite_add_tcase(suite, by_a_team);
   TCase *cases = tcase_create("onnx");
+  tcase_set_tags(cases, "alone");
   tcase_add_checked_fixture(cases, begin, end);
-  tcase_add_loop_test(cases, every_spelling_is_the_same_network, 0, SPELLINGS);
   tcase_add_loop_test(cases, random_networks_agree, 0, SPELLINGS);
   tcase_add_test(cases, another_network_s_answer_is_refused);
   tcase_add_loop_test(cases, every_spelling_comes_to_the_same_operators, 0, SPELLINGS);
