@@ -17,7 +17,7 @@ struct loader {
   pthread_t thread;
   pthread_mutex_t mutex; /* guards the rest, but for old */
   pthread_cond_t changed;
-  bool wished, loading, stop;
+  bool wished, busy /* since it was wished for */, loading /* a file */, stop;
   loader_state first;
   cam_error failure; /* of the first load */
 
@@ -253,6 +253,7 @@ static void *run(void *argument) {
       continue;
     }
     loader->wished = false;
+    loader->busy = true;
     const bool first = loader->first == LOADER_BUSY;
     pthread_mutex_unlock(&loader->mutex);
     if (first)
@@ -260,6 +261,9 @@ static void *run(void *argument) {
     else
       load_once_more(loader);
     pthread_mutex_lock(&loader->mutex);
+    loader->busy = false;
+    if (!first)
+      signals_tell();
   }
   pthread_mutex_unlock(&loader->mutex);
   return NULL;
@@ -297,6 +301,13 @@ void loader_wish(struct loader *loader) {
   loader->wished = true;
   pthread_cond_signal(&loader->changed);
   pthread_mutex_unlock(&loader->mutex);
+}
+
+bool loader_rests(struct loader *loader) {
+  pthread_mutex_lock(&loader->mutex);
+  const bool rests = !loader->wished && !loader->busy;
+  pthread_mutex_unlock(&loader->mutex);
+  return rests;
 }
 
 bool loader_stop(struct loader *loader) {

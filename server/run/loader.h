@@ -10,8 +10,10 @@ struct loader;
 
 cam_code loader_start(struct app *app, struct loader **out, cam_error *error);
 /* Reads the models' files and folders, soon. Any number of wishes during a load are one more load
- * after it. At the end of the first load signals_wait is told. */
+ * after it. At the end of each load signals_wait is told. */
 void loader_wish(struct loader *loader);
+/* Nothing is wished for that is not loaded, or refused. */
+bool loader_rests(struct loader *loader);
 /* The first load. DONE: app->generation is there; FAILED: *error says why. */
 typedef enum loader_state { LOADER_BUSY, LOADER_DONE, LOADER_FAILED } loader_state;
 loader_state loader_first(struct loader *loader, cam_error *error);

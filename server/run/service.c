@@ -7,6 +7,7 @@
  * what was started ends in the reverse: so whatever a step uses is there before it and outlives it.
  *
  *   signals   noted from the beginning: one during a start is not lost
+ *   notify    connects to the manager while the filter of system calls allows it
  *   app       the queue, counters, generations; all below hang on it
  *   tls, proxies, keys, cors   files and lists are read before anyone can ask
  *   loader    a thread that brings a generation whenever it is wished for; it frees one that was
@@ -31,6 +32,7 @@
 #include "http/routes.h"
 #include "http/tls.h"
 #include "loader.h"
+#include "notify.h"
 #include "sandbox.h"
 #include "signals.h"
 #include "work/app.h"
@@ -54,6 +56,7 @@ struct service {
   struct loader *loader;
   struct sink output; /* standard output */
   bool still_loading; /* the loader's thread could not be ended */
+  bool reloading;     /* so the manager was told, and not yet that it has ended */
 };
 
 /* ---- the process ---- */
@@ -97,6 +100,19 @@ static cam_code start_signals(struct service *service, cam_error *error) {
   return cam_fail(error, CAM_E_IO, "there is no descriptor left");
 }
 static void end_signals(struct service *service) { (void)service; }
+
+/* Whoever does not hear that it is ready ends it; all others are served. */
+static cam_code start_notify(struct service *service, cam_error *error) {
+  (void)service;
+  if (notify_open(error))
+    log_event("service", "the manager is not told anything: %s", error->detail);
+  *error = (cam_error){0};
+  return CAM_OK;
+}
+static void end_notify(struct service *service) {
+  (void)service;
+  notify_close();
+}
 
 static cam_code start_app(struct service *service, cam_error *error) {
   int unused;
@@ -173,10 +189,10 @@ static const struct step {
   cam_code (*start)(struct service *service, cam_error *error); /* on failure it left nothing */
   void (*end)(struct service *service);
 } steps[] = {
-    {start_signals, end_signals}, {start_app, end_app},     {start_tls, end_tls},
-    {start_proxies, end_proxies}, {start_keys, end_keys},   {start_cors, end_cors},
-    {start_loader, end_loader},   {start_admin, end_admin}, {start_main, end_main},
-    {start_workers, end_workers},
+    {start_signals, end_signals}, {start_notify, end_notify},   {start_app, end_app},
+    {start_tls, end_tls},         {start_proxies, end_proxies}, {start_keys, end_keys},
+    {start_cors, end_cors},       {start_loader, end_loader},   {start_admin, end_admin},
+    {start_main, end_main},       {start_workers, end_workers},
 };
 enum { STEPS = sizeof steps / sizeof *steps };
 
@@ -225,6 +241,16 @@ static void print_welcome(struct service *service, const struct generation *pres
     sink_write(&service->output, text, (size_t)n);
 }
 
+/* That it is ready, for the first time or after a reload. */
+static void tell_manager(struct service *service, const struct generation *present) {
+  const struct listener *at = http_address(service->main);
+  char status[128];
+  snprintf(status, sizeof status, "%d model%s on %s port %d", present->n,
+           present->n == 1 ? "" : "s", at->address, at->port);
+  notify_ready(status);
+  service->reloading = false;
+}
+
 /* The models are loaded and tested. Listening takes a system call that the filter refuses;
  * nothing is accepted, and no photo read, before all threads are confined. */
 static cam_code become_ready(struct service *service, cam_error *error) {
@@ -239,6 +265,7 @@ static cam_code become_ready(struct service *service, cam_error *error) {
     return code;
   struct generation *present = generation_join(&service->app);
   print_welcome(service, present);
+  tell_manager(service, present);
   generation_leave(&service->app, &present);
   return CAM_OK;
 }
@@ -262,11 +289,24 @@ static void reload(struct service *service) {
     metrics_count_reload(metrics, RELOAD_KEYS, keys_reload(access->keys));
   if (access->tls)
     metrics_count_reload(metrics, RELOAD_CERTIFICATE, tls_reload(access->tls));
+  if (atomic_load(&service->app.phase) == APP_READY) {
+    notify_reloading();
+    service->reloading = true;
+  }
   loader_wish(service->loader);
+}
+
+static void look_at_reload(struct service *service) {
+  if (!service->reloading || !loader_rests(service->loader))
+    return;
+  struct generation *present = generation_join(&service->app);
+  tell_manager(service, present);
+  generation_leave(&service->app, &present);
 }
 
 /* What the loader has told: the service is made ready, once. */
 static cam_code look_at_loader(struct service *service, cam_error *error) {
+  look_at_reload(service);
   if (atomic_load(&service->app.phase) != APP_STARTING)
     return CAM_OK;
   switch (loader_first(service->loader, error)) {
@@ -350,6 +390,7 @@ static cam_code serve(struct service *service, cam_error *error) {
   const cam_code code = wait_for_end(service, error);
   if (code)
     return code;
+  notify_stopping();
   leave(&service->app);
   return drain_requests(service, error);
 }
