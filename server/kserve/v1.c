@@ -7,7 +7,7 @@
 
 /* "<base64>" or {"b64": "<base64>"}; NULL: neither. */
 static const char *encoded_text(const json *value) {
-  const json *inside = speech_member(value, "b64");
+  const json *inside = json_member(value, "b64");
   if (inside)
     value = inside;
   if (!value || json_type_of(value) != JSON_STRING)
@@ -20,7 +20,7 @@ static const char *text_of_instance(const json *item) {
   static const char *const names[] = {"image_bytes", "image", "data", "input", "body"};
   const char *text = encoded_text(item);
   for (size_t i = 0; !text && i < sizeof names / sizeof *names; i++)
-    text = encoded_text(speech_member(item, names[i]));
+    text = encoded_text(json_member(item, names[i]));
   return text;
 }
 
@@ -34,7 +34,7 @@ static cam_code set_parameters(request_params *params, const json *object, cam_e
 }
 
 static cam_code read_instances(const json *tree, request_photos *photos, cam_error *error) {
-  const json *instances = speech_member(tree, "instances"), *inputs = speech_member(tree, "inputs");
+  const json *instances = json_member(tree, "instances"), *inputs = json_member(tree, "inputs");
   if (instances && inputs)
     return cam_fail(error, CAM_E_BODY, "instances and inputs; one of them is wanted");
   if (!instances && !inputs)

@@ -19,7 +19,7 @@ typedef struct infer_body {
 
 /* A member that is true or false; *out stays where there is none. */
 static cam_code read_flag_of(const json *object, const char *name, bool *out, cam_error *error) {
-  const json *value = speech_member(object, name);
+  const json *value = json_member(object, name);
   if (!value)
     return CAM_OK;
   if (json_type_of(value) != JSON_BOOL)
@@ -30,13 +30,19 @@ static cam_code read_flag_of(const json *object, const char *name, bool *out, ca
 
 /* ---- parameters ---- */
 
+/* The object under "parameters"; *out is NULL where there is none. */
+static cam_code read_inner(const json *object, const json **out, cam_error *error) {
+  *out = speech_member(object, "parameters");
+  if (*out && json_type_of(*out) != JSON_OBJECT)
+    return cam_fail(error, CAM_E_BODY, "parameters: not an object");
+  return CAM_OK;
+}
+
 static const char all_binary[] = "binary_data_output"; /* the protocol's, beside those of /cam */
 
 static cam_code read_parameters(const infer_body *b) {
-  const json *object = speech_member(b->tree, "parameters");
-  cam_code code = CAM_OK;
-  if (object && json_type_of(object) != JSON_OBJECT)
-    return cam_fail(b->error, CAM_E_BODY, "parameters: not an object");
+  const json *object;
+  cam_code code = read_inner(b->tree, &object, b->error);
   for (const json *member = json_first(object); member && !code; member = json_next(member))
     if (strcmp(json_name(member), all_binary))
       code = json_params_set(b->params, member, b->error);
@@ -50,7 +56,10 @@ static cam_code read_parameters(const infer_body *b) {
 
 static cam_code read_output(const json *item, bool binary, v2_asked *asked, cam_error *error) {
   const char *name;
+  const json *inner = NULL;
   cam_code code = json_get_text(item, "name", &name, CAM_E_BODY, "outputs", error);
+  if (!code)
+    code = read_inner(item, &inner, error);
   if (code)
     return code;
   const v2_output output = v2_output_find(name);
@@ -58,7 +67,7 @@ static cam_code read_output(const json *item, bool binary, v2_asked *asked, cam_
     return cam_fail(error, CAM_E_BODY,
                     "outputs: \"%.40s\"; there are class_id, label, probability, box and overlay",
                     name);
-  code = read_flag_of(speech_member(item, "parameters"), "binary_data", &binary, error);
+  code = read_flag_of(inner, "binary_data", &binary, error);
   asked->outputs |= 1u << output;
   if (binary)
     asked->binary |= 1u << output;
@@ -110,7 +119,7 @@ static cam_code read_asked(const infer_body *b) {
 /* ---- the input ---- */
 
 static cam_code find_input(const infer_body *b, const json **out) {
-  const json *list = speech_member(b->tree, "inputs");
+  const json *list = json_member(b->tree, "inputs");
   const char *name, *type;
   if (!list || json_type_of(list) != JSON_ARRAY)
     return cam_fail(b->error, CAM_E_BODY, "inputs: missing, or not a list");
@@ -141,7 +150,7 @@ static const char *shape_text(const json *shape, char *out, size_t room) {
 
 /* How many photos the shape says there are, whatever it is. */
 static cam_code read_count(const json *input, double *out, cam_error *error) {
-  const json *shape = speech_member(input, "shape");
+  const json *shape = json_member(input, "shape");
   char text[64];
   if (!shape || json_type_of(shape) != JSON_ARRAY)
     return cam_fail(error, CAM_E_BODY, V2_INPUT ": shape: missing, or not a list");
@@ -209,15 +218,17 @@ static cam_code read_tail(const infer_body *b, double said) {
 }
 
 static cam_code read_image(const infer_body *b) {
-  const json *input = NULL;
+  const json *input = NULL, *inner = NULL;
   double said = 0;
   cam_code code = find_input(b, &input);
   if (!code)
     code = read_count(input, &said, b->error);
+  if (!code)
+    code = read_inner(input, &inner, b->error);
   if (code)
     return code;
-  const json *data = speech_member(input, "data");
-  const json *size = speech_member(speech_member(input, "parameters"), "binary_data_size");
+  const json *data = json_member(input, "data");
+  const json *size = json_member(inner, "binary_data_size");
   if (data && size)
     return cam_fail(b->error, CAM_E_BODY, V2_INPUT ": data and binary_data_size; one is wanted");
   if (data)

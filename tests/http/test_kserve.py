@@ -96,7 +96,7 @@ def test_v1_parameters(client, name, parameters):
 
 V1_BAD = [
     ({"instances": []}, "instances: 0"), ({"instances": [text(A)] * 9}, "instances: 9"), ({"instances": text(A)}, "not a list"), ({"instances": {"b64": text(A)}}, "not a list"),
-    ({}, "instances: missing"), ({"instances": None}, "missing"), ({"instances": [text(A)], "inputs": [text(A)]}, "one of them"), ([text(A)], "not an object"),
+    ({}, "instances: missing"), ({"instances": None}, "not a list"), ({"instances": [text(A)], "inputs": [text(A)]}, "one of them"), ([text(A)], "not an object"),
     ({"instances": [text(A), 5]}, "instances[1]"), ({"instances": [text(A), None]}, "instances[1]"), ({"instances": [{"pixels": text(A)}]}, "instances[0]"),
     ({"instances": [{"b64": 5}]}, "instances[0]"), ({"instances": [{"image": {"base64": text(A)}}]}, "instances[0]"), ({"instances": [[text(A)]]}, "instances[0]"),
     ({"inputs": [text(A), "%%%"]}, "inputs[1]"), ({"instances": [text(A), ""]}, "instances[1]: empty"), ({"instances": [text(A), "data:image/png,x"]}, "instances[1]"),
@@ -246,7 +246,8 @@ V2_BAD = [
     ({"inputs": [tensor([A, B], data=[text(A), 5])]}, "image[1]"), ({"inputs": [tensor([A], data=[[text(A)]])]}, "image[0]"), ({"inputs": [tensor([A], data=text(A))]}, "data is not a list"),
     ({"inputs": [tensor([A], data=["%"])]}, "image[0]"), ({"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1]}]}, "neither data nor binary_data_size"),
     ({"inputs": [tensor([A], parameters={"binary_data_size": 5})]}, "data and binary_data_size"), ({"inputs": [{"datatype": "BYTES", "shape": [1], "data": [text(A)]}]}, "name"),
-    ({"inputs": [tensor([A])], "outputs": [{"name": "heatmap"}]}, "heatmap"), ({"inputs": [tensor([A])], "outputs": [{}]}, "name"), ({"inputs": [tensor([A])], "outputs": {}}, "outputs: not a list"),
+    ({"inputs": [tensor([A])], "outputs": [{"name": "heatmap"}]}, "heatmap"), ({"inputs": [tensor([A])], "outputs": [{}]}, "name"), ({"inputs": [tensor([A])], "outputs": {}}, "outputs: not a list"), ({"inputs": [tensor([A])], "outputs": [{"name": "box", "parameters": "x"}]}, "parameters: not an object"),
+    ({"inputs": [tensor([A], parameters=[])]}, "parameters: not an object"),
     ({"inputs": [tensor([A])], "outputs": [{"name": "box", "parameters": {"binary_data": 1}}]}, "binary_data"), ({"inputs": [tensor([A])], "parameters": {"binary_data_output": "yes"}}, "binary_data_output"),
     ({"inputs": [tensor([A])], "parameters": {"classes": [5]}}, "classes"), ({"inputs": [tensor([A])], "parameters": {"top_k": 0}}, "top_k"), ({"inputs": [tensor([A])], "parameters": 5}, "parameters"),
     ({"inputs": [tensor([A])], "parameters": {"model": "x"}}, "model: given twice"), ({"inputs": [tensor([A])], "id": 5}, "id"),

@@ -21,7 +21,12 @@ def before_load_schema(context, raw_schema):
     del raw_schema["paths"]["/cam"]["post"]["requestBody"]["content"]["*/*"]  # it cannot make an example of any type
     body = raw_schema["components"]["schemas"]["JsonBody"]["properties"]
     body["image"]["format"] = "photo-in-base64"
-    raw_schema["components"]["parameters"]["Model"]["schema"] = {"enum": [MODEL]}
+    for parameter in ("Model", "ModelName"):
+        raw_schema["components"]["parameters"][parameter]["schema"] = {"enum": [MODEL]}
+    infer = raw_schema["paths"]["/v2/models/{name}/infer"]["post"]  # binary data it cannot make
+    raw_schema["components"]["schemas"]["V2Input"]["required"].append("data")
+    del raw_schema["components"]["schemas"]["V2Input"]["properties"]["parameters"], infer["requestBody"]["content"]["application/octet-stream"]
+    infer["parameters"].remove({"$ref": "#/components/parameters/JsonLength"})
     known_classes(raw_schema["components"]["parameters"]["Classes"]["schema"], rf"^{CLASS}(,{CLASS}){{0,9}}$")
     known_classes(body["classes"], rf"^{CLASS}$")
     for minus in (raw_schema["components"]["parameters"]["Minus"]["schema"], body["minus"]):
@@ -48,6 +53,12 @@ def before_call(context, case, kwargs):
     if case.meta.generation.mode.is_positive and isinstance(case.body, dict):
         for name in case.query or ():
             case.body.pop(name, None)
+    if case.meta.generation.mode.is_positive and isinstance(case.body, dict):
+        inner = case.body.get("parameters")  # of KServe's bodies
+        if isinstance(inner, dict) and inner.get("colormap") == "coolwarm":
+            inner.setdefault("minus", "3")
+        for tensor in case.body.get("inputs", ()) if case.path.endswith("/infer") else ():
+            tensor["shape"] = [len(tensor["data"])]
     if case.meta.generation.mode.is_positive:
         given = {**(case.query or {}), **(case.body if isinstance(case.body, dict) else {})}
         if given.get("colormap") == "coolwarm" and "minus" not in given:  # which wants it
@@ -56,6 +67,8 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """One part instead of a list of parts is wrong by the schema, and the same bytes in a form."""
+    """One part instead of a list of parts is wrong by the schema, and the same bytes in a form. A NUL in a text is refused wherever it stands, which no schema says."""
+    if type(failure).__name__ == "RejectedPositiveData" and "character NUL" in response.text:
+        return False
     same = case.media_type == "multipart/form-data" and isinstance(case.body, dict) and isinstance(case.body.get("image"), bytes)
     return not (same and type(failure).__name__ == "AcceptedNegativeData")
