@@ -2,12 +2,13 @@
  * that none can be forgotten. Thread: main. */
 #include "base/version.h"
 #include "cli.h"
+#include "help_text.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { COLUMNS = 98, INDENT = 30, TEXT_MAX = 400 };
+enum { COLUMNS = 98, INDENT = 30, TEXT_MAX = HELP_TEXT_MAX };
 
 /* "  LEFT    text, wrapped", with the text from column INDENT on. */
 __attribute__((format(printf, 3, 4))) static void print_row(FILE *out, const char *left,
@@ -33,48 +34,16 @@ __attribute__((format(printf, 3, 4))) static void print_row(FILE *out, const cha
   fprintf(out, "\n");
 }
 
-/* A default as text; "" where it is empty. */
-static const char *default_text(const setting *row, char out[TEXT_MAX]) {
-  if (row->kind == SETTING_NUMBER)
-    snprintf(out, TEXT_MAX, "%" PRId64, row->number);
-  else
-    snprintf(out, TEXT_MAX, "%s", row->text);
-  return out;
-}
-
-/* "0 to 65535", "text or json", "". */
-static const char *range_text(const setting *row, char out[TEXT_MAX]) {
-  int n = 0;
-  *out = '\0';
-  if (row->kind == SETTING_NUMBER)
-    snprintf(out, TEXT_MAX, "%" PRId64 " to %" PRId64, row->least, row->most);
-  if (row->kind != SETTING_WORD)
-    return out;
-  for (const char *word = row->words; *word; word++) {
-    if (*word == '|')
-      n += snprintf(out + n, (size_t)(TEXT_MAX - n), " or ");
-    else
-      n += snprintf(out + n, (size_t)(TEXT_MAX - n), "%c", *word);
-  }
-  return out;
-}
-
-static const char *const placeholders[] = {[SETTING_NUMBER] = "N",
-                                           [SETTING_TEXT] = "TEXT",
-                                           [SETTING_WORD] = "WORD",
-                                           [SETTING_LIST] = "TEXT"};
-
 static void print_settings(const cli_command *command, FILE *out) {
   char flag[SETTING_NAME_MAX], left[TEXT_MAX], fallback[TEXT_MAX], range[TEXT_MAX];
   for (int i = 0; i < SETTING_COUNT; i++) {
     const setting *row = &config_settings[i];
     if (!cli_uses(command, row))
       continue;
-    snprintf(left, sizeof left, "%s %s", config_flag_name(row->name, flag),
-             placeholders[row->kind]);
-    if (*range_text(row, range))
+    snprintf(left, sizeof left, "%s %s", config_flag_name(row->name, flag), help_placeholder(row));
+    if (*help_range(row, range))
       strcat(range, "; ");
-    if (!*default_text(row, fallback))
+    if (!*help_default(row, fallback))
       strcpy(fallback, "empty");
     print_row(out, left, "%s (%sdefault %s)", row->meaning, range, fallback);
   }
@@ -219,8 +188,8 @@ void help_settings(FILE *out) {
     fputc('|', out);
     print_code(out, config_flag_name(row->name, name));
     print_code(out, config_environment_name(row->name, name));
-    print_code(out, default_text(row, text));
-    print_cell(out, range_text(row, text));
+    print_code(out, help_default(row, text));
+    print_cell(out, help_range(row, text));
     print_cell(out, row->meaning);
     fputc('\n', out);
   }
@@ -236,26 +205,41 @@ void help_ini(FILE *out) {
     const setting *row = &config_settings[i];
     char name[SETTING_NAME_MAX], flag[SETTING_NAME_MAX], text[TEXT_MAX];
     fprintf(out, "\n# %s", row->meaning);
-    if (*range_text(row, text))
+    if (*help_range(row, text))
       fprintf(out, " (%s)", text);
     fprintf(out, "\n# %s, %s\n;%s =", config_environment_name(row->name, name),
             config_flag_name(row->name, flag), row->name);
-    if (*default_text(row, text))
+    if (*help_default(row, text))
       fprintf(out, " %s", text);
     fprintf(out, "\n");
   }
 }
 
-int cli_help(const cli *arguments) {
-  static void (*const generated[])(FILE *) = {help_settings, help_parameters, help_ini};
+/* Of the flags of `camserve help` those that print one text, in the order of their rows. */
+static bool print_generated(const cli *arguments) {
+  static void (*const generated[])(FILE *) = {help_settings, help_parameters, help_ini,
+                                              help_man_settings};
+  static void (*const of_commands[])(const cli_command *, FILE *) = {
+      help_man_program, help_complete_bash, help_complete_zsh, help_complete_fish};
+  enum {
+    FIRST = sizeof generated / sizeof *generated,
+    OTHERS = sizeof of_commands / sizeof *of_commands
+  };
   bool printed = false;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < FIRST + OTHERS; i++) {
     if (!arguments->options[i])
       continue;
-    generated[i](stdout);
+    if (i < FIRST)
+      generated[i](stdout);
+    else
+      of_commands[i - FIRST](arguments->commands, stdout);
     printed = true;
   }
-  if (printed)
+  return printed;
+}
+
+int cli_help(const cli *arguments) {
+  if (print_generated(arguments))
     return EXIT_DONE;
   if (!arguments->n_operands) {
     help_overview(arguments->commands, stdout);

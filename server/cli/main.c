@@ -175,7 +175,12 @@ static const cli_command commands[] = {
                  {"--parameters", NULL, NULL,
                   "the table of the parameters of POST /cam, as it stands in README.md"},
                  {"--ini", NULL, NULL,
-                  "a commented configuration file, as it stands in config/camserve.ini"}},
+                  "a commented configuration file, as it stands in config/camserve.ini"},
+                 {"--man-ini", NULL, NULL, "the manual page camserve.ini(5)"},
+                 {"--man", NULL, NULL, "the manual page camserve(1)"},
+                 {"--bash", NULL, NULL, "what completes a command line: for bash"},
+                 {"--zsh", NULL, NULL, "for zsh"},
+                 {"--fish", NULL, NULL, "for fish"}},
      .examples = "  camserve help explain\n"
                  "  camserve help --ini > camserve.ini\n"},
     {.name = NULL},

@@ -313,6 +313,8 @@ bool params_given(const request_params *params, const char *name) {
 
 const param_info *params_info(int row) { return &rows[row].info; }
 
+const char *const *params_words(int row) { return rows[row].words; }
+
 const char *params_allowed(int row, const char *last, char out[PARAM_TEXT_MAX]) {
   describe_allowed(&rows[row], last, out);
   return out;

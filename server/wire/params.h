@@ -81,7 +81,9 @@ typedef struct param_info {
   bool of_service; /* no flag of a command, which has one model */
 } param_info;
 const param_info *params_info(int row); /* 0 to PARAM_COUNT-1 */
-int params_find(const char *name);      /* its row; -1: there is no such parameter */
+/* The words that its value may be, NULL at the end; NULL: it is no word. */
+const char *const *params_words(int row);
+int params_find(const char *name); /* its row; -1: there is no such parameter */
 /* What is allowed, for people: "1 to 10"; "png, jpeg" with last ", ", "png and jpeg" with " and ".
  * out is returned. */
 const char *params_allowed(int row, const char *last, char out[PARAM_TEXT_MAX]);
