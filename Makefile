@@ -16,6 +16,8 @@ FIXTURE_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil parallel
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
+DEB_PACKAGES   := dpkg-dev lintian
+INSTALL_PACKAGES := man-db zsh fish systemd mmdebstrap
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
 SCHEMA_VENV := downloads/schema/venv
@@ -72,7 +74,7 @@ MARCH_x86-64-v4   := -march=x86-64-v4
 MARCH_avx512-vnni := -march=x86-64-v4 -mavx512vnni
 MARCH_dotprod     := -march=armv8.2-a+dotprod
 
-.PHONY: help version run build format test test-arm test-browser test-schema test-bulk unit soak faults alike fuzz bench clean deps model no-model weights
+.PHONY: help version run build format test test-arm test-browser test-schema test-install test-bulk unit soak faults alike fuzz bench install uninstall deb clean deps model no-model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -106,6 +108,10 @@ test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the ser
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/schema/run
 
+test-install: build  ## make install, make deb, the systemd unit, man pages, completions; the package in a bare Debian
+	@docker/install-packages "the tests of what is installed" $(TEST_PACKAGES) $(DEB_PACKAGES) $(INSTALL_PACKAGES)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/install
+
 test-bulk: build $(BULK_VENV)/installed  ## the Spark and Ray jobs of docs/bulk.md on 200 photos, with a process killed; installs both from PyPI
 	@docker/install-packages "the bulk jobs" $(TEST_PACKAGES) $(BULK_PACKAGES)
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/bulk
@@ -136,6 +142,51 @@ fuzz:   ## libFuzzer on every parser, TIME=60 seconds each (TARGETS="photo json"
 format:  ## write all C code in the shape of .clang-format, which the tests check
 	@docker/install-packages "the format" clang-format
 	@find include engine server tests -name '*.[ch]' -exec clang-format -i {} +
+
+# ---- installing ----
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+DATADIR    ?= $(PREFIX)/share
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+ZSHDIR     ?= $(DATADIR)/zsh/site-functions
+MODELS     ?= $(or $(wildcard models/*.safetensors),$(DEFAULT_MODEL))
+PLACES     := $(foreach name,DESTDIR BINDIR DATADIR SYSCONFDIR UNITDIR ZSHDIR MODELS,$(name)='$($(name))')
+PRINTED    := $(addprefix $B/install/camserve.,1 ini.5 bash zsh fish)
+
+install: build $(PRINTED) $B/install/camserve.service  ## the program, models/, man pages, completions, systemd unit: PREFIX=/usr/local, DESTDIR=
+	@$(PLACES) install/files install $B
+
+uninstall:  ## remove what make install wrote, but a camserve.ini that was changed
+	@$(PLACES) install/files uninstall $B
+
+# A package of this release for the machine that B is for: no script of it runs, nothing is started.
+DEB_ARCH := $(or $(ARCH:aarch64=arm64),$(shell dpkg --print-architecture 2>/dev/null))
+DEB_FILE := $B/camserve_$(VERSION)-1_$(DEB_ARCH).deb
+MAINTAINER ?= The camserve authors <camserve@users.noreply.github.com>
+deb: build  ## a Debian package, build/camserve_VERSION-1_ARCHITECTURE.deb (ARCH=aarch64: for arm64); lintian finds no error in it
+	@docker/install-packages "the package" $(DEB_PACKAGES)
+	@rm -rf $B/deb
+	@MAKEFLAGS= $(MAKE) --no-print-directory ARCH=$(ARCH) install DESTDIR=$B/deb PREFIX=/usr UNITDIR=/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions MODELS=$(DEFAULT_MODEL)
+	@VERSION=$(VERSION) ARCHITECTURE=$(DEB_ARCH) STRIP=$(ARCH:%=%-linux-gnu-)strip MAINTAINER='$(MAINTAINER)' \
+	  SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0) install/deb $B/deb $(DEB_FILE)
+	@lintian --allow-root --fail-on error $(DEB_FILE)
+	@echo $(DEB_FILE)
+
+# Printed by the program itself, from the tables that make --help.
+$B/install/camserve.1: PRINT := --man
+$B/install/camserve.ini.5: PRINT := --man-ini
+$B/install/camserve.bash: PRINT := --bash
+$B/install/camserve.zsh: PRINT := --zsh
+$B/install/camserve.fish: PRINT := --fish
+$(PRINTED): $B/camserve
+	@mkdir -p $(@D)
+	$Q$(EMULATE) $B/camserve help $(PRINT) >$@
+
+$B/install/camserve.service: install/camserve.service FORCE
+	@mkdir -p $(@D)
+	$Qsed 's|@BINDIR@|$(BINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
+FORCE:
 
 clean:  ## remove what was built (models and downloads stay)
 	rm -rf build
@@ -299,4 +350,4 @@ $(BULK_VENV)/installed: tests/bulk/requirements.txt
 	@$(BULK_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --use-pep517 -r $<
 	@touch $@
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)

@@ -8,7 +8,7 @@ from source import ROOT
 PAGES = sorted(p for folder in (".", "docs", "docker", "tests/fuzz", "static/samples") for p in (ROOT / folder).glob("*.md"))
 BLOCK = re.compile(r"^```.*?^```", re.M | re.S)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-FOLDERS = "config|docker|docs|engine|include|server|static|tests"
+FOLDERS = "config|docker|docs|engine|include|install|server|static|tests"
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w./-]*)`")
 ROOM_FILE = re.compile(r"`((?:[a-z]+/)*[a-z_0-9]+\.[ch])`")  # "photo/exif.c", "cost.c"
 
