@@ -168,11 +168,211 @@ START_TEST(layers_are_the_twin_to_the_bit) {
 }
 END_TEST
 
+/* ---- files that are refused ---- */
+
+/* clang-format off */
+#define FC_OF(gap) NODE("fc", "fc", "\"" gap "\"", W("fc") B("fcb"))
+/* A stem, a filter a channel, a projection that a plane is added to. */
+static const made_model victim = {
+    CONV("a", "input", SAME W("a") B("ab")) ","
+    OP1("r", "relu6", "a") ","
+    CONV("d", "r", SAME GROUPS(8) W("d")) ","
+    OP1("t", "silu", "d") ","
+    CONV("c", "t", W("c")) ","
+    OP2("s", "add", "r", "c") ","
+    OP1("x", "relu", "s") ","
+    OP1("g", "gap", "x") ","
+    FC_OF("g"),
+    "a:3x3x3x8 ab:8 d:3x3x1x8 c:1x1x8x8 fc:5x8 fcb:5", 5, 8, 8, 16, NULL};
+/* clang-format on */
+
+/* The victim in 8 bits: its tensors, and its text, for free(). */
+static char *quantize_victim(joined *made) {
+  cam_graph *graph;
+  ranges seen;
+  const char *path = made_model_write(&victim);
+  ck_assert(!graph_load(path, &graph, NULL));
+  unlink(path);
+  watch(graph, &seen);
+  ck_assert(!quantize_graph(graph, &seen, "victim-int8", made, NULL));
+  ranges_free(&seen);
+  graph_free(graph);
+  return json_print(made->document, true, NULL);
+}
+
+/* Loads what text and tensors say; the error's detail, "" if it is accepted. */
+static const char *load_changed(const joined *made, const char *text) {
+  static cam_error error;
+  cam_graph *graph;
+  char path[] = "/tmp/camserve-int8-XXXXXX";
+  const int fd = mkstemp(path);
+  FILE *file = fdopen(fd, "wb");
+  ck_assert(file &&
+            !safetensors_write(file, made->tensors, made->n_tensors, "camserve", text, NULL));
+  ck_assert_int_eq(fclose(file), 0);
+  error = (cam_error){0};
+  const cam_code code = graph_load(path, &graph, &error);
+  ck_assert(code == CAM_OK || code == CAM_E_MODEL);
+  graph_free(graph);
+  unlink(path);
+  return error.detail;
+}
+
+/* The text with `member` of a node, up to the end of its value, replaced; NULL: taken away. */
+static char *change_member(const char *text, const char *node, const char *member,
+                           const char *value) {
+  char name[64], key[64];
+  char *changed = calloc(strlen(text) + 256, 1);
+  snprintf(name, sizeof name, "\"name\":\"%s\"", node);
+  snprintf(key, sizeof key, ",\"%s\":", member);
+  const char *from = strstr(strstr(text, name), key), *end = from + strlen(key);
+  end += strcspn(end, *end == '{' ? "}" : ",}") + (*end == '{');
+  memcpy(changed, text, (size_t)(from - text));
+  if (value)
+    snprintf(changed + strlen(changed), 200, ",\"%s\":%s", member, value);
+  strcat(changed, end);
+  return changed;
+}
+
+static const struct {
+  const char *node, *member, *value, *detail;
+} wrong_members[] = {
+    {"r", "quantization", "{\"scale\":0,\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":-0.1,\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":1e300,\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":1e-300,\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":\"1\",\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":null,\"zero_point\":0}",
+     "node \"r\": quantization: member \"scale\""},
+    {"r", "quantization", "{\"scale\":0.1,\"zero_point\":-1}",
+     "node \"r\": quantization: member \"zero_point\""},
+    {"r", "quantization", "{\"scale\":0.1,\"zero_point\":256}",
+     "node \"r\": quantization: member \"zero_point\""},
+    {"r", "quantization", "{\"scale\":0.1,\"zero_point\":0.5}",
+     "node \"r\": quantization: member \"zero_point\""},
+    {"r", "quantization", "{\"scale\":0.1}", "node \"r\": quantization must be"},
+    {"r", "quantization", "{\"scale\":0.1,\"zero_point\":0,\"axis\":1}",
+     "node \"r\": quantization must be"},
+    {"r", "quantization", "7", "node \"r\": quantization must be"},
+    {"r", "quantization", NULL, "node \"r\": its quantization is missing"},
+    {"d", "quantization", NULL, "node \"d\": its quantization is missing"},
+    {"x", "quantization", NULL, "node \"s\": its quantization is missing"},
+    {"t", "quantization", NULL,
+     "node \"c\": its weights have 8 bits, but node \"t\", which it reads, has no quantization"},
+    {"c", "weight_scale", NULL, "tensor \"c.weight\" has dtype I8; F32 is needed"},
+    {"c", "weight_scale", "\"fc.bias\"", "node \"c\": tensor \"fc.bias\" must have 8 values"},
+    {"c", "weight", "\"c.weight_scale\"", "has dtype F32; I8 (it has a weight_scale) is needed"},
+    {"d", "weight", "\"c.weight\"", "node \"d\": tensor \"c.weight\" takes 8 channels a group"},
+    {"c", "bias", "\"c.weight_scale\"", "has dtype F32; I32 (it has a weight_scale) is needed"},
+    {"fc", "bias", "\"c.bias\"", "has dtype I32; F32 is needed"},
+    {"x", "quantization", "{\"scale\":1e-9,\"zero_point\":0}", "times the scale of node \"x\""},
+};
+
+START_TEST(wrong_members_are_refused) {
+  joined made;
+  char *text = quantize_victim(&made);
+  ck_assert_str_eq(load_changed(&made, text), "");
+  for (size_t i = 0; i < sizeof wrong_members / sizeof *wrong_members; i++) {
+    char *changed = change_member(text, wrong_members[i].node, wrong_members[i].member,
+                                  wrong_members[i].value);
+    const char *detail = load_changed(&made, changed);
+    ck_assert_msg(strstr(detail, wrong_members[i].detail) != NULL, "%zu: wanted \"%s\", got \"%s\"",
+                  i, wrong_members[i].detail, detail);
+    free(changed);
+  }
+  char *version = strstr(text, "\"version\":3");
+  version[10] = '2';
+  ck_assert_ptr_nonnull(
+      strstr(load_changed(&made, text), "8 bits in a file of a version before 3"));
+  free(text);
+  joined_free(&made);
+}
+END_TEST
+
+typedef enum damage {
+  SCALE_0,
+  SCALE_BELOW,
+  SCALE_INF,
+  SCALE_NAN,
+  SCALE_SHORT,
+  WEIGHT,
+  BIAS
+} damage;
+
+static const struct {
+  damage what;
+  const char *tensor, *detail;
+} wrong_tensors[] = {
+    {SCALE_0, "c.weight_scale", "tensor \"c.weight_scale\": scale 1 is 0"},
+    {SCALE_BELOW, "d.weight_scale", "tensor \"d.weight_scale\": scale 1 is -1"},
+    {SCALE_INF, "a.weight_scale", "tensor \"a.weight_scale\" has a value that is not finite"},
+    {SCALE_NAN, "fc.weight_scale", "tensor \"fc.weight_scale\" has a value that is not finite"},
+    {SCALE_SHORT, "c.weight_scale", "tensor \"c.weight_scale\" must have 8 values"},
+    {SCALE_SHORT, "fc.weight_scale", "tensor \"fc.weight_scale\" must have 5 values"},
+    {WEIGHT, "d.weight", "tensor \"d.weight\" has a value of -128"},
+    {WEIGHT, "fc.weight", "tensor \"fc.weight\" has a value of -128"},
+    {BIAS, "a.bias", "node \"a\": the sums of channel 1 may come to"},
+    {BIAS, "d.bias", "node \"d\": the sums of channel 1 may come to"},
+};
+
+/* Value 1 of a tensor, or its length. */
+static void damage_tensor(const cam_tensor *tensor, cam_tensor *changed, damage what) {
+  static float reals[16];
+  static int8_t bytes[512];
+  static int32_t wholes[16];
+  *changed = *tensor;
+  if (tensor->data)
+    changed->data = memcpy(reals, tensor->data, tensor->count * sizeof *reals);
+  if (tensor->bytes)
+    changed->bytes = memcpy(bytes, tensor->bytes, tensor->count);
+  if (tensor->wholes)
+    changed->wholes = memcpy(wholes, tensor->wholes, tensor->count * sizeof *wholes);
+  static const float scales[] = {
+      [SCALE_0] = 0, [SCALE_BELOW] = -1, [SCALE_INF] = INFINITY, [SCALE_NAN] = NAN};
+  if (what <= SCALE_NAN)
+    reals[1] = scales[what];
+  bytes[1] = -128;
+  wholes[1] = INT32_MIN;
+  if (what == SCALE_SHORT)
+    changed->count = (size_t)--changed->shape[0];
+}
+
+START_TEST(wrong_tensors_are_refused) {
+  joined made;
+  char *text = quantize_victim(&made);
+  int changes = 0;
+  for (size_t i = 0; i < sizeof wrong_tensors / sizeof *wrong_tensors; i++)
+    for (int t = 0; t < made.n_tensors; t++) {
+      const cam_tensor whole = made.tensors[t];
+      if (strcmp(whole.name, wrong_tensors[i].tensor) != 0)
+        continue;
+      changes++;
+      damage_tensor(&whole, &made.tensors[t], wrong_tensors[i].what);
+      const char *detail = load_changed(&made, text);
+      ck_assert_msg(strstr(detail, wrong_tensors[i].detail) != NULL,
+                    "%zu: wanted \"%s\", got \"%s\"", i, wrong_tensors[i].detail, detail);
+      made.tensors[t] = whole;
+    }
+  ck_assert_uint_eq((size_t)changes, sizeof wrong_tensors / sizeof *wrong_tensors);
+  free(text);
+  joined_free(&made);
+}
+END_TEST
+
 Suite *int8_suite(void);
 Suite *int8_suite(void) {
   Suite *suite = suite_create("int8");
   TCase *tcase = tcase_create("layers");
   tcase_add_loop_test(tcase, layers_are_the_twin_to_the_bit, 0, CASES);
+  suite_add_tcase(suite, tcase);
+  tcase = tcase_create("files");
+  tcase_add_test(tcase, wrong_members_are_refused);
+  tcase_add_test(tcase, wrong_tensors_are_refused);
   suite_add_tcase(suite, tcase);
   return suite;
 }
