@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#if defined __aarch64__
+#if defined __x86_64__
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#elif defined __aarch64__
 #include <sys/auxv.h>
 #endif
 
@@ -14,6 +18,20 @@ static bool has_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
 static bool has_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
 static bool has_avx_vnni(void) { return has_v3() && __builtin_cpu_supports("avxvnni"); }
 static bool has_avx512_vnni(void) { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
+
+/* AMX's tiles are large: Linux gives them to a process that asks, and its threads. It is asked
+ * once: a process that has confined itself may not ask any more, and keeps what it has. */
+static bool amx_granted;
+static void ask_for_amx(void) {
+  enum { REQUEST = 0x1023 /* ARCH_REQ_XCOMP_PERM */, TILE_DATA = 18 };
+  amx_granted = __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
+                !syscall(SYS_arch_prctl, REQUEST, TILE_DATA);
+}
+static bool has_amx(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, ask_for_amx);
+  return amx_granted && has_avx512_vnni();
+}
 #elif defined __aarch64__
 static bool has_dotprod(void) { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
 #endif
@@ -40,6 +58,7 @@ static const struct {
 } int8_choices[] = {
 /* best first */
 #if defined __x86_64__
+    {&kernels_int8_amx_int8, has_amx, "x86-64-v4"},
     {&kernels_int8_avx512_vnni, has_avx512_vnni, "x86-64-v4"},
     {&kernels_int8_avx_vnni, has_avx_vnni, "x86-64-v3"},
     {&kernels_int8_x86_64_v4, has_v4, "x86-64-v4"},

@@ -10,6 +10,9 @@
 #include "cam_minmax.h"
 #include "kernels_int8_vector.h"
 #include <stdbool.h>
+#if defined __AMX_INT8__
+#include "kernels_int8_amx.h"
+#endif
 
 #if defined __AVX512BW__
 #define ROWS 12
@@ -22,6 +25,11 @@ enum { VECTORS = 4 };
 enum { VECTORS = 2 };
 #endif
 
+#if defined __AMX_INT8__
+enum { DEPTH_UNIT = TILE_BYTES, PRODUCT_ROWS = 2 * TILE_ROWS };
+#else
+enum { DEPTH_UNIT = 4, PRODUCT_ROWS = ROWS };
+#endif
 enum { ALIGNMENT = 64 };
 
 static size_t whole_lines(size_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
@@ -71,9 +79,11 @@ INLINE void put_values(make_values *const make, const void *from, size_t n, cons
 
 /* ---- product: register tiles of up to ROWS x VECTORS ----
  * A panel is columns of VECTORS vectors, or of one where there are no more, side by side: of each,
- * for each quad of k, its vectors of PARTS each. Before them, where SHIFTED, stand the corrections
- * of all columns. */
+ * for each quad of k, its vectors of PARTS each. A run's k go on to a multiple of DEPTH_UNIT, with
+ * 0. Before all, where SHIFTED, stand the corrections of all columns. */
 
+/* Of a run in a panel. */
+static int panel_quads(int depth) { return (depth + DEPTH_UNIT - 1) / DEPTH_UNIT * DEPTH_UNIT / 4; }
 static int tile_columns(int n) { return min_int(n, VECTORS * LANES); }
 
 static size_t corrections_bytes(int n) {
@@ -83,7 +93,7 @@ static size_t corrections_bytes(int n) {
 }
 
 static size_t tile_bytes(int segments, int depth, int n) {
-  return (size_t)segments * (size_t)quads_of(depth) * (size_t)tile_columns(n) * 4 * PARTS;
+  return (size_t)segments * (size_t)panel_quads(depth) * (size_t)tile_columns(n) * 4 * PARTS;
 }
 
 static size_t panel_size(int segments, int depth, int n) {
@@ -95,7 +105,7 @@ static void pack_column(const int8_t *w, ptrdiff_t w_stride, int segments, int d
                         int lane, uint8_t *to) {
   for (int s = 0; s < segments; s++)
     for (int k = 0; k < depth; k++, w += w_stride) {
-      ptrdiff_t quad = (ptrdiff_t)s * quads_of(depth) + k / 4;
+      ptrdiff_t quad = (ptrdiff_t)s * panel_quads(depth) + k / 4;
       put_weight(to + quad * vectors * PARTS * BYTES, lane, k % 4, *w);
     }
 }
@@ -154,8 +164,19 @@ INLINE reals tile_values(const factors *o, lanes sum, int row, int vector, const
   return f;
 }
 
-/* 4 vectors of sums at a time become bytes: of 4 rows, 2 rows or one. Where rows run out, the last
- * one is written again. */
+/* The 4 vectors of values of 4 rows, 2 rows or one, which begin at these places, as bytes. */
+INLINE void put_tile_values(const factors *o, const reals f[4], uint8_t *const to[4],
+                            const int vectors) {
+  const quads bytes = bytes_of(f[0], f[1], f[2], f[3], &o->bounds);
+  if (vectors == 1)
+    store_quarters(bytes, to);
+  else if (vectors == 2)
+    store_halves(bytes, to[0], to[2]);
+  else
+    store_quads(to[0], bytes);
+}
+
+/* Where rows run out, the last one is written again. */
 INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int rows,
                         const int vectors, const bool adds) {
 #pragma GCC unroll 12
@@ -168,13 +189,7 @@ INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int ro
       f[j] = tile_values(o, sum[row][j % vectors], row, j % vectors, adds);
       to[j] = o->out + row * o->out_stride;
     }
-    const quads bytes = bytes_of(f[0], f[1], f[2], f[3], &o->bounds);
-    if (vectors == 1)
-      store_quarters(bytes, to);
-    else if (vectors == 2)
-      store_halves(bytes, to[0], to[2]);
-    else
-      store_quads(to[0], bytes);
+    put_tile_values(o, f, to, vectors);
   }
 }
 
@@ -203,6 +218,7 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
             sum[i][j] = dot(sum[i][j], left, right[j]);
         }
       }
+    weights += (panel_quads(o->depth) - quads_of(o->depth)) * vectors * PARTS * BYTES;
   }
   if (o->residual)
     finish_tile(o, sum, rows, vectors, true);
@@ -242,11 +258,127 @@ static void (*const int8_tiles[ROWS][2])(const factors *) = { /* [rows - 1][all 
 };
 /* clang-format on */
 
+#if defined __AMX_INT8__
+/* A tile's rows, of which the first one is `row` of all, become bytes; not so the first `skip`, but
+ * for those that make a whole vector with others. */
+INLINE void finish_rows_of_tile(const factors *o, const int32_t *sums, int row, int skip,
+                                const int vectors, const bool adds) {
+  const factors here = *o; /* what is written might change *o, for all that the compiler knows */
+  for (int i = skip / 4 * 4; i < TILE_ROWS; i += 4 / vectors) {
+    reals f[4];
+    uint8_t *at[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      const int to = row + i + j / vectors;
+      f[j] = tile_values(&here, load_lanes(sums + (i * vectors + j) * LANES), to, j % vectors,
+                         adds);
+      at[j] = here.out + to * here.out_stride;
+    }
+    put_tile_values(&here, f, at, vectors);
+  }
+}
+
+/* Two tiles of rows, or one. The last tile ends with the rows, and so may begin with some that are
+ * written already: rows `done`.. are not. */
+typedef struct tile_pair {
+  int done, first, second;
+  bool is_two;
+} tile_pair;
+
+static tile_pair pair_of_rows(int done, int rows, int step) {
+  const int first = min_int(done, rows - TILE_ROWS);
+  return (tile_pair){done, first, min_int(first + TILE_ROWS, rows - TILE_ROWS),
+                     step > TILE_ROWS && first + TILE_ROWS < rows};
+}
+
+enum { PAIR_SUMS = 2 * TILE_ROWS * VECTORS * LANES, LONG_SUMS = 256, SHORT_SUMS = 20 };
+
+INLINE void sum_pair(const factors *o, tile_pair pair, const int vectors, int32_t *sums) {
+  const tile_operands t = {.segments = o->segments,
+                           .depth = o->depth,
+                           .first = o->a + pair.first * o->a_stride,
+                           .second = o->a + pair.second * o->a_stride,
+                           .a_stride = o->a_stride,
+                           .a_segment = o->a_segment,
+                           .weights = o->weights,
+                           .bias = o->bias};
+  if (pair.is_two)
+    sum_tiles(&t, vectors, true, sums);
+  else
+    sum_tiles(&t, vectors, false, sums);
+}
+
+INLINE void finish_pair(const factors *o, tile_pair pair, const int32_t *sums, const int vectors,
+                        const bool adds) {
+  const int end = pair.first + TILE_ROWS;
+  finish_rows_of_tile(o, sums, pair.first, pair.done - pair.first, vectors, adds);
+  if (pair.is_two)
+    finish_rows_of_tile(o, sums + TILE_ROWS * vectors * LANES, pair.second, end - pair.second,
+                        vectors, adds);
+}
+
+/* Each pair is summed before the one ahead of it is finished: tiles and vectors work side by side.
+ * Two tiles of rows share what they load of weights, which is worth it where sums are long. Where
+ * they are short most of the time goes into finishing, which is the faster the less is between a
+ * sum and its byte: bytes 4096 apart are taken for one another, until it is known better. */
+INLINE void multiply_by_tiles(const factors *o, int rows, const int vectors, const bool adds) {
+  int32_t sums[2 * PAIR_SUMS] __attribute__((aligned(ALIGNMENT)));
+  int step = TILE_ROWS, turn = 0;
+  if (o->segments * o->depth >= LONG_SUMS)
+    step = 2 * TILE_ROWS;
+  const ptrdiff_t turn_sums = step * vectors * LANES;
+  tile_pair before = pair_of_rows(0, rows, step);
+  sum_pair(o, before, vectors, sums);
+  for (int done = step; done < rows; done += step, turn = !turn) {
+    const tile_pair pair = pair_of_rows(done, rows, step);
+    sum_pair(o, pair, vectors, sums + !turn * turn_sums);
+    finish_pair(o, before, sums + turn * turn_sums, vectors, adds);
+    before = pair;
+  }
+  finish_pair(o, before, sums + turn * turn_sums, vectors, adds);
+}
+
+static __attribute__((noinline)) void multiply_wide(const factors *o, int rows) {
+  if (o->residual)
+    multiply_by_tiles(o, rows, 2, true);
+  else
+    multiply_by_tiles(o, rows, 2, false);
+}
+static __attribute__((noinline)) void multiply_narrow(const factors *o, int rows) {
+  if (o->residual)
+    multiply_by_tiles(o, rows, 1, true);
+  else
+    multiply_by_tiles(o, rows, 1, false);
+}
+
+/* Has it done all rows? Not so few, or of so short sums that registers are as fast. */
+static bool tiles_multiply(const factors *o, int rows, int columns) {
+  if (rows < TILE_ROWS || o->segments * o->depth < SHORT_SUMS)
+    return false;
+  want_tiles();
+  if (columns == 2 * LANES)
+    multiply_wide(o, rows);
+  else
+    multiply_narrow(o, rows);
+  look_up_rows(o->table, rows, o->out_stride, (size_t)columns, o->out);
+  return true;
+}
+#else
+INLINE bool tiles_multiply(const factors *o, int rows, int columns) {
+  (void)o;
+  (void)rows;
+  (void)columns;
+  return false;
+}
+#endif
+
 /* All rows by the columns of one tile, in tiles as even as can be. */
 static void multiply_columns(factors o, int rows, int columns) {
   const int tiles = (rows + ROWS - 1) / ROWS, whole = columns == VECTORS * LANES;
   const uint8_t *a = o.a, *residual = o.residual;
   uint8_t *out = o.out;
+  if (tiles_multiply(&o, rows, columns))
+    return;
   for (int i = 0; i < tiles; i++) {
     const int first = (int)((int64_t)rows * i / tiles);
     const int height = (int)((int64_t)rows * (i + 1) / tiles) - first;
@@ -780,7 +912,7 @@ static int64_t probe_steps(int64_t n) {
 
 const kernels_int8 KERNELS_INT8 = {
     .isa = KERNELS_ISA,
-    .tile_rows = ROWS,
+    .tile_rows = PRODUCT_ROWS,
     .panel_bytes = panel_size,
     .pack_panel = pack_weights,
     .product = product_int8,
@@ -800,5 +932,8 @@ const kernels_int8 KERNELS_INT8 = {
     .dot_rows = dots_of_rows,
     .quantize = quantize_cells,
     .dequantize = dequantize_cells,
+#if defined __AMX_INT8__
+    .rest = rest_tiles,
+#endif
     .probe_products = probe_steps,
 };
