@@ -320,6 +320,15 @@ static void run_step(forward *f, int index) {
   }
 }
 
+/* What a CPU holds for products in integers makes each change of threads longer. Not every thread
+ * need get a piece. */
+static void rest_thread(void *closure, int piece, int thread) {
+  const forward *f = closure;
+  (void)piece;
+  (void)thread;
+  f->net->k8->rest();
+}
+
 void forward_run(forward *f, float *logits, double *layer_ms) {
   const network *net = f->net;
   for (int i = 0; i < net->n_layers; i++) {
@@ -331,6 +340,8 @@ void forward_run(forward *f, float *logits, double *layer_ms) {
       layer_ms[i] = 1e3 * (clock_seconds() - begin);
   }
   tail_logits(&f->tail, logits);
+  if (net->k8->rest && net->graph->is_int8)
+    team_for(f->team, f->threads, rest_thread, f);
 }
 
 void forward_watch(forward *f, float *logits, forward_watcher *watch, void *closure) {
