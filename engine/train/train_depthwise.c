@@ -19,28 +19,29 @@ bool train_depthwise_takes(const cam_node *conv) {
 }
 
 /* Cells to be multiplied: rows x columns of them, in both arrays from the first on, each step in
- * values. */
+ * values. `repeats` sums follow one another, each with its a and its output a step further. */
 typedef struct rectangle {
-  int rows, columns;
+  int rows, columns, repeats;
   const float *a, *b;
-  ptrdiff_t a_row, a_column, b_row, b_column;
+  ptrdiff_t a_row, a_column, b_row, b_column, a_repeat, out_repeat;
 } rectangle;
 
 typedef float floats_lanes
     __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-/* out[vectors * LANES] = or += the sum of a * b from channel `first` on. */
-static inline __attribute__((always_inline)) void sum_vectors(const rectangle *r, int first,
-                                                              int vectors, bool add, float *out) {
+/* to[vectors * LANES] = or += the sum of a * b. */
+static inline __attribute__((always_inline)) void sum_vectors(const rectangle *r,
+                                                              const float *a_first, int vectors,
+                                                              bool add, float *out) {
   floats_lanes sums[STRIP_VECTORS] = {{0}};
   for (int i = 0; i < r->rows; i++) {
-    const float *a = r->a + i * r->a_row + first, *b = r->b + i * r->b_row + first;
+    const float *a = a_first + i * r->a_row, *b = r->b + i * r->b_row;
     for (int j = 0; j < r->columns; j++, a += r->a_column, b += r->b_column)
       for (int v = 0; v < vectors; v++)
         sums[v] += *(const floats_lanes *)(a + v * LANES) * *(const floats_lanes *)(b + v * LANES);
   }
   for (int v = 0; v < vectors; v++) {
-    floats_lanes *to = (floats_lanes *)(out + first + v * LANES);
+    floats_lanes *to = (floats_lanes *)(out + v * LANES);
     if (add)
       *to += sums[v];
     else
@@ -48,37 +49,47 @@ static inline __attribute__((always_inline)) void sum_vectors(const rectangle *r
   }
 }
 
-static float sum_channel(const rectangle *r, int channel) {
-  float sum = 0;
-  for (int i = 0; i < r->rows; i++)
-    for (int j = 0; j < r->columns; j++)
-      sum += r->a[i * r->a_row + j * r->a_column + channel] *
-             r->b[i * r->b_row + j * r->b_column + channel];
-  return sum;
+static inline __attribute__((always_inline)) void repeat_vectors(const rectangle *r, int vectors,
+                                                                 bool add, float *out) {
+  for (int k = 0; k < r->repeats; k++)
+    sum_vectors(r, r->a + k * r->a_repeat, vectors, add, out + k * r->out_repeat);
+}
+
+/* One channel. */
+static void sum_channel(const rectangle *r, int channel, bool add, float *out) {
+  for (int k = 0; k < r->repeats; k++) {
+    float sum = 0, *to = out + k * r->out_repeat + channel;
+    for (int i = 0; i < r->rows; i++)
+      for (int j = 0; j < r->columns; j++)
+        sum += r->a[k * r->a_repeat + i * r->a_row + j * r->a_column + channel] *
+               r->b[i * r->b_row + j * r->b_column + channel];
+    if (add)
+      sum += *to;
+    *to = sum;
+  }
 }
 
 /* out[n] = or += the sum over the rectangle of a * b, of n channels, which are a strip's at most.
  */
 CLONES static void sum_rectangle(const rectangle *r, int n, bool add, float *out) {
-  int first = n / LANES * LANES;
   switch (n / LANES) {
   case 4:
-    sum_vectors(r, 0, 4, add, out);
+    repeat_vectors(r, 4, add, out);
     break;
   case 3:
-    sum_vectors(r, 0, 3, add, out);
+    repeat_vectors(r, 3, add, out);
     break;
   case 2:
-    sum_vectors(r, 0, 2, add, out);
+    repeat_vectors(r, 2, add, out);
     break;
   case 1:
-    sum_vectors(r, 0, 1, add, out);
+    repeat_vectors(r, 1, add, out);
     break;
   default:
     break;
   }
-  for (; first < n; first++)
-    out[first] = sum_channel(r, first) + (float)add * out[first];
+  for (int channel = n / LANES * LANES; channel < n; channel++)
+    sum_channel(r, channel, add, out);
 }
 
 /* Channels of a strip: all strips but the last have as many. */
@@ -148,39 +159,67 @@ static ptrdiff_t kernel_step(const strip *t) { return t->s->node->kernel[1] * ce
 static ptrdiff_t in_step(const strip *t) { return t->s->in[0].width * cell_step(t); }
 static ptrdiff_t out_step(const strip *t) { return t->s->out.width * cell_step(t); }
 
-static void strip_forward(const strip *t) {
-  const ptrdiff_t cell = cell_step(t);
-  for (int y = 0; y < t->s->out.height; y++)
-    for (int x = 0; x < t->s->out.width; x++) {
-      const span v = span_under(t->s, 0, y), h = span_under(t->s, 1, x);
-      const rectangle r = {v.n,
-                           h.n,
-                           t->in + v.source * in_step(t) + h.source * cell,
-                           t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
-                           in_step(t),
-                           cell,
-                           kernel_step(t),
-                           cell};
-      sum_rectangle(&r, t->n, false, t->out + y * out_step(t) + x * cell);
-    }
+/* How many cells from x on have spans of one shape, each a step further than the one before. */
+static int run_of(const train_step *s, span (*span_at)(const train_step *, int, int), int x,
+                  int width) {
+  const span first = span_at(s, 1, x);
+  int n = 1;
+  while (x + n < width) {
+    const span next = span_at(s, 1, x + n);
+    if (next.n != first.n || next.kernel != first.kernel)
+      break;
+    n++;
+  }
+  return n;
 }
 
-static void strip_into_input(const strip *t) {
+static void strip_forward(const strip *t) {
   const ptrdiff_t cell = cell_step(t);
-  const int *stride = t->s->node->stride;
-  for (int y = 0; y < t->s->in[0].height; y++)
-    for (int x = 0; x < t->s->in[0].width; x++) {
-      const span v = span_into(t->s, 0, y), h = span_into(t->s, 1, x);
-      const rectangle r = {v.n,
-                           h.n,
-                           t->gradient + v.source * out_step(t) + h.source * cell,
-                           t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
-                           -out_step(t),
-                           -cell,
-                           stride[0] * kernel_step(t),
-                           stride[1] * cell};
-      sum_rectangle(&r, t->n, !t->s->first[0], t->in_gradient + y * in_step(t) + x * cell);
+  const train_step *s = t->s;
+  for (int x = 0, n; x < s->out.width; x += n) {
+    const span h = span_under(s, 1, x);
+    n = run_of(s, span_under, x, s->out.width);
+    for (int y = 0; y < s->out.height; y++) {
+      const span v = span_under(s, 0, y);
+      const rectangle r = {.rows = v.n,
+                           .columns = h.n,
+                           .repeats = n,
+                           .a = t->in + v.source * in_step(t) + h.source * cell,
+                           .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                           .a_row = in_step(t),
+                           .a_column = cell,
+                           .b_row = kernel_step(t),
+                           .b_column = cell,
+                           .a_repeat = s->node->stride[1] * cell,
+                           .out_repeat = cell};
+      sum_rectangle(&r, t->n, false, t->out + y * out_step(t) + x * cell);
     }
+  }
+}
+
+/* Of input rows `begin` to `end` - 1. */
+static void strip_into_input(const strip *t, int begin, int end) {
+  const ptrdiff_t cell = cell_step(t);
+  const train_step *s = t->s;
+  for (int x = 0, n; x < s->in[0].width; x += n) {
+    const span h = span_into(s, 1, x);
+    n = run_of(s, span_into, x, s->in[0].width);
+    for (int y = begin; y < end; y++) {
+      const span v = span_into(s, 0, y);
+      const rectangle r = {.rows = v.n,
+                           .columns = h.n,
+                           .repeats = n,
+                           .a = t->gradient + v.source * out_step(t) + h.source * cell,
+                           .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                           .a_row = -out_step(t),
+                           .a_column = -cell,
+                           .b_row = s->node->stride[0] * kernel_step(t),
+                           .b_column = s->node->stride[1] * cell,
+                           .a_repeat = cell,
+                           .out_repeat = cell};
+      sum_rectangle(&r, t->n, !s->first[0], t->in_gradient + y * in_step(t) + x * cell);
+    }
+  }
 }
 
 /* Of output rows `begin` to `end` - 1. */
@@ -191,24 +230,29 @@ static void strip_into_kernel(const strip *t, int begin, int end) {
     for (int j = 0; j < node->kernel[1]; j++) {
       const span v = span_of_tap(t->s, 0, i, begin, end),
                  h = span_of_tap(t->s, 1, j, 0, t->s->out.width);
-      const rectangle r = {v.n,
-                           h.n,
-                           t->in + v.kernel * in_step(t) + h.kernel * cell,
-                           t->gradient + v.source * out_step(t) + h.source * cell,
-                           node->stride[0] * in_step(t),
-                           node->stride[1] * cell,
-                           out_step(t),
-                           cell};
+      const rectangle r = {.rows = v.n,
+                           .columns = h.n,
+                           .repeats = 1,
+                           .a = t->in + v.kernel * in_step(t) + h.kernel * cell,
+                           .b = t->gradient + v.source * out_step(t) + h.source * cell,
+                           .a_row = node->stride[0] * in_step(t),
+                           .a_column = node->stride[1] * cell,
+                           .b_row = out_step(t),
+                           .b_column = cell};
       sum_rectangle(&r, t->n, true, t->weight_gradient + i * kernel_step(t) + j * cell);
     }
 }
 
+/* The rows of both go together, so that the gradient is read from the cache the second time. */
 static void strip_backward(const strip *t) {
-  const int height = t->s->out.height, rows = max_int(1, FEW_CELLS / t->s->out.width);
-  for (int y = 0; y < height; y += rows)
-    strip_into_kernel(t, y, min_int(y + rows, height));
-  if (t->in_gradient)
-    strip_into_input(t);
+  const int in = t->s->in[0].height, out = t->s->out.height,
+            rows = max_int(1, FEW_CELLS / t->s->out.width);
+  for (int y = 0; y < out; y += rows) {
+    const int end = min_int(y + rows, out);
+    strip_into_kernel(t, y, end);
+    if (t->in_gradient)
+      strip_into_input(t, (int)((int64_t)in * y / out), (int)((int64_t)in * end / out));
+  }
 }
 
 /* ---- the operator ---- */

@@ -17,16 +17,19 @@
 #include <string.h>
 
 enum {
-  BLOCK_FLOATS = 128 << 10, /* of a block's rows, on both sides of the product */
+  BLOCK_FLOATS = 256 << 10, /* of a block's rows, on both sides of the product */
   ROWS_LEAST = 64,
-  ROWS_MOST = 4096
+  ROWS_MOST = 4096,
+  SMALL = 1000 * 1000 /* multiply-adds up to which OpenBLAS copies no operand first */
 };
 
 /* The convolution of a step, a group of it. */
 typedef struct product_shape {
   int depth, in_group, out_group, in_channels, channels;
   bool gathers;
-  int block; /* rows */
+  bool small; /* blocks are such products; the weights are transposed once for the way back */
+  int block;  /* rows; `most` of them, and no short block at the end */
+  int most;
 } product_shape;
 
 static bool is_unit(const train_step *s) {
@@ -36,8 +39,10 @@ static bool is_unit(const train_step *s) {
          !s->left;
 }
 
-static product_shape product_shape_of(const train_step *s) {
+/* n: samples. */
+static product_shape product_shape_of(const train_step *s, int n) {
   const cam_node *node = s->node;
+  const int rows = n * (int)train_cells(&s->out);
   product_shape p = {.in_channels = s->in[0].channels, .channels = s->out.channels};
   p.in_group = p.in_channels / node->groups;
   p.out_group = p.channels / node->groups;
@@ -45,15 +50,24 @@ static product_shape product_shape_of(const train_step *s) {
   p.gathers = !is_unit(s);
   p.block = BLOCK_FLOATS / (p.depth + p.channels);
   p.block = max_int(ROWS_LEAST, min_int(ROWS_MOST, p.block));
+  const int64_t small = SMALL / ((int64_t)p.depth * p.out_group);
+  p.small = small >= ROWS_LEAST;
+  if (p.small)
+    p.block = (int)min_int64(p.block, small);
+  p.most = min_int(p.block, rows);
+  const int blocks = (rows + p.most - 1) / p.most;
+  p.block = (rows + blocks - 1) / blocks;
   return p;
 }
 
+/* The scratch: the left operand of a block, then transposed weights. */
+static size_t gathered_floats(const product_shape *p) {
+  return (size_t)p->gathers * (size_t)p->most * (size_t)p->depth;
+}
+
 static size_t conv_scratch(const train_step *s, int n) {
-  const product_shape p = product_shape_of(s);
-  (void)n;
-  if (!p.gathers)
-    return 0;
-  return (size_t)p.block * (size_t)p.depth;
+  const product_shape p = product_shape_of(s, n);
+  return gathered_floats(&p) + (size_t)p.small * (size_t)p.depth * (size_t)p.channels;
 }
 
 /* ---- rows ---- */
@@ -144,7 +158,7 @@ static size_t rows_through(const train_task *task) {
 }
 
 static void conv_forward(const train_task *task) {
-  const product_shape p = product_shape_of(task->step);
+  const product_shape p = product_shape_of(task->step, task->n);
   const size_t rows = rows_through(task), channels = (size_t)p.channels;
   for (size_t r = 0; r < rows; r += (size_t)p.block) {
     const int m = (int)min_size((size_t)p.block, rows - r);
@@ -159,11 +173,27 @@ static void conv_forward(const train_task *task) {
   }
 }
 
+/* Group g's weights, as [channels of the group, depth]. */
+static blas_matrix weight_back_of(const train_task *task, const product_shape *p, int g) {
+  if (p->small)
+    return (blas_matrix){task->scratch + gathered_floats(p) +
+                             (size_t)g * (size_t)p->out_group * (size_t)p->depth,
+                         p->depth, BLAS_AS_IS};
+  return (blas_matrix){task->tensor[SLOT_WEIGHT] + g * p->out_group, p->channels, BLAS_TRANSPOSED};
+}
+
+static void transpose_weights(const train_task *task, const product_shape *p) {
+  const float *weight = task->tensor[SLOT_WEIGHT];
+  float *to = task->scratch + gathered_floats(p);
+  for (int c = 0; c < p->channels; c++)
+    for (int k = 0; k < p->depth; k++)
+      *to++ = weight[(size_t)k * (size_t)p->channels + (size_t)c];
+}
+
 /* The gradient of the input of group g, from that of m rows from r on. */
 static void rows_back(const train_task *task, const product_shape *p, size_t r, int m, int g,
                       blas_matrix gradient) {
-  const blas_matrix weight = {task->tensor[SLOT_WEIGHT] + g * p->out_group, p->channels,
-                              BLAS_TRANSPOSED};
+  const blas_matrix weight = weight_back_of(task, p, g);
   float *to = task->in_gradient[0] + g * p->in_group;
   if (!p->gathers) {
     blas_product(m, p->depth, p->out_group, gradient, weight, (float)!task->step->first[0],
@@ -179,11 +209,13 @@ static void rows_back(const train_task *task, const product_shape *p, size_t r, 
 }
 
 static void conv_backward(const train_task *task) {
-  const product_shape p = product_shape_of(task->step);
+  const product_shape p = product_shape_of(task->step, task->n);
   const size_t rows = rows_through(task), channels = (size_t)p.channels;
   if (task->in_gradient[0] && p.gathers && task->step->first[0])
     memset(task->in_gradient[0], 0,
            (size_t)task->n * train_values(&task->step->in[0]) * sizeof(float));
+  if (task->in_gradient[0] && p.small)
+    transpose_weights(task, &p);
   for (size_t r = 0; r < rows; r += (size_t)p.block) {
     const int m = (int)min_size((size_t)p.block, rows - r);
     float *out_gradient = task->out_gradient + r * channels;

@@ -10,10 +10,12 @@
 #include "trainer.h"
 #include "base/clones.h"
 #include "cam_minmax.h"
+#include "each_sample.h"
 #include "network/blas.h"
 #include "network/cut.h"
 #include "network/parameters.h"
 #include "tape.h"
+#include "trainer_state.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -55,8 +57,6 @@ struct trainer {
   size_t arena_floats;
   uint64_t steps;
 };
-
-int trainer_cut(const cam_graph *graph) { return cut_at_last_size(graph); }
 
 /* ---- memory ---- */
 
@@ -466,29 +466,6 @@ cam_code trainer_step(trainer *t, const train_batch *batch, double rate, train_l
 
 /* ---- forward alone ---- */
 
-typedef struct forward_call {
-  const tape *way;
-  const train_batch *batch;
-  size_t in, out;       /* values of a sample */
-  float *arena;         /* one a thread */
-  const float *values;  /* NULL: the graph's */
-  float *const *planes; /* [n], where each sample's output goes; NULL: to `outputs` */
-  float *outputs;       /* [n,out] */
-} forward_call;
-
-/* One sample at a time, so that it does not matter which others there are. */
-static void run_one(void *closure, int sample, int thread) {
-  const forward_call *call = closure;
-  float *arena = call->arena + (size_t)thread * tape_floats(call->way), *to;
-  memcpy(tape_input(call->way, arena), call->batch->planes[sample], call->in * sizeof *arena);
-  tape_forward(call->way, arena, 1, call->values, NULL);
-  if (call->planes)
-    to = call->planes[sample];
-  else
-    to = call->outputs + (size_t)sample * call->out;
-  memcpy(to, tape_output(call->way, arena), call->out * sizeof *to);
-}
-
 cam_code trainer_logits(trainer *t, const train_batch *batch, float *logits, cam_error *error) {
   const tape_part part = plain_part(t);
   const size_t threads = (size_t)team_threads(t->team);
@@ -501,134 +478,38 @@ cam_code trainer_logits(trainer *t, const train_batch *batch, float *logits, cam
     code = trainer_no_memory(t->graph, error);
   if (code)
     return code;
-  forward_call call = {.way = t->plain.tape,
-                       .batch = batch,
-                       .in = (size_t)batch->height * (size_t)batch->width *
-                             (size_t)cut_channels(t->graph, t->cut),
-                       .out = (size_t)t->graph->n_classes,
-                       .arena = t->arena,
-                       .values = t->values,
-                       .outputs = logits};
-  team_for(t->team, batch->n, run_one, &call);
+  const each_sample each = {.way = t->plain.tape,
+                            .n = batch->n,
+                            .from = batch->planes,
+                            .flat = logits,
+                            .in = (size_t)batch->height * (size_t)batch->width *
+                                  (size_t)cut_channels(t->graph, t->cut),
+                            .out = (size_t)t->graph->n_classes,
+                            .values = t->values,
+                            .arena = t->arena};
+  each_sample_run(&each, t->team);
   return CAM_OK;
-}
-
-cam_code trainer_cut_shape(const cam_graph *graph, int cut, int height, int width, int out[2],
-                           int *channels, cam_error *error) {
-  out[0] = height;
-  out[1] = width;
-  *channels = cut_channels(graph, cut);
-  if (cut == GRAPH_INPUT)
-    return CAM_OK;
-  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
-  if (!shape)
-    return trainer_no_memory(graph, error);
-  const cam_code code = cut_shapes(graph, GRAPH_INPUT, height, width, shape, error);
-  memcpy(out, shape[cut], sizeof shape[cut]);
-  free(shape);
-  return code;
-}
-
-cam_code trainer_cut_planes(const cam_graph *graph, int cut, cam_team *team,
-                            const train_batch *pictures, float *const *planes, cam_error *error) {
-  const tape_part part = {graph, NULL, GRAPH_INPUT, cut, false, false};
-  const int threads = team_threads(team);
-  tape *way = NULL;
-  int size[2], channels;
-  cam_code code = cut_check(graph, cut, error);
-  if (!code)
-    code = trainer_cut_shape(graph, cut, pictures->height, pictures->width, size, &channels, error);
-  if (code)
-    return code;
-  const size_t in = (size_t)pictures->height * (size_t)pictures->width * 3,
-               out = (size_t)size[0] * (size_t)size[1] * (size_t)channels;
-  for (int i = 0; i < pictures->n && cut == GRAPH_INPUT; i++)
-    memcpy(planes[i], pictures->planes[i], in * sizeof(float));
-  if (cut == GRAPH_INPUT)
-    return CAM_OK;
-  code = tape_create(&part, pictures->height, pictures->width, 1, &way, error);
-  if (!code)
-    code = blas_reserve(threads, error);
-  if (!code) {
-    forward_call call = {.way = way, .batch = pictures, .in = in, .out = out, .planes = planes};
-    call.arena = new_floats((size_t)threads * tape_floats(way));
-    if (call.arena)
-      team_for(team, pictures->n, run_one, &call);
-    else
-      code = trainer_no_memory(graph, error);
-    free(call.arena);
-    blas_release(threads);
-  }
-  tape_free(way);
-  return code;
 }
 
 /* ---- state ---- */
 
-/* What a state begins with; then values, rests and, where there are any, momenta. */
-typedef struct state_head {
-  char magic[8];
-  uint64_t print; /* of the parameters' names and shapes */
-  uint64_t count, arrays, steps;
-} state_head;
-
-static uint64_t print_of(const trainer *t) {
-  uint64_t print = 0;
-  for (int i = 0; i < t->set.n; i++) {
-    const cam_tensor *tensor = t->set.list[i].tensor;
-    for (const char *c = tensor->name; *c; c++)
-      print = scrambled(print ^ (uint64_t)(unsigned char)*c);
-    for (int k = 0; k < tensor->rank; k++)
-      print = scrambled(print ^ (uint64_t)tensor->shape[k]);
-  }
-  return print;
-}
-
-static state_head head_of(const trainer *t) {
-  return (state_head){"camtrain", print_of(t), t->set.count, 2 + (t->momentum != NULL), t->steps};
+static trainer_state inner_state(const trainer *t) {
+  trainer *of = (trainer *)(uintptr_t)t;
+  return (trainer_state){
+      &t->set, 2 + (t->momentum != NULL), {t->values, t->rest, t->momentum}, &of->steps};
 }
 
 size_t trainer_state_bytes(const trainer *t) {
-  return sizeof(state_head) + (size_t)head_of(t).arrays * t->set.count * sizeof(float);
+  const trainer_state state = inner_state(t);
+  return state_bytes(&state);
 }
 
 void trainer_save(const trainer *t, void *out) {
-  const state_head head = head_of(t);
-  const float *const arrays[] = {t->values, t->rest, t->momentum};
-  char *to = out;
-  memcpy(to, &head, sizeof head);
-  to += sizeof head;
-  for (uint64_t i = 0; i < head.arrays; i++, to += t->set.count * sizeof(float))
-    memcpy(to, arrays[i], t->set.count * sizeof(float));
+  const trainer_state state = inner_state(t);
+  state_save(&state, out);
 }
 
-static bool is_all_finite(const char *floats, size_t n) {
-  float value, odd = 0;
-  for (size_t i = 0; i < n; i++) {
-    memcpy(&value, floats + i * sizeof value, sizeof value);
-    odd += value * 0;
-  }
-  return odd == 0;
-}
-
-cam_code trainer_load(trainer *t, const void *state, size_t bytes, cam_error *error) {
-  const state_head wanted = head_of(t);
-  const char *from = (const char *)state + sizeof wanted;
-  float *const arrays[] = {t->values, t->rest, t->momentum};
-  state_head head = {0};
-  if (bytes >= sizeof head)
-    memcpy(&head, state, sizeof head);
-  if (memcmp(head.magic, wanted.magic, sizeof head.magic) || head.print != wanted.print ||
-      head.count != wanted.count || head.arrays != wanted.arrays)
-    return cam_fail(error, CAM_E_MODEL, "not the state of a training of %s as it is asked for",
-                    t->graph->name);
-  if (bytes != trainer_state_bytes(t))
-    return cam_fail(error, CAM_E_MODEL, "the state of training is cut off: %zu bytes of %zu", bytes,
-                    trainer_state_bytes(t));
-  if (!is_all_finite(from, (size_t)head.arrays * t->set.count))
-    return cam_fail(error, CAM_E_MODEL, "the state of training has a number that is not finite");
-  for (uint64_t i = 0; i < head.arrays; i++, from += t->set.count * sizeof(float))
-    memcpy(arrays[i], from, t->set.count * sizeof(float));
-  t->steps = head.steps;
-  return CAM_OK;
+cam_code trainer_load(trainer *t, const void *bytes, size_t n, cam_error *error) {
+  const trainer_state state = inner_state(t);
+  return state_load(&state, t->graph->name, bytes, n, error);
 }
