@@ -6,6 +6,7 @@
 #include "document.h"
 #include "int8_join.h"
 #include "join.h"
+#include "model_file.h"
 #include "onnx_join.h"
 #include "output.h"
 #include "report.h"
@@ -165,7 +166,7 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   if (!code)
     code = output_write(unfinished, &model, true, error);
   if (!code)
-    code = output_rename(unfinished, options->output, error);
+    code = model_file_rename(unfinished, options->output, error);
   if (code)
     remove(unfinished);
   else

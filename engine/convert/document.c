@@ -55,6 +55,7 @@ void document_copy(json *parent, const char *name, const json *value) {
     copy = json_add_object(parent, name);
     break;
   case JSON_NULL:
+    json_add_null(parent, name);
     return;
   }
   for (const json *each = json_first(value); each; each = json_next(each)) {
