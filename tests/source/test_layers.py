@@ -10,7 +10,7 @@ from source import ROOT, code, files
 # The rooms from the lowest to the highest; "" is the folder itself.
 LAYERS = {
     "include": [""],
-    "engine": ["base", "codec", "photo", "network", "cam", "render", "model", "convert", "train", ""],
+    "engine": ["base", "codec", "photo", "network", "cam", "render", "model", "convert", "", "train"],
     "server": ["base", "wire", "kserve", "work", "http", "run", "cli"],
 }
 SEES = {"include": [], "engine": ["include"], "server": ["include"]}  # other houses than its own
