@@ -18,7 +18,7 @@ RUN make -j"$(nproc)" build COMMIT="$COMMIT" && strip build/camserve
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends libcjson1 libgnutls30 libinih1 libdeflate0 libjpeg62-turbo liblcms2-2 libmicrohttpd12 libnettle8 libopenblas0-pthread libpng16-16 libprotobuf-c1 libseccomp2 libwebp7 libzip4 >/dev/null \
+ && apt-get install -y -qq --no-install-recommends libcjson1 libgnutls30 libinih1 libdeflate0 libjpeg62-turbo liblbfgs0 liblcms2-2 libmicrohttpd12 libnettle8 libopenblas0-pthread libpng16-16 libprotobuf-c1 libseccomp2 libwebp7 libzip4 >/dev/null \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /src/build/camserve /usr/local/bin/
 COPY --from=build /src/models/efficientnet-lite0.safetensors /usr/local/share/camserve/

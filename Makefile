@@ -11,7 +11,7 @@ DEFAULT_MODEL := models/efficientnet-lite0.safetensors
 INT8_MODEL := models/efficientnet-lite0-int8.safetensors
 FIXTURES := downloads/photos/chelsea.png downloads/photos/coffee.png downloads/tables/_cm_listed.py
 
-BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev libjpeg62-turbo-dev libwebp-dev libpng-dev liblcms2-dev libdeflate-dev nettle-dev libzip-dev libinih-dev libseccomp-dev libprotobuf-c-dev protobuf-c-compiler
+BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libgnutls28-dev libcjson-dev libopenblas-pthread-dev liblbfgs-dev libjpeg62-turbo-dev libwebp-dev libpng-dev liblcms2-dev libdeflate-dev nettle-dev libzip-dev libinih-dev libseccomp-dev libprotobuf-c-dev protobuf-c-compiler
 FIXTURE_PACKAGES := python3-pip unzip ca-certificates
 TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest python3-httpx python3-numpy python3-pil parallel
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
@@ -48,7 +48,7 @@ HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection $(HARDEN_$(or
            $(if $(SANITIZE)$(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 LINK    := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
 ALL     := -std=gnu11 -ffp-contract=fast -pthread -D_GNU_SOURCE $(HARDEN) $(WARN) $(SAN) -MMD -MP
-LIBS    := -lmicrohttpd -lgnutls -lcjson -lopenblas -ljpeg -lwebp -lpng16 -llcms2 -ldeflate -lnettle -lzip -linih -lseccomp -lprotobuf-c -lm
+LIBS    := -lmicrohttpd -lgnutls -lcjson -llbfgs -lopenblas -ljpeg -lwebp -lpng16 -llcms2 -ldeflate -lnettle -lzip -linih -lseccomp -lprotobuf-c -lm
 
 ENGINE  := $(filter-out engine/network/kernels.c engine/network/kernels_int8.c engine/photo/resize_rows.c,$(wildcard engine/*.c engine/*/*.c))
 SERVER  := $(filter-out server/cli/main.c,$(wildcard server/*/*.c))

@@ -87,6 +87,16 @@ void blas_product(int m, int n, int k, blas_matrix a, blas_matrix b, float beta,
               b.stride, beta, c, c_stride);
 }
 
+void blas_rows_by_rows(int n, int m, int depth, const double *a, const double *b, double *out) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, m, depth, 1, a, depth, b, depth, 0, out,
+              m);
+}
+
+void blas_add_columns_by_columns(int n, int m, int depth, const double *a, const double *b,
+                                 double *out) {
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, m, depth, 1, a, n, b, m, 1, out, m);
+}
+
 static char version[32];
 static void find_version(void) { /* "OpenBLAS 0.3.21 NO_LAPACKE ..." -> "0.3.21" */
   const char *config = openblas_get_config(), *number = config + strcspn(config, "0123456789");

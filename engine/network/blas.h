@@ -30,4 +30,10 @@ typedef struct blas_matrix {
 void blas_product(int m, int n, int k, blas_matrix a, blas_matrix b, float beta, float *c,
                   int c_stride);
 
+/* In double, without gaps between rows. out[n,m] = a[n,depth] * b[m,depth]^T */
+void blas_rows_by_rows(int n, int m, int depth, const double *a, const double *b, double *out);
+/* out[n,m] += a[depth,n]^T * b[depth,m] */
+void blas_add_columns_by_columns(int n, int m, int depth, const double *a, const double *b,
+                                 double *out);
+
 #endif

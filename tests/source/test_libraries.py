@@ -10,7 +10,7 @@ HEADERS = {
     "libmicrohttpd": r"microhttpd\.h", "GnuTLS": r"gnutls/.*", "cJSON": r"cjson/.*|cJSON\.h", "OpenBLAS": r"cblas\.h|openblas.*|lapacke?\.h",
     "libjpeg-turbo": r"j(peglib|error|morecfg|config)\.h|turbojpeg\.h", "libwebp": r"webp/.*", "libpng": r"png(conf|libconf)?\.h", "Little CMS": r"lcms2.*\.h",
     "libdeflate": r"libdeflate\.h", "nettle": r"nettle/.*", "libzip": r"zip(conf)?\.h", "inih": r"ini\.h",
-    "libseccomp": r"seccomp\.h", "protobuf-c": r"onnx\.pb-c\.h|protobuf-c/.*",
+    "liblbfgs": r"lbfgs\.h", "libseccomp": r"seccomp\.h", "protobuf-c": r"onnx\.pb-c\.h|protobuf-c/.*",
 }
 # The C library, the kernel and the compiler.
 SYSTEM = re.compile(r"(sys|linux|netinet|arpa)/\w+\.h|(ctype|dirent|endian|errno|fcntl|float|fnmatch|inttypes|limits|malloc|math|netdb|poll|pthread|regex|sched"
