@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { CLI_MAX_OPTIONS = 16, CLI_MAX_PARAMS = PARAM_COUNT + CAM_MAX_CLASSES };
+enum { CLI_MAX_OPTIONS = 32, CLI_MAX_PARAMS = PARAM_COUNT + CAM_MAX_CLASSES };
 
 typedef struct cli_option {
   const char *name;     /* "--output"; NULL ends a list */
@@ -99,6 +99,9 @@ cam_code cli_number(const cli *arguments, int row, int least, int most, int fall
  * models/NAME in the working folder. */
 cam_code cli_find_model(cli *arguments, cam_error *error);
 cam_code cli_load(const config *settings, cam_model **out, cam_error *error);
+/* The one file that is meant, for free(). CAM_E_PARAMETER: several are; CAM_E_IO: it cannot be
+ * read. */
+cam_code cli_model_path(const config *settings, char **path, cam_error *error);
 cam_code cli_params(const cli *arguments, const cam_model *model, request_params *out,
                     cam_error *error);
 
@@ -120,6 +123,7 @@ int cli_serve(const cli *arguments);
 int cli_health(const cli *arguments);
 int cli_explain(const cli *arguments);
 int cli_convert(const cli *arguments);
+int cli_finetune(const cli *arguments);
 int cli_info(const cli *arguments);
 int cli_bench(const cli *arguments);
 int cli_help(const cli *arguments);

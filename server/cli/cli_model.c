@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,12 +46,16 @@ cam_code cli_find_model(cli *arguments, cam_error *error) {
   return CAM_OK;
 }
 
+static cam_code check_readable(const char *path, cam_error *error) {
+  if (!access(path, R_OK))
+    return CAM_OK;
+  return cam_fail(error, CAM_E_IO,
+                  "model file %.60s: %s; `make build` makes the default one, --model or "
+                  "CAMSERVE_MODEL names another",
+                  path, strerror(errno));
+}
+
 static cam_code load_named(const char *path, const char *isa, cam_model **out, cam_error *error) {
-  if (access(path, R_OK))
-    return cam_fail(error, CAM_E_IO,
-                    "model file %.60s: %s; `make build` makes the default one, --model or "
-                    "CAMSERVE_MODEL names another",
-                    path, strerror(errno));
   if (!*isa)
     isa = NULL;
   cam_code code = cam_model_load(path, isa, out, error);
@@ -60,17 +65,31 @@ static cam_code load_named(const char *path, const char *isa, cam_model **out, c
   return cam_fail(error, code, "model file %.60s: %s", path, why.detail);
 }
 
-cam_code cli_load(const config *settings, cam_model **out, cam_error *error) {
+cam_code cli_model_path(const config *settings, char **path, cam_error *error) {
   model_files files;
-  *out = NULL;
+  *path = NULL;
   cam_code code = model_files_find(settings->model, &files, error);
   if (!code && files.n > 1)
     code = cam_fail(error, CAM_E_PARAMETER,
                     "model: %d files (%.40s, %.40s ...); this command takes one", files.n,
                     files.paths[0], files.paths[1]);
   if (!code)
-    code = load_named(files.paths[0], settings->isa, out, error);
+    code = check_readable(files.paths[0], error);
+  if (!code) {
+    *path = files.paths[0];
+    files.paths[0] = NULL;
+  }
   model_files_free(&files);
+  return code;
+}
+
+cam_code cli_load(const config *settings, cam_model **out, cam_error *error) {
+  char *path;
+  *out = NULL;
+  cam_code code = cli_model_path(settings, &path, error);
+  if (!code)
+    code = load_named(path, settings->isa, out, error);
+  free(path);
   return code;
 }
 

@@ -138,6 +138,57 @@ static const cli_command commands[] = {
                  "  camserve convert lite0.safetensors --int8 --calibrate photos -o "
                  "lite0-int8.safetensors\n"},
 
+    {.name = "finetune",
+     .operands = "DATA",
+     .least = 1,
+     .most = 1,
+     .settings =
+         " model threads max_body_bytes max_pixels max_side decode_bytes max_scans decode_ms ",
+     .run = cli_finetune,
+     .summary = "a model of your own classes, from a folder of photos",
+     .options =
+         {{"--output", "-o", "FILE", "the model file to write: NAME.safetensors"},
+          {"--stage", NULL, "head|last|all",
+           "what is trained: the last layer (the default), the last stage, everything"},
+          {"--keep-classes", NULL, NULL,
+           "the model's own classes: a class is an index, WordNet id or label of it"},
+          {"--val", NULL, "0.2|DIR|0",
+           "the share of photos of each class to validate with, or where others are, or none"},
+          {"--epochs", NULL, "N", "how often all photos are gone through (6)"},
+          {"--batch", NULL, "N", "photos of a step (16)"},
+          {"--lr", NULL, "X", "learning rate (last 0.005, all 0.001)"},
+          {"--momentum", NULL, "X", "0 is plain SGD (0.9)"},
+          {"--schedule", NULL, "constant|cosine", "how the rate goes on (cosine)"},
+          {"--weight-decay", NULL, "X", "(head 0.01; last, all 0.0005)"},
+          {"--keep-prob", NULL, "X", "less than 1: dropout before the last layer (1)"},
+          {"--augment", NULL, "none|flip", "flip: mirrored photos, too (none)"},
+          {"--balance", NULL, NULL, "classes count alike, however many photos they have"},
+          {"--patience", NULL, "N", "ends after N epochs that are no better; 0: never (3)"},
+          {"--time", NULL, "10m", "ends after that time, with the best so far"},
+          {"--seed", NULL, "N", "of the order of photos, of mirroring and dropout (1)"},
+          {"--resize", NULL, "stretch|aspect",
+           "how photos become the network's input, then and later (stretch)"},
+          {"--memory", NULL, "1GiB",
+           "what may be kept of photos between epochs; the rest is computed again (1GiB)"},
+          {"--resume", NULL, NULL, "go on from FILE.checkpoint, which an interrupted run left"},
+          {"--report", NULL, "DIR", "where the report goes (FILE.report)"},
+          {"--dry-run", NULL, NULL, "say what is found and how long it takes, and end"},
+          {"--json", NULL, NULL, "a line of JSON an epoch on standard output"},
+          {"--force", NULL, NULL, "replace FILE, if it is there"}},
+     .more =
+         "DATA is a folder with a folder of photos for each class, a folder with train/ and val/ "
+         "that have those, or a CSV file\nwhose first line is path,class, with paths from its own "
+         "folder. A photo that cannot be read is named and left out.\n\n"
+         "head takes seconds; last and all can be better where there are many photos, or photos "
+         "unlike those that the model was\ntrained on, and are kept only if they are, on the "
+         "validation photos. SIGINT, SIGTERM and SIGHUP end it with the best so\nfar. The same "
+         "photos and options give the same file, byte for byte.\n",
+     .examples = "  camserve finetune photos -o mine.safetensors\n"
+                 "  camserve finetune photos --dry-run\n"
+                 "  camserve finetune parts.csv --stage all --augment flip --time 30m -o "
+                 "parts.safetensors\n"
+                 "  camserve --model mine.safetensors\n"},
+
     {.name = "info",
      .operands = "[MODEL]",
      .most = 1,

@@ -87,7 +87,7 @@ static cam_code find_names(const photoset *set, char *const *names, int n, int *
     char **found = bsearch(&names[i], set->classes, (size_t)set->n_classes, sizeof *names,
                            compare_classes);
     if (!found)
-      return cam_fail(error, CAM_E_PARAMETER,
+      return cam_fail(error, CAM_E_BODY,
                       "class \"%.40s\" of the validation photos is none of the others", names[i]);
     ids[i] = (int)(found - set->classes);
   }

@@ -16,7 +16,7 @@ typedef struct photoset_draft {
 cam_code photoset_draft_add(photoset_draft *draft, const char *path, const char *class_name,
                             photo_part part, cam_error *error);
 /* Gives the photos from `first` on their classes, by their names: of the model; else those that the
- * set has; else they are made of the names. CAM_E_PARAMETER: a name is none of them. */
+ * set has; else they are made of the names. CAM_E_BODY: a name is none of them. */
 cam_code photoset_draft_settle(photoset_draft *draft, int first, const cam_model *model,
                                cam_error *error);
 

@@ -263,7 +263,7 @@ static cam_code add_csv_file(photoset_draft *draft, const char *path, cam_error 
 
 static cam_code add_data(photoset_draft *draft, const char *data, cam_error *error) {
   if (!*data)
-    return cam_fail(error, CAM_E_PARAMETER, "an empty name");
+    return cam_fail(error, CAM_E_BODY, "an empty name");
   if (walk_is_folder(data))
     return add_tree(draft, data, error);
   return add_csv_file(draft, data, error);
@@ -296,7 +296,7 @@ cam_code photoset_open(const char *data, const cam_model *model, photoset *out, 
   *out = (photoset){0};
   cam_code code = read_more(out, data, PART_OPEN, model, error);
   if (!code && !model && out->n_classes < 2)
-    code = cam_fail(error, CAM_E_PARAMETER, "%.80s: one class, \"%.40s\"; two are needed", data,
+    code = cam_fail(error, CAM_E_BODY, "%.80s: one class, \"%.40s\"; two are needed", data,
                     out->classes[0]);
   return code;
 }

@@ -122,7 +122,7 @@ START_TEST(validation_from_elsewhere) {
   ck_assert_msg(!photoset_add_validation(&set, within("v"), NULL, &error), "%s", error.detail);
   ck_assert_str_eq(told(),
                    "ant|bee: d/ant/1.jpg=ant:train d/bee/2.jpg=bee:train v/bee/3.jpg=bee:val");
-  ck_assert_int_eq(photoset_add_validation(&set, within("w"), NULL, &error), CAM_E_PARAMETER);
+  ck_assert_int_eq(photoset_add_validation(&set, within("w"), NULL, &error), CAM_E_BODY);
   ck_assert_ptr_nonnull(strstr(error.detail, "\"wasp\""));
 }
 END_TEST
@@ -135,7 +135,7 @@ START_TEST(what_no_folder_is) {
   put("flat/1.jpg", "");
   refuse("empty", CAM_E_NOT_FOUND, "no folders in it");
   refuse("flat", CAM_E_NOT_FOUND, "one for each class");
-  refuse("one", CAM_E_PARAMETER, "one class, \"ant\"; two are needed");
+  refuse("one", CAM_E_BODY, "one class, \"ant\"; two are needed");
   refuse("hole", CAM_E_NOT_FOUND, "hole/bee/: a folder without photos, but with 1 .md");
   refuse("nowhere", CAM_E_NOT_FOUND, "No such file");
 }
