@@ -122,6 +122,7 @@ void help_ini(FILE *out);
 int cli_serve(const cli *arguments);
 int cli_health(const cli *arguments);
 int cli_explain(const cli *arguments);
+int cli_evaluate(const cli *arguments);
 int cli_convert(const cli *arguments);
 int cli_finetune(const cli *arguments);
 int cli_info(const cli *arguments);

@@ -94,6 +94,33 @@ static const cli_command commands[] = {
          "  camserve explain photos --html gallery.html --keep-going\n"
          "  camserve explain - -o - < cat.jpg > where.png\n"},
 
+    {.name = "evaluate",
+     .operands = "MODEL DATA",
+     .least = 2,
+     .most = 2,
+     .settings =
+         " isa threads max_body_bytes max_pixels max_side decode_bytes max_scans decode_ms ",
+     .run = cli_evaluate,
+     .summary = "how good a model is on photos whose classes are known, and what it takes for what",
+     .options =
+         {{"--report", NULL, "DIR",
+           "write a page with each wrong photo and its maps, the figures as JSON, and a line "
+           "for each photo as CSV"},
+          {"--force", NULL, NULL, "replace the report that DIR is"},
+          {"--json", NULL, NULL, "print the figures as JSON"},
+          {"--resize", NULL, "stretch|aspect",
+           "how photos become the network's input (the model's own)"}},
+     .more =
+         "DATA is a folder with a folder for each class, a folder with train/ and val/ that have "
+         "those (val/ is looked at),\nor a CSV file whose first line is path,class. A class is "
+         "called by its label, WordNet id or index.\n\n"
+         "The report is DIR/index.html, which a browser alone opens, without a network; "
+         "DIR/report.json; DIR/predictions.csv.\nIt is there once all of it is. A photo that "
+         "cannot be read is said and skipped.\n",
+     .examples =
+         "  camserve evaluate models/efficientnet-lite0.safetensors photos --report report\n"
+         "  camserve evaluate trash.safetensors trash/val --json > figures.json\n"},
+
     {.name = "convert",
      .operands = "NET.onnx|WEIGHTS|MODEL",
      .least = 1,

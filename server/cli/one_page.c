@@ -12,7 +12,12 @@
   X(page_tiles,     "gallery/tiles.js")            \
   X(gallery_page,   "gallery/page.html")           \
   X(gallery_style,  "gallery/gallery.css")         \
-  X(gallery_script, "gallery/gallery.js")
+  X(gallery_script, "gallery/gallery.js")          \
+  X(report_page,    "report/page.html")            \
+  X(report_style,   "report/report.css")           \
+  X(report_charts,  "report/charts.js")            \
+  X(report_figures, "report/figures.js")           \
+  X(report_script,  "report/report.js")
 /* clang-format on */
 #define X(symbol, file) \
   extern const unsigned char asset_##symbol##_begin[], asset_##symbol##_end[]; \

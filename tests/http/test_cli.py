@@ -16,7 +16,7 @@ import pictures
 from client import cam, check_problem, explain, same, strict_json
 from server import BINARY, MODEL, PATIENCE, ROOT, environment, run
 
-COMMANDS = ["serve", "health", "explain", "convert", "info", "bench"]
+COMMANDS = ["serve", "health", "explain", "evaluate", "convert", "info", "bench"]
 
 
 @pytest.fixture

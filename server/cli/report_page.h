@@ -1,0 +1,22 @@
+/* report_page.h - the page of a report: its figures, and each wrong photo with the maps of what it
+ * is and of what it is taken for. Implemented in server/cli/report_page.c. Thread: main, and the
+ * context's. */
+#ifndef REPORT_PAGE_H
+#define REPORT_PAGE_H
+#include "evaluation.h"
+#include "report_folder.h"
+
+/* The page has fewer bytes than this: photos shrink where there are many, and those that the model
+ * was least sure of are left out where there are too many, which the page says. */
+enum { REPORT_PAGE_BYTES = 19500000 };
+
+/* Writes the page, for which the wrong photos are read once more. CAM_E_NO_MEMORY, or CAM_E_IO: a
+ * signal came. What could not be written, ferror tells. */
+cam_code report_page(FILE *out, const evaluation_terms *terms, const report *about,
+                     const report_figures *figures, cam_error *error);
+
+/* All files of a report into a folder that is begun. CAM_E_IO, CAM_E_NO_MEMORY. */
+cam_code report_write(const report_folder *folder, const evaluation_terms *terms,
+                      const report *about, const report_figures *figures, cam_error *error);
+
+#endif
