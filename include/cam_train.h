@@ -130,6 +130,10 @@ double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val);
  * of bounds (the rate is too large); CAM_E_IO, CAM_E_MODEL: the checkpoint, or a photo that cannot
  * be read any more; CAM_E_NO_MEMORY. */
 cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error);
+/* How many of the validation photos a head gets right that is fitted to `per_class` photos of each
+ * class alone (or as many as it has): what more photos would bring. False: there is no head to fit,
+ * nothing to validate with, or no class has more photos. */
+bool cam_tuner_try_fewer(cam_tuner *tuner, int per_class, int *right);
 const cam_tune_figures *cam_tuner_get_figures(const cam_tuner *tuner);
 /* Writes a model file, whole or not at all, which cam_model_load takes; its name is that of the
  * file without folder and ending. No times and no paths are in it. CAM_E_IO, CAM_E_NO_MEMORY. */

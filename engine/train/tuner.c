@@ -374,21 +374,27 @@ static void tell_head(cam_tuner *tuner, const head_result *result, cam_tune_epoc
   tuner->calls.epoch(tuner->calls.closure, epoch);
 }
 
-static cam_code fit_head(cam_tuner *tuner, cam_error *error) {
+/* What a head of the tuned network is fitted to: all but the photos. */
+static head_task head_task_of(cam_tuner *tuner) {
   const cam_graph *graph = &tuner->tuned.graph;
   const cam_node *last = &graph->nodes[graph->n_nodes - 1];
   head_task task = {.from = tuner->samples,
                     .classes = graph->n_classes,
                     .channels = (int)last->weight->shape[1],
                     .decay = head_decay(tuner)};
+  if (tuner->tuned.is_new)
+    return task;
+  task.start = last->weight->data;
+  if (last->bias)
+    task.bias = last->bias->data;
+  return task;
+}
+
+static cam_code fit_head(cam_tuner *tuner, cam_error *error) {
+  head_task task = head_task_of(tuner);
   head_lists lists = {0};
   head_result result = {0};
   cam_tune_epoch epoch = {0};
-  if (!tuner->tuned.is_new) {
-    task.start = last->weight->data;
-    if (last->bias)
-      task.bias = last->bias->data;
-  }
   cam_code code = make_lists(tuner, &tuner->train, 1 + tuner->options.flip, &lists, &task, error);
   if (!code)
     code = head_fit(&task, &result, error);
@@ -403,6 +409,46 @@ static cam_code fit_head(cam_tuner *tuner, cam_error *error) {
   free(result.weight);
   free_lists(&lists);
   return code;
+}
+
+/* The first photos of each class, of members that are sorted by class. */
+static bool take_fewer(const cam_tuner *tuner, int per_class, sample_part *out) {
+  int before = -1, n = 0;
+  *out = (sample_part){.members = malloc(((size_t)tuner->train.n + 1) * sizeof(int))};
+  for (int i = 0; out->members && i < tuner->train.n; i++) {
+    const int sample = tuner->train.members[i];
+    if (tuner->list[sample].class_id != before)
+      n = 0;
+    before = tuner->list[sample].class_id;
+    if (n++ < per_class)
+      out->members[out->n++] = sample;
+  }
+  return out->members && out->n < tuner->train.n;
+}
+
+bool cam_tuner_try_fewer(cam_tuner *tuner, int per_class, int *right) {
+  head_task task;
+  head_lists lists = {0};
+  head_result result = {0};
+  sample_part fewer = {0};
+  cam_tune_epoch epoch = {.val_accuracy = -1};
+  cam_error error;
+  const double kept = tuner->figures.temperature;
+  if (!fits_head(tuner) || !tuner->val.n || tuner->calls.stop(tuner->calls.closure))
+    return false;
+  task = head_task_of(tuner);
+  if (tuner->tuned.is_new)
+    task.start = NULL;
+  const bool done = take_fewer(tuner, per_class, &fewer) &&
+                    !make_lists(tuner, &fewer, 1, &lists, &task, &error) &&
+                    !head_fit(&task, &result, &error) &&
+                    !validate_head(tuner, &task, result.weight, &epoch, &error);
+  tuner->figures.temperature = kept;
+  *right = (int)(epoch.val_accuracy * tuner->val.n + 0.5);
+  free(fewer.members);
+  free(result.weight);
+  free_lists(&lists);
+  return done;
 }
 
 /* ---- all of it ---- */

@@ -4,6 +4,7 @@
 #include "cam_clock.h"
 #include "cli.h"
 #include "finetune_options.h"
+#include "finetune_report.h"
 #include "finetune_say.h"
 #include "interrupt.h"
 #include "photoset_read.h"
@@ -15,18 +16,21 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { MOST_TRIED = 1000 /* photos a class */ };
+
 typedef struct finetune {
   const cli *arguments;
   finetune_options options;
   const char *data, *output;
-  char *model, *checkpoint; /* for free() */
-  FILE *out;                /* for people: standard output, or error beside JSON */
+  char *model, *checkpoint, *report_path; /* for free() */
+  FILE *out;                              /* for people: standard output, or error beside JSON */
   photoset set;
   cam_tune_sample *samples; /* [set.n] */
   cam_tuner *tuner;
   size_t max_bytes; /* of a photo's file */
   struct progress progress;
   int epoch; /* that is being trained; 0: photos are looked at */
+  finetune_report report;
 } finetune;
 
 static bool has_flag(const finetune *run, int row) { return run->arguments->options[row]; }
@@ -58,6 +62,17 @@ static void tell_done(void *closure, int done, int total) {
             (run->epoch - 1 + (double)done / total) / epochs);
 }
 
+/* For the report, which does without where there is no memory. */
+static void keep_epoch(finetune *run, const cam_tune_epoch *epoch) {
+  finetune_report_add_epoch(&run->report, &(report_epoch){.number = epoch->epoch,
+                                                          .loss = epoch->loss,
+                                                          .cross_entropy = epoch->cross_entropy,
+                                                          .weight_decay = epoch->weight_decay,
+                                                          .train = epoch->train_accuracy,
+                                                          .val = epoch->val_accuracy,
+                                                          .seconds = epoch->seconds});
+}
+
 static void tell_epoch(void *closure, const cam_tune_epoch *epoch) {
   finetune *run = closure;
   progress_clear(&run->progress);
@@ -66,6 +81,8 @@ static void tell_epoch(void *closure, const cam_tune_epoch *epoch) {
     say_epoch(run->out, epoch);
   else if (epoch->epoch || epoch->stage == CAM_TUNE_HEAD)
     say_epoch_json(stdout, epoch);
+  if (epoch->epoch)
+    keep_epoch(run, epoch);
   run->epoch = epoch->epoch + 1;
   if (!epoch->epoch)
     progress_begin(&run->progress, true);
@@ -179,6 +196,47 @@ static cam_code check_there(finetune *run, bool *done, cam_error *error) {
   return CAM_OK;
 }
 
+/* How right heads of fewer photos a class are. */
+static void try_fewer(finetune *run) {
+  const int of = cam_tuner_get_figures(run->tuner)->val;
+  int right;
+  for (int n = 2; n <= MOST_TRIED && cam_tuner_try_fewer(run->tuner, n, &right);
+       n = n == 2 ? 5 : 2 * n)
+    finetune_report_add_size(&run->report, &(report_size){n, report_share_of(right, of)});
+}
+
+/* Before training, so that it is not found out behind it that the report cannot be written. */
+static cam_code open_report(finetune *run, cam_error *error) {
+  finetune_report *about = &run->report;
+  const char *given = run->arguments->options[TUNE_REPORT];
+  about->settings = &run->arguments->config;
+  about->data = run->data;
+  about->model = run->output;
+  about->resize = run->options.tune.resize;
+  if (!photoset_count(&run->set, -1, PART_VAL)) {
+    fprintf(run->out, "no report: there are no photos to validate with\n");
+    return CAM_OK;
+  }
+  if (given)
+    run->report_path = strdup(given);
+  else if (asprintf(&run->report_path, "%s.report", run->output) < 0)
+    run->report_path = NULL;
+  if (!run->report_path)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a path");
+  return report_folder_open(&about->folder, run->report_path,
+                            has_flag(run, TUNE_FORCE) || has_flag(run, TUNE_RESUME), error);
+}
+
+static cam_code write_tuned_report(finetune *run, cam_error *error) {
+  if (!run->report_path)
+    return CAM_OK;
+  fputc('\n', run->out);
+  const cam_code code = finetune_report_write(&run->report, &run->set, run->out, error);
+  if (!code)
+    fprintf(run->out, "\nthe report is %s/index.html\n", run->report_path);
+  return code;
+}
+
 static cam_code fit_and_write(finetune *run, cam_error *error) {
   const double begin = clock_seconds();
   cam_code code = cam_tuner_fit(run->tuner, error);
@@ -194,16 +252,22 @@ static cam_code fit_and_write(finetune *run, cam_error *error) {
   if (figures->stopped && figures->epochs)
     fprintf(run->out, "; --resume goes on from %s", run->checkpoint);
   fputc('\n', run->out);
+  if (run->report_path)
+    try_fewer(run);
   return CAM_OK;
 }
 
 static cam_code train_on_photos(finetune *run, cam_error *error) {
-  bool done;
+  bool done = false;
   cam_code code = check_there(run, &done, error);
+  if (!code)
+    code = open_report(run, error);
   if (!code && done)
     fprintf(run->out, "%s is there already: the same run wrote it\n", run->output);
   else if (!code)
     code = fit_and_write(run, error);
+  if (!code)
+    code = write_tuned_report(run, error);
   if (!code && (done || !cam_tuner_get_figures(run->tuner)->stopped))
     cam_tuner_done(run->tuner);
   return code;
@@ -247,7 +311,7 @@ static cam_code read_flags(finetune *run, cam_error *error) {
 }
 
 int cli_finetune(const cli *arguments) {
-  finetune run = {.arguments = arguments};
+  finetune run = {.arguments = arguments, .report.folder.descriptor = -1};
   cam_error error = {0};
   cam_code code = read_flags(&run, &error);
   int exit_code = EXIT_DONE;
@@ -259,10 +323,12 @@ int cli_finetune(const cli *arguments) {
     if (interrupt_signal())
       exit_code = 128 + interrupt_signal();
   }
+  finetune_report_drop(&run.report);
   cam_tuner_free(run.tuner);
   photoset_free(&run.set);
   free(run.samples);
   free(run.checkpoint);
+  free(run.report_path);
   free(run.model);
   return exit_code;
 }
