@@ -229,7 +229,6 @@ static void finish_epoch(epochs_job *job, cam_tune_epoch *epoch) {
   if (epoch->best)
     keep_values(job, epoch);
   job->history[epoch->epoch] = *epoch;
-  job->task->calls->epoch(job->task->calls->closure, epoch);
 }
 
 /* ---- the checkpoint ---- */
@@ -351,6 +350,8 @@ static cam_code go_on(epochs_job *job) {
       break;
     finish_epoch(job, &epoch);
     code = save_state(job);
+    if (!code) /* what was told is not done again */
+      job->task->calls->epoch(job->task->calls->closure, &epoch);
   }
   if (code == CAM_E_DEADLINE) { /* a photo was to be read again */
     job->out->stopped = true;

@@ -27,6 +27,7 @@ typedef struct finetune {
   photoset set;
   cam_tune_sample *samples; /* [set.n] */
   cam_tuner *tuner;
+  double begin;     /* clock_seconds() */
   size_t max_bytes; /* of a photo's file */
   struct progress progress;
   int epoch; /* that is being trained; 0: photos are looked at */
@@ -238,7 +239,6 @@ static cam_code write_tuned_report(finetune *run, cam_error *error) {
 }
 
 static cam_code fit_and_write(finetune *run, cam_error *error) {
-  const double begin = clock_seconds();
   cam_code code = cam_tuner_fit(run->tuner, error);
   progress_clear(&run->progress);
   if (code)
@@ -248,7 +248,7 @@ static cam_code fit_and_write(finetune *run, cam_error *error) {
   code = cam_tuner_write(run->tuner, run->output, error);
   if (code)
     return code;
-  fprintf(run->out, "wrote %s in %.1f s", run->output, clock_seconds() - begin);
+  fprintf(run->out, "wrote %s in %.1f s", run->output, clock_seconds() - run->begin);
   if (figures->stopped && figures->epochs)
     fprintf(run->out, "; --resume goes on from %s", run->checkpoint);
   fputc('\n', run->out);
@@ -311,7 +311,7 @@ static cam_code read_flags(finetune *run, cam_error *error) {
 }
 
 int cli_finetune(const cli *arguments) {
-  finetune run = {.arguments = arguments, .report.folder.descriptor = -1};
+  finetune run = {.arguments = arguments, .begin = clock_seconds(), .report.folder.descriptor = -1};
   cam_error error = {0};
   cam_code code = read_flags(&run, &error);
   int exit_code = EXIT_DONE;

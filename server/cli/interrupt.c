@@ -33,6 +33,7 @@ bool interrupt_open(void) {
     if (!sigaction(numbers[i], NULL, &inherited) && inherited.sa_handler != SIG_IGN)
       sigaction(numbers[i], &noting, NULL);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   return true;
 }
 

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 /* From here on the three are noted, unless they were ignored when the process began (nohup, jobs in
- * the background), and a closed pipe is an error of write(2), not an end. False: no descriptor is
+ * the background), and a closed pipe, or a file that may not grow, is an error of write(2), not an
+ * end. False: no descriptor is
  * left. Once a process. */
 bool interrupt_open(void);
 /* The signal that came, 0: none. */
