@@ -34,7 +34,7 @@ static void add_tuned_input(json *document, const tuned_story *story) {
   json_add_text(input, "resize", cam_resize_name(story->options->resize));
 }
 
-static void add_classes(json *document, const tuned_story *story) {
+static void add_tuned_classes(json *document, const tuned_story *story) {
   if (!story->tuned->is_new) {
     document_copy(document, "classes", json_member(story->base->document, "classes"));
     return;
@@ -77,7 +77,7 @@ static void add_settings(json *tuned, const cam_tune_options *options) {
   json_add_int(settings, "seed", (int64_t)options->seed);
 }
 
-static void add_share(json *object, const char *name, double value) {
+static void add_known_share(json *object, const char *name, double value) {
   if (value >= 0)
     json_add_number(object, name, value);
 }
@@ -89,10 +89,10 @@ static void add_figures(json *tuned, const cam_tune_figures *figures) {
   json_add_text(object, "kept", cam_tune_stage_name(figures->kept));
   json_add_int(object, "kept_epoch", figures->kept_epoch);
   json_add_int(object, "epochs", figures->epochs);
-  add_share(object, "train_accuracy", figures->train_accuracy);
-  add_share(object, "val_accuracy", figures->val_accuracy);
-  add_share(object, "val_loss", figures->val_loss);
-  add_share(object, "start_accuracy", figures->start_accuracy);
+  add_known_share(object, "train_accuracy", figures->train_accuracy);
+  add_known_share(object, "val_accuracy", figures->val_accuracy);
+  add_known_share(object, "val_loss", figures->val_loss);
+  add_known_share(object, "start_accuracy", figures->start_accuracy);
 }
 
 static void add_story(json *document, const tuned_story *story) {
@@ -122,7 +122,7 @@ static json *make_document(const char *path, const tuned_story *story) {
       document_copy(document, json_name(member), member);
   }
   add_tuned_input(document, story);
-  add_classes(document, story);
+  add_tuned_classes(document, story);
   json_add_text(document, "probability", cam_probability_name(story->tuned->graph.probability));
   if (story->figures->temperature > 0)
     json_add_number(document, "temperature", story->figures->temperature);

@@ -15,7 +15,7 @@ enum { NAMED = 5 /* of a list that may be long */, SMALL_CLASS = 10, CLASSES_SHO
 
 /* ---- what was found ---- */
 
-static void say_passed(FILE *out, const photoset *set) {
+static void say_passed_over(FILE *out, const photoset *set) {
   char words[PASSED_WORDS_MAX];
   passed_over others = set->others;
   if (others.files)
@@ -44,7 +44,7 @@ void say_found(FILE *out, const char *data, const photoset *set) {
   const int classes = classes_with_photos(set);
   fprintf(out, "%s: %d photo%s of %d class%s\n", data, set->n, cli_plural(set->n), classes,
           classes == 1 ? "" : "es");
-  say_passed(out, set);
+  say_passed_over(out, set);
   fflush(out);
 }
 
