@@ -14,7 +14,11 @@ typedef struct cam_convert_options {
   const char *weights;
   const char *architecture; /* config/models/NAME.json; NULL: the network is in the file */
   const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
-  int threads;        /* for the reference forward pass of the self-test; 0: cam_cpu_count() */
+  /* "CAM_conv,CAM_fc": layers of the architecture that the file lacks and that are drawn; NULL:
+   * none. */
+  const char *new_layers;
+  uint64_t seed; /* of what is drawn */
+  int threads;   /* for the reference forward pass of the self-test; 0: cam_cpu_count() */
   /* Gets a line for people, without newline; NULL: silent. */
   void (*progress)(void *closure, const char *line);
   void *closure; /* of progress */

@@ -7,6 +7,7 @@
 #include "int8_join.h"
 #include "join.h"
 #include "model_file.h"
+#include "new_layers.h"
 #include "onnx_join.h"
 #include "output.h"
 #include "report.h"
@@ -64,6 +65,8 @@ static cam_code join_files(const cam_convert_options *options, joined *out, cam_
   cam_code code = read_architecture(options, &architecture, error);
   if (!code)
     code = weights_read(options->weights, &all, error);
+  if (!code && options->new_layers)
+    code = new_layers_add(architecture, options->new_layers, options->seed, all, error);
   if (!code)
     code = join_read(options, architecture, all, out, error);
   weights_free(all);

@@ -444,7 +444,7 @@ static void add_tensor_name(json *node, const char *member, const unit *u) {
 }
 
 static void add_node(const join *j, json *nodes, const unit *u) {
-  static const char *const rewritten[] = {"inputs", "weight", "bias"};
+  static const char *const rewritten[] = {"inputs", "weight", "bias", "new"};
   json *node = json_add_object(nodes, NULL);
   for (const json *member = json_first(u->source); member; member = json_next(member)) {
     bool keep = true;

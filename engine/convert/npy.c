@@ -99,19 +99,34 @@ static cam_code add_dict(weights *all, const char *prefix, const pickle_value *d
   return code;
 }
 
+/* The dict that a pickle is, or that an array of one object holds. */
+static cam_code add_root(weights *all, const pickle_value *root, const char *what,
+                         cam_error *error) {
+  if (root->type == PICKLE_ARRAY && root->as.array.built &&
+      root->as.array.dtype->as.dtype.objects && root->as.array.data->as.list.n == 1)
+    root = root->as.array.data->as.list.items[0];
+  if (root->type != PICKLE_DICT)
+    return cam_fail(error, CAM_E_WEIGHTS, "%s: the file holds %s; expected is one dict of arrays",
+                    what, pickle_type_name(root));
+  return add_dict(all, "", root, 0, error);
+}
+
 cam_code npy_read(weights *all, cam_error *error) {
   size_t begin = 0, used;
   const pickle_value *root;
   cam_code code = read_npy_header(all, &begin, error);
   if (!code)
     code = unpickle(all->memory, all->file + begin, all->n_file - begin, &used, &root, error);
-  if (code)
-    return code;
-  if (root->type == PICKLE_ARRAY && root->as.array.built &&
-      root->as.array.dtype->as.dtype.objects && root->as.array.data->as.list.n == 1)
-    root = root->as.array.data->as.list.items[0];
-  if (root->type != PICKLE_DICT)
-    return cam_fail(error, CAM_E_WEIGHTS, "npy: the file holds %s; expected is one dict of arrays",
-                    pickle_type_name(root));
-  return add_dict(all, "", root, 0, error);
+  if (!code)
+    code = add_root(all, root, "npy", error);
+  return code;
+}
+
+cam_code npy_read_pickle(weights *all, cam_error *error) {
+  size_t used;
+  const pickle_value *root;
+  cam_code code = unpickle(all->memory, all->file, all->n_file, &used, &root, error);
+  if (!code)
+    code = add_root(all, root, "pickle", error);
+  return code;
 }

@@ -5,5 +5,7 @@
 #include "weights.h"
 
 cam_code npy_read(weights *all, cam_error *error);
+/* The same dict as a pickle alone. */
+cam_code npy_read_pickle(weights *all, cam_error *error);
 
 #endif

@@ -16,7 +16,8 @@ static const int64_t MAX_FILE = INT64_C(8) << 30;
 static const size_t VALUE_BYTES = (size_t)256 << 20, VALUE_BYTES_PER_BYTE = 4;
 
 /* clang-format off */
-/* Told apart by the first bytes; the first row that fits. 0x80 is PROTO: a pickle. */
+/* Told apart by the first bytes; the first row that fits. 0x80 is PROTO: a pickle, whose
+ * first value is a dict, alone or in a frame, or the number that PyTorch's begin with. */
 static const struct reader {
   const char *kind;   /* for the error where no row fits */
   const char *format; /* for weights.format */
@@ -26,6 +27,10 @@ static const struct reader {
 } readers[] = {
   {"NumPy .npy",         "NumPy array of objects",      6, "\x93NUMPY",   npy_read},
   {"PyTorch state dict", "PyTorch state dict (zip)",    4, "PK\x03\x04", pth_read_zip},
+  {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x02}",    npy_read_pickle},
+  {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x03}",    npy_read_pickle},
+  {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x04\x95", npy_read_pickle},
+  {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x05\x95", npy_read_pickle},
   {"PyTorch state dict", "PyTorch state dict (legacy)", 1, "\x80",        pth_read_legacy},
   {"TensorFlow.js model.json", "TensorFlow.js weights", 1, "{",           tfjs_read},
 };

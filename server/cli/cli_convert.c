@@ -1,5 +1,6 @@
 /* cli_convert.c - camserve convert: a network, or weights and an architecture -> a model file.
  * Thread: main. */
+#include "base/whole.h"
 #include "cam_convert.h"
 #include "cam_minmax.h"
 #include "cli.h"
@@ -23,7 +24,9 @@ enum {
   LABELS,
   NAME,
   RESIZE,
-  COMPARE
+  COMPARE,
+  NEW_LAYERS,
+  SEED
 };
 
 static void say(void *closure, const char *line) { fprintf(closure, "%s\n", line); }
@@ -81,6 +84,8 @@ static cam_code check(const cli *arguments, const char *weights, cam_error *erro
       return cam_fail(error, CAM_E_PARAMETER, "%s: with --arch, the architecture says it",
                       arguments->command->options[row].name);
   }
+  if (arguments->options[NEW_LAYERS] && !arguments->options[ARCH])
+    return cam_fail(error, CAM_E_PARAMETER, "--new: --arch says what layers there are");
   return check_int8_options(arguments, error);
 }
 
@@ -146,8 +151,15 @@ int cli_convert(const cli *arguments) {
                                  .int8 = given[INT8] != NULL,
                                  .ranges = given[RANGES],
                                  .photo = give_photo,
-                                 .photos = &photos};
-  cam_code code = read_files(arguments, &options, &error);
+                                 .photos = &photos,
+                                 .new_layers = given[NEW_LAYERS]};
+  int64_t seed = 1;
+  cam_code code = CAM_OK;
+  if (given[SEED] && !whole_read(given[SEED], 0, INT64_MAX, &seed))
+    code = cam_fail(&error, CAM_E_PARAMETER, "--seed: %.40s is no whole number", given[SEED]);
+  options.seed = (uint64_t)seed;
+  if (!code)
+    code = read_files(arguments, &options, &error);
   if (!code)
     code = check(arguments, options.weights, &error);
   if (!code)

@@ -150,7 +150,10 @@ static const cli_command commands[] = {
           {"--name", NULL, "NAME", "ONNX: of the model (default: that of -o, without its ending)"},
           {"--resize", NULL, "stretch|aspect", "ONNX: how photos reach it (stretch)"},
           {"--compare", NULL, "IN.npy OUT.npy",
-           "ONNX: what your own framework answered; refused if this differs"}},
+           "ONNX: what your own framework answered; refused if this differs"},
+          {"--new", NULL, "LAYER,...",
+           "with --arch: layers that the weights lack, drawn (He normal), to be trained"},
+          {"--seed", NULL, "N", "of what is drawn (1)"}},
      .more =
          "NET.onnx is a classifier of photos as PyTorch, TensorFlow or Paddle export it; weights "
          "in NET.onnx.data beside\nit are found. WEIGHTS is a PyTorch state dict (.pth, old or new "
