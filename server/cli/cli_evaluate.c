@@ -86,16 +86,6 @@ static cam_code say_figures(evaluate_session *s, cam_error *error) {
   return CAM_OK;
 }
 
-static cam_code write_report(evaluate_session *s, cam_error *error) {
-  if (!s->arguments->options[REPORT])
-    return CAM_OK;
-  if (report_write(&s->folder, &s->terms, &s->about, &s->figures, error) ||
-      report_folder_finish(&s->folder, error))
-    return error->code;
-  fprintf(stderr, "camserve: the report is %s/index.html\n", s->folder.path);
-  return CAM_OK;
-}
-
 static cam_code run_evaluation(evaluate_session *s, cam_error *error) {
   const char *folder = s->arguments->options[REPORT];
   if (!interrupt_open())
@@ -106,13 +96,11 @@ static cam_code run_evaluation(evaluate_session *s, cam_error *error) {
   if (!code && folder)
     code = report_folder_open(&s->folder, folder, s->arguments->options[FORCE] != NULL, error);
   if (!code)
-    code = evaluate_photos(&s->terms, &s->about, error);
-  if (!code && !report_figures_make(&s->about.answers, s->about.model, &s->figures))
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the figures");
-  if (!code)
-    code = write_report(s, error);
+    code = report_make(&s->terms, &s->about, &s->folder, &s->figures, error);
   if (!code)
     code = say_figures(s, error);
+  if (!code && folder)
+    fprintf(stderr, "camserve: the report is %s/index.html\n", s->folder.path);
   return code;
 }
 

@@ -193,3 +193,18 @@ cam_code report_write(const report_folder *folder, const evaluation_terms *terms
   fclose(file);
   return code;
 }
+
+cam_code report_make(const evaluation_terms *terms, report *about, report_folder *folder,
+                     report_figures *figures, cam_error *error) {
+  *figures = (report_figures){0};
+  if (evaluate_photos(terms, about, error))
+    return error->code;
+  if (!report_figures_make(&about->answers, about->model, figures))
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the figures");
+  if (!folder->begun)
+    return CAM_OK;
+  cam_code code = report_write(folder, terms, about, figures, error);
+  if (!code)
+    code = report_folder_finish(folder, error);
+  return code;
+}

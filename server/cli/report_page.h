@@ -19,4 +19,10 @@ cam_code report_page(FILE *out, const evaluation_terms *terms, const report *abo
 cam_code report_write(const report_folder *folder, const evaluation_terms *terms,
                       const report *about, const report_figures *figures, cam_error *error);
 
+/* The whole way: asks the model about the photos of about->answers, counts, and, where a folder is
+ * begun, writes the report and puts it into its place. figures need report_figures_free whatever
+ * the code. Errors of evaluate_photos and of report_write. */
+cam_code report_make(const evaluation_terms *terms, report *about, report_folder *folder,
+                     report_figures *figures, cam_error *error);
+
 #endif

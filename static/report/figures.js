@@ -8,9 +8,10 @@ const MATRIX = 30;           // classes that a matrix can show
 const PAIRS = 40;            // rows of the list that is there instead
 const LISTED = 12;           // more classes than this begin with those that are found least often
 
-export const share = (value) => `${(100 * value).toFixed(1)} %`;
-const whole = (value) => `${Math.round(100 * value)} %`;
-const between = ({ low, high }) => `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %`;
+// Their blanks break no line.
+export const share = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
+const whole = (value) => `${Math.round(100 * value)}\u00a0%`;
+const between = ({ low, high }) => `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}\u00a0%`;
 
 const put = (element, ...children) => { element.append(...children); return element; };
 
@@ -31,7 +32,7 @@ function track(value, { mark = null } = {}) {
 
 // ---- in short ----
 function card(title, value, text, ...more) {
-  return put(make('div', 'card'), make('h3', '', title), make('p', 'value', value), ...more, make('p', 'quiet', text));
+  return put(make('div', 'card'), make('h2', '', title), make('p', 'value', value), ...more, make('p', 'quiet', text));
 }
 
 export function headline(element, about, label) {
@@ -155,9 +156,8 @@ export function coverage(element, about) {
 
 // ---- how true the probabilities are ----
 function reliability(chart, { bins }, kind, all) {
-  const rows = bins.filter((bin) => bin.photos);
-  chart.line(rows.map((bin) => [bin.probability, bin.right / bin.photos]), kind);
-  for (const bin of rows) {
+  for (const bin of bins.filter((each) => each.photos)) {
+    chart.line([[bin.probability, bin.probability], [bin.probability, bin.right / bin.photos]], `stick ${kind}`);
     chart.dot(bin.probability, bin.right / bin.photos, 3 + 9 * Math.sqrt(bin.photos / all), kind, `${counted(bin.photos)}: ${share(bin.probability)} sure, ${share(bin.right / bin.photos)} right`);
   }
 }

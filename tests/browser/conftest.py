@@ -208,3 +208,21 @@ def visit(driver, url):
     statuses = {int(found[1]) for message in complaints if (found := re.search(r"responded with a status of (\d+)", message))}
     others = [message for message in complaints if "responded with a status of" not in message]
     assert not others and statuses == page.expected_statuses
+
+
+@pytest.fixture
+def opened(driver):
+    """opened(path) -> a page that is a file; at the end, that it asked for nothing else and complained of nothing."""
+    driver.get("about:blank")
+    driver.get_log("performance"), driver.get_log("browser")
+    pages = []
+
+    def visit(path):
+        pages.append(Page(driver, path.as_uri()))
+        return pages[-1]
+    yield visit
+    pages[-1].look()
+    pages[-1].read_log()
+    asked = [address for _, _, address, _ in pages[-1].requests if not address.startswith("about:")]
+    assert len(asked) == 1 and asked[0].startswith("file:"), asked
+    assert not driver.get_log("browser")

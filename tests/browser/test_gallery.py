@@ -8,7 +8,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from conftest import ROOT, Page
+from conftest import ROOT
 from test_access import violations
 
 SAMPLES = ["admiral", "cat", "coffee", "rocket"]
@@ -42,23 +42,6 @@ def large(tmp_path_factory):
     for i in range(MANY):
         os.symlink(kinds[i % len(kinds)], folder / f"{i:04}.jpg")
     return write(folder / "gallery.html", folder)
-
-
-@pytest.fixture
-def opened(driver):
-    driver.get("about:blank")
-    driver.get_log("performance"), driver.get_log("browser")
-    pages = []
-
-    def visit(path):
-        pages.append(Page(driver, path.as_uri()))
-        return pages[-1]
-    yield visit
-    pages[-1].look()
-    pages[-1].read_log()
-    asked = [address for _, _, address, _ in pages[-1].requests if not address.startswith("about:")]
-    assert len(asked) == 1 and asked[0].startswith("file:"), asked
-    assert not driver.get_log("browser")
 
 
 def drawn(page, n):
