@@ -134,6 +134,11 @@ bool report_figures_make(const report_answers *answers, const cam_model_info *mo
   return made;
 }
 
+bool report_fitted_to_these(const report_figures *figures) {
+  return figures->stored && figures->fitted &&
+         fabs(figures->at_stored.temperature / figures->at_best.temperature - 1) < 0.002;
+}
+
 void report_figures_free(report_figures *figures) {
   free(figures->classes);
   free(figures->pairs);

@@ -96,6 +96,9 @@ extern const double report_targets[REPORT_TARGETS];
 /* False: no memory. *out needs report_figures_free whatever it is. At least one photo was read. */
 bool report_figures_make(const report_answers *answers, const cam_model_info *model,
                          report_figures *out);
+/* Whether the temperature in the model's file is the one that these photos have: then they were
+ * what it was fitted to, and at_best tells what it is worth. */
+bool report_fitted_to_these(const report_figures *figures);
 void report_figures_free(report_figures *figures);
 
 /* Of report_figures_make: calibration, covers and targets. False: no memory. */

@@ -88,12 +88,12 @@ static void print_pairs(FILE *out, const report *about, const report_figures *fi
 static void print_sureness(FILE *out, const report_figures *figures) {
   fprintf(out, "\nhow sure it is and how often it is right differ by %.1f %% on average",
           percent_of(figures->said.error));
-  if (figures->stored)
+  if (figures->stored && !report_fitted_to_these(figures))
     fprintf(out, ",\nby %.1f %% with the temperature in its file, %.2f",
             percent_of(figures->at_stored.error), figures->at_stored.temperature);
   else if (figures->fitted)
-    fprintf(out, ",\nby %.1f %% with a temperature of %.2f", percent_of(figures->at_best.error),
-            figures->at_best.temperature);
+    fprintf(out, ",\nby %.1f %% with a temperature of %.2f, on photos that it is not fitted to",
+            percent_of(figures->at_best.error), figures->at_best.temperature);
   putc('\n', out);
   for (int t = 0; t < REPORT_TARGETS; t++) {
     const report_cover *cover = &figures->targets[t];

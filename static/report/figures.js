@@ -30,13 +30,20 @@ function track(value, { mark = null } = {}) {
   return line;
 }
 
+// Calibration as the model says it, and with a temperature. The one in its file is judged by these photos, unless it was fitted to them: then each half of them
+// is judged by the temperature of the other half.
+function sureness({ calibration: { as_said: said, fitted, stored } }) {
+  const own = stored && fitted && Math.abs(stored.temperature / fitted.temperature - 1) < 0.002;
+  return { said, fitted, stored, own, after: own ? fitted : stored ?? fitted };
+}
+
 // ---- in short ----
 function card(title, value, text, ...more) {
   return put(make('div', 'card'), make('h2', '', title), make('p', 'value', value), ...more, make('p', 'quiet', text));
 }
 
 export function headline(element, about, label) {
-  const { accuracy, largest_class: largest, top5, answer_above: targets, calibration } = about;
+  const { accuracy, largest_class: largest, top5, answer_above: targets } = about;
   element.append(card('Right', share(accuracy.share),
     `${accuracy.right.toLocaleString('en')} of ${counted(accuracy.of)}. Of all such photos it would be ${between(accuracy)} (95 % interval). The mark: always saying “${firstName(label(largest.class_id))}”, ${share(largest.share)}.`,
     track(accuracy, { mark: largest.share })));
@@ -46,7 +53,7 @@ export function headline(element, about, label) {
     element.append(card('Right when it is sure', share(target.accuracy.share),
       `of the ${share(target.answered_share)} of photos that it is at least ${share(target.least_probability)} sure of. The others are left unanswered.`, track(target.accuracy)));
   }
-  const { as_said: said, fitted, stored } = calibration, after = stored ?? fitted, helps = after && after.error < said.error - 0.0005;
+  const { said, after } = sureness(about), helps = after && after.error < said.error - 0.0005;
   element.append(card('Sureness is off by', share(said.error),
     `on average: how sure it is, beside how often it is right${helps ? `. With a temperature of ${after.temperature.toFixed(2)}: ${share(after.error)}` : ''}.`));
 }
@@ -167,7 +174,7 @@ function legend(entries) {
 }
 
 export function calibration(element, about) {
-  const { as_said: said, fitted, stored } = about.calibration, after = stored ?? fitted;
+  const { said, fitted, stored, own, after } = sureness(about);
   const chart = new Chart({
     x: { ...UNIT, title: 'how sure it is' }, y: { ...UNIT, title: 'how often it is right' },
     words: `How sure it is and how often it is right differ by ${share(said.error)} on average${after ? `, with a temperature of ${after.temperature.toFixed(2)} by ${share(after.error)}` : ''}.`,
@@ -176,9 +183,12 @@ export function calibration(element, about) {
   if (after) reliability(chart, after, 'second', about.photos);
   reliability(chart, said, 'main', about.photos);
   const entries = [['main', `as it says: off by ${share(said.error)} on average`]];
-  if (fitted) entries.push(['second', `with a temperature of ${fitted.temperature.toFixed(2)}: off by ${share(fitted.error)}, each half of the photos with the temperature of the other`]);
-  if (stored) entries.splice(1, entries.length, ['second', `with the temperature in its file, ${stored.temperature.toFixed(2)}: off by ${share(stored.error)}`]);
-  if (stored && fitted) entries.push(['none', `These photos alone would have it at ${fitted.temperature.toFixed(2)}.`]);
+  if (stored && !own) {
+    entries.push(['second', `with the temperature in its file, ${stored.temperature.toFixed(2)}: off by ${share(stored.error)}`]);
+    if (fitted) entries.push(['blank', `These photos alone would have it at ${fitted.temperature.toFixed(2)}.`]);
+  } else if (fitted) {
+    entries.push(['second', `with a temperature of ${fitted.temperature.toFixed(2)}${own ? ', which is in its file' : ''}: off by ${share(fitted.error)}, each half of the photos with the temperature of the other`]);
+  }
   element.append(make('h3', '', 'Is it as sure as it should be?'), make('p', 'note', 'On the line, of the photos that it is 80 % sure of, 80 % are right. Below it is too sure, above too modest. The larger the dot, the more photos.'),
     chart.element, legend(entries));
 }
