@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "one_page.h"
 #include "progress.h"
+#include <stdatomic.h>
 #include <stdlib.h>
 
 static const one_page page_of_report = {
@@ -27,9 +28,10 @@ typedef struct showing {
   const report_photo **photos; /* [n] */
   int n, next, done;
   FILE *out;
-  size_t share; /* bytes of the page that a photo may have */
-  size_t room;  /* and all that are to come */
-  bool full, no_memory;
+  size_t share;     /* bytes of the page that a photo may have */
+  size_t room;      /* and all that are to come */
+  atomic_bool full; /* the next one has no room; told to who takes */
+  bool no_memory;
   struct progress progress;
 } showing;
 
