@@ -27,7 +27,8 @@ typedef struct report {
   const char *data; /* what the photos are called on the command line */
   report_answers answers;
   bool mirrored; /* of two classes: each map is the other one's negative */
-  /* What training tells; none: not said */
+  /* What training tells; none: not said. Of several epochs the one that is kept was chosen by these
+   * photos. */
   const report_epoch *epochs;
   int n_epochs;
   const report_size *sizes;

@@ -146,6 +146,7 @@ static void add_part(json *item, const char *name, double share) {
 
 static void add_training(json *tree, const report *about) {
   if (about->n_epochs) {
+    json_add_bool(tree, "epoch_chosen_by_these_photos", true);
     json *list = json_add_array(tree, "epochs");
     for (int i = 0; i < about->n_epochs; i++) {
       const report_epoch *epoch = &about->epochs[i];

@@ -45,7 +45,7 @@ function card(title, value, text, ...more) {
 export function headline(element, about, label) {
   const { accuracy, largest_class: largest, top5, answer_above: targets } = about;
   element.append(card('Right', share(accuracy.share),
-    `${accuracy.right.toLocaleString('en')} of ${counted(accuracy.of)}. Of all such photos it would be ${between(accuracy)} (95 % interval). The mark: always saying “${firstName(label(largest.class_id))}”, ${share(largest.share)}.`,
+    `${accuracy.right.toLocaleString('en')} of ${counted(accuracy.of)}. Of all such photos it would be ${between(accuracy)} (95 % interval). The mark: always saying “${firstName(label(largest.class_id))}”, ${share(largest.share)}.${about.epoch_chosen_by_these_photos ? ' The epoch was chosen by these photos: on others it will be a little less.' : ''}`,
     track(accuracy, { mark: largest.share })));
   if (top5) element.append(card('Among the first five', share(top5.share), `The class is one of the five likeliest: ${between(top5)}.`, track(top5)));
   const target = targets.find((each) => each.target === 0.95 && each.answered < accuracy.of);
@@ -219,7 +219,7 @@ function bySize(sizes) {
   chart.band(sizes.map((each) => [each.photos, each.accuracy.low, each.accuracy.high]), 'main');
   chart.line(sizes.map((each) => [each.photos, each.accuracy.share]), 'main');
   for (const each of sizes) chart.dot(each.photos, each.accuracy.share, 4, 'main', `${each.photos} a class: ${share(each.accuracy.share)}`);
-  return put(make('div', 'panel'), make('h3', '', 'Would more photos help?'), make('p', 'note', 'While the line still climbs at its end, they would.'), chart.element);
+  return put(make('div', 'panel'), make('h3', '', 'Would more photos help?'), make('p', 'note', 'The last layer alone, fitted to so many photos of each class. While the line still climbs at its end, more would help.'), chart.element);
 }
 
 export function training(element, { epochs, photos_per_class: sizes }) {
@@ -227,7 +227,7 @@ export function training(element, { epochs, photos_per_class: sizes }) {
   element.hidden = !epochs && !sizes;
   if (epochs) {
     columns.append(curve('Right, epoch by epoch', epochs, [{ name: 'train_accuracy', kind: 'second', text: 'photos that it learns from' }, { name: 'val_accuracy', kind: 'main', text: 'photos that it has not learned from' }], { high: 1, text: whole }),
-      curve('Loss, epoch by epoch', epochs, [{ name: 'loss', kind: 'main', text: 'loss' }, { name: 'cross_entropy', kind: 'second', text: 'of it cross entropy' }], { low: 0, text: (value) => String(Number(value.toPrecision(3))) }));
+      curve('Cross entropy, epoch by epoch', epochs, [{ name: 'cross_entropy', kind: 'main', text: 'of the photos that it learns from, each before it has; the loss is that and the weight decay' }], { low: 0, text: (value) => String(Number(value.toPrecision(3))) }));
   }
   if (sizes) columns.append(bySize(sizes));
 }

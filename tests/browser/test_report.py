@@ -139,14 +139,14 @@ def test_nothing_is_wider_than_the_screen(opened, wrong, width):
 def test_training(opened, wrong):
     """What finetune tells besides."""
     share = lambda right: {"right": right, "of": 20, "share": right / 20, "low": right / 20 - 0.1, "high": right / 20 + 0.1}
-    more = {"epochs": [{"epoch": i, "loss": 2 / i, "cross_entropy": 1.5 / i, "weight_decay": 0.1, "train_accuracy": 1 - 0.4 / i, "val_accuracy": 1 - 0.5 / i} for i in range(1, 7)],
+    more = {"epoch_chosen_by_these_photos": True, "epochs": [{"epoch": i, "loss": 2 / i, "cross_entropy": 1.5 / i, "weight_decay": 0.1, "train_accuracy": 1 - 0.4 / i, "val_accuracy": 1 - 0.5 / i} for i in range(1, 7)],
             "photos_per_class": [{"photos": n, "accuracy": share(right)} for n, right in ((2, 11), (5, 14), (10, 16), (20, 17))]}
     path = wrong.parent / "tuned.html"
     path.write_text(wrong.read_text().replace('"camserve_report":1', '"camserve_report":1,' + json.dumps(more)[1:-1], 1))
     page = opened(path)
-    assert page.one("#training").is_displayed() and page.texts("#training h3") == ["Right, epoch by epoch", "Loss, epoch by epoch", "Would more photos help?"]
-    assert [len(page.all(f"#training .panel:nth-child({i}) .dot")) for i in (1, 2, 3)] == [12, 12, 4]
-    assert violations(page) == []
+    assert page.one("#training").is_displayed() and page.texts("#training h3") == ["Right, epoch by epoch", "Cross entropy, epoch by epoch", "Would more photos help?"]
+    assert [len(page.all(f"#training .panel:nth-child({i}) .dot")) for i in (1, 2, 3)] == [12, 6, 4]
+    assert violations(page) == [] and "The epoch was chosen by these photos" in page.text("#headline")
     page.js("document.querySelector('#training').scrollIntoView()")
     page.shot("report-training")
 

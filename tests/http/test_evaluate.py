@@ -60,6 +60,16 @@ def report(model, photos, tmp_path_factory):
     return Report(path)
 
 
+def folder_of_classes(photos):
+    """The same photos by index, of any model."""
+    root = photos.parent / "by-index"
+    for i, name in enumerate(colour_model.NAMES):
+        root.mkdir(exist_ok=True)
+        if not (root / str(i)).exists():
+            (root / str(i)).symlink_to(photos / name)
+    return root
+
+
 # ---- figures ----
 def wilson(right, of):
     """The two p that are as far from right / of as the normal distribution has 95 % within: (p - right / of)^2 = z^2 p (1 - p) / of."""
@@ -155,6 +165,15 @@ def test_words_and_json_say_the_same(report, model, photos):
     assert f"{100 * report.figures['accuracy']['share']:.1f} %".encode() in said.stdout and b"recall" in said.stdout
     assert json.loads(evaluate(model, photos, "--json").stdout) == report.figures
     assert re.search(rb"evaluate.*MODEL DATA", run("evaluate", "--help").stdout)
+
+
+def test_the_docs_name_what_is_there(report, photos):
+    """docs/finetune.md, the table of the report's files: members of report.json, columns of predictions.csv."""
+    rows = {name: re.findall(r"`(\w+)`", text) for name, text in re.findall(r"^\| `([\w.]+)` \| (.*) \|$", (ROOT / "docs/finetune.md").read_text(), re.M)}
+    of_finetune = {"epochs", "epoch_chosen_by_these_photos", "photos_per_class", "finetune"}
+    more = json.loads(evaluate(ROOT / "models/efficientnet-lite0.safetensors", folder_of_classes(photos), "--json").stdout)
+    assert set(rows["report.json"]) - of_finetune == {"right", "of", "share", "low", "high"} | set(report.figures | more) - {"camserve_report"}
+    assert rows["predictions.csv"] == list(report.lines[0])
 
 
 # ---- the page ----
