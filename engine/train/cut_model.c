@@ -2,7 +2,7 @@
  * maps are the plane's channels. */
 #include "cut_model.h"
 #include "cam_minmax.h"
-#include "pixels.h"
+#include "model/pixels.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,7 @@ void cut_run_free(cut_run *run) {
 }
 
 cam_code cut_run_shape(cut_run *run, int height, int width, int out[2], cam_error *error) {
-  float *input;
+  void *input;
   out[0] = out[1] = 1;
   if (!run->cut->is_plane)
     return CAM_OK;
@@ -100,7 +100,7 @@ static cam_code take_plane(cut_run *run, float *out, cam_error *error) {
 }
 
 cam_code cut_run_do(cut_run *run, const cam_image *input, float *out, cam_error *error) {
-  float *seen;
+  void *seen;
   cam_code code = forward_plan(run->forward, input->height, input->width, &seen, error);
   if (code)
     return code;

@@ -4,7 +4,7 @@
 #include "cam_encoding.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
-#include "sizes.h"
+#include "model/sizes.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "cam_minmax.h"
 #include "cut_model.h"
 #include "photo_input.h"
-#include "pixels.h"
+#include "model/pixels.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
