@@ -96,7 +96,7 @@ def test_requests_stream_over_reloads(start, path, models):
 
 @pytest.mark.concurrent
 def test_what_is_queued_is_answered_by_the_model_it_was_checked_against(start, path, models):
-    server = start(model=path, teams=1, threads=1, admin_port=0, request_deadline_ms=PATIENCE * 1000, idle_timeout_s=PATIENCE)
+    server = start(model=path, teams=1, threads=1, admin_port=0, request_deadline_ms=PATIENCE * 1000, idle_timeout_s=PATIENCE, upload_bytes_per_s=0)
     photo, wish = pictures.png(pictures.scene(150, 100) if SANITIZED else pictures.scene(800, 600)), {"classes": "999", "top_k": 10, "size": "original"}
     expected = same(cam(server.client, photo, **wish).json())
     threads, responses = in_flight(server, photo, 5, **wish)
