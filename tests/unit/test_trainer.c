@@ -576,18 +576,21 @@ END_TEST
 Suite *trainer_suite(void);
 Suite *trainer_suite(void) {
   Suite *suite = suite_create("trainer");
-  TCase *tcase = tcase_create("trainer");
-  tcase_add_loop_test(tcase, every_operator_moves_as_the_reference, 0, CASES);
-  tcase_add_test(tcase, every_operator_has_a_case);
-  tcase_add_loop_test(tcase, logits_are_the_references, 0, CASES);
-  tcase_add_loop_test(tcase, three_steps_move_as_in_double, 0, 2 * WAYS);
-  tcase_add_test(tcase, many_small_steps_come_to_a_large_one);
-  tcase_add_test(tcase, threads_do_not_change_a_bit);
-  tcase_add_test(tcase, a_state_goes_on_to_the_bit);
-  tcase_add_test(tcase, behind_a_cut_all_is_as_without);
-  tcase_add_test(tcase, what_is_wrong_is_said);
-  tcase_add_test(tcase, a_branch_around_a_cut_is_no_cut);
-  tcase_add_test(tcase, dropout_keeps_its_share);
-  suite_add_tcase(suite, tcase);
+  TCase *operators = tcase_create("operators"), *steps = tcase_create("steps"),
+        *bits = tcase_create("bits");
+  tcase_add_loop_test(operators, every_operator_moves_as_the_reference, 0, CASES);
+  tcase_add_test(operators, every_operator_has_a_case);
+  tcase_add_loop_test(operators, logits_are_the_references, 0, CASES);
+  tcase_add_loop_test(steps, three_steps_move_as_in_double, 0, 2 * WAYS);
+  tcase_add_test(steps, many_small_steps_come_to_a_large_one);
+  tcase_add_test(steps, behind_a_cut_all_is_as_without);
+  tcase_add_test(steps, what_is_wrong_is_said);
+  tcase_add_test(steps, a_branch_around_a_cut_is_no_cut);
+  tcase_add_test(steps, dropout_keeps_its_share);
+  tcase_add_test(bits, threads_do_not_change_a_bit);
+  tcase_add_test(bits, a_state_goes_on_to_the_bit);
+  suite_add_tcase(suite, operators);
+  suite_add_tcase(suite, steps);
+  suite_add_tcase(suite, bits);
   return suite;
 }
