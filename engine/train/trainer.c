@@ -22,7 +22,7 @@
 #include <string.h>
 
 enum { LANES_MOST = 4, SAMPLES_MOST = 4 /* of a lane at a time */, PIECE = 1 << 16 /* values */ };
-static const size_t GRADIENT_BYTES = (size_t)256 << 20; /* of all lanes; one lane may take more */
+static const size_t GRADIENT_BYTES = (size_t)320 << 20; /* of all lanes; one lane may take more */
 static const size_t LANE_BYTES = (size_t)16 << 20; /* of a lane's planes: near a core's cache; one
                                                       sample may take more */
 
@@ -170,12 +170,20 @@ static void cut_pieces(trainer *t) {
   }
 }
 
+/* Of so many values: 1, 2 or 4, which teams of 2 and 4 share evenly. */
+static int lanes_of(size_t values) {
+  int lanes = LANES_MOST;
+  while (lanes > 1 && (size_t)lanes * values * sizeof(float) > GRADIENT_BYTES)
+    lanes /= 2;
+  return lanes;
+}
+
 static bool allocate_trainer(trainer *t) {
   const size_t count = t->set.count;
   int n = 0;
   for (int i = 0; i < t->set.n; i++)
     n += pieces_of(t->set.list[i].tensor->count);
-  t->lanes = (int)min_size(LANES_MOST, max_size(1, GRADIENT_BYTES / (count * sizeof(float) + 1)));
+  t->lanes = lanes_of(count);
   t->values = new_floats(count);
   t->rest = new_floats(count);
   t->gradients = new_floats(count * (size_t)t->lanes);
