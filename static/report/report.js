@@ -1,7 +1,7 @@
 // report.js - the page of `camserve evaluate --report` and of `camserve finetune`: figures, and each wrong photo with the maps of what it is and of what it is
 // taken for, as a tile and large. Begin here.
 // Flow: report.json -> figures.js; readPhotos -> tiles; a click -> both maps large. camserve joins this file with the modules that it imports.
-import { commonRange } from '../heat.js';
+import { commonRange, subtract } from '../heat.js';
 import { COLORMAPS } from '../colormaps.js';
 import { evidence, firstName, percent } from '../words.js';
 import { Viewer } from '../viewer.js';
@@ -103,7 +103,7 @@ function showPair(id, given) {
 const viewers = [['own', 1], ['given', 0]].map(([name, which]) => ({ which, text: $(`${name}-text`), viewer: new Viewer($(`${name}-viewer`)) }));
 
 const enlarged = {
-  photo: null, cell: null,
+  photo: null, cell: null, contrasts: [],
 
   async open(photo) {
     const before = this.photo;
@@ -124,16 +124,27 @@ const enlarged = {
     $('path').textContent = within(photo.file).slice(0, -lastPart(photo.file).length);
     $('facts').textContent = `${chosen.indexOf(photo) + 1} of ${chosen.length} · ${photo.image.width} × ${photo.image.height}`;
     for (const { which, text, viewer } of viewers) {
-      const row = photo.predictions[which], words = which ? 'Is' : 'Taken for';
-      const here = cell && row.map ? ` · here ${evidence(row.map.values[cell.y * row.map.width + cell.x])}` : '';
-      text.textContent = `${words} ${firstName(row.label)}: ${percent(row.probability)}${here}`;
+      const row = photo.predictions[which], { map, look: how, words } = this.scene(photo, which);
+      const here = cell && map ? ` · here ${evidence(map.values[cell.y * map.width + cell.x])}` : '';
+      text.textContent = `${words}${here}`;
       viewer.show({
-        photo: photo.picture ?? null, image: photo.image, map: row.map ?? null, look: look(photo), box: fields.boxes.checked ? row.box : null,
-        name: `${photo.file} with the evidence for ${firstName(row.label)}, ${percent(row.probability)}. Arrow keys read it place by place.`,
+        photo: photo.picture ?? null, image: photo.image, map, look: how, box: fields.boxes.checked && !$('contrast').checked ? row.box : null,
+        name: `${photo.file}. ${words}. Arrow keys read the evidence place by place.`,
       });
     }
     $('before').disabled = chosen.indexOf(photo) <= 0;
     $('next').disabled = chosen.indexOf(photo) >= chosen.length - 1;
+  },
+
+  // What one of the two viewers shows: its label's map, or what speaks for its label rather than for the other one.
+  scene(photo, which) {
+    const row = photo.predictions[which], other = photo.predictions[1 - which], what = which ? 'Is' : 'Taken for';
+    if (!$('contrast').checked || !row.map) return { map: row.map ?? null, look: look(photo), words: `${what} ${firstName(row.label)}: ${percent(row.probability)}` };
+    if (this.contrasts[which]?.of !== row.map) this.contrasts[which] = { of: row.map, map: subtract(row.map, other.map) };
+    return {
+      map: this.contrasts[which].map, look: { ...look(photo), colormap: COLORMAPS.coolwarm, sides: true, range: null },
+      words: `${what} ${firstName(row.label)}, rather than ${firstName(other.label)}`,
+    };
   },
 
   step(by) {
@@ -157,6 +168,7 @@ $('large').addEventListener('close', () => {
   tiles.release(photo);
 });
 $('large').addEventListener('click', (event) => { if (event.target === $('large')) $('large').close(); }); // beside it
+$('contrast').onchange = () => enlarged.draw();
 $('close').onclick = () => $('large').close();
 $('before').onclick = () => enlarged.step(-1);
 $('next').onclick = () => enlarged.step(1);

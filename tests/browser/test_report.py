@@ -109,6 +109,13 @@ def test_one_photo_large_by_keys_alone(opened, wrong):
     page.js("document.querySelector('#own-viewer').focus()")
     press(Keys.ARROW_UP)
     assert " here " in page.text("#own-text") and " here " in page.text("#given-text")
+    before = picture("own"), picture("given")
+    page.js("document.querySelector('#contrast').click()")
+    page.frames()
+    assert " rather than " in page.text("#own-text") and picture("own") != before[0] and picture("given") != before[1]
+    assert violations(page) == []
+    page.shot("report-contrast")
+    page.js("document.querySelector('#contrast').click()")
     page.js("document.querySelector('#close').focus()")
     for _ in range(12):
         press(Keys.ARROW_RIGHT)
