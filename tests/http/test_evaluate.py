@@ -361,10 +361,10 @@ def test_threads_change_nothing(model, photos, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_nothing_half(model, photos, tmp_path, number):
     """A photo that is a pipe keeps it waiting; what SIGKILL leaves, the next run takes."""
-    root, place = tmp_path / "photos", tmp_path / "report"
-    shutil.copytree(photos, root)
-    os.mkfifo(root / "red/wait.jpg")
-    process = subprocess.Popen([BINARY, "evaluate", model, root, "--report", place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment())
+    data, place, pipe = tmp_path / "list.csv", tmp_path / "report", tmp_path / "wait.jpg"
+    os.mkfifo(pipe)
+    data.write_text("path,class\n" + "".join(f"{photo},{photo.parent.name}\n" for photo in sorted(photos.rglob("*.png"))) + "wait.jpg,red\n")
+    process = subprocess.Popen([BINARY, "evaluate", model, data, "--report", place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT, env=environment())
     until = time.monotonic() + PATIENCE
     while not (tmp_path / "report.tmp").exists():
         assert process.poll() is None and time.monotonic() < until
@@ -372,7 +372,7 @@ def test_a_signal_leaves_nothing_half(model, photos, tmp_path, number):
     process.send_signal(number)
     while process.poll() is None:  # whoever waits at the pipe finds it empty
         try:
-            os.close(os.open(root / "red/wait.jpg", os.O_WRONLY | os.O_NONBLOCK))
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             assert time.monotonic() < until
         time.sleep(0.02)
@@ -380,6 +380,6 @@ def test_a_signal_leaves_nothing_half(model, photos, tmp_path, number):
     process.communicate()
     assert not place.exists() and code == (-number if number == signal.SIGKILL else 128 + number)
     assert (tmp_path / "report.tmp").exists() == (number == signal.SIGKILL)
-    (root / "red/wait.jpg").unlink()
-    evaluate(model, root, "--report", place)
-    assert sorted(os.listdir(tmp_path)) == ["photos", "report"]
+    pipe.unlink()
+    evaluate(model, data, "--report", place)
+    assert sorted(os.listdir(tmp_path)) == ["list.csv", "report"]
