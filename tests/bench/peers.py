@@ -16,7 +16,7 @@ class Peer:
     """name: an engine's, and perhaps what else the network is called."""
 
     def __init__(self, name, network, threads):
-        self.name = name
+        self.name, self.network = name, network
         engine = next(word for title, word in ENGINES.items() if name.startswith(title))
         command = [sys.executable, prepare.HERE / "engine.py", engine, network.peer, threads]
         pin = ["taskset", "-c", str(machine.cpus()[0])] if threads == 1 else []
