@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """seeds.py FOLDER - writes what the fuzzers begin with: FOLDER/TARGET/NAME, good inputs of every kind and some that mean harm, small ones. They are made
 by what makes the inputs of the other tests, so nothing of them is kept."""
+import hashlib
 import io
 import json
 import pathlib
@@ -281,6 +282,18 @@ def csv():
     yield "wide", b"," * 70
 
 
+def checkpoint():
+    """Of two parts, 24 and 8 bytes, as target_checkpoint.c reads it; engine/train/checkpoint.c says what is hashed."""
+    name, parts = b"0123456789abcdef" * 4, (bytes(range(24)), b"\1" * 8)
+    hashed = name + b"".join(b" %d:%s" % (len(p), hashlib.sha256(p).hexdigest().encode()) for p in parts)
+    file = b"camserve checkpoint 1\n" + name + b"".join(struct.pack("<Q", len(p)) for p in parts) + b"".join(parts) + hashlib.sha256(hashed).hexdigest().encode()
+    yield "whole", file
+    yield "cut", file[:-9]
+    yield "longer", file + b"x"
+    yield "other", file.replace(name, b"f" * 64)
+    yield "none", b"camserve"
+
+
 # ---- networks: a graph is (tensors, document) ----
 
 def conv(name, source, weight, **more):
@@ -427,7 +440,7 @@ def onnx():
     yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
 
 
-TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "csv": csv, "safetensors": safetensors, "unpickle": unpickle}
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "csv": csv, "checkpoint": checkpoint, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():
