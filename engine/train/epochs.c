@@ -6,6 +6,7 @@
 #include "cam_clock.h"
 #include "cam_minmax.h"
 #include "checkpoint.h"
+#include "logits.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,27 +32,6 @@ typedef struct epochs_job {
   void *trainer_state;
   cam_error *error;
 } epochs_job;
-
-/* ---- logits ---- */
-
-double logits_accuracy(const float *logits, const int *labels, int n, int classes, double *loss) {
-  int right = 0;
-  *loss = 0;
-  for (int i = 0; i < n; i++) {
-    const float *row = logits + (size_t)i * (size_t)classes;
-    int best = 0;
-    double sum = 0;
-    for (int c = 1; c < classes; c++)
-      if (row[c] > row[best])
-        best = c;
-    for (int c = 0; c < classes; c++)
-      sum += exp((double)row[c] - (double)row[best]);
-    *loss += log(sum) + (double)row[best] - (double)row[labels[i]];
-    right += best == labels[i];
-  }
-  *loss /= n;
-  return (double)right / n;
-}
 
 /* ---- one batch ---- */
 

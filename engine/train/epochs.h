@@ -6,12 +6,6 @@
 #include "samples.h"
 #include "trainer.h"
 
-/* A part of the photos. */
-typedef struct sample_part {
-  int n;
-  int *members; /* [n] rows of the list, in an order that no path has to do with */
-} sample_part;
-
 typedef struct epochs_task {
   const cam_graph *graph; /* that is trained */
   trainer *trainer;
@@ -47,8 +41,5 @@ typedef struct epochs_result {
  * checkpoint.h. */
 cam_code epochs_run(const epochs_task *task, epochs_result *out, cam_error *error);
 void epochs_result_free(epochs_result *result); /* all zero is allowed */
-
-/* Share of right ones, and mean cross-entropy, of logits[n][classes]. */
-double logits_accuracy(const float *logits, const int *labels, int n, int classes, double *loss);
 
 #endif

@@ -22,6 +22,12 @@ typedef struct sample_view {
   bool mirrored;
 } sample_view;
 
+/* A part of the photos. */
+typedef struct sample_part {
+  int n;
+  int *members; /* [n] rows of the list, in an order that no path has to do with */
+} sample_part;
+
 typedef struct samples samples;
 
 /* What will be asked for; nodes of the graph, -1: not that kind. All is borrowed. */

@@ -6,9 +6,10 @@
 #include "cam_temperature.h"
 #include "cam_train.h"
 #include "epochs.h"
-#include "head_fit.h"
+#include "head_job.h"
 #include "network/blas.h"
 #include "tuned_file.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -279,175 +280,74 @@ bool cam_tuner_is_written(cam_tuner *tuner, const char *path, bool *complete) {
 
 /* ---- the head ---- */
 
-/* What a head is fitted to, in memory of its own. */
-typedef struct head_lists {
-  sample_view *views;
-  int *labels;
-  double *shares;
-} head_lists;
-
-static void free_lists(head_lists *lists) {
-  free(lists->views);
-  free(lists->labels);
-  free(lists->shares);
-}
-
-/* Each view of a photo counts alike, or each class. */
-static cam_code make_lists(const cam_tuner *tuner, const sample_part *part, int views,
-                           head_lists *out, head_task *task, cam_error *error) {
-  const size_t n = (size_t)part->n * (size_t)views;
-  const int classes = tuner->tuned.graph.n_classes;
-  int *counts = calloc((size_t)classes + 1, sizeof *counts), filled = 0;
-  *out = (head_lists){malloc((n + 1) * sizeof(sample_view)), malloc((n + 1) * sizeof(int)),
-                      malloc((n + 1) * sizeof(double))};
-  if (!counts || !out->views || !out->labels || !out->shares) {
-    free(counts);
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for %zu photos", n);
-  }
-  for (int i = 0; i < part->n; i++)
-    filled += !counts[tuner->list[part->members[i]].class_id]++;
-  for (size_t i = 0; i < n; i++) {
-    const int sample = part->members[i / (size_t)views];
-    out->views[i] = (sample_view){sample, i % (size_t)views};
-    out->labels[i] = tuner->list[sample].class_id;
-    out->shares[i] = 1 / (double)n;
-    if (tuner->options.balance)
-      out->shares[i] = 1 / ((double)filled * views * counts[out->labels[i]]);
-  }
-  free(counts);
-  task->n = (int)n;
-  task->views = out->views;
-  task->labels = out->labels;
-  task->shares = out->shares;
-  return CAM_OK;
-}
-
-/* Accuracy on the validation photos of a head, and their temperature. */
-static cam_code validate_head(cam_tuner *tuner, const head_task *trained, const float *weight,
-                              cam_tune_epoch *epoch, cam_error *error) {
-  head_task task = *trained;
-  head_lists lists = {0};
-  const int n = tuner->val.n, classes = task.classes;
-  epoch->val_accuracy = epoch->val_loss = -1;
-  if (!n)
-    return CAM_OK;
-  float *logits = malloc((size_t)n * (size_t)classes * sizeof *logits);
-  cam_code code = make_lists(tuner, &tuner->val, 1, &lists, &task, error);
-  if (!code && !logits)
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for %d photos", n);
-  if (!code)
-    code = head_logits(&task, weight, logits, error);
-  if (!code) {
-    epoch->val_accuracy = logits_accuracy(logits, task.labels, n, classes, &epoch->val_loss);
-    tuner->figures.temperature = cam_fit_temperature(
-        &(cam_logits){n, classes, 1, logits, task.labels});
-  }
-  free_lists(&lists);
-  free(logits);
-  return code;
+static head_job head_job_of(const cam_tuner *tuner) {
+  return (head_job){.tuned = &tuner->tuned,
+                    .from = tuner->samples,
+                    .list = tuner->list,
+                    .balance = tuner->options.balance,
+                    .decay = head_decay(tuner)};
 }
 
 /* The head's values go where the network, or the file, finds them. */
-static void keep_head(cam_tuner *tuner, const head_task *task, head_result *result) {
-  const size_t n = (size_t)task->classes * (size_t)task->channels;
+static void keep_head(cam_tuner *tuner, head_result *result) {
   if (tuner->tuned.is_new) {
-    memcpy(tuner->tuned.values, result->weight, n * sizeof(float));
+    memcpy(tuner->tuned.values, result->weight, tuner->tuned.weight.count * sizeof(float));
     return;
   }
   tuner->own_head = result->weight;
   result->weight = NULL;
 }
 
-static void tell_head(cam_tuner *tuner, const head_result *result, cam_tune_epoch *epoch) {
+static void tell_head(cam_tuner *tuner, const head_result *result, const head_figures *val) {
   cam_tune_figures *figures = &tuner->figures;
-  epoch->stage = CAM_TUNE_HEAD;
-  epoch->cross_entropy = result->cross_entropy;
-  epoch->weight_decay = result->weight_decay;
-  epoch->loss = result->cross_entropy + result->weight_decay;
-  epoch->train_accuracy = result->accuracy;
-  epoch->iterations = result->iterations;
-  epoch->seconds = clock_seconds() - tuner->begin;
-  epoch->best = true;
+  const cam_tune_epoch epoch = {.stage = CAM_TUNE_HEAD,
+                                .loss = result->cross_entropy + result->weight_decay,
+                                .cross_entropy = result->cross_entropy,
+                                .weight_decay = result->weight_decay,
+                                .train_accuracy = result->accuracy,
+                                .val_accuracy = val->accuracy,
+                                .val_loss = val->loss,
+                                .seconds = clock_seconds() - tuner->begin,
+                                .iterations = result->iterations,
+                                .best = true};
   figures->train_accuracy = result->accuracy;
-  figures->val_accuracy = figures->start_accuracy = epoch->val_accuracy;
-  figures->val_loss = epoch->val_loss;
-  tuner->calls.epoch(tuner->calls.closure, epoch);
-}
-
-/* What a head of the tuned network is fitted to: all but the photos. */
-static head_task head_task_of(cam_tuner *tuner) {
-  const cam_graph *graph = &tuner->tuned.graph;
-  const cam_node *last = &graph->nodes[graph->n_nodes - 1];
-  head_task task = {.from = tuner->samples,
-                    .classes = graph->n_classes,
-                    .channels = (int)last->weight->shape[1],
-                    .decay = head_decay(tuner)};
-  if (tuner->tuned.is_new)
-    return task;
-  task.start = last->weight->data;
-  if (last->bias)
-    task.bias = last->bias->data;
-  return task;
+  figures->val_accuracy = figures->start_accuracy = val->accuracy;
+  figures->val_loss = val->loss;
+  figures->temperature = val->temperature;
+  tuner->calls.epoch(tuner->calls.closure, &epoch);
 }
 
 static cam_code fit_head(cam_tuner *tuner, cam_error *error) {
-  head_task task = head_task_of(tuner);
-  head_lists lists = {0};
+  const head_job job = head_job_of(tuner);
   head_result result = {0};
-  cam_tune_epoch epoch = {0};
-  cam_code code = make_lists(tuner, &tuner->train, 1 + tuner->options.flip, &lists, &task, error);
+  head_figures val;
+  cam_code code = head_job_fit(&job, &tuner->train, 1 + tuner->options.flip, &result, error);
   if (!code)
-    code = head_fit(&task, &result, error);
-  if (!code)
-    code = validate_head(tuner, &task, result.weight, &epoch, error);
+    code = head_job_validate(&job, &tuner->val, result.weight, &val, error);
   if (code == CAM_E_DEADLINE) /* it was stopped, and a photo was to be read again */
     code = CAM_OK;
   if (!code) {
-    keep_head(tuner, &task, &result);
-    tell_head(tuner, &result, &epoch);
+    keep_head(tuner, &result);
+    tell_head(tuner, &result, &val);
   }
   free(result.weight);
-  free_lists(&lists);
   return code;
 }
 
-/* The first photos of each class, of members that are sorted by class. */
-static bool take_fewer(const cam_tuner *tuner, int per_class, sample_part *out) {
-  int before = -1, n = 0;
-  *out = (sample_part){.members = malloc(((size_t)tuner->train.n + 1) * sizeof(int))};
-  for (int i = 0; out->members && i < tuner->train.n; i++) {
-    const int sample = tuner->train.members[i];
-    if (tuner->list[sample].class_id != before)
-      n = 0;
-    before = tuner->list[sample].class_id;
-    if (n++ < per_class)
-      out->members[out->n++] = sample;
-  }
-  return out->members && out->n < tuner->train.n;
-}
-
 bool cam_tuner_try_fewer(cam_tuner *tuner, int per_class, int *right) {
-  head_task task;
-  head_lists lists = {0};
+  const head_job job = head_job_of(tuner);
   head_result result = {0};
+  head_figures val = {0};
   sample_part fewer = {0};
-  cam_tune_epoch epoch = {.val_accuracy = -1};
   cam_error error;
-  const double kept = tuner->figures.temperature;
   if (!fits_head(tuner) || !tuner->val.n || tuner->calls.stop(tuner->calls.closure))
     return false;
-  task = head_task_of(tuner);
-  if (tuner->tuned.is_new)
-    task.start = NULL;
-  const bool done = take_fewer(tuner, per_class, &fewer) &&
-                    !make_lists(tuner, &fewer, 1, &lists, &task, &error) &&
-                    !head_fit(&task, &result, &error) &&
-                    !validate_head(tuner, &task, result.weight, &epoch, &error);
-  tuner->figures.temperature = kept;
-  *right = (int)(epoch.val_accuracy * tuner->val.n + 0.5);
+  const bool done = head_job_take_fewer(&job, &tuner->train, per_class, &fewer) &&
+                    !head_job_fit(&job, &fewer, 1, &result, &error) &&
+                    !head_job_validate(&job, &tuner->val, result.weight, &val, &error);
+  *right = (int)lround(val.accuracy * tuner->val.n);
   free(fewer.members);
   free(result.weight);
-  free_lists(&lists);
   return done;
 }
 
