@@ -17,6 +17,8 @@ TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest 
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
 DEB_PACKAGES   := dpkg-dev lintian
+SCALE_PACKAGES := haproxy nginx-light prometheus python3-venv
+SCALE_VENV     := downloads/scale/venv
 INSTALL_PACKAGES := man-db zsh fish systemd mmdebstrap
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
@@ -75,7 +77,7 @@ MARCH_avx512-vnni := -march=x86-64-v4 -mavx512vnni
 MARCH_amx-int8    := $(MARCH_avx512-vnni) -mamx-tile -mamx-int8
 MARCH_dotprod     := -march=armv8.2-a+dotprod
 
-.PHONY: help version run build format test test-arm test-browser test-schema test-install test-bulk unit soak faults alike fuzz bench install uninstall deb clean deps model no-model weights
+.PHONY: help version run build format test test-arm test-browser test-schema test-install test-scale test-bulk unit soak faults alike fuzz bench install uninstall deb clean deps model no-model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -112,6 +114,10 @@ test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the ser
 test-install: build  ## make install, make deb, the systemd unit, man pages, completions; the package in a bare Debian
 	@docker/install-packages "the tests of what is installed" $(TEST_PACKAGES) $(DEB_PACKAGES) $(INSTALL_PACKAGES)
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/install
+
+test-scale: build $(SCALE_VENV)/installed downloads/scale/bin  ## docker/ with the real programs: three servers behind HAProxy and nginx, killed, ended and reloaded under load; Prometheus, Kubernetes, KServe's client
+	@RUNLEVEL=1 docker/install-packages "the tests of many" $(SCALE_PACKAGES)
+	@$(SCALE_VENV)/bin/python -m pytest -q -p no:cacheprovider tests/scale
 
 test-bulk: build $(BULK_VENV)/installed  ## the Spark and Ray jobs of docs/bulk.md on 200 photos, with a process killed; installs both from PyPI
 	@docker/install-packages "the bulk jobs" $(TEST_PACKAGES) $(BULK_PACKAGES)
@@ -341,6 +347,18 @@ $(SCHEMA_VENV)/installed: tests/schema/requirements.txt
 	@echo "Installing schemathesis into $(SCHEMA_VENV) (once)"
 	@$(PYTHON) -m venv $(SCHEMA_VENV)
 	@$(SCHEMA_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
+	@touch $@
+
+# ---- KServe's client and what validates manifests; what is built of Go where that is: else its test is passed over ----
+$(SCALE_VENV)/installed: tests/scale/requirements.txt
+	@RUNLEVEL=1 docker/install-packages "the tests of many" $(SCALE_PACKAGES)
+	@echo "Installing kserve and kubernetes-validate into $(SCALE_VENV) (500 MB, once)"
+	@$(PYTHON) -m venv $(SCALE_VENV)
+	@$(SCALE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: -r $<
+	@touch $@
+downloads/scale/bin: tests/scale/tools.txt
+	@mkdir -p $@
+	@! command -v go >/dev/null || grep -v '^#' $< | GOBIN=$(CURDIR)/$@ xargs -n 1 go install
 	@touch $@
 
 # ---- what runs the jobs of docs/bulk.md ----
