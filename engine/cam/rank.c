@@ -39,8 +39,9 @@ typedef struct likelihood {
 
 static likelihood likelihood_of(const cam_model_info *model, const float *logits) {
   likelihood all = {.kind = model->probability, .largest = logits[0]};
-  for (int c = 1; c < model->classes; c++)
-    all.largest = fmax(all.largest, logits[c]);
+  for (int c = 1; c < model->classes; c++) /* fmax here ends GCC 12 for aarch64 in an error */
+    if (logits[c] > all.largest)
+      all.largest = logits[c];
   for (int c = 0; c < model->classes; c++)
     all.sum += exp(logits[c] - all.largest);
   return all;
