@@ -54,7 +54,7 @@ enum { N_CHOICES = sizeof choices / sizeof *choices };
 static const struct {
   const kernels_int8 *table;
   bool (*had)(void);
-  const char *ceiling; /* NULL: only without one */
+  const char *ceiling;
 } int8_choices[] = {
 /* best first */
 #if defined __x86_64__
@@ -64,7 +64,7 @@ static const struct {
     {&kernels_int8_x86_64_v4, has_v4, "x86-64-v4"},
     {&kernels_int8_x86_64_v3, has_v3, "x86-64-v3"},
 #elif defined __aarch64__
-    {&kernels_int8_dotprod, has_dotprod, NULL},
+    {&kernels_int8_dotprod, has_dotprod, "portable"},
 #endif
     {&kernels_int8_portable, always, "portable"},
 };
@@ -105,8 +105,7 @@ cam_code kernels_int8_select(const char *isa, const kernels_int8 **out, cam_erro
   if (named && height_of_ceiling(isa) == N_CHOICES)
     return cam_fail(error, CAM_E_PARAMETER, "isa: \"%.40s\" is unknown", isa);
   for (int i = 0; i < N_INT8_CHOICES; i++) {
-    const char *ceiling = int8_choices[i].ceiling;
-    if (named && (!ceiling || height_of_ceiling(ceiling) < height_of_ceiling(isa)))
+    if (named && height_of_ceiling(int8_choices[i].ceiling) < height_of_ceiling(isa))
       continue;
     if (!int8_choices[i].had())
       continue;

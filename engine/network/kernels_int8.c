@@ -892,18 +892,17 @@ static int64_t probe_steps(int64_t n) {
   enum { CHAINS = 12 };
   lanes sum[CHAINS];
   quads ones = (quads)splat_lane((int32_t)n);
+#pragma GCC unroll 12
   for (int i = 0; i < CHAINS; i++)
     sum[i] = splat_lane(i);
-  for (int64_t k = 0; k < 2 * n; k++) {
-    __asm__ volatile(""
-                     : "+m"(ones)); /* it might be another one, for all that the compiler knows */
-#pragma GCC unroll 2
-    for (int part = 0; part < PARTS; part++)
+  for (int64_t k = 0; k < 2 * n * PARTS; k++)
 #pragma GCC unroll 12
-      for (int i = 0; i < CHAINS; i++)
-        sum[i] = dot(sum[i], ones, ones);
-  }
+    for (int i = 0; i < CHAINS; i++) {
+      __asm__("" : "+" IN_REGISTER(ones)); /* it might be another one, for all that gcc knows */
+      sum[i] = dot(sum[i], ones, ones);
+    }
   lanes all = {0};
+#pragma GCC unroll 12
   for (int i = 0; i < CHAINS; i++)
     all += sum[i];
   __asm__ volatile("" : : "m"(all)); /* and the sums might be read */

@@ -108,7 +108,8 @@ INLINE lanes dot(lanes sum, quads u, quads w) {
 }
 #elif defined __ARM_FEATURE_DOTPROD
 INLINE lanes dot(lanes sum, quads u, quads w) {
-  return (lanes)vdotq_s32((int32x4_t)sum, (int8x16_t)u, (int8x16_t)w);
+  __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum) : "w"(u), "w"(w)); /* likewise */
+  return sum;
 }
 #elif defined __ARM_NEON
 INLINE lanes dot(lanes sum, quads u, quads w) {

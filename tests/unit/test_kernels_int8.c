@@ -576,7 +576,9 @@ START_TEST(test_ceilings) {
   ck_assert(!kernels_int8_select("", &k, NULL));
   ck_assert_ptr_eq(best, k);
   ck_assert(!kernels_int8_select("portable", &k, NULL));
+#if defined __x86_64__ /* aarch64 knows one word for all that it has */
   ck_assert_str_eq(k->isa, "portable");
+#endif
   if (!kernels_int8_select("x86-64-v3", &k, NULL))
     ck_assert(strcmp(k->isa, "avx512-vnni") && strcmp(k->isa, "x86-64-v4"));
   ck_assert_int_eq(kernels_int8_select("sse9", &k, NULL), CAM_E_PARAMETER);
