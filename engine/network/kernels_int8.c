@@ -193,6 +193,10 @@ INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int ro
   }
 }
 
+/* How far ahead of their use weights are asked for: they come from the second-level cache or
+ * further away, and past a page's end no prefetcher of the hardware looks. */
+enum { LINE_BYTES = 64, BYTES_AHEAD = 2048 };
+
 INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
   lanes sum[ROWS][VECTORS];
 #pragma GCC unroll 12
@@ -203,7 +207,10 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
   const uint8_t *weights = o->weights, *segment = o->a;
   for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
     const uint8_t *a = segment;
-    for (int k = 0; k < o->depth; k += 4, a += 4, weights += vectors * PARTS * BYTES)
+    for (int k = 0; k < o->depth; k += 4, a += 4, weights += vectors * PARTS * BYTES) {
+#pragma GCC unroll 4
+      for (int line = 0; line < vectors * PARTS * BYTES; line += LINE_BYTES)
+        __builtin_prefetch(weights + BYTES_AHEAD + line);
 #pragma GCC unroll 2
       for (int part = 0; part < PARTS; part++) {
         quads right[VECTORS];
@@ -218,6 +225,7 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
             sum[i][j] = dot(sum[i][j], left, right[j]);
         }
       }
+    }
     weights += (panel_quads(o->depth) - quads_of(o->depth)) * vectors * PARTS * BYTES;
   }
   if (o->residual)
@@ -301,7 +309,8 @@ INLINE void sum_pair(const factors *o, tile_pair pair, const int vectors, int32_
                            .a_stride = o->a_stride,
                            .a_segment = o->a_segment,
                            .weights = o->weights,
-                           .bias = o->bias};
+                           .bias = o->bias,
+                           .is_first = pair.done == 0};
   if (pair.is_two)
     sum_tiles(&t, vectors, true, sums);
   else
@@ -466,9 +475,6 @@ static int laid_cells_of(const depthwise_shape *shape, int columns) {
   const int made = (columns + OUTPUTS - 1) / OUTPUTS * OUTPUTS;
   return quads_of((made - 1) * shape->stride + offset_of(shape) + shape->breadth) * 4;
 }
-
-typedef uint8_t cell_bytes __attribute__((vector_size(INT8_CELL)));
-typedef uint8_t cell_bytes_any __attribute__((vector_size(INT8_CELL), aligned(1), may_alias));
 
 /* Channels c..c+15 of 4 cells, at least those of block `at`: quads 4 bytes a channel. */
 #if defined __AVX512BW__
@@ -805,12 +811,12 @@ static void requantise_sums(const int32_t *sums, int channels, const requantizat
 
 /* ---- pools and sums ---- */
 
-static void max_of_cells(const uint8_t *const *cell, int n, int channels, uint8_t *restrict out) {
-  memcpy(out, cell[0], (size_t)channels);
-  for (int i = 1; i < n; i++) {
-    const uint8_t *in = cell[i];
-    for (int c = 0; c < channels; c++)
-      out[c] = in[c] > out[c] ? in[c] : out[c];
+static void max_of_cells(const uint8_t *const *cell, int n, int channels, uint8_t *out) {
+  for (int c = 0; c < channels; c += INT8_CELL) {
+    cell_bytes most = *(const cell_bytes_any *)(cell[0] + c);
+    for (int i = 1; i < n; i++)
+      most = larger_bytes(most, *(const cell_bytes_any *)(cell[i] + c));
+    *(cell_bytes_any *)(out + c) = most;
   }
 }
 

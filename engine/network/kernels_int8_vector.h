@@ -81,6 +81,22 @@ INLINE quads repeat_quad(const uint8_t *p) {
 #define IN_REGISTER "m"
 #endif
 
+/* 16 bytes, which padded cells are made of. */
+typedef uint8_t cell_bytes __attribute__((vector_size(16)));
+typedef uint8_t cell_bytes_any __attribute__((vector_size(16), aligned(1), may_alias));
+
+INLINE cell_bytes larger_bytes(cell_bytes x, cell_bytes y) {
+#if defined __x86_64__
+  return (cell_bytes)_mm_max_epu8((__m128i)x, (__m128i)y);
+#elif defined __ARM_NEON
+  return (cell_bytes)vmaxq_u8((uint8x16_t)x, (uint8x16_t)y);
+#else
+  for (int i = 0; i < 16; i++)
+    x[i] = x[i] > y[i] ? x[i] : y[i];
+  return x;
+#endif
+}
+
 /* ---- the step ---- */
 
 #if defined __AVX512VNNI__
