@@ -167,9 +167,19 @@ static cam_code product_int8_prepare(const network *net, layer *l, cam_error *er
 
 static int gathered_rows(const network *net) { return BLOCK_TILES * net->k8->tile_rows; }
 
-/* Are the filters so many, and the rows so short, that filters would be read again for each row? */
+/* Do cells that are neighbours in a row of the plane lie side by side, as the kernel's weights do?
+ */
+static bool lies_as_packed(const step *s) {
+  return s->l->groups == 1 &&
+         (s->l->node->kernel[1] == 1 || s->l->int8->cell_bytes == s->in_strides[0]);
+}
+
+/* Are rows shorter than the tiles of a product; or are the filters so many, and the rows so short,
+ * that filters would be read again for each row? */
 static bool gathers_all_levels(const network *net, const step *s) {
-  return s->out_width < gathered_rows(net) && s->l->int8->weight_bytes > CACHED_WEIGHTS;
+  const bool is_short = s->out_width < net->k8->tile_rows;
+  const bool is_narrow = s->out_width < gathered_rows(net);
+  return !lies_as_packed(s) || is_short || (is_narrow && s->l->int8->weight_bytes > CACHED_WEIGHTS);
 }
 
 static void product_int8_plan(const network *net, step *s, int threads) {
@@ -184,6 +194,8 @@ static void product_int8_plan(const network *net, step *s, int threads) {
   if (threads > 1) /* and for the threads */
     parts = max_int(parts, min_int(2 * threads, max_int(1, rows / (3 * tile))));
   s->row_parts = min_int(max_int(parts, 1), max_int(1, rows / tile));
+  if (!lies_in_plane(l) && !gathers_all_levels(net, s)) /* pieces of whole rows */
+    s->row_parts = min_int(s->row_parts, s->out_height);
   s->panel_parts = 1;
   if (s->row_parts < threads)
     s->panel_parts = min_int(panels, (2 * threads + s->row_parts - 1) / s->row_parts);
@@ -209,21 +221,34 @@ static requantization from_channel(const requantization *q, int channel) {
   return part;
 }
 
-static void multiply_levels_of(const network *net, const step *s, int first, int rows, range panels,
+/* Output cells first, first + step, ... */
+typedef struct level_cells {
+  int first, n, step;
+} level_cells;
+
+static level_cells cells_in(range cells) {
+  return (level_cells){cells.begin, cells.end - cells.begin, 1};
+}
+static level_cells some_of(level_cells cells, range part) {
+  return (level_cells){cells.first + part.begin * cells.step, part.end - part.begin, cells.step};
+}
+
+static void multiply_levels_of(const network *net, const step *s, level_cells cells, range panels,
                                level_view left) {
   const layer *l = s->l;
   const int per_group = panels_a_group(l), segments = l->node->kernel[0];
+  const ptrdiff_t stride = (ptrdiff_t)cells.step * s->out_stride;
   for (int p = panels.begin; p < panels.end; p++) {
     const int group = p / per_group, within = p % per_group;
     const int channel = group * merged_columns(l) + within * INT8_PANEL;
-    const ptrdiff_t at = (ptrdiff_t)first * s->out_stride + channel;
+    const ptrdiff_t at = (ptrdiff_t)cells.first * s->out_stride + channel;
     const requantization q = from_channel(&l->int8->q, channel);
     const uint8_t *residual = NULL;
     if (s->residual8)
       residual = s->residual8 + at;
-    net->k8->product(rows, segments, l->depth / segments, left.at, left.stride, left.segment,
+    net->k8->product(cells.n, segments, l->depth / segments, left.at, left.stride, left.segment,
                      panel_of(net, l, group, within), panel_columns(l, within), &q, residual,
-                     s->out_stride, s->out8 + at, s->out_stride);
+                     stride, s->out8 + at, stride);
   }
 }
 
@@ -242,90 +267,95 @@ static void gather_row(const step *s, int group, int y, int x, uint8_t *out) {
   }
 }
 
-/* The input cells under the kernel at output cells first..first+n-1, as rows of [depth]. */
-static void gather_levels(const step *s, int group, int first, int n, uint8_t *out) {
+/* The input cells under the kernel at these output cells, as rows of [depth]. */
+static void gather_levels(const step *s, int group, level_cells cells, uint8_t *out) {
   const cam_node *node = s->l->node;
   const int row_bytes = node->kernel[1] * s->l->int8->cell_bytes;
-  for (int r = first; r < first + n; r++) {
-    const int y = r / s->out_width * node->stride[0] - s->top,
-              x = r % s->out_width * node->stride[1] - s->left;
+  for (int r = 0, cell = cells.first; r < cells.n; r++, cell += cells.step) {
+    const int y = cell / s->out_width * node->stride[0] - s->top,
+              x = cell % s->out_width * node->stride[1] - s->left;
     for (int i = 0; i < node->kernel[0]; i++, out += row_bytes)
       gather_row(s, group, y + i, x, out);
   }
 }
 
-static void multiply_gathered_levels(const network *net, const step *s, range cells, range panels,
-                                     uint8_t *scratch) {
+static void multiply_gathered_levels(const network *net, const step *s, level_cells cells,
+                                     range panels, uint8_t *scratch) {
   const layer *l = s->l;
   const int block = gathered_rows(net), per_group = panels_a_group(l);
-  const int all = cells.end - cells.begin, blocks = (all + block - 1) / block;
+  const int blocks = (cells.n + block - 1) / block;
   const level_view left = {scratch, l->depth, l->depth / l->node->kernel[0]};
   for (int i = 0; i < blocks; i++) {
-    const range part = part_of(all, i, blocks);
-    const int m = cells.begin + part.begin, rows = part.end - part.begin;
+    const level_cells part = some_of(cells, part_of(cells.n, i, blocks));
     for (int p = panels.begin; p < panels.end;) { /* group by group */
       const int group = p / per_group, next = min_int(panels.end, (group + 1) * per_group);
-      gather_levels(s, group, m, rows, scratch);
-      multiply_levels_of(net, s, m, rows, (range){p, next}, left);
+      gather_levels(s, group, part, scratch);
+      multiply_levels_of(net, s, part, (range){p, next}, left);
       p = next;
     }
   }
 }
 
-/* The cells of this output row whose kernel lies wholly inside the plane; if there are none, the
- * empty range at the end of `row`. */
-static range inner_levels(const step *s, range row) {
-  const cam_node *node = s->l->node;
-  const range none = {row.end, row.end};
-  const int y = row.begin / s->out_width, first = y * s->out_width; /* the cell of column 0 */
-  const int top = y * node->stride[0] - s->top, room = s->in_width + s->left - node->kernel[1];
-  const bool is_wide = node->kernel[1] > 1 && s->l->int8->cell_bytes != s->in_strides[0];
-  if (s->l->groups > 1 || is_wide || top < 0 || top + node->kernel[0] > s->in_height || room < 0)
-    return none;
-  const int from = (s->left + node->stride[1] - 1) / node->stride[1], /* the first such column */
-      to = room / node->stride[1] + 1;                                /* the first after them */
-  const int begin = min_int(row.end, max_int(row.begin, first + from));
-  return (range){begin, max_int(begin, min_int(row.end, first + to))};
+/* The outputs along one side, `input` long, whose kernels lie wholly inside the plane; none: an
+ * empty range. */
+static range outputs_inside(const cam_node *node, int axis, int input, int before, int outputs) {
+  const int stride = node->stride[axis], room = input + before - node->kernel[axis];
+  if (room < 0)
+    return (range){outputs, outputs};
+  const int begin = min_int(outputs, (before + stride - 1) / stride);
+  return (range){begin, max_int(begin, min_int(outputs, room / stride + 1))};
 }
 
-static void multiply_inner_levels(const network *net, const step *s, range cells, range panels) {
+/* Columns x of output row y, whose kernels are inside the plane. */
+static void multiply_inner_levels(const network *net, const step *s, int y, range x, range panels) {
   const cam_node *node = s->l->node;
   const ptrdiff_t cell = s->in_strides[0], plane_row = s->in_width * cell;
-  if (cells.begin == cells.end)
-    return;
-  const int y = cells.begin / s->out_width * node->stride[0] - s->top,
-            x = cells.begin % s->out_width * node->stride[1] - s->left;
-  const level_view left = {s->in8[0] + y * plane_row + x * cell, node->stride[1] * cell, plane_row};
-  multiply_levels_of(net, s, cells.begin, cells.end - cells.begin, panels, left);
+  const int row = y * node->stride[0] - s->top, column = x.begin * node->stride[1] - s->left;
+  const level_view left = {s->in8[0] + row * plane_row + column * cell, node->stride[1] * cell,
+                           plane_row};
+  const int first = y * s->out_width;
+  if (x.begin < x.end)
+    multiply_levels_of(net, s, cells_in((range){first + x.begin, first + x.end}), panels, left);
 }
 
-/* As product_run: the plane as it lies, or row by row its left border, its inside and its right
- * border. */
+/* Output rows of any number. Those whose kernels stick out above or below are gathered; so are, of
+ * the others, the columns at both borders, each of all rows at once: a cell or two of a row are too
+ * few for a product. What is inside is read as it lies. */
+static void multiply_rows_of_levels(const network *net, const step *s, range rows, range panels,
+                                    uint8_t *scratch) {
+  const range inside = outputs_inside(s->l->node, 0, s->in_height, s->top, s->out_height);
+  const range columns = outputs_inside(s->l->node, 1, s->in_width, s->left, s->out_width);
+  const int width = s->out_width, begin = min_int(max_int(rows.begin, inside.begin), rows.end),
+            end = max_int(begin, min_int(rows.end, inside.end));
+  multiply_gathered_levels(net, s, cells_in((range){rows.begin * width, begin * width}), panels,
+                           scratch);
+  multiply_gathered_levels(net, s, cells_in((range){end * width, rows.end * width}), panels,
+                           scratch);
+  for (int x = 0; x < width; x++)
+    if (x < columns.begin || x >= columns.end)
+      multiply_gathered_levels(net, s, (level_cells){begin * width + x, end - begin, width}, panels,
+                               scratch);
+  for (int y = begin; y < end; y++)
+    multiply_inner_levels(net, s, y, columns, panels);
+}
+
+/* As product_run: the plane as it lies; or gathered; or as much of it as can be as it lies. */
 static void product_int8_run(const network *net, const step *s, int phase, int piece,
                              float *scratch) {
   const layer *l = s->l;
   uint8_t *bytes = (uint8_t *)scratch;
-  const range cells = part_of(s->out_height * s->out_width, piece % s->row_parts, s->row_parts),
+  const int row_part = piece % s->row_parts;
+  const range cells = part_of(s->out_height * s->out_width, row_part, s->row_parts),
               panels = part_of(panels_of(l), piece / s->row_parts, s->panel_parts);
   (void)phase;
   if (lies_in_plane(l)) {
     const ptrdiff_t cell = s->in_strides[0];
     const level_view left = {s->in8[0] + cells.begin * cell, cell, 0};
-    multiply_levels_of(net, s, cells.begin, cells.end - cells.begin, panels, left);
-    return;
-  }
-  if (gathers_all_levels(net, s)) {
-    multiply_gathered_levels(net, s, cells, panels, bytes);
-    return;
-  }
-  range row = {cells.begin, cells.begin}; /* the cells of one output row at a time */
-  while (row.end < cells.end) {
-    row.begin = row.end;
-    row.end = min_int(cells.end, (row.begin / s->out_width + 1) * s->out_width);
-    const range inner = inner_levels(s, row);
-    multiply_gathered_levels(net, s, (range){row.begin, inner.begin}, panels, bytes);
-    multiply_inner_levels(net, s, inner, panels);
-    multiply_gathered_levels(net, s, (range){inner.end, row.end}, panels, bytes);
+    multiply_levels_of(net, s, cells_in(cells), panels, left);
+  } else if (gathers_all_levels(net, s)) {
+    multiply_gathered_levels(net, s, cells_in(cells), panels, bytes);
+  } else {
+    multiply_rows_of_levels(net, s, part_of(s->out_height, row_part, s->row_parts), panels, bytes);
   }
 }
 
