@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { MOST_WEIGHT = 127 };
+static const double LEAST = 1e-14, MOST = 1e14; /* of scales: within what is read */
 
 /* What becomes of a node. */
 typedef struct fate {
@@ -132,7 +133,7 @@ static void cut_flat_ends(const cam_node *reader, double ends[2]) {
 static quantization quantum_for(double least, double most, double least_scale) {
   least = fmin(least, 0);
   most = fmax(most, 0);
-  const float scale = (float)fmin(fmax((most - least) / 255, fmax(least_scale, 1e-8)), 1e8);
+  const float scale = (float)fmin(fmax((most - least) / 255, fmax(least_scale, LEAST)), MOST);
   return (quantization){scale, (int)fmin(fmax(rint(-least / (double)scale), 0), 255)};
 }
 
@@ -246,7 +247,7 @@ static double least_scale(const channel *c, double bias) {
   double most = 0;
   for (size_t k = 0; k < c->depth; k++)
     most = fmax(most, fabs(weight_at(c, k)));
-  return fmin(fmax(fmax(most / MOST_WEIGHT, fabs(bias) / (1 << 30)), 1e-8), 1e8);
+  return fmin(fmax(fmax(most / MOST_WEIGHT, fabs(bias) / (1 << 30)), LEAST), MOST);
 }
 
 /* Rounds the weights to multiples of the scale; returns the sum of their sizes. */
@@ -264,7 +265,7 @@ static int64_t round_weights(const channel *c, double scale) {
 /* A coarser scale where sums of so many weights could leave 32 bits. */
 static float quantize_channel(const channel *c, double bias) {
   double scale = least_scale(c, bias);
-  while (round_weights(c, (double)(float)scale) > (INT64_C(1) << 20) && scale < 1e8)
+  while (round_weights(c, (double)(float)scale) > (INT64_C(1) << 20) && scale < MOST)
     scale *= 2;
   return (float)scale;
 }

@@ -229,16 +229,34 @@ static cam_code check_sums(const marking *m, const int8_unit *unit) {
   return code;
 }
 
-static cam_code check_affine(const marking *m, const cam_node *node, const int8_unit *unit) {
-  for (int c = 0; c < node->channels; c++) {
+/* A factor or a shift of 8-bit values. */
+static cam_code check_factor(const marking *m, const cam_node *node, float factor) {
+  if (fabsf(factor) <= 1e30f)
+    return CAM_OK;
+  return cam_fail(m->error, CAM_E_MODEL,
+                  "node \"%.60s\": its scale and those that it reads give a factor of %g",
+                  node->name, (double)factor);
+}
+
+static cam_code check_affine(const marking *m, const int8_unit *unit) {
+  cam_code code = CAM_OK;
+  for (int c = 0; c < unit->heart->channels && !code; c++) {
     float factor, shift;
     quantized_affine(m->graph, unit, c, &factor, &shift);
-    if (!(fabsf(factor) <= 1e30f && fabsf(shift) <= 1e30f))
-      return cam_fail(m->error, CAM_E_MODEL,
-                      "node \"%.60s\": channel %d is multiplied by %g and shifted by %g in 8 bits",
-                      node->name, c, (double)factor, (double)shift);
+    code = check_factor(m, unit->heart, factor);
+    if (!code)
+      code = check_factor(m, unit->heart, shift);
   }
-  return CAM_OK;
+  return code;
+}
+
+/* Quotients of two scales are never too large; products of two, by a third, may be. */
+static cam_code check_product(const marking *m, const int8_unit *unit) {
+  const cam_node *heart = unit->heart;
+  return check_factor(m, heart,
+                      quantized_product(quantized_input(m->graph, heart->inputs[0]),
+                                        quantized_input(m->graph, heart->inputs[1]),
+                                        unit->last->quantum));
 }
 
 static cam_code check_numbers(const marking *m, const cam_node *node) {
@@ -248,7 +266,9 @@ static cam_code check_numbers(const marking *m, const cam_node *node) {
   if (unit.heart->op == OP_CONV)
     return check_sums(m, &unit);
   if (unit.heart->op == OP_AFFINE)
-    return check_affine(m, unit.heart, &unit);
+    return check_affine(m, &unit);
+  if (unit.heart->op == OP_MUL)
+    return check_product(m, &unit);
   return CAM_OK;
 }
 

@@ -18,8 +18,8 @@ enum {
 
 static const double MAX_NUMBER = 1e30; /* of limits and lines: its square is finite in double */
 
-/* Of what 8 bits stand for, such that a sum of 32 bits times two of them, by a third, is finite. */
-static const double LEAST_SCALE = 1e-9, MOST_SCALE = 1e9;
+/* Of what 8 bits stand for. (graph_int8.c looks at the factors that they make together.) */
+static const double LEAST_SCALE = 1e-15, MOST_SCALE = 1e15;
 static bool is_scale(double value) { return value >= LEAST_SCALE && value <= MOST_SCALE; }
 
 /* A node being read. */

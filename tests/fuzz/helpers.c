@@ -46,8 +46,10 @@ char *fuzz_text(const uint8_t *bytes, size_t n) {
 
 enum { MOST_TENSORS = 48, MOST_NAME = 24, MOST_VALUES = 1 << 16 /* of all tensors */ };
 
-/* The next "name:AxBxC" of text; where it ends, or NULL if it is none. */
-static const char *read_tensor(const char *text, char name[MOST_NAME], cam_tensor *tensor) {
+/* The next "name:AxBxC" of text, of floats, or with a letter behind it: of bytes (b), of whole
+ * numbers (w), of floats more than 0 (p); where it ends, or NULL if it is none. */
+static const char *read_tensor(const char *text, char name[MOST_NAME], cam_tensor *tensor,
+                               bool *positive) {
   size_t n = strcspn(text, ": ");
   if (n >= MOST_NAME)
     return NULL;
@@ -64,6 +66,14 @@ static const char *read_tensor(const char *text, char name[MOST_NAME], cam_tenso
     if (tensor->count > MOST_VALUES)
       return NULL;
     text = end;
+  }
+  static const char *const dtypes[] = {"I8", "I32", "F32"};
+  static const char letters[] = "bwp";
+  const char *letter = *text ? strchr(letters, *text) : NULL;
+  if (letter) {
+    tensor->dtype = dtypes[letter - letters];
+    *positive = *letter == 'p';
+    text++;
   }
   return *text == ' ' || !*text ? text + strspn(text, " ") : NULL;
 }
@@ -83,6 +93,27 @@ static void fill(float *values, const cam_tensor *tensor, bool magnitudes) {
   }
 }
 
+/* The floats that a tensor was filled with become what its dtype wants, in their place. */
+static void set_dtype(cam_tensor *tensor, float *values, bool positive) {
+  if (!tensor->dtype || !strcmp(tensor->dtype, "F32")) {
+    for (size_t i = 0; i < tensor->count && positive; i++)
+      values[i] = fabsf(values[i]) / 64 + 1e-4f;
+    tensor->data = values;
+    return;
+  }
+  for (size_t i = 0; i < tensor->count; i++) {
+    const int whole = (int)fminf(fmaxf(values[i] * 100, -127), 127);
+    if (!strcmp(tensor->dtype, "I8"))
+      memcpy((char *)values + i, &(int8_t){(int8_t)whole}, 1);
+    else
+      memcpy(values + i, &(int32_t){whole * 50}, sizeof(int32_t));
+  }
+  if (!strcmp(tensor->dtype, "I8"))
+    tensor->bytes = (const void *)values;
+  else
+    tensor->wholes = (const void *)values;
+}
+
 const char *fuzz_model_file(const char *text, const char *document, bool magnitudes) {
   static float values[MOST_VALUES];
   cam_tensor tensors[MOST_TENSORS];
@@ -91,13 +122,14 @@ const char *fuzz_model_file(const char *text, const char *document, bool magnitu
   int n = 0;
   fill(NULL, &(cam_tensor){.name = ""}, false); /* from the start */
   while (*text) {
-    if (n == MOST_TENSORS || !(text = read_tensor(text, names[n], &tensors[n])) ||
+    bool positive = false;
+    if (n == MOST_TENSORS || !(text = read_tensor(text, names[n], &tensors[n], &positive)) ||
         tensors[n].count > MOST_VALUES - used)
       return NULL;
     if (!names[n][0])
       return NULL;
     fill(values + used, &tensors[n], magnitudes);
-    tensors[n].data = values + used;
+    set_dtype(&tensors[n], values + used, positive);
     used += tensors[n++].count;
   }
   int fd = memory_file(), copy = dup(fd);

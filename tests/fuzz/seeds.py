@@ -383,8 +383,46 @@ def model_file(tensors, text):
     return struct.pack("<Q", len(head)) + head + data
 
 
+def levels(scale, zero_point=0):
+    return {"quantization": {"scale": scale, "zero_point": zero_point}}
+
+
+def conv8(name, source, weight, **more):
+    """A convolution in integers: its scales and bias are named after its weight."""
+    return conv(name, source, weight, weight_scale=weight + "s", bias=weight + "b", **more)
+
+
+def networks_int8():
+    """The same in 8 bits, their tensors with a letter behind the shape: tests/fuzz/helpers.c."""
+    end = [op("gap", "gap", "x"), op("fc", "fc", "gap", weight="fc", weight_scale="fcs", bias="fcb")]
+    stem = "w:3x3x3x8b ws:8p wb:8w "
+    head = " fc:2x8b fcs:2p fcb:2"
+    first = [conv8("c", "input", "w", stride=[2, 2], padding="same"), op("relu6", "r", "c", **levels(0.023))]
+    aspect = {"resize": "aspect", "multiple": 4, "max_side": 16}
+
+    def made(nodes):
+        return whole(nodes, 2, resize=aspect, version=3)
+
+    yield "int8-stem", stem + head, made([*first, op("max_pool", "x", "r", kernel=[2, 2], stride=[2, 2], **levels(0.023)), *end])
+    yield "int8-residual", stem + "v:1x1x8x8b vs:8p vb:8w" + head, made(
+        [*first, conv8("d", "r", "v"), op("add", "s", "d", "r"), op("relu", "x", "s", **levels(0.05, 3)), *end])
+    yield "int8-depthwise", stem + "v:3x3x1x8b vs:8p vb:8w" + head, made(
+        [*first, conv8("d", "r", "v", groups=8, padding="same", **levels(0.1, 127)), op("silu", "x", "d", **levels(0.05, 7)), *end])
+    yield "int8-groups", stem + "v:3x3x2x8b vs:8p vb:8w" + head, made(
+        [*first, conv8("d", "r", "v", groups=4, padding=[1, 1, 1, 1], **levels(0.2, 255)), op("avg_pool", "x", "d", kernel=[2, 2], padding="same", **levels(0.1, 200)), *end])
+    yield "int8-squeeze", stem + "v:1x1x8x8b vs:8p vb:8w" + head, made(
+        [*first, op("gap", "g", "r", **levels(0.02)), conv8("h", "g", "v", **levels(0.1, 100)), op("sigmoid", "i", "h", **levels(0.0039)), op("mul", "x", "r", "i", **levels(0.02)), *end])
+    yield "int8-moves", stem + "u:8 t:8" + head, made(
+        [*first, op("affine", "a", "r", scale="u", shift="t"), op("relu", "b", "a", **levels(0.03)), op("slice", "s", "b", channels=[0, 4], **levels(0.03)),
+         op("slice", "t", "r", channels=[4, 8], **levels(0.02)), op("concat", "k", "s", "t", **levels(0.03)), op("shuffle", "f", "k", groups=2, **levels(0.03)),
+         op("resize", "x", "f", factor=[2, 1], **levels(0.04, 9)), *end])
+    yield "int8-mixed", stem + "u:8 t:8 v:1x1x8x8" + head, made(
+        [*first, op("layer_norm", "n", "r", scale="u", shift="t", epsilon=1e-6, **levels(0.02, 128)), conv("d", "n", "v", **levels(0.05, 128)), op("add", "x", "d", "n", **levels(0.07, 120)), *end])
+    yield "int8-float-head", stem + "fc:2x8 fcb:2", made([*first, op("add", "x", "r", "r", **levels(0.05)), op("gap", "gap", "x"), op("fc", "fc", "gap", weight="fc", bias="fcb")])
+
+
 def graph():
-    for name, tensors, text in networks():
+    for name, tensors, text in (*networks(), *networks_int8()):
         yield name, f"{tensors}\n{json.dumps(text)}".encode()
 
 

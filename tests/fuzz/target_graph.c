@@ -1,11 +1,13 @@
-/* target_graph.c - tensors "name:AxBxC ..." up to the first line break, and after it the JSON of a
- * network, joined to a model file with made weights. What is accepted and small is run on every
- * instruction set of this CPU, at two input sizes, and compared with the reference in double.
+/* target_graph.c - tensors "name:AxBxC ..." (helpers.c) up to the first line break, and after it
+ * the JSON of a network, joined to a model file with made weights. What is accepted and small is
+ * run on every instruction set of this CPU, at two input sizes, and compared with the reference in
+ * double.
  *
  * How far may they differ? A rounding error is at most so many parts of the sum of the magnitudes
  * of all that was added. So the reference runs once more on magnitudes alone (weights, biases,
  * picture; activations let all through): the result bounds all sums on the way to a logit. Where an
- * operator's output can be far larger than its input, it does not, and nothing is compared. */
+ * operator's output can be far larger than its input, it does not, and nothing is compared. A
+ * network that is in integers throughout must come to the reference's very bits. */
 #include "fuzz.h"
 #include "network/forward.h"
 #include "network/reference.h"
@@ -62,10 +64,13 @@ static bool let_through(cam_graph *magnitudes) {
   return bounded;
 }
 
-static void draw(float *picture, int height, int width, bool magnitudes) {
+static void draw(const cam_graph *graph, void *picture, int height, int width, bool magnitudes) {
   for (int i = 0; i < height * width * 3; i++) {
-    float value = sinf((float)(i * 7 % 1009));
-    picture[i] = magnitudes ? fabsf(value) : value;
+    const float value = sinf((float)(i * 7 % 1009));
+    if (graph->sees_bytes)
+      ((uint8_t *)picture)[i] = (uint8_t)(128 + 127 * value);
+    else
+      ((float *)picture)[i] = magnitudes ? fabsf(value) : value;
   }
 }
 
@@ -73,7 +78,7 @@ static void draw(float *picture, int height, int width, bool magnitudes) {
 static bool refer(const cam_graph *graph, cam_team *team, int height, int width, bool magnitudes,
                   double *logits) {
   static float picture[MOST_SIDE * MOST_SIDE * 3];
-  draw(picture, height, width, magnitudes);
+  draw(graph, picture, height, width, magnitudes);
   PROMISE(!reference_forward(graph, team, picture, height, width, logits, NULL, NULL));
   for (int c = 0; c < graph->n_classes; c++)
     if (!(fabs(logits[c]) < 1e30))
@@ -89,7 +94,7 @@ static void compare(const network *net, forward *f, int height, int width, const
   float logits[MOST_CLASSES], *each[MOST_CLASSES];
   int ids[MOST_CLASSES], map_height, map_width;
   PROMISE(!forward_plan(f, height, width, &input, NULL));
-  draw(input, height, width, false);
+  draw(net->graph, input, height, width, false);
   forward_run(f, logits, NULL);
   forward_map_size(f, &map_height, &map_width);
   const int n = net->graph->n_classes, cells = map_height * map_width;
@@ -97,6 +102,8 @@ static void compare(const network *net, forward *f, int height, int width, const
   for (int c = 0; c < n; c++)
     ids[c] = c, each[c] = maps[c];
   forward_class_maps(f, n, ids, each);
+  for (int c = 0; c < n && net->graph->bit_exact; c++)
+    PROMISE(logits[c] == wanted[c]);
   for (int c = 0; c < n && bound; c++) {
     double sum = 0, allowed = TOLERANCE * (bound[c] + 1e-20);
     for (int i = 0; i < cells; i++)
@@ -107,32 +114,40 @@ static void compare(const network *net, forward *f, int height, int width, const
   }
 }
 
+static void run_on(const cam_graph *graph, const network_making *how, cam_team *team, int height,
+                   int width, const double *wanted, const double *bound) {
+  network *net;
+  forward *f;
+  if (network_create_as(graph, how, &net, NULL))
+    return; /* the picture itself is averaged, or packing it takes too much */
+  cam_code code = forward_create(net, team, &f, NULL);
+  /* an arena for the largest shape that is allowed, which may not be small */
+  PROMISE(!code || code == CAM_E_NO_MEMORY);
+  if (!code)
+    compare(net, f, height, width, wanted, bound);
+  forward_free(f);
+  network_free(net);
+}
+
 static void run_at(const cam_graph *graph, cam_graph *magnitudes, int height, int width) {
   static const char *const isas[] = {"portable", "x86-64-v3", "x86-64-v4"};
   static cam_team *team;
   double wanted[MOST_CLASSES], bounds[MOST_CLASSES], *bound = NULL;
   if (!team)
     PROMISE(!team_create(1, &team, NULL));
-  if (let_through(magnitudes))
+  if (!graph->is_int8 && let_through(magnitudes))
     bound = bounds;
-  if (!refer(magnitudes, team, height, width, true, bounds) ||
+  if ((bound && !refer(magnitudes, team, height, width, true, bounds)) ||
       !refer(graph, team, height, width, false, wanted))
     return;
   for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
     const kernels *k;
-    network *net;
-    forward *f;
     if (kernels_select(isas[i], &k, NULL))
       continue; /* not on this CPU */
-    if (network_create(graph, k, &net, NULL))
-      continue; /* the picture itself is averaged, or packing it takes too much */
-    cam_code code = forward_create(net, team, &f, NULL);
-    /* an arena for the largest shape that is allowed, which may not be small */
-    PROMISE(!code || code == CAM_E_NO_MEMORY);
-    if (!code)
-      compare(net, f, height, width, wanted, bound);
-    forward_free(f);
-    network_free(net);
+    run_on(graph, &(network_making){.k = k}, team, height, width, wanted, bound);
+    for (int j = 0; graph->is_int8 && kernels_int8_had(j); j++)
+      run_on(graph, &(network_making){.k = k, .k8 = kernels_int8_had(j)}, team, height, width,
+             wanted, bound);
   }
 }
 
@@ -158,7 +173,7 @@ static void run(const uint8_t *bytes, size_t n) {
     const bool own = graph->height <= MOST_SIDE && graph->width <= MOST_SIDE &&
                      is_small(graph, graph->height, graph->width);
     const bool long_one = !graph->one_size && longer <= MOST_SIDE && is_small(graph, longer, side);
-    if (own || long_one)
+    if ((own || long_one) && !graph->is_int8)
       PROMISE(magnitudes = load(tensors, document, true));
     if (own)
       run_at(graph, magnitudes, graph->height, graph->width);

@@ -61,15 +61,27 @@ static void watch(const cam_graph *graph, ranges *out) {
   *out = w.seen;
 }
 
+/* Ranges that no float has been rounded for. */
+static void guess(const cam_graph *graph, ranges *out) {
+  ck_assert(!ranges_create(graph, out, NULL));
+  for (int i = 0; i < out->n; i++) {
+    out->ends[i][0] = -2.f - (float)(i % 3);
+    out->ends[i][1] = 3.f;
+    if (graph->nodes[i].op == OP_RELU6)
+      out->ends[i][0] = 0;
+  }
+}
+
 /* The model's file in float32 becomes one in 8 bits, and is read. */
-static cam_graph *load_int8(const made_model *model, const char *what) {
+static cam_graph *load_int8(const made_model *model, const char *what,
+                            void (*get_ranges)(const cam_graph *, ranges *)) {
   cam_graph *graph;
   cam_error error = {0};
   ranges seen;
   joined made;
   const char *path = made_model_write(model);
   ck_assert_msg(!graph_load(path, &graph, &error), "%s: %s", what, error.detail);
-  watch(graph, &seen);
+  get_ranges(graph, &seen);
   ck_assert_msg(!quantize_graph(graph, &seen, "small-int8", &made, &error), "%s: %s", what,
                 error.detail);
   ranges_free(&seen);
@@ -154,7 +166,7 @@ static void check_at(const cam_graph *graph, const kernels_int8 *k8, int height,
 START_TEST(layers_are_the_twin_to_the_bit) {
   const made_model *model = &cases[_i].model;
   const char *what = cases[_i].what;
-  cam_graph *graph = load_int8(model, what);
+  cam_graph *graph = load_int8(model, what, watch);
   const int side = model->height < model->width ? model->height : model->width;
   const int sizes[3][2] = {
       {model->height, model->width}, {model->max_side, side}, {side, model->max_side}};
@@ -164,6 +176,78 @@ START_TEST(layers_are_the_twin_to_the_bit) {
     for (int i = 0; kernels_int8_had(i); i++)
       check_at(graph, kernels_int8_had(i), sizes[s][0], sizes[s][1], wanted, what);
   }
+  graph_free(graph);
+}
+END_TEST
+
+/* ---- the same bits everywhere ---- */
+
+/* clang-format off */
+#define BODY \
+  CONV("a", "input", STRIDE(2, 2) SAME W("w") B("b")) "," OP1("r", "relu6", "a") "," \
+  CONV("d", "r", SAME GROUPS(24) W("v") B("b")) "," OP1("t", "silu", "d") "," \
+  OP1("g", "gap", "t") "," CONV("h", "g", W("u")) "," OP1("i", "sigmoid", "h") "," OP2("m", "mul", "t", "i") "," \
+  CONV("p", "m", W("u") B("b")) "," OP2("s", "add", "p", "r") "," \
+  POOL("q", "avg_pool", "s", KERNEL(3, 3) SAME) "," POOL("n", "max_pool", "s", KERNEL(2, 3) SAME) "," \
+  NODE("k", "concat", "\"q\",\"n\"", "") "," CONV("x", "k", PADS(1, 0, 0, 2) GROUPS(3) W("z")) "," OP1("y", "hard_swish", "x")
+#define BODY_TENSORS "w:3x3x3x24 b:24 v:5x5x1x24 u:1x1x24x24 z:2x3x16x33"
+static const struct {
+  made_model model;
+  uint64_t hash;
+} fixed[] = {
+    {{BODY "," OP1("e", "gap", "y"), BODY_TENSORS, 33, 19, 23, 32, NULL}, UINT64_C(0xad8015a153ed9a5e)},
+    {{BODY "," OP1("gap", "gap", "y") "," FC, BODY_TENSORS " fc:50x33 fcb:50", 50, 19, 23, 32, NULL}, UINT64_C(0x76e50e65447e5ead)},
+};
+/* clang-format on */
+
+/* FNV-1a. */
+static uint64_t hash_floats(uint64_t hash, const float *values, int n) {
+  const uint8_t *bytes = (const void *)values;
+  for (size_t i = 0; i < (size_t)n * sizeof *values; i++)
+    hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+  return hash;
+}
+
+/* Of logits and all maps; where the head is a gap alone, the maps are the last plane. */
+static uint64_t hash_answers(const cam_graph *graph, const kernels_int8 *k8, int threads) {
+  static float maps[MOST_CLASSES][MOST_CELLS];
+  const kernels *k;
+  network *net;
+  forward *f;
+  cam_team *team;
+  void *input;
+  float logits[MOST_CLASSES], *each[MOST_CLASSES];
+  int ids[MOST_CLASSES], height, width;
+  ck_assert(!kernels_select(NULL, &k, NULL) && !team_create(threads, &team, NULL));
+  ck_assert(!network_create_as(graph, &(network_making){.k = k, .k8 = k8}, &net, NULL));
+  ck_assert(!forward_create(net, team, &f, NULL));
+  ck_assert(!forward_plan(f, graph->height, graph->width, &input, NULL));
+  cam_made_input(graph, input);
+  forward_run(f, logits, NULL);
+  forward_map_size(f, &height, &width);
+  for (int c = 0; c < graph->n_classes; c++) {
+    ids[c] = c;
+    each[c] = maps[c];
+  }
+  forward_class_maps(f, graph->n_classes, ids, each);
+  uint64_t hash = hash_floats(UINT64_C(0xcbf29ce484222325), logits, graph->n_classes);
+  for (int c = 0; c < graph->n_classes; c++)
+    hash = hash_floats(hash, maps[c], height * width);
+  forward_free(f);
+  network_free(net);
+  team_free(team);
+  return hash;
+}
+
+START_TEST(answers_are_these_bits) {
+  cam_graph *graph = load_int8(&fixed[_i].model, "fixed", guess);
+  ck_assert(graph->bit_exact);
+  for (int i = 0; kernels_int8_had(i); i++)
+    for (int threads = 1; threads <= 3; threads++) {
+      const uint64_t hash = hash_answers(graph, kernels_int8_had(i), threads);
+      ck_assert_msg(hash == fixed[_i].hash, "%s, %d threads: 0x%016llx", kernels_int8_had(i)->isa,
+                    threads, (unsigned long long)hash);
+    }
   graph_free(graph);
 }
 END_TEST
@@ -369,6 +453,7 @@ Suite *int8_suite(void) {
   Suite *suite = suite_create("int8");
   TCase *tcase = tcase_create("layers");
   tcase_add_loop_test(tcase, layers_are_the_twin_to_the_bit, 0, CASES);
+  tcase_add_loop_test(tcase, answers_are_these_bits, 0, 2);
   suite_add_tcase(suite, tcase);
   tcase = tcase_create("files");
   tcase_add_test(tcase, wrong_members_are_refused);
