@@ -1,0 +1,108 @@
+"""`camserve convert --int8`: what it says, what it leaves, what is told of such a model, and answers that are the same bits everywhere."""
+import json
+import shutil
+
+import pytest
+
+import pictures
+from client import cam, same
+from server import Server, run
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(4):
+        (folder / f"{seed}.png").write_bytes(pictures.png(pictures.scene(120, 100, seed)))
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, light_file, photos):
+    """The light network in 8 bits, the ranges beside it, and what was said."""
+    out = tmp_path_factory.mktemp("int8") / "light-int8.safetensors"
+    result = run("convert", light_file, "--int8", "--calibrate", photos, "-o", out, timeout=300)
+    assert result.returncode == 0, result.stderr
+    return out, out.with_name("light-int8.ranges.json"), result.stderr.decode()
+
+
+def info(path, **settings):
+    return json.loads(run("info", "--json", path, **settings).stdout)
+
+
+def test_what_is_said(made, light_file):
+    out, ranges, said = made
+    assert "passed over: " in said and "broken.jpg" in said and "calibrated with 4 photos" in said
+    assert "first labels agree on" in said and "of first labels correlate" in said
+    assert "int8: 100.00 % of the multiply-adds; the same bits on every machine" in said
+    about, before = info(out), info(light_file)
+    assert about["name"] == before["name"] + "-int8" and (about["precision"], before["precision"]) == ("int8", "float32")
+    assert about["int8_share"] == 1 and about["bit_exact"] is True and "bit_exact" not in before
+    assert about["file_bytes"] < before["file_bytes"] / 2 and about["multiply_adds"] == before["multiply_adds"]
+    assert "precision      int8: 100.00 %" in run("info", out).stdout.decode()
+    document = json.loads(ranges.read_text())
+    assert document["model"] == before["name"] and document["photos"] == 4
+    assert all(least <= most for least, most in document["ranges"].values())
+
+
+def test_ranges_make_the_same_file(made, light_file, tmp_path):
+    out, ranges, _ = made
+    again = tmp_path / "again.safetensors"
+    result = run("convert", light_file, "--int8", "--ranges", ranges, "-o", again, timeout=300)
+    assert result.returncode == 0 and again.read_bytes() == out.read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == [again.name]
+    assert run("convert", light_file, "--int8", "--ranges", ranges, "--name", "other", "-o", again, timeout=300).returncode == 0
+    assert info(again)["name"] == "other"
+
+
+def test_the_service_says_so(made):
+    name = info(made[0])["name"]
+    server = Server(model=made[0])
+    assert server.client.get(f"/v1/models/{name}").json()["precision"] == "int8"
+    assert server.client.get("/version").json()["model"]["precision"] == "int8"
+    assert 'precision="int8"' in server.client.get("/metrics").text
+    server.stop()
+
+
+def test_the_same_bits_everywhere(made, scene_png):
+    """Of instruction sets, threads and OpenBLAS's kernels; a class map adds up to its logit."""
+    answers = []
+    for settings in ({}, {"isa": "portable"}, {"threads": 1}, {"threads": 3}):
+        server = Server(model=made[0], **settings)
+        answers.append(same(cam(server.client, scene_png, include="map,probabilities", top_k=5).json()))
+        server.stop()
+    assert all(answer == answers[0] for answer in answers)
+    for label in answers[0]["predictions"]:
+        values = label["map"]["values"]
+        assert sum(values) / len(values) + label["bias"] == pytest.approx(label["logit"], rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--int8"], "--int8 needs --calibrate FOLDER (of photos) or --ranges FILE"),
+    (["--calibrate", "PHOTOS"], "--calibrate and --ranges are for --int8"),
+    (["--int8", "--calibrate", "PHOTOS", "--ranges", "RANGES"], "one of both"),
+    (["--int8", "--calibrate", "EMPTY"], "no photo that can be read"),
+    (["--int8", "--ranges", "OTHER"], "the network has no node \"stranger\""),
+    (["--int8", "--ranges", "SHORT"], "is missing"),
+    (["--int8", "--ranges", "PHOTOS"], "cannot be read"),
+    (["--int8", "--ranges", "RANGES", "--pixels", "unit"], "of a model file only --name can be another"),
+    ([], "is a model file already; --int8 makes one in 8 bits of it"),
+])
+def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
+    ranges = json.loads(made[1].read_text())
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "empty").mkdir()
+    (folder / "other.json").write_text(json.dumps({"ranges": {**ranges["ranges"], "stranger": [0, 1]}}))
+    (folder / "short.json").write_text(json.dumps({"ranges": dict(list(ranges["ranges"].items())[1:])}))
+    paths = {"PHOTOS": photos, "RANGES": made[1], "EMPTY": folder / "empty", "OTHER": folder / "other.json", "SHORT": folder / "short.json"}
+    result = run("convert", light_file, *(paths.get(a, a) for a in arguments), "-o", tmp_path / "out.safetensors")
+    assert result.returncode not in (0, None) and words in result.stderr.decode(), result.stderr
+    shutil.rmtree(folder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_8_bits_twice(made, photos, tmp_path):
+    result = run("convert", made[0], "--int8", "--calibrate", photos, "-o", tmp_path / "out.safetensors")
+    assert "is in 8 bits already" in result.stderr.decode() and not list(tmp_path.iterdir())
