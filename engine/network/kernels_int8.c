@@ -721,6 +721,7 @@ static void depthwise_int8(const depthwise_shape *shape, const uint8_t *const *r
                  .columns = columns,
                  .channels = channels};
   for (int c = 0; c < channels; c += LANES) {
+    ask_for(o.filter + block_of_filter(shape), block_of_filter(shape)); /* the next block's */
     o.first = first_sums(q->bias, filter, c);
     o.multiplier = load_reals(q->multiplier + c);
     for (int y = 0; y < n; y++) {
@@ -856,6 +857,8 @@ static void sum_of_plane(const uint8_t *in, int cells, ptrdiff_t stride, int cha
 
 static void dots_of_rows(const uint8_t *a, int rows, ptrdiff_t a_stride, const int8_t *w, int depth,
                          int32_t *out) {
+  ask_for((const uint8_t *)w + 2 * (ptrdiff_t)depth,
+          (size_t)depth); /* of a call to come, perhaps */
   for (int r = 0; r < rows; r++, a += a_stride) {
     int32_t sum = 0;
     for (int k = 0; k < depth; k++)

@@ -10,7 +10,7 @@
 #include "kernels_int8_vector.h"
 #include <stdbool.h>
 
-enum { TILE_ROWS = 16, TILE_BYTES = 64 };
+enum { TILE_ROWS = 16, TILE_BYTES = 64, STEPS_AHEAD = 4 /* weights are asked for */ };
 
 static void configure_tiles(void) {
   static const struct {
@@ -40,15 +40,6 @@ typedef struct tile_operands {
   bool is_first; /* of the rows that meet these weights */
 } tile_operands;
 
-/* The weights of a step some steps ahead, from further away into the second-level cache: a line
- * here and there, whose neighbours the hardware then fetches by itself. */
-INLINE void ask_for_weights(const uint8_t *weights, ptrdiff_t row) {
-  enum { STEPS_AHEAD = 4, APART = 256 };
-  const uint8_t *from = weights + STEPS_AHEAD * TILE_ROWS * row;
-  for (ptrdiff_t i = 0; i < TILE_ROWS * row; i += APART)
-    __builtin_prefetch(from + i, 0, 2);
-}
-
 /* sums[row][column of the panel], 16 or 32 rows of `vectors` * 16. */
 INLINE void sum_tiles(const tile_operands *o, const int vectors, const bool has_second,
                       int32_t *sums) {
@@ -65,7 +56,7 @@ INLINE void sum_tiles(const tile_operands *o, const int vectors, const bool has_
     const ptrdiff_t from = s * o->a_segment;
     for (int k = 0; k < o->depth; k += TILE_BYTES, weights += TILE_ROWS * row) {
       if (o->is_first)
-        ask_for_weights(weights, row);
+        ask_for(weights + STEPS_AHEAD * TILE_ROWS * row, (size_t)(TILE_ROWS * row));
       _tile_loadd(6, weights, row);
       _tile_loadd(4, o->first + from + k, o->a_stride);
       _tile_dpbusd(0, 4, 6);

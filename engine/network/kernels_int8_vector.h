@@ -16,6 +16,7 @@
  * times their sum with them, a correction for each lane (SHIFTED). */
 #ifndef KERNELS_INT8_VECTOR_H
 #define KERNELS_INT8_VECTOR_H
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #if defined __x86_64__
@@ -68,6 +69,14 @@ INLINE quads repeat_quad(const uint8_t *p) {
   uint32_t four;
   memcpy(&four, p, sizeof four);
   return (quads)(four + (lanes){0});
+}
+
+/* n bytes from further away into the second-level cache: a line here and there, whose neighbours
+ * the hardware then fetches by itself. */
+INLINE void ask_for(const uint8_t *p, size_t n) {
+  enum { APART = 256 };
+  for (size_t i = 0; i < n; i += APART)
+    __builtin_prefetch(p + i, 0, 2);
 }
 
 /* The constraint of inline assembler for a vector in a register. */
