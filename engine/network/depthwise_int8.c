@@ -15,7 +15,7 @@ static bool depthwise_int8_fits(const network *net, const cam_node *node) {
          node->weight->shape[2] == 1 && node->inputs[0] != GRAPH_INPUT;
 }
 
-static depthwise_shape filter_shape(const cam_node *node, int left) {
+depthwise_shape int8_filter_shape(const cam_node *node, int left) {
   return (depthwise_shape){.height = node->kernel[0],
                            .breadth = node->kernel[1],
                            .down = node->stride[0],
@@ -40,16 +40,20 @@ static int packed_filters(const cam_node *node) {
 static size_t filter_step(const network *net, const cam_node *node, int channels) {
   size_t most = 0;
   for (int i = 0; i < packed_filters(node); i++) {
-    const depthwise_shape shape = filter_shape(node, least_left(node) + i);
+    const depthwise_shape shape = int8_filter_shape(node, least_left(node) + i);
     most = max_size(most, net->k8->filter_bytes(&shape, channels));
   }
   return (most + 63) / 64 * 64;
 }
 
-static const uint8_t *filter_for(const network *net, const step *s) {
-  const cam_node *node = s->l->node;
-  const size_t at = (size_t)((s->left - least_left(node)) % 4);
-  return (const uint8_t *)s->l->int8->weight + at * filter_step(net, node, s->out_stride);
+const void *int8_filter_for(const network *net, const layer *l, int left) {
+  const size_t at = (size_t)((left - least_left(l->node)) % 4);
+  const size_t step_bytes = filter_step(net, l->node, level_stride(l->channels));
+  return (const uint8_t *)l->int8->weight + at * step_bytes;
+}
+
+int int8_filter_zero(const network *net, const layer *l) {
+  return net->graph->nodes[l->node->inputs[0]].quantum.zero_point;
 }
 
 static cam_code depthwise_int8_prepare(const network *net, layer *l, cam_error *error) {
@@ -60,7 +64,7 @@ static cam_code depthwise_int8_prepare(const network *net, layer *l, cam_error *
   if (!code)
     code = packed_int8(net, l, (size_t)packed_filters(node) * bytes, error);
   for (int i = 0; i < packed_filters(node) && !code; i++) {
-    const depthwise_shape shape = filter_shape(node, least_left(node) + i);
+    const depthwise_shape shape = int8_filter_shape(node, least_left(node) + i);
     net->k8->pack_filter(&shape, node->weight->bytes, l->channels, l->channels, channels,
                          (uint8_t *)l->int8->weight + (size_t)i * bytes);
   }
@@ -76,7 +80,7 @@ typedef struct level_ring {
 
 static level_ring ring_of(const network *net, const step *s) {
   const cam_node *node = s->l->node;
-  level_ring r = {.shape = filter_shape(node, s->left),
+  level_ring r = {.shape = int8_filter_shape(node, s->left),
                   .slots = (ROWS_AT_A_TIME - 1) * node->stride[0] + node->kernel[0]};
   r.cells = net->k8->laid_cells(&r.shape, s->out_width);
   r.row = (size_t)r.cells * (size_t)s->out_stride;
@@ -92,7 +96,7 @@ static void depthwise_int8_plan(const network *net, step *s, int threads) {
 /* Row `from` of the plane, or one of zero points, into a slot. */
 static void lay_plane_row(const network *net, const step *s, const level_ring *r, int from,
                           uint8_t *to) {
-  const int zero = net->graph->nodes[s->l->node->inputs[0]].quantum.zero_point;
+  const int zero = int8_filter_zero(net, s->l);
   const uint8_t *row = s->in8[0];
   int cells = 0;
   if (from >= 0 && from < s->in_height) {
@@ -120,8 +124,9 @@ static void filter_rows(const network *net, const step *s, const level_ring *r, 
     rows[i] = slot;
   }
   const ptrdiff_t out_row = (ptrdiff_t)s->out_width * s->out_stride;
-  net->k8->depthwise(&r->shape, rows, n, s->out_width, r->cells, s->out_stride, filter_for(net, s),
-                     &s->l->int8->q, s->out8 + y * out_row, out_row);
+  net->k8->depthwise(&r->shape, rows, n, s->out_width, r->cells, s->out_stride,
+                     int8_filter_for(net, s->l, s->left), &s->l->int8->q, s->out8 + y * out_row,
+                     out_row);
 }
 
 static void depthwise_int8_run(const network *net, const step *s, int phase, int piece,

@@ -112,7 +112,8 @@ struct network {
   const cam_graph *graph;
   const kernels *k;
   const kernels_int8 *k8;
-  bool apart; /* each node is a layer: nothing is fused, no plane is left out */
+  bool apart;  /* each node is a layer: nothing is fused, no plane is left out */
+  bool blocks; /* what can be a block is one */
   int n_layers;
   layer *layers;    /* [n_layers]; the nodes of the head are not among them */
   int (*shape)[2];  /* [nodes] height and width at the input's own size; while layers are made */

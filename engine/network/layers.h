@@ -19,6 +19,7 @@ extern const layer_type layer_elementwise; /* add, mul, affine, layer_norm, acti
 /* The same in integers, over planes of 8-bit levels; and what stands between both. */
 extern const layer_type layer_depthwise_int8;
 extern const layer_type layer_product_int8;
+extern const layer_type layer_block_int8;
 extern const layer_type layer_pool_int8;
 extern const layer_type layer_mean_int8;
 extern const layer_type layer_moves_int8;
@@ -42,5 +43,16 @@ void affine_cells(const network *net, const step *s, const layer *l, int cells, 
 
 /* A product with 1x1 kernels on the plane as it lies: what the 1x1 parts of a block must be. */
 bool is_plain_product(const layer *l);
+bool is_plain_product_int8(const layer *l);
+
+/* What a block in integers does with its parts. Of the 1x1 ones: n cells, whose strides are in
+ * bytes; residual may be NULL. Of the depthwise one: its shape where a row has so many cells of
+ * padding on the left, the filter that is packed for that, and its input's zero point. */
+void multiply_level_cells(const network *net, const layer *l, int n, const uint8_t *a, int a_stride,
+                          const uint8_t *residual, int residual_stride, uint8_t *out,
+                          int out_stride);
+depthwise_shape int8_filter_shape(const cam_node *node, int left);
+const void *int8_filter_for(const network *net, const layer *l, int left);
+int int8_filter_zero(const network *net, const layer *l);
 
 #endif

@@ -346,7 +346,7 @@ static cam_code make_layers(making *m, cam_error *error) {
 /* ---- blocks: see block.c ---- */
 
 /* Bytes of an expanded plane from which on a block is faster, or as fast. */
-enum { LARGE_PLANE = 700 << 10 };
+enum { LARGE_PLANE = 700 << 10, LARGE_LEVEL_PLANE = 1 << 20 };
 
 static int layer_uses(const network *net, int index) {
   int n = net->features == index;
@@ -370,21 +370,34 @@ static bool is_chain(const network *net, int i, int n) {
  */
 static bool is_large(const network *net, const layer *depthwise) {
   const cam_node *before = net->layers[depthwise->inputs[0]].last;
-  if (!before)
-    return false;
+  if (net->blocks || !before)
+    return net->blocks;
   const int *plane = net->shape[before - net->graph->nodes];
-  return (int64_t)plane[0] * plane[1] * depthwise->channels * (int64_t)sizeof(float) >= LARGE_PLANE;
+  const int64_t values = (int64_t)plane[0] * plane[1] * depthwise->channels;
+  if (depthwise->levels)
+    return values >= LARGE_LEVEL_PLANE;
+  return values * (int64_t)sizeof(float) >= LARGE_PLANE;
+}
+
+/* Of what a block is made: of floats, or of levels. */
+static bool is_pointwise_part(const layer *l) {
+  return is_plain_product(l) || is_plain_product_int8(l);
+}
+static bool is_depthwise_part(const layer *l) {
+  return l->type == &layer_depthwise || l->type == &layer_depthwise_int8;
 }
 
 /* How many layers from i on make a block that is worth it, 2 or 3; 1: none do. */
 static int block_length(const network *net, int i) {
   const layer *l = &net->layers[i], *end = net->layers + net->n_layers;
-  int expands = is_plain_product(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT;
+  int expands = is_pointwise_part(l) && l->residual == NO_RESIDUAL && l->inputs[0] != GRAPH_INPUT;
   const layer *depthwise = l + expands, *project = depthwise + 1;
-  if (depthwise >= end || depthwise->type != &layer_depthwise || !is_large(net, depthwise))
+  if (depthwise >= end || !is_depthwise_part(depthwise) || depthwise->levels != l->levels ||
+      !is_large(net, depthwise))
     return 1;
   int n = expands + 1;
-  if (project < end && is_plain_product(project) && is_chain(net, i, n + 1))
+  if (project < end && is_pointwise_part(project) && project->levels == l->levels &&
+      is_chain(net, i, n + 1))
     return n + 1;
   if (is_chain(net, i, n))
     return n;
@@ -426,9 +439,12 @@ static cam_code make_block(const layer *parts, int n, layer *out, cam_error *err
                  .inputs = {parts[0].inputs[0]},
                  .residual = last->residual,
                  .channels = last->channels,
+                 .levels = last->levels,
                  .parts = malloc((size_t)n * sizeof *parts)};
   if (!out->parts)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for a block of %d layers", n);
+  if (last->levels)
+    out->type = &layer_block_int8;
   memcpy(out->parts, parts, (size_t)n * sizeof *parts);
   out->n_parts = n;
   return CAM_OK;
@@ -467,6 +483,15 @@ static void rename_layers(layer *layers, int n, const int *to) {
   }
 }
 
+/* The new list, where the old one stays: what layers own is still the old one's. */
+static void free_merged(layer *layers, int n) {
+  for (int i = 0; i < n; i++) {
+    free(layers[i].before);
+    free(layers[i].parts);
+  }
+  free(layers);
+}
+
 /* Replaces each chain of layers that makes a block, or a product with what comes before it, by one
  * layer.
  *
@@ -474,7 +499,7 @@ static void rename_layers(layer *layers, int n, const int *to) {
  * for each layer that begins none. to[] says where an old layer went: a chain's layers all to their
  * block. The old list is left as it is until the new one is whole, since block_length looks at
  * layers behind and ahead by their old indices; then indices are renamed, once. Weights are packed
- * after this, so that a layer owns nothing here but its parts. */
+ * after this. */
 static cam_code merge_layers(network *net, cam_error *error) {
   int *to = calloc((size_t)net->n_layers, sizeof *to), count = 0;
   layer *merged = calloc((size_t)net->n_layers, sizeof *merged);
@@ -501,7 +526,7 @@ static cam_code merge_layers(network *net, cam_error *error) {
     net->n_layers = count;
     net->features = to[net->features];
   } else if (merged) {
-    free_layers(merged, count);
+    free_merged(merged, count);
   }
   free(to);
   return code;
@@ -621,6 +646,7 @@ cam_code network_create_as(const cam_graph *graph, const network_making *how, ne
   net->k = how->k;
   net->k8 = how->k8;
   net->apart = how->apart;
+  net->blocks = how->blocks;
   cam_code code = CAM_OK;
   if (!net->k8)
     code = kernels_int8_select(how->k->isa, &net->k8, error);

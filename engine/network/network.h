@@ -12,6 +12,7 @@ typedef struct network_making {
   const kernels *k;
   const kernels_int8 *k8; /* NULL: the best that goes with k */
   bool apart;             /* a layer a node, whose plane can be looked at (forward_watch) */
+  bool blocks;            /* what can be a block is one, however small its planes: for tests */
 } network_making;
 cam_code network_create_as(const cam_graph *graph, const network_making *how, network **out,
                            cam_error *error);

@@ -37,6 +37,10 @@ static bool is_pointwise_step(const cam_node *node) {
          !node->pads[3];
 }
 
+bool is_plain_product_int8(const layer *l) {
+  return l->type == &layer_product_int8 && is_pointwise_step(l->node) && l->node->groups == 1;
+}
+
 static bool lies_in_plane(const layer *l) { return is_pointwise_step(l->node) && l->groups == 1; }
 
 static int merged_columns(const layer *l) {
@@ -249,6 +253,19 @@ static void multiply_levels_of(const network *net, const step *s, level_cells ce
     net->k8->product(cells.n, segments, l->depth / segments, left.at, left.stride, left.segment,
                      panel_of(net, l, group, within), panel_columns(l, within), &q, residual,
                      stride, s->out8 + at, stride);
+  }
+}
+
+void multiply_level_cells(const network *net, const layer *l, int n, const uint8_t *a, int a_stride,
+                          const uint8_t *residual, int residual_stride, uint8_t *out,
+                          int out_stride) {
+  for (int p = 0; p < panels_of(l); p++) {
+    const requantization q = from_channel(&l->int8->q, p * INT8_PANEL);
+    const uint8_t *other = NULL;
+    if (residual)
+      other = residual + p * INT8_PANEL;
+    net->k8->product(n, 1, l->depth, a, a_stride, 0, panel_of(net, l, 0, p), panel_columns(l, p),
+                     &q, other, residual_stride, out + p * INT8_PANEL, out_stride);
   }
 }
 

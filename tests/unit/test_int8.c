@@ -136,14 +136,12 @@ static void check_logits(const cam_graph *graph, const float *logits, const doub
   }
 }
 
-static void check_at(const cam_graph *graph, const kernels_int8 *k8, int height, int width,
+static void check_at(const cam_graph *graph, network_making how, int height, int width,
                      const double *wanted, const char *what) {
-  const kernels *k;
   network *net;
   cam_error error = {0};
-  ck_assert(!kernels_select(NULL, &k, NULL));
-  ck_assert_msg(!network_create_as(graph, &(network_making){.k = k, .k8 = k8}, &net, &error),
-                "%s: %s", what, error.detail);
+  ck_assert(!kernels_select(NULL, &how.k, NULL));
+  ck_assert_msg(!network_create_as(graph, &how, &net, &error), "%s: %s", what, error.detail);
   for (int threads = 1; threads <= 3; threads++) {
     cam_team *team;
     forward *f;
@@ -154,7 +152,7 @@ static void check_at(const cam_graph *graph, const kernels_int8 *k8, int height,
       ck_assert_msg(!forward_plan(f, height, width, &input, &error), "%s", error.detail);
       fill_picture(graph, height, width, input);
       forward_run(f, logits, NULL);
-      check_logits(graph, logits, wanted, what, k8->isa, threads);
+      check_logits(graph, logits, wanted, what, how.k8->isa, threads);
     }
     check_maps(net, f, logits, what);
     forward_free(f);
@@ -174,7 +172,9 @@ START_TEST(layers_are_the_twin_to_the_bit) {
     double wanted[MOST_CLASSES];
     twin(graph, sizes[s][0], sizes[s][1], wanted);
     for (int i = 0; kernels_int8_had(i); i++)
-      check_at(graph, kernels_int8_had(i), sizes[s][0], sizes[s][1], wanted, what);
+      for (int blocks = 0; blocks < 2; blocks++)
+        check_at(graph, (network_making){.k8 = kernels_int8_had(i), .blocks = blocks}, sizes[s][0],
+                 sizes[s][1], wanted, what);
   }
   graph_free(graph);
 }
