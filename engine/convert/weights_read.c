@@ -26,11 +26,11 @@ static const struct reader {
   cam_code (*read)(weights *, cam_error *); /* all->file is read; adds what it holds */
 } readers[] = {
   {"NumPy .npy",         "NumPy array of objects",      6, "\x93NUMPY",   npy_read},
-  {"PyTorch state dict", "PyTorch state dict (zip)",    4, "PK\x03\x04", pth_read_zip},
   {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x02}",    npy_read_pickle},
   {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x03}",    npy_read_pickle},
   {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x04\x95", npy_read_pickle},
   {"pickled dict of arrays", "pickle of NumPy arrays",  3, "\x80\x05\x95", npy_read_pickle},
+  {"PyTorch state dict", "PyTorch state dict (zip)",    4, "PK\x03\x04", pth_read_zip},
   {"PyTorch state dict", "PyTorch state dict (legacy)", 1, "\x80",        pth_read_legacy},
   {"TensorFlow.js model.json", "TensorFlow.js weights", 1, "{",           tfjs_read},
 };

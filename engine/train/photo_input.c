@@ -2,9 +2,9 @@
 #include "photo_input.h"
 #include "cam_clock.h"
 #include "cam_encoding.h"
+#include "model/sizes.h"
 #include "photo/decode.h"
 #include "photo/resize.h"
-#include "model/sizes.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #include "cam_clock.h"
 #include "cam_minmax.h"
 #include "cut_model.h"
-#include "photo_input.h"
 #include "model/pixels.h"
+#include "photo_input.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static size_t values_in(const samples *s, int sample, sample_kind kind) {
   return (size_t)shape[0] * (size_t)shape[1] * (size_t)samples_channels(s, kind);
 }
 
-static size_t bytes_of(const samples *s, int sample, sample_kind kind) {
+static size_t sample_bytes(const samples *s, int sample, sample_kind kind) {
   const size_t values = values_in(s, sample, kind);
   if (kind == SAMPLE_PICTURE)
     return values;
@@ -71,8 +71,8 @@ static bool take_room(samples *s, size_t bytes) {
 }
 
 /* The picture of a sample's photo. hash as in photo_input. */
-static cam_code read_picture(const samples *s, int sample, cam_image *out, char hash[65],
-                             cam_error *error) {
+static cam_code read_sample_picture(const samples *s, int sample, cam_image *out, char hash[65],
+                                    cam_error *error) {
   const cam_tune_calls *calls = s->plan.calls;
   const cam_tune_options *options = s->plan.options;
   cam_bytes bytes = {0};
@@ -100,7 +100,7 @@ static cam_code compute(samples *s, sample_kind kind, const cam_image *picture, 
 /* A place for what a view gives, if there is room. */
 static cam_code keep_view(samples *s, int sample, sample_kind kind, bool mirrored,
                           const cam_image *picture, int thread, cam_error *error) {
-  const size_t bytes = bytes_of(s, sample, kind);
+  const size_t bytes = sample_bytes(s, sample, kind);
   if (!take_room(s, bytes))
     return CAM_OK;
   void *place = malloc(bytes);
@@ -171,7 +171,7 @@ static void look_at(void *closure, int index, int thread) {
   cam_image picture = {0};
   if (sample->error.code)
     return;
-  cam_code code = read_picture(s, index, &picture, sample->hash, &sample->error);
+  cam_code code = read_sample_picture(s, index, &picture, sample->hash, &sample->error);
   if (!code)
     code = measure_sample(s, index, &picture, thread, &sample->error);
   if (!code && call->passes)
@@ -196,7 +196,7 @@ static cam_code time_photo(samples *s, int sample, double *passes, double *decod
   const double begin = clock_seconds();
   cam_image picture;
   cam_error error;
-  cam_code code = read_picture(s, sample, &picture, NULL, &error);
+  cam_code code = read_sample_picture(s, sample, &picture, NULL, &error);
   if (!code)
     code = measure_sample(s, sample, &picture, 0, &error);
   *decode = clock_seconds() - begin;
@@ -204,7 +204,7 @@ static cam_code time_photo(samples *s, int sample, double *passes, double *decod
     float *out = NULL;
     if (!is_asked(s, kind))
       continue;
-    out = malloc(bytes_of(s, sample, kind));
+    out = malloc(sample_bytes(s, sample, kind));
     if (out)
       code = compute(s, kind, &picture, 0, out, &error);
     free(out);
@@ -272,7 +272,7 @@ static cam_code get_anew(samples *s, sample_kind kind, const sample_view *view, 
   const int *shape = s->kept[view->sample].shape[SAMPLE_PICTURE];
   cam_image picture;
   char hash[65];
-  cam_code code = read_picture(s, view->sample, &picture, hash, error);
+  cam_code code = read_sample_picture(s, view->sample, &picture, hash, error);
   if (!code && strcmp(hash, s->plan.list[view->sample].hash))
     code = cam_fail(error, CAM_E_IO, "a photo has changed since it was looked at");
   if (!code && (picture.height != shape[0] || picture.width != shape[1]))

@@ -55,7 +55,7 @@ static void size_planes(tape *t, int height, int width) {
     t->planes[t->n_planes - 1].size = t->planes[graph->nodes[fc].inputs[0] + 1].size;
 }
 
-static void count_readers(tape *t) {
+static void count_tape_readers(tape *t) {
   t->planes[t->part.last + 1].uses = 1;
   for (int i = t->part.cut + 1; i <= t->part.last; i++)
     for (int k = 0; k < t->part.graph->nodes[i].n_inputs; k++)
@@ -303,7 +303,7 @@ static cam_code plan_tape(tape *t, int height, int width, cam_error *error) {
     code = cut_shapes(part->graph, part->cut, height, width, t->shape, error);
   if (!code) {
     size_planes(t, height, width);
-    count_readers(t);
+    count_tape_readers(t);
     steps_of_nodes(t);
     if (part->backward)
       find_gradients(t);

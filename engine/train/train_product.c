@@ -96,8 +96,8 @@ static kernel_row kernel_row_at(const train_step *s, int y, int x, int i) {
 }
 
 /* One row of the left operand: to [depth]; in: the sample's plane, at the group's first channel. */
-static void gather_row(const train_step *s, const product_shape *p, const float *in, int y, int x,
-                       float *to) {
+static void gather_patch_row(const train_step *s, const product_shape *p, const float *in, int y,
+                             int x, float *to) {
   const int kernel = s->node->kernel[1];
   const size_t group = (size_t)p->in_group, channels = (size_t)p->in_channels;
   for (int i = 0; i < s->node->kernel[0]; i++, to += (size_t)kernel * group) {
@@ -112,7 +112,7 @@ static void gather_row(const train_step *s, const product_shape *p, const float 
   }
 }
 
-/* Its adjoint: adds to the plane where gather_row reads. */
+/* Its adjoint: adds to the plane where gather_patch_row reads. */
 static void scatter_row(const train_step *s, const product_shape *p, const float *from, int y,
                         int x, float *in) {
   const int kernel = s->node->kernel[1];
@@ -145,8 +145,8 @@ static blas_matrix left_of(const train_task *task, const product_shape *p, size_
     return (blas_matrix){in + r * (size_t)p->in_channels, p->in_channels, BLAS_AS_IS};
   for (int i = 0; i < m; i++) {
     const row_place at = place_of_row(task->step, r + (size_t)i);
-    gather_row(task->step, p, in + at.sample, at.y, at.x,
-               task->scratch + (size_t)i * (size_t)p->depth);
+    gather_patch_row(task->step, p, in + at.sample, at.y, at.x,
+                     task->scratch + (size_t)i * (size_t)p->depth);
   }
   return (blas_matrix){task->scratch, p->depth, BLAS_AS_IS};
 }

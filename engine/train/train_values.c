@@ -34,7 +34,7 @@ static line line_of(const cam_node *node) {
   }
 }
 
-static inline float on_line(line l, float x) {
+static inline float on_cache_line(line l, float x) {
   return max_float(l.low, min_float(l.high, l.slope * x + l.offset));
 }
 /* 0 at its ends, as on its flat sides. */
@@ -51,7 +51,7 @@ CLONES static void clamp_forward(const train_task *task) {
   const float *in = task->in[0];
   float *out = task->out;
   for (size_t i = 0; i < n; i++)
-    out[i] = on_line(l, in[i]);
+    out[i] = on_cache_line(l, in[i]);
 }
 
 static void sigmoid_forward(const train_task *task) {
@@ -161,7 +161,7 @@ const train_op train_op_smooth = {NEEDS_INPUTS | OVER_GRADIENT, smooth_forward, 
 
 CLONES static void finish_line(line l, const float *bias, float *row, int channels) {
   for (int c = 0; c < channels; c++)
-    row[c] = on_line(l, row[c] + bias[c]);
+    row[c] = on_cache_line(l, row[c] + bias[c]);
 }
 
 CLONES static void add_to_row(const float *from, float *to, int channels) {
@@ -171,7 +171,7 @@ CLONES static void add_to_row(const float *from, float *to, int channels) {
 
 CLONES static void clamp_row(line l, float *row, int channels) {
   for (int c = 0; c < channels; c++)
-    row[c] = on_line(l, row[c]);
+    row[c] = on_cache_line(l, row[c]);
 }
 
 void train_finish_rows(const cam_node *finish, const float *bias, float *rows, size_t n,
@@ -198,7 +198,7 @@ CLONES static void unfinish_line(line l, const float *y, float *gradient, size_t
 }
 
 /* bias_gradient += the sums over n rows, which are few: what is added up in one go stays exact. */
-CLONES static void sum_rows(const float *rows, size_t n, int channels, float *bias_gradient) {
+CLONES static void sum_value_rows(const float *rows, size_t n, int channels, float *bias_gradient) {
   for (int first = 0; first < channels; first += STRIP) {
     const int most = min_int(STRIP, channels - first);
     float sums[STRIP] = {0};
@@ -230,7 +230,7 @@ void train_unfinish_rows(const cam_node *finish, const float *rows, float *gradi
     const size_t few = min_size(FEW_ROWS, n - i), at = i * (size_t)channels;
     unfinish_few(finish, rows + at, gradient + at, few, channels);
     if (bias_gradient)
-      sum_rows(gradient + at, few, channels, bias_gradient);
+      sum_value_rows(gradient + at, few, channels, bias_gradient);
   }
 }
 

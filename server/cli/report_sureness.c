@@ -84,8 +84,8 @@ static double fit_half(const report_answers *answers, int first, double otherwis
   return otherwise;
 }
 
-static void calibrate(const report_answers *answers, const cam_model_info *model,
-                      report_figures *out) {
+static void calibrate_sureness(const report_answers *answers, const cam_model_info *model,
+                               report_figures *out) {
   calibrate_said(answers, &out->said);
   if (model->probability != CAM_SOFTMAX)
     return;
@@ -157,6 +157,6 @@ bool report_sureness(const report_answers *answers, const cam_model_info *model,
   find_covers(sure, n, out);
   find_targets(sure, n, out);
   free(sure);
-  calibrate(answers, model, out);
+  calibrate_sureness(answers, model, out);
   return true;
 }

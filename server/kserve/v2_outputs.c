@@ -43,7 +43,7 @@ static void put_real(place *to, float value) {
     put_word(to, bits);
 }
 
-static void put_text(place *to, const char *text) {
+static void put_string(place *to, const char *text) {
   const size_t n = strlen(text);
   if (to->data) {
     json_add_text(to->data, NULL, text);
@@ -71,7 +71,7 @@ static void put_class_id(place *to, const cam_class *class, const cam_prediction
 }
 static void put_label(place *to, const cam_class *class, const cam_prediction *prediction) {
   (void)prediction;
-  put_text(to, class->label);
+  put_string(to, class->label);
 }
 static void put_probability(place *to, const cam_class *class, const cam_prediction *prediction) {
   (void)class;
@@ -137,7 +137,7 @@ void v2_add_tensors(json *model) {
 
 /* ---- a reply ---- */
 
-static void put_all(place *to, int output, const protocol_facts *facts) {
+static void put_each(place *to, int output, const protocol_facts *facts) {
   for (int i = 0; i < facts->n; i++) {
     const cam_result *result = &facts->tasks[i].result;
     for (int k = 0; k < result->count; k++) {
@@ -153,7 +153,7 @@ static void add_tensor_data(json *list, int output, const protocol_facts *facts,
   place to = {.tail = tail};
   json *tensor = add_output(list, output, facts->n, facts->tasks[0].result.count);
   if (asked->binary >> output & 1) {
-    put_all(&to, output, facts);
+    put_each(&to, output, facts);
     json_add_int(json_add_object(tensor, "parameters"), "binary_data_size", (int64_t)to.n);
     return;
   }
@@ -161,7 +161,7 @@ static void add_tensor_data(json *list, int output, const protocol_facts *facts,
     json_add_text(json_add_object(tensor, "parameters"), "content_type", "base64");
   to.data = json_add_array(tensor, "data");
   if (to.data) /* else there was no memory, which the tree knows */
-    put_all(&to, output, facts);
+    put_each(&to, output, facts);
 }
 
 static char *print_outputs(const protocol_facts *facts, FILE *tail, size_t *n) {

@@ -186,17 +186,23 @@ END_TEST
 #define BODY \
   CONV("a", "input", STRIDE(2, 2) SAME W("w") B("b")) "," OP1("r", "relu6", "a") "," \
   CONV("d", "r", SAME GROUPS(24) W("v") B("b")) "," OP1("t", "silu", "d") "," \
-  OP1("g", "gap", "t") "," CONV("h", "g", W("u")) "," OP1("i", "sigmoid", "h") "," OP2("m", "mul", "t", "i") "," \
+  OP1("g", "gap", "t") "," CONV("h", "g", W("u")) "," OP1("i", "sigmoid", "h") "," \
+  OP2("m", "mul", "t", "i") "," \
   CONV("p", "m", W("u") B("b")) "," OP2("s", "add", "p", "r") "," \
-  POOL("q", "avg_pool", "s", KERNEL(3, 3) SAME) "," POOL("n", "max_pool", "s", KERNEL(2, 3) SAME) "," \
-  NODE("k", "concat", "\"q\",\"n\"", "") "," CONV("x", "k", PADS(1, 0, 0, 2) GROUPS(3) W("z")) "," OP1("y", "hard_swish", "x")
+  POOL("q", "avg_pool", "s", KERNEL(3, 3) SAME) "," \
+  POOL("n", "max_pool", "s", KERNEL(2, 3) SAME) "," \
+  NODE("k", "concat", "\"q\",\"n\"", "") "," \
+  CONV("x", "k", PADS(1, 0, 0, 2) GROUPS(3) W("z")) "," OP1("y", "hard_swish", "x")
 #define BODY_TENSORS "w:3x3x3x24 b:24 v:5x5x1x24 u:1x1x24x24 z:2x3x16x33"
 static const struct {
   made_model model;
   uint64_t hash;
 } fixed[] = {
-    {{BODY "," OP1("e", "gap", "y"), BODY_TENSORS, 33, 19, 23, 32, NULL}, UINT64_C(0xad8015a153ed9a5e)},
-    {{BODY "," OP1("gap", "gap", "y") "," FC, BODY_TENSORS " fc:50x33 fcb:50", 50, 19, 23, 32, NULL}, UINT64_C(0x76e50e65447e5ead)},
+    {{BODY "," OP1("e", "gap", "y"), BODY_TENSORS, 33, 19, 23, 32, NULL},
+     UINT64_C(0xad8015a153ed9a5e)},
+    {{BODY "," OP1("gap", "gap", "y") "," FC, BODY_TENSORS " fc:50x33 fcb:50", 50, 19, 23, 32,
+      NULL},
+     UINT64_C(0x76e50e65447e5ead)},
 };
 /* clang-format on */
 

@@ -1,9 +1,9 @@
 /* test_tuning.c - what training asks of photos, kept or not, mirrored or not, against the graph's
  * own reference; a head that is at its minimum; batches; checkpoints that are whole or refused. */
 #include "made_model.h"
+#include "model/pixels.h"
 #include "network/cut.h"
 #include "network/reference.h"
-#include "pixels.h"
 #include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/head_fit.h"

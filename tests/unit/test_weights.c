@@ -307,8 +307,11 @@ START_TEST(broken_legacy_files) {
   LEGACY(.keys = "");
   bad("tensor t: the file does not hold its numbers");
   n_file = 0;
-  ADD("\x80\x02}.");
+  ADD("\x80\x02K\x01.");
   bad("does not begin with the magic number");
+  n_file = 0;
+  ADD("\x80\x02}.");
+  bad("the file holds no tensor");
   n_file = 0;
   ADD("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xea\x03.");
   bad("protocol is not 1001");
@@ -461,7 +464,8 @@ END_TEST
 
 START_TEST(files_that_are_none) {
   n_file = 0;
-  bad("neither a NumPy .npy nor a PyTorch state dict nor a TensorFlow.js model.json");
+  bad("neither a NumPy .npy nor a pickled dict of arrays nor a PyTorch "
+      "state dict nor a TensorFlow.js model.json");
   ADD("GIF89a");
   bad("neither");
   ck_assert_int_eq(weights_read("/nowhere/at.all", &all, &error), CAM_E_IO);
