@@ -280,7 +280,7 @@ $B/tests/unit/main.o: $(UNIT)
 ifeq ($(SANITIZE),fuzzer)
 # clang 14 knows neither __builtin_shuffle nor levels of x86-64, and the kernels should be those that are shipped: what reads no input stays gcc's.
 CC   := clang
-GCCS := $B/engine/network/isa.o $(ISAS:%=$B/engine/network/kernels.%.o) $(ISAS:%=$B/engine/photo/resize_rows.%.o) $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
+GCCS := $B/engine/network/isa.o $B/engine/photo/resize.o $(ISAS:%=$B/engine/network/kernels.%.o) $(ISAS:%=$B/engine/photo/resize_rows.%.o) $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
 $(GCCS): CC := gcc
 $(GCCS): ALL := $(subst fuzzer-no-link,address,$(ALL))
 endif

@@ -67,7 +67,7 @@ static size_t row_room(const pixel_rows *rows) {
 
 /* All rows, each with its filter's number before it: [height, 1 + row]. room: two rows; the first
  * begins as what is above the picture, zeros. */
-static void filter_picture(const pixel_rows *rows, uint8_t *room, uint8_t *out) {
+static void filter_all(const pixel_rows *rows, uint8_t *room, uint8_t *out) {
   const size_t n = pixel_row_bytes(rows), channels = (size_t)rows->channels;
   const uint8_t *above = room;
   memset(room, 0, n);
@@ -90,7 +90,7 @@ static uint64_t filtered_bytes(uint64_t width, uint64_t height, unsigned channel
 static uint8_t *filtered(const pixel_rows *rows, size_t n) {
   uint8_t *room = aligned_alloc(64, 2 * row_room(rows)), *out = malloc(n);
   if (room && out) {
-    filter_picture(rows, room, out);
+    filter_all(rows, room, out);
   } else {
     free(out);
     out = NULL;
