@@ -117,7 +117,8 @@ static cam_code watch_photo(trial *run, calibration *c, calibrated_photo *photo,
   photo->map = map_of_class(run, photo->class_id, &photo->map_height, &photo->map_width);
   if (!photo->map)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the class map of a photo");
-  c->seen.photos = ++c->n;
+  ranges_end_photo(&c->seen);
+  c->n++;
   return CAM_OK;
 }
 
@@ -179,8 +180,10 @@ cam_code calibrate(const cam_convert_options *options, const cam_graph *graph, c
     code = calibrate_photos(options, &run, out, error);
   trial_close(&run);
   network_free(net);
-  if (!code)
-    report(options, "calibrated with %d photos", out->n);
+  if (code)
+    return code;
+  ranges_settle(graph, &out->seen);
+  report(options, "calibrated with %d photos", out->n);
   return code;
 }
 

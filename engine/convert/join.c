@@ -515,6 +515,8 @@ void joined_free(joined *all) {
   for (int i = 0; i < all->n_tensors; i++) {
     free((void *)(uintptr_t)all->tensors[i].name);
     free((void *)(uintptr_t)all->tensors[i].data);
+    free((void *)(uintptr_t)all->tensors[i].bytes);
+    free((void *)(uintptr_t)all->tensors[i].wholes);
   }
   free(all->tensors);
   json_free(all->document);

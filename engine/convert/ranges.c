@@ -1,5 +1,6 @@
 /* ranges.c - ranges.h. Untrusted input: a file. */
 #include "ranges.h"
+#include "cam_minmax.h"
 #include "document.h"
 #include <errno.h>
 #include <math.h>
@@ -9,31 +10,60 @@
 
 enum { MOST_BYTES = 16 << 20 };
 
-cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error) {
-  *out = (ranges){.n = graph->head, .ends = calloc((size_t)graph->head + 1, sizeof *out->ends)};
-  if (!out->ends)
-    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the ranges of %d nodes", graph->head);
-  for (int i = 0; i < out->n; i++) {
-    out->ends[i][0] = INFINITY;
-    out->ends[i][1] = -INFINITY;
+static void set_empty(float (*ends)[2], int n) {
+  for (int i = 0; i < n; i++) {
+    ends[i][0] = INFINITY;
+    ends[i][1] = -INFINITY;
   }
+}
+
+cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error) {
+  const size_t n = (size_t)graph->head + 1;
+  *out = (ranges){.n = graph->head,
+                  .ends = calloc(n, sizeof *out->ends),
+                  .photo = calloc(n, sizeof *out->photo),
+                  .sums = calloc(n, sizeof *out->sums)};
+  if (!out->ends || !out->photo || !out->sums)
+    return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the ranges of %d nodes", graph->head);
+  set_empty(out->ends, out->n);
+  set_empty(out->photo, out->n);
   return CAM_OK;
 }
 
 void ranges_free(ranges *r) {
   free(r->ends);
+  free(r->photo);
+  free(r->sums);
   *r = (ranges){0};
 }
 
 void ranges_widen(ranges *r, int node, const float *values, int n, int channels, int stride) {
-  float least = r->ends[node][0], most = r->ends[node][1];
+  float least = r->photo[node][0], most = r->photo[node][1];
   for (int i = 0; i < n; i++, values += stride)
     for (int c = 0; c < channels; c++) {
-      least = fminf(least, values[c]);
-      most = fmaxf(most, values[c]);
+      least = min_float(values[c], least);
+      most = max_float(values[c], most);
     }
-  r->ends[node][0] = least;
-  r->ends[node][1] = most;
+  r->photo[node][0] = least;
+  r->photo[node][1] = most;
+}
+
+void ranges_end_photo(ranges *r) {
+  for (int i = 0; i < r->n; i++) {
+    r->ends[i][0] = fminf(r->ends[i][0], r->photo[i][0]);
+    r->ends[i][1] = fmaxf(r->ends[i][1], r->photo[i][1]);
+    r->sums[i][0] += (double)r->photo[i][0];
+    r->sums[i][1] += (double)r->photo[i][1];
+  }
+  set_empty(r->photo, r->n);
+  r->photos++;
+}
+
+void ranges_settle(const cam_graph *graph, ranges *r) {
+  for (int i = 0; i < r->n && r->photos; i++)
+    for (int end = 0; end < 2; end++)
+      if (i != graph->nodes[graph->head].inputs[0])
+        r->ends[i][end] = (float)(((double)r->ends[i][end] + r->sums[i][end] / r->photos) / 2);
 }
 
 /* ---- a file ---- */

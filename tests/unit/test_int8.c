@@ -55,6 +55,7 @@ static void watch(const cam_graph *graph, ranges *out) {
   ck_assert(!forward_plan(f, graph->height, graph->width, &input, NULL));
   fill_picture(graph, graph->height, graph->width, input);
   forward_watch(f, logits, widen, &w);
+  ranges_end_photo(&w.seen);
   forward_free(f);
   team_free(team);
   network_free(net);
