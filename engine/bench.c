@@ -3,6 +3,7 @@
  * class maps, timed.   Thread: one caller, with the context's team. */
 #include "cam/rank.h"
 #include "cam_clock.h"
+#include "cam_minmax.h"
 #include "context.h"
 #include "network/reference.h"
 #include <math.h>
@@ -121,14 +122,30 @@ cam_code cam_bench_reference(cam_context *context, double *logits, double *diffe
 
 typedef struct probe_call {
   const kernels *k;
+  const kernels_int8 *k8;
   const float *memory;
   float sum[CAM_MAX_TEAM];
+  int64_t products[CAM_MAX_TEAM]; /* of one piece; 0: the thread had none */
 } probe_call;
+
+static int64_t products_of_piece(const probe_call *call) {
+  int64_t most = 0;
+  for (int i = 0; i < CAM_MAX_TEAM; i++)
+    most = max_int64(most, call->products[i]);
+  return most;
+}
 
 static void measure_arithmetic(void *closure, int index, int thread) {
   probe_call *call = closure;
   (void)index;
   call->sum[thread] += call->k->probe_arithmetic(PROBE_LOOPS);
+}
+
+/* As many as there are loops of floats. */
+static void measure_products(void *closure, int index, int thread) {
+  probe_call *call = closure;
+  (void)index;
+  call->products[thread] = call->k8->probe_products(PROBE_LOOPS);
 }
 
 static void measure_memory(void *closure, int index, int thread) {
@@ -147,20 +164,24 @@ cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error) {
   madvise(memory, PROBE_BYTES, MADV_HUGEPAGE);
   memset(memory, 1,
          PROBE_BYTES); /* pages of its own: untouched ones would all be the same page of zeros */
-  probe_call call = {.k = k};
-  double arithmetic = INFINITY, reading = INFINITY;
+  probe_call call = {.k = k, .k8 = context->model->net->k8};
+  double arithmetic = INFINITY, products = INFINITY, reading = INFINITY;
   for (int round = 0; round < PROBE_ROUNDS; round++) {
     call.memory = memory +
                   (size_t)(round % (PROBE_BYTES / PROBE_SLICE)) * (PROBE_SLICE / sizeof *memory);
     double begin = 1e3 * clock_seconds();
     team_for(context->team, pieces, measure_arithmetic, &call);
     double between = 1e3 * clock_seconds();
+    team_for(context->team, pieces, measure_products, &call);
+    double then = 1e3 * clock_seconds();
     team_for(context->team, PROBE_SLICE / PROBE_PIECE, measure_memory, &call);
     arithmetic = fmin(arithmetic, between - begin);
-    reading = fmin(reading, 1e3 * clock_seconds() - between);
+    products = fmin(products, then - between);
+    reading = fmin(reading, 1e3 * clock_seconds() - then);
   }
   munmap(memory, PROBE_BYTES);
   *out = (cam_host){.gflops = 2.0 * 24 * k->width * PROBE_LOOPS * pieces / (arithmetic * 1e6),
+                    .int8_gops = 2.0 * (double)products_of_piece(&call) * pieces / (products * 1e6),
                     .gbytes = PROBE_SLICE / (reading * 1e6)};
   return CAM_OK;
 }
@@ -197,6 +218,9 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
   if (graph->method == CAM_METHOD_HIRESCAM)
     back = fc;
   uint64_t filters = 0, taps = 1, linear_multiply_adds = 0;
+  size_t value = sizeof(float);
+  if (graph->int8_head)
+    value = 1;
   if (linear) {
     filters = linear->weight->count;
     taps = (uint64_t)(linear->kernel[0] * linear->kernel[1]);
@@ -209,7 +233,8 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
                              .channels = graph->n_classes,
                              .multiply_adds = fc + linear_multiply_adds,
                              .products = fc + plane * taps + filters,
-                             .bytes = (size_t)(fc + plane + filters) * sizeof(float)};
+                             .int8 = graph->int8_head,
+                             .bytes = (size_t)(fc + plane + filters) * value};
   rows[MAPS] = (cam_layer){.name = "class maps",
                            .kind = "tail",
                            .height = height,
@@ -217,8 +242,9 @@ static void describe_tail(const cam_context *context, cam_layer rows[AFTER]) {
                            .channels = LABELS,
                            .multiply_adds = LABELS * (cells * channels + back),
                            .products = LABELS * (plane * taps + filters + back),
+                           .int8 = graph->int8_head,
                            .bytes = (size_t)(plane + filters + back + LABELS * (channels + cells)) *
-                                    sizeof(float)};
+                                    value};
 }
 
 static void describe_layers(const cam_context *context, cam_layer *layers) {
@@ -233,6 +259,7 @@ static void describe_layers(const cam_context *context, cam_layer *layers) {
                             .channels = cost.channels,
                             .multiply_adds = cost.multiply_adds,
                             .products = cost.products,
+                            .int8 = cost.int8,
                             .bytes = cost.weight_bytes + cost.plane_bytes};
   }
   describe_tail(context, layers + n);

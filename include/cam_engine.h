@@ -331,10 +331,11 @@ cam_code cam_bench_reference(cam_context *context, double *logits, double *diffe
                              cam_error *error);
 
 /* What this host can do with the context's team and kernels: fused multiply-adds in registers (2
- * operations each), and reading memory far larger than any cache. */
+ * operations each), of floats and of bytes, and reading memory far larger than any cache. */
 typedef struct cam_host {
-  double gflops; /* 1e9 operations a second */
-  double gbytes; /* 1e9 bytes a second */
+  double gflops;    /* 1e9 operations a second */
+  double int8_gops; /* the same, of 8 bits */
+  double gbytes;    /* 1e9 bytes a second */
 } cam_host;
 cam_code cam_bench_host(cam_context *context, cam_host *out, cam_error *error);
 
@@ -344,6 +345,7 @@ typedef struct cam_layer {
   int height, width, channels; /* of its output */
   uint64_t multiply_adds;      /* by definition */
   uint64_t products;           /* those its method needs: Winograd needs fewer */
+  bool int8;                   /* they are products of 8 bits */
   size_t bytes;                /* weights, planes read and written, each once */
   double ms;                   /* the shortest of the runs */
 } cam_layer;

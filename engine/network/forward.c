@@ -396,7 +396,8 @@ void forward_layer(const forward *f, int index, layer_cost *cost) {
                        .kind = l->type->name,
                        .height = s->out_height,
                        .width = s->out_width,
-                       .channels = l->channels};
+                       .channels = l->channels,
+                       .int8 = l->levels};
   if (l->last)
     cost->name = l->node->name;
   const bool converts = l->type == &layer_quantize || l->type == &layer_dequantize;

@@ -39,6 +39,7 @@ typedef struct layer_cost {
   int height, width, channels;      /* of its output */
   uint64_t multiply_adds;           /* by definition, whatever the method */
   uint64_t products;                /* those that the method needs */
+  bool int8;                        /* of bytes */
   size_t weight_bytes, plane_bytes; /* packed weights; planes read and written */
 } layer_cost;
 void forward_layer(const forward *f, int index, layer_cost *cost);

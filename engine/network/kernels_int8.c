@@ -897,6 +897,7 @@ static void dequantize_cells(const uint8_t *in, ptrdiff_t in_stride, int cells, 
 
 /* ---- probe ---- */
 
+#if !defined __AMX_INT8__
 static int64_t probe_steps(int64_t n) {
   enum { CHAINS = 12 };
   lanes sum[CHAINS];
@@ -917,6 +918,7 @@ static int64_t probe_steps(int64_t n) {
   __asm__ volatile("" : : "m"(all)); /* and the sums might be read */
   return n * 2 * CHAINS * BYTES;
 }
+#endif
 
 const kernels_int8 KERNELS_INT8 = {
     .isa = KERNELS_ISA,
@@ -942,6 +944,8 @@ const kernels_int8 KERNELS_INT8 = {
     .dequantize = dequantize_cells,
 #if defined __AMX_INT8__
     .rest = rest_tiles,
-#endif
+    .probe_products = probe_tiles,
+#else
     .probe_products = probe_steps,
+#endif
 };

@@ -143,8 +143,8 @@ typedef struct kernels_int8 {
    * NULL: nothing is. Not calling it costs time at each change of threads, no more. */
   void (*rest)(void);
 
-  /* n times 24 independent steps of `product`'s inner loop, in registers: for `camserve bench
-   * --layers`. Returns how many multiply-adds that was. */
+  /* Some n times as many independent steps of `product`'s inner loop, in registers: for `camserve
+   * bench --layers`. Returns how many multiply-adds that was. */
   int64_t (*probe_products)(int64_t n);
 } kernels_int8;
 

@@ -40,6 +40,21 @@ typedef struct tile_operands {
   bool is_first; /* of the rows that meet these weights */
 } tile_operands;
 
+/* kernels_int8.probe_products: each step that is counted in registers, a tile of it here. */
+static int64_t probe_tiles(int64_t n) {
+  want_tiles();
+  _tile_zero(4);
+  _tile_zero(6);
+  for (int64_t i = 0; i < n; i++) {
+    _tile_dpbusd(0, 4, 6);
+    _tile_dpbusd(1, 4, 6);
+    _tile_dpbusd(2, 4, 6);
+    _tile_dpbusd(3, 4, 6);
+  }
+  rest_tiles();
+  return n * 4 * TILE_ROWS * LANES * TILE_BYTES;
+}
+
 /* sums[row][column of the panel], 16 or 32 rows of `vectors` * 16. */
 INLINE void sum_tiles(const tile_operands *o, const int vectors, const bool has_second,
                       int32_t *sums) {

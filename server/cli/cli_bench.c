@@ -194,7 +194,8 @@ typedef struct bound {
 } bound;
 
 static bound bound_of(const cam_layer *layer, const cam_host *host) {
-  double arithmetic = 2.0 * (double)layer->products / (host->gflops * 1e6),
+  const double speed = layer->int8 ? host->int8_gops : host->gflops;
+  double arithmetic = 2.0 * (double)layer->products / (speed * 1e6),
          memory = (double)layer->bytes / (host->gbytes * 1e6);
   if (arithmetic > memory)
     return (bound){"arithmetic", arithmetic / layer->ms};
@@ -209,27 +210,27 @@ static void print_layers(const bench *b) {
   cam_layer sum = {.name = "all"};
   for (int i = 0; i < b->n_layers; i++)
     sum.ms += b->layers[i].ms;
-  printf("This host, %d thread%s: %.0f GFLOP/s of multiply-adds in registers, %.1f GB/s read from "
-         "memory.\n"
+  printf("This host, %d thread%s: %.0f GFLOP/s of multiply-adds in registers, %.0f of 8 bits, %.1f "
+         "GB/s read from memory.\n"
          "GFLOP/s are by the layer's definition (Winograd needs fewer). Bound: what would take "
          "longer here at best, the\n"
          "arithmetic of the method or the bytes (weights, planes, each once), and that time as a "
          "share of the time it took.\n\n"
-         "%-26s %-11s %13s %8s %6s %8s %8s  %s\n",
-         b->threads, cli_plural(b->threads), b->host.gflops, b->host.gbytes, "layer", "kind",
-         "output", "ms", "share", "GFLOP/s", "MB", "bound");
+         "%-26s %-14s %13s %8s %6s %8s %8s  %s\n",
+         b->threads, cli_plural(b->threads), b->host.gflops, b->host.int8_gops, b->host.gbytes,
+         "layer", "kind", "output", "ms", "share", "GFLOP/s", "MB", "bound");
   for (int i = 0; i < b->n_layers; i++) {
     const cam_layer *l = &b->layers[i];
     char output[40];
     bound best = bound_of(l, &b->host);
     snprintf(output, sizeof output, "%dx%dx%d", l->height, l->width, l->channels);
-    printf("%-26s %-11s %13s %8.3f %5.1f%% %8.1f %8.2f  %-10s %3.0f%%\n", l->name, l->kind, output,
+    printf("%-26s %-14s %13s %8.3f %5.1f%% %8.1f %8.2f  %-10s %3.0f%%\n", l->name, l->kind, output,
            l->ms, 100 * l->ms / sum.ms, gflops_of(l->multiply_adds, l->ms), (double)l->bytes * 1e-6,
            best.name, 100 * best.share);
     sum.multiply_adds += l->multiply_adds;
     sum.bytes += l->bytes;
   }
-  printf("%-52s %8.3f %6s %8.1f %8.2f\nThe shortest whole pass: %.3f ms.\n", sum.name, sum.ms, "",
+  printf("%-55s %8.3f %6s %8.1f %8.2f\nThe shortest whole pass: %.3f ms.\n", sum.name, sum.ms, "",
          gflops_of(sum.multiply_adds, sum.ms), (double)sum.bytes * 1e-6, b->layers_ms);
 }
 
@@ -275,6 +276,7 @@ static void add_stages(json *tree, const bench *b) {
 static void add_layers(json *tree, const bench *b) {
   json *host = json_add_object(tree, "host");
   json_add_fixed(host, "gflops", b->host.gflops, 1);
+  json_add_fixed(host, "int8_gops", b->host.int8_gops, 1);
   json_add_fixed(host, "gbytes", b->host.gbytes, 2);
   json_add_fixed(tree, "forward_ms", b->layers_ms, 4);
   json *list = json_add_array(tree, "layers");
