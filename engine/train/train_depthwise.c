@@ -159,66 +159,79 @@ static ptrdiff_t kernel_step(const strip *t) { return t->s->node->kernel[1] * ce
 static ptrdiff_t in_step(const strip *t) { return t->s->in[0].width * cell_step(t); }
 static ptrdiff_t out_step(const strip *t) { return t->s->out.width * cell_step(t); }
 
-/* How many cells from x on have spans of one shape, each a step further than the one before. */
-static int run_of(const train_step *s, span (*span_at)(const train_step *, int, int), int x,
-                  int width) {
-  const span first = span_at(s, 1, x);
-  int n = 1;
-  while (x + n < width) {
-    const span next = span_at(s, 1, x + n);
-    if (next.n != first.n || next.kernel != first.kernel)
-      break;
-    n++;
-  }
-  return n;
+/* Cells of a row, from [0] to [1] - 1, whose spans along x are all of one shape, each a step
+ * further than the one before. */
+typedef struct middle {
+  int begin, end;
+} middle;
+
+/* Output cells whose kernel is inside the plane. */
+static middle middle_under(const train_step *s) {
+  const int stride = s->node->stride[1], last = s->in[0].width - s->node->kernel[1] + s->left;
+  middle m = {(s->left + stride - 1) / stride, 0};
+  if (last >= 0)
+    m.end = min_int(last / stride + 1, s->out.width);
+  return m;
 }
 
-static void strip_forward(const strip *t) {
+/* Input cells that every cell of the kernel has seen; with a stride, neighbours differ. */
+static middle middle_into(const train_step *s) {
+  if (s->node->stride[1] > 1)
+    return (middle){0, 0};
+  return (middle){max_int(0, s->node->kernel[1] - 1 - s->left),
+                  min_int(s->in[0].width, s->out.width - s->left)};
+}
+
+static int repeats_at(middle m, int x) {
+  if (x >= m.begin && x < m.end)
+    return m.end - x;
+  return 1;
+}
+
+static void strip_forward(const strip *t, int y) {
   const ptrdiff_t cell = cell_step(t);
   const train_step *s = t->s;
+  const middle whole = middle_under(s);
+  const span v = span_under(s, 0, y);
   for (int x = 0, n; x < s->out.width; x += n) {
     const span h = span_under(s, 1, x);
-    n = run_of(s, span_under, x, s->out.width);
-    for (int y = 0; y < s->out.height; y++) {
-      const span v = span_under(s, 0, y);
-      const rectangle r = {.rows = v.n,
-                           .columns = h.n,
-                           .repeats = n,
-                           .a = t->in + v.source * in_step(t) + h.source * cell,
-                           .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
-                           .a_row = in_step(t),
-                           .a_column = cell,
-                           .b_row = kernel_step(t),
-                           .b_column = cell,
-                           .a_repeat = s->node->stride[1] * cell,
-                           .out_repeat = cell};
-      sum_rectangle(&r, t->n, false, t->out + y * out_step(t) + x * cell);
-    }
+    n = repeats_at(whole, x);
+    const rectangle r = {.rows = v.n,
+                         .columns = h.n,
+                         .repeats = n,
+                         .a = t->in + v.source * in_step(t) + h.source * cell,
+                         .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                         .a_row = in_step(t),
+                         .a_column = cell,
+                         .b_row = kernel_step(t),
+                         .b_column = cell,
+                         .a_repeat = s->node->stride[1] * cell,
+                         .out_repeat = cell};
+    sum_rectangle(&r, t->n, false, t->out + y * out_step(t) + x * cell);
   }
 }
 
-/* Of input rows `begin` to `end` - 1. */
-static void strip_into_input(const strip *t, int begin, int end) {
+/* Of input row y. */
+static void strip_into_input(const strip *t, int y) {
   const ptrdiff_t cell = cell_step(t);
   const train_step *s = t->s;
+  const middle whole = middle_into(s);
+  const span v = span_into(s, 0, y);
   for (int x = 0, n; x < s->in[0].width; x += n) {
     const span h = span_into(s, 1, x);
-    n = run_of(s, span_into, x, s->in[0].width);
-    for (int y = begin; y < end; y++) {
-      const span v = span_into(s, 0, y);
-      const rectangle r = {.rows = v.n,
-                           .columns = h.n,
-                           .repeats = n,
-                           .a = t->gradient + v.source * out_step(t) + h.source * cell,
-                           .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
-                           .a_row = -out_step(t),
-                           .a_column = -cell,
-                           .b_row = s->node->stride[0] * kernel_step(t),
-                           .b_column = s->node->stride[1] * cell,
-                           .a_repeat = cell,
-                           .out_repeat = cell};
-      sum_rectangle(&r, t->n, !s->first[0], t->in_gradient + y * in_step(t) + x * cell);
-    }
+    n = repeats_at(whole, x);
+    const rectangle r = {.rows = v.n,
+                         .columns = h.n,
+                         .repeats = n,
+                         .a = t->gradient + v.source * out_step(t) + h.source * cell,
+                         .b = t->weight + v.kernel * kernel_step(t) + h.kernel * cell,
+                         .a_row = -out_step(t),
+                         .a_column = -cell,
+                         .b_row = s->node->stride[0] * kernel_step(t),
+                         .b_column = s->node->stride[1] * cell,
+                         .a_repeat = cell,
+                         .out_repeat = cell};
+    sum_rectangle(&r, t->n, !s->first[0], t->in_gradient + y * in_step(t) + x * cell);
   }
 }
 
@@ -243,18 +256,6 @@ static void strip_into_kernel(const strip *t, int begin, int end) {
     }
 }
 
-/* The rows of both go together, so that the gradient is read from the cache the second time. */
-static void strip_backward(const strip *t) {
-  const int in = t->s->in[0].height, out = t->s->out.height,
-            rows = max_int(1, FEW_CELLS / t->s->out.width);
-  for (int y = 0; y < out; y += rows) {
-    const int end = min_int(y + rows, out);
-    strip_into_kernel(t, y, end);
-    if (t->in_gradient)
-      strip_into_input(t, (int)((int64_t)in * y / out), (int)((int64_t)in * end / out));
-  }
-}
-
 /* ---- the operator ---- */
 
 /* The strip of sample k from channel `first` on. */
@@ -276,32 +277,57 @@ static strip strip_of(const train_task *task, int k, int first) {
   return t;
 }
 
+/* Rows outside, strips inside: a plane comes from memory once. */
 static void depthwise_forward(const train_task *task) {
   const train_step *s = task->step;
   const int channels = s->out.channels, step = strip_channels(channels);
-  for (int k = 0; k < task->n; k++) {
-    for (int first = 0; first < channels; first += step) {
-      const strip t = strip_of(task, k, first);
-      strip_forward(&t);
+  for (int k = 0; k < task->n; k++)
+    for (int y = 0; y < s->out.height; y++) {
+      const size_t row = ((size_t)k * train_cells(&s->out) + (size_t)y * (size_t)s->out.width) *
+                         (size_t)channels;
+      for (int first = 0; first < channels; first += step) {
+        const strip t = strip_of(task, k, first);
+        strip_forward(&t, y);
+      }
+      train_finish_rows(s->finish, task->tensor[SLOT_BIAS], task->out + row, (size_t)s->out.width,
+                        channels);
     }
-    train_finish_rows(s->finish, task->tensor[SLOT_BIAS],
-                      task->out + (size_t)k * train_values(&s->out), train_cells(&s->out),
-                      channels);
+}
+
+/* The gradient of rows `begin` to `end` - 1 of sample k, before `finish`. */
+static void unfinish_plane_rows(const train_task *task, int k, int begin, int end) {
+  const train_step *s = task->step;
+  const size_t row = ((size_t)k * train_cells(&s->out) + (size_t)begin * (size_t)s->out.width) *
+                     (size_t)s->out.channels;
+  train_unfinish_rows(s->finish, task->out + row, task->out_gradient + row,
+                      (size_t)(end - begin) * (size_t)s->out.width, s->out.channels,
+                      task->tensor_gradient[SLOT_BIAS]);
+}
+
+/* Output rows `begin` to `end` - 1 into the kernel, and as large a part of the input's rows. */
+static void depthwise_rows_back(const train_task *task, int k, int begin, int end) {
+  const train_step *s = task->step;
+  const int channels = s->out.channels, in = s->in[0].height, out = s->out.height;
+  const int in_begin = (int)((int64_t)in * begin / out), in_end = (int)((int64_t)in * end / out);
+  for (int first = 0; first < channels; first += strip_channels(channels)) {
+    const strip t = strip_of(task, k, first);
+    strip_into_kernel(&t, begin, end);
+    for (int y = in_begin; y < in_end && t.in_gradient; y++)
+      strip_into_input(&t, y);
   }
 }
 
 static void depthwise_backward(const train_task *task) {
   const train_step *s = task->step;
-  const int channels = s->out.channels, step = strip_channels(channels);
-  for (int k = 0; k < task->n; k++) {
-    const size_t out = (size_t)k * train_values(&s->out);
-    train_unfinish_rows(s->finish, task->out + out, task->out_gradient + out, train_cells(&s->out),
-                        channels, task->tensor_gradient[SLOT_BIAS]);
-    for (int first = 0; first < channels; first += step) {
-      const strip t = strip_of(task, k, first);
-      strip_backward(&t);
+  const int out = s->out.height, rows = max_int(1, FEW_CELLS / s->out.width);
+  for (int k = 0; k < task->n; k++)
+    for (int y = 0, ready = 0; y < out; y += rows) {
+      const int end = min_int(y + rows, out), /* what the input's rows may need, too */
+          needed = min_int(end + s->node->kernel[0], out);
+      unfinish_plane_rows(task, k, ready, needed);
+      ready = needed;
+      depthwise_rows_back(task, k, y, end);
     }
-  }
 }
 
 const train_op train_op_depthwise = {NEEDS_INPUTS | TAKES_FINISH, depthwise_forward,

@@ -20,11 +20,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { LANES_MOST = 4, SAMPLES_MOST = 4 /* of a lane at a time */, PIECE = 1 << 16 /* values */ };
 static const size_t GRADIENT_BYTES = (size_t)320 << 20; /* of all lanes; one lane may take more */
-static const size_t LANE_BYTES = (size_t)16 << 20; /* of a lane's planes: near a core's cache; one
-                                                      sample may take more */
+static const size_t LANE_BYTES = (size_t)64 << 20;      /* of a lane's planes; one
+                                                           sample may take more */
 
 /* A range of one parameter's values: what a thread takes at a time when weights move. */
 typedef struct piece {
@@ -60,10 +61,18 @@ struct trainer {
 
 /* ---- memory ---- */
 
+/* In large pages where the system has them: planes and gradients are gone through from end to end,
+ * again and again. */
 static float *new_floats(size_t n) {
-  enum { LINE = 64 };
-  const size_t bytes = (n * sizeof(float) + LINE) / LINE * LINE;
-  return aligned_alloc(LINE, bytes);
+  enum { LARGE_PAGE = 2 << 20, LINE = 64 };
+  size_t unit = LINE;
+  if (n * sizeof(float) > LARGE_PAGE)
+    unit = LARGE_PAGE;
+  const size_t bytes = (n * sizeof(float) + unit) / unit * unit;
+  float *floats = aligned_alloc(unit, bytes);
+  if (floats && unit == LARGE_PAGE)
+    madvise(floats, bytes, MADV_HUGEPAGE);
+  return floats;
 }
 
 static cam_code trainer_no_memory(const cam_graph *graph, cam_error *error) {
