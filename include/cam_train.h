@@ -123,9 +123,9 @@ void cam_tuner_free(cam_tuner *tuner); /* NULL is allowed */
  * needs of it; passes false: the network is not run (a dry run). CAM_E_NO_MEMORY. Ends early
  * where calls.stop says so: the rest has CAM_E_DEADLINE. */
 cam_code cam_tuner_look(cam_tuner *tuner, bool passes, cam_error *error);
-/* Seconds that training will take, by what a photo took, measured on one of them; 0: none could be
- * read. */
-double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val);
+/* Seconds that all will take, or what is left of it once the photos are looked at, by what the
+ * network takes for one of them; 0: none could be read. */
+double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val, bool looked);
 /* Trains. CAM_E_PARAMETER: fewer than two classes have photos to train on, or the numbers grow out
  * of bounds (the rate is too large); CAM_E_IO, CAM_E_MODEL: the checkpoint, or a photo that cannot
  * be read any more; CAM_E_NO_MEMORY. */

@@ -48,9 +48,9 @@ void samples_free(samples *s); /* NULL is allowed */
 /* Reads and decodes all photos once: hash or error of each; passes: and what will be asked for, as
  * far as there is room. A photo that fails is no error of the call. CAM_E_NO_MEMORY. */
 cam_code samples_look(samples *s, bool passes, cam_error *error);
-/* Seconds of one photo on one thread, of the networks that it goes through and without them. 0: no
+/* Seconds of one photo on one thread: of the whole network, and of what comes before it. 0: no
  * photo can be read. */
-void samples_time(samples *s, double *passes, double *decode);
+void samples_time(samples *s, double *pass, double *decode);
 
 /* Height and width of what a sample gives; after samples_look. */
 const int *samples_shape(const samples *s, int sample, sample_kind kind);

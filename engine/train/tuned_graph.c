@@ -37,8 +37,8 @@ static cam_code check_asked(const cam_graph *base, const cam_tune_options *optio
   const bool needs_fc = !options->keep_classes || options->stage == CAM_TUNE_HEAD;
   if (needs_fc && tuned->features < 0)
     return cam_fail(error, CAM_E_MODEL,
-                    "%.40s: its last node \"%.40s\" is %.12s and no fc, so it has no head of its "
-                    "own to train",
+                    "%.30s: its last node \"%.30s\" is %.12s and no fc, so no new head can be "
+                    "put there; --keep-classes --stage all trains it",
                     base->name, last->name, op_name(last->op));
   if (options->resize == CAM_ASPECT && base->one_size)
     return cam_fail(error, CAM_E_PARAMETER, "--resize aspect: %.60s takes %d x %d alone",

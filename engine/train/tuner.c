@@ -180,14 +180,36 @@ cam_code cam_tuner_look(cam_tuner *tuner, bool passes, cam_error *error) {
 /* A step goes forward and back, which is about so many forward passes. */
 static const double passes_a_step = 5;
 
-double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val) {
+/* The share of the network's work that is behind the cut. */
+static double share_behind(const cam_tuner *tuner) {
+  const cam_graph *graph = &tuner->tuned.graph;
+  int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
+  double behind = 0, all = 1;
+  if (shape && !graph_shapes(graph, graph->height, graph->width, shape, NULL))
+    for (int i = 0; i < graph->n_nodes; i++) {
+      const double work = (double)node_multiply_adds(&graph->nodes[i], shape[i][0], shape[i][1]);
+      all += work;
+      if (i > tuner->cut)
+        behind += work;
+    }
+  free(shape);
+  return behind / all;
+}
+
+double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val, bool looked) {
   const cam_tune_options *options = &tuner->options;
-  double passes, decode, seconds = 0;
-  samples_time(tuner->samples, &passes, &decode);
-  const double views = n_val + n_train * (1 + options->flip);
-  seconds = n_val * decode + n_train * decode + views * passes;
+  const double behind = share_behind(tuner);
+  double pass, decode, seconds = 0, passes_a_look = 0;
+  samples_time(tuner->samples, &pass, &decode);
+  if (fits_head(tuner))
+    passes_a_look = 1;
+  if (options->stage == CAM_TUNE_LAST)
+    passes_a_look += 1 - behind;
+  if (!looked)
+    seconds = (n_val + n_train) * decode +
+              (n_val + n_train * (1 + options->flip)) * passes_a_look * pass;
   if (options->stage != CAM_TUNE_HEAD)
-    seconds += options->epochs * (passes_a_step * n_train + n_val) * passes;
+    seconds += options->epochs * (passes_a_step * n_train + n_val) * pass * behind;
   return seconds / options->threads;
 }
 

@@ -177,12 +177,16 @@ static cam_code split_photos(finetune *run, cam_error *error) {
 
 /* ---- all of it ---- */
 
-static void say_estimate(finetune *run) {
+static void say_estimate(finetune *run, bool looked) {
   char words[32];
   const double seconds = cam_tuner_estimate(run->tuner, photoset_count(&run->set, -1, PART_TRAIN),
-                                            photoset_count(&run->set, -1, PART_VAL));
-  fprintf(run->out, "training would take about %s; nothing is written\n",
-          progress_duration(ceil(seconds), words));
+                                            photoset_count(&run->set, -1, PART_VAL), looked);
+  progress_duration(ceil(seconds), words);
+  if (looked)
+    fprintf(run->out, "training takes about %s, or less\n", words);
+  else
+    fprintf(run->out, "training would take about %s; nothing is written\n", words);
+  fflush(run->out);
 }
 
 /* What --resume finds at OUT. *done: the same run came to its end. */
@@ -239,6 +243,8 @@ static cam_code write_tuned_report(finetune *run, cam_error *error) {
 }
 
 static cam_code fit_and_write(finetune *run, cam_error *error) {
+  if (run->options.tune.stage != CAM_TUNE_HEAD)
+    say_estimate(run, true);
   cam_code code = cam_tuner_fit(run->tuner, error);
   progress_clear(&run->progress);
   if (code)
@@ -288,7 +294,7 @@ static cam_code run_all(finetune *run, cam_error *error) {
   if (!code && !say_parts(run->out, &run->set, run->options.tune.balance))
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a list of photos");
   if (!code && has_flag(run, TUNE_DRY_RUN))
-    say_estimate(run);
+    say_estimate(run, false);
   else if (!code)
     code = train_on_photos(run, error);
   return code;
