@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_TRIED = 1000 /* photos a class */ };
+enum { MOST_TRIED = 2000 /* photos in all, for the report's line of fewer ones */ };
 
 typedef struct finetune {
   const cli *arguments;
@@ -203,9 +203,10 @@ static cam_code check_there(finetune *run, bool *done, cam_error *error) {
 
 /* How right heads of fewer photos a class are. */
 static void try_fewer(finetune *run) {
-  const int of = cam_tuner_get_figures(run->tuner)->val;
+  const cam_tune_figures *figures = cam_tuner_get_figures(run->tuner);
+  const int of = figures->val, classes = figures->classes;
   int right;
-  for (int n = 2; n <= MOST_TRIED && cam_tuner_try_fewer(run->tuner, n, &right);
+  for (int n = 2; n <= MOST_TRIED / classes && cam_tuner_try_fewer(run->tuner, n, &right);
        n = n == 2 ? 5 : 2 * n)
     finetune_report_add_size(&run->report, &(report_size){n, report_share_of(right, of)});
 }
