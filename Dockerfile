@@ -1,44 +1,42 @@
-# Two stages: everything is made in the first by the same `make build` that a developer runs; the second keeps the program, the model and the
-# shared libraries that the program names.
+# Two stages: everything is made in the first by the same `make build` that a developer runs; the second holds the program, the model, the shared
+# libraries that the program names, and nothing else: no shell, no package manager.
 # docker build --build-arg COMMIT=$(git rev-parse --short HEAD) --build-arg VERSION=$(make -s version) -t camserve .
-FROM debian:bookworm-slim AS build
+# For arm64 from another machine: docker buildx build --platform linux/arm64; the program is cross-compiled, nothing but its check is emulated.
+FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS build
 WORKDIR /src
 
 # From what changes least to what changes most: packages, the weights (fetched by hash), the program and the model.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make ca-certificates >/dev/null
 COPY Makefile ./
-COPY docker/install-packages docker/fetch-model docker/
+COPY docker/install-packages docker/fetch-model docker/install-sysroot docker/
 RUN make deps
 COPY config/models config/models
 RUN make weights
 COPY . .
 ARG COMMIT=unknown
-RUN make -j"$(nproc)" build COMMIT="$COMMIT" && strip build/camserve
+RUN make -j"$(nproc)" build COMMIT="$COMMIT"
+# What the image holds, put together in /image, and tried there as the user that it will run as.
+ARG TARGETARCH BUILDARCH
+RUN docker/image /image "$COMMIT" "${TARGETARCH:-}" "${BUILDARCH:-}"
 
 
-FROM debian:bookworm-slim
-RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends libcjson1 libgnutls30 libinih1 libdeflate0 libjpeg62-turbo liblbfgs0 liblcms2-2 libmicrohttpd12 libnettle8 libopenblas0-pthread libpng16-16 libprotobuf-c1 libseccomp2 libwebp7 libzip4 >/dev/null \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
-COPY --from=build /src/build/camserve /usr/local/bin/
-COPY --from=build /src/models/efficientnet-lite0.safetensors /usr/local/share/camserve/
-COPY LICENSE /usr/local/share/doc/camserve/
+FROM scratch
+COPY --from=build /image /
 
 # After SIGTERM it serves on for leave_ms while /readyz says 503, so that balancers turn away: give it 30 s before it is killed.
-ENV CAMSERVE_HOST=0.0.0.0 CAMSERVE_LEAVE_MS=8000 CAMSERVE_MODEL=/usr/local/share/camserve/efficientnet-lite0.safetensors
+ENV PATH=/usr/local/bin CAMSERVE_HOST=0.0.0.0 CAMSERVE_LEAVE_MS=8000 CAMSERVE_MODEL=/usr/local/share/camserve/efficientnet-lite0.safetensors
 EXPOSE 8080
 USER 65532:65532
-# Every library is there and the model is readable and whole, as that user: else the image is not built.
-RUN ["camserve", "info"]
 
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["camserve", "health"]
-ENTRYPOINT ["camserve"]
+# At the admin port, where there is one.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["/usr/local/bin/camserve", "health"]
+ENTRYPOINT ["/usr/local/bin/camserve"]
 CMD ["serve"]
 
 ARG COMMIT=unknown
 ARG VERSION=unknown
 LABEL org.opencontainers.image.title="camserve" \
       org.opencontainers.image.description="HTTP microservice: ImageNet labels for photos, and class activation maps of where the network saw them" \
-      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.licenses="MIT AND Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$COMMIT"
