@@ -18,9 +18,10 @@
 
 enum {
   BLOCK_FLOATS = 256 << 10, /* of a block's rows, on both sides of the product */
-  ROWS_LEAST = 64,
+  ROWS_LEAST = 512,         /* OpenBLAS copies the weights once a block */
   ROWS_MOST = 4096,
-  SMALL = 1000 * 1000 /* multiply-adds up to which OpenBLAS copies no operand first */
+  SMALL = 1000 * 1000, /* multiply-adds up to which OpenBLAS copies no operand first */
+  SMALL_ROWS = 64      /* fewer of them do not pay */
 };
 
 /* The convolution of a step, a group of it. */
@@ -51,7 +52,7 @@ static product_shape product_shape_of(const train_step *s, int n) {
   p.block = BLOCK_FLOATS / (p.depth + p.channels);
   p.block = max_int(ROWS_LEAST, min_int(ROWS_MOST, p.block));
   const int64_t small = SMALL / ((int64_t)p.depth * p.out_group);
-  p.small = small >= ROWS_LEAST;
+  p.small = small >= SMALL_ROWS;
   if (p.small)
     p.block = (int)min_int64(p.block, small);
   p.most = min_int(p.block, rows);
