@@ -67,7 +67,7 @@ def test_it_answers_in_a_bare_debian(package, tmp_path):
     def inside(*command):
         return subprocess.run(["unshare", "--mount", "--pid", "--fork", f"--root={root}", "--mount-proc", *command], check=True, capture_output=True, text=True, env=clean).stdout
     inside("sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends /camserve.deb")
-    process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child=TERM", f"--root={root}", "--mount-proc", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--root={root}", "--mount-proc", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                                 "sh", "-c", f"cd /var/tmp && exec camserve serve --port {port}"], env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         def answer():
@@ -78,7 +78,7 @@ def test_it_answers_in_a_bare_debian(package, tmp_path):
                 return None
         assert until(answer, "it never answered").json()["model"] == "efficientnet-lite0"
     finally:
-        process.terminate()
-        process.wait(PATIENCE)
+        subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=True)  # unshare(1) waits for its child, and ends as that does
+        assert process.wait(PATIENCE) == 0
     inside("apt-get", "purge", "-y", "-qq", "camserve")
     assert not list(root.glob("usr/share/camserve/*")) and not (root / "etc/camserve").exists()
