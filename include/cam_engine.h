@@ -198,7 +198,8 @@ int cam_spread_least(const cam_context *context);
 cam_context *cam_context_alone(cam_context *context, int thread);
 
 /* Runs the self-test stored in the model file: CAM_OK if the largest logits agree within 1e-3 of
- * the largest; CAM_E_MODEL otherwise. */
+ * the largest, of a network that is bit-exact to the digits that are stored; CAM_E_MODEL otherwise.
+ */
 cam_code cam_self_test(cam_context *context, cam_error *error);
 
 /* Processors this process may use: min(affinity, ceil(cgroup cpu.max)), at least 1. */

@@ -185,15 +185,21 @@ END_TEST
 
 /* clang-format off */
 #define BODY \
-  CONV("a", "input", STRIDE(2, 2) SAME W("w") B("b")) "," OP1("r", "relu6", "a") "," \
-  CONV("d", "r", SAME GROUPS(24) W("v") B("b")) "," OP1("t", "silu", "d") "," \
-  OP1("g", "gap", "t") "," CONV("h", "g", W("u")) "," OP1("i", "sigmoid", "h") "," \
+  CONV("a", "input", STRIDE(2, 2) SAME W("w") B("b")) "," \
+  OP1("r", "relu6", "a") "," \
+  CONV("d", "r", SAME GROUPS(24) W("v") B("b")) "," \
+  OP1("t", "silu", "d") "," \
+  OP1("g", "gap", "t") "," \
+  CONV("h", "g", W("u")) "," \
+  OP1("i", "sigmoid", "h") "," \
   OP2("m", "mul", "t", "i") "," \
-  CONV("p", "m", W("u") B("b")) "," OP2("s", "add", "p", "r") "," \
+  CONV("p", "m", W("u") B("b")) "," \
+  OP2("s", "add", "p", "r") "," \
   POOL("q", "avg_pool", "s", KERNEL(3, 3) SAME) "," \
   POOL("n", "max_pool", "s", KERNEL(2, 3) SAME) "," \
   NODE("k", "concat", "\"q\",\"n\"", "") "," \
-  CONV("x", "k", PADS(1, 0, 0, 2) GROUPS(3) W("z")) "," OP1("y", "hard_swish", "x")
+  CONV("x", "k", PADS(1, 0, 0, 2) GROUPS(3) W("z")) "," \
+  OP1("y", "hard_swish", "x")
 #define BODY_TENSORS "w:3x3x3x24 b:24 v:5x5x1x24 u:1x1x24x24 z:2x3x16x33"
 static const struct {
   made_model model;
