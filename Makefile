@@ -66,7 +66,7 @@ ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3
 OBJECTS += $(ISAS:%=$B/engine/network/kernels.%.o) $(ISAS:%=$B/engine/photo/resize_rows.%.o)
 
 # So are those of int8, which have more instruction sets to choose from: a name, and what turns it on.
-INT8_ISAS_x86_64  := x86-64-v3 avx-vnni x86-64-v4 avx512-vnni amx-int8
+INT8_ISAS_x86_64  := x86-64-v3 avx-vnni x86-64-v4 avx512-vnni avx512-vbmi amx-int8
 INT8_ISAS_aarch64 := dotprod
 INT8_ISAS         := portable $(INT8_ISAS_$(or $(ARCH),$(shell uname -m)))
 OBJECTS += $(INT8_ISAS:%=$B/engine/network/kernels_int8.%.o)
@@ -74,7 +74,8 @@ MARCH_x86-64-v3   := -march=x86-64-v3
 MARCH_avx-vnni    := -march=x86-64-v3 -mavxvnni
 MARCH_x86-64-v4   := -march=x86-64-v4
 MARCH_avx512-vnni := -march=x86-64-v4 -mavx512vnni
-MARCH_amx-int8    := $(MARCH_avx512-vnni) -mamx-tile -mamx-int8
+MARCH_avx512-vbmi := $(MARCH_avx512-vnni) -mavx512vbmi
+MARCH_amx-int8    := $(MARCH_avx512-vbmi) -mamx-tile -mamx-int8
 MARCH_dotprod     := -march=armv8.2-a+dotprod
 
 .PHONY: help version run build format test test-arm test-browser test-schema test-install test-scale test-bulk unit soak faults alike fuzz bench install uninstall deb clean deps model no-model weights

@@ -18,6 +18,9 @@ static bool has_v3(void) { return __builtin_cpu_supports("x86-64-v3"); }
 static bool has_v4(void) { return __builtin_cpu_supports("x86-64-v4"); }
 static bool has_avx_vnni(void) { return has_v3() && __builtin_cpu_supports("avxvnni"); }
 static bool has_avx512_vnni(void) { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
+static bool has_avx512_vbmi(void) {
+  return has_avx512_vnni() && __builtin_cpu_supports("avx512vbmi");
+}
 
 /* AMX's tiles are large: Linux gives them to a process that asks, and its threads. It is asked
  * once: a process that has confined itself may not ask any more, and keeps what it has. */
@@ -30,7 +33,7 @@ static void ask_for_amx(void) {
 static bool has_amx(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, ask_for_amx);
-  return amx_granted && has_avx512_vnni();
+  return amx_granted && has_avx512_vbmi();
 }
 #elif defined __aarch64__
 static bool has_dotprod(void) { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
@@ -59,6 +62,7 @@ static const struct {
 /* best first */
 #if defined __x86_64__
     {&kernels_int8_amx_int8, has_amx, "x86-64-v4"},
+    {&kernels_int8_avx512_vbmi, has_avx512_vbmi, "x86-64-v4"},
     {&kernels_int8_avx512_vnni, has_avx512_vnni, "x86-64-v4"},
     {&kernels_int8_avx_vnni, has_avx_vnni, "x86-64-v3"},
     {&kernels_int8_x86_64_v4, has_v4, "x86-64-v4"},

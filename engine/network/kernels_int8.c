@@ -43,14 +43,18 @@ INLINE bounds bounds_of(const int8_range *range) {
                   .high = splat_byte(range->high)};
 }
 
-static void look_up_bytes(const uint8_t *in, size_t n, const uint8_t *table, uint8_t *out) {
-  for (size_t i = 0; i < n; i++)
-    out[i] = table[in[i]];
+/* table NULL: they stay as they are. */
+static void look_up_rows(const uint8_t *table, int rows, ptrdiff_t stride, size_t n, uint8_t *p) {
+  if (!table)
+    return;
+  const whole_table whole = load_table(table);
+  for (int i = 0; i < rows; i++, p += stride)
+    look_up_run(&whole, p, n, p);
 }
 
-static void look_up_rows(const uint8_t *table, int rows, ptrdiff_t stride, size_t n, uint8_t *p) {
-  for (int i = 0; i < rows && table; i++)
-    look_up_bytes(p + i * stride, n, table, p + i * stride);
+static void look_up_bytes(const uint8_t *in, size_t n, const uint8_t *table, uint8_t *out) {
+  const whole_table whole = load_table(table);
+  look_up_run(&whole, in, n, out);
 }
 
 /* LANES values of an output, from its value i on. */

@@ -150,7 +150,8 @@ typedef struct kernels_int8 {
 
 /* One for each of the Makefile's INT8_ISAS. */
 extern const kernels_int8 kernels_int8_portable, kernels_int8_x86_64_v3, kernels_int8_avx_vnni,
-    kernels_int8_x86_64_v4, kernels_int8_avx512_vnni, kernels_int8_amx_int8, kernels_int8_dotprod;
+    kernels_int8_x86_64_v4, kernels_int8_avx512_vnni, kernels_int8_avx512_vbmi,
+    kernels_int8_amx_int8, kernels_int8_dotprod;
 
 /* `isa` is a ceiling: one of the words of kernels_select(), or NULL or "" for none. The best table
  * that this CPU has and the ceiling allows. CAM_E_PARAMETER: an unknown word. */

@@ -340,4 +340,59 @@ INLINE void store_halves(quads x, uint8_t *first, uint8_t *second) {
 }
 #endif
 
+/* ---- a table of 256 bytes, in registers where there are instructions for it ---- */
+
+#if defined __AVX512VBMI__
+typedef struct whole_table {
+  __m512i quarter[4];
+} whole_table;
+INLINE whole_table load_table(const uint8_t *table) {
+  whole_table t;
+  for (int i = 0; i < 4; i++)
+    t.quarter[i] = _mm512_loadu_si512(table + 64 * i);
+  return t;
+}
+INLINE void look_up_run(const whole_table *t, const uint8_t *in, size_t n, uint8_t *out) {
+  for (size_t i = 0; i < n; i += BYTES) {
+    __mmask64 there = ~(__mmask64)0;
+    if (n - i < BYTES)
+      there >>= BYTES - (n - i);
+    const __m512i x = _mm512_maskz_loadu_epi8(there, in + i);
+    const __m512i low = _mm512_permutex2var_epi8(t->quarter[0], x, t->quarter[1]);
+    const __m512i high = _mm512_permutex2var_epi8(t->quarter[2], x, t->quarter[3]);
+    _mm512_mask_storeu_epi8(out + i, there,
+                            _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high));
+  }
+}
+#else
+typedef struct whole_table {
+  const uint8_t *bytes;
+#if defined __ARM_NEON
+  uint8x16x4_t quarter[4];
+#endif
+} whole_table;
+INLINE whole_table load_table(const uint8_t *table) {
+  whole_table t = {.bytes = table};
+#if defined __ARM_NEON
+  for (int i = 0; i < 4; i++)
+    t.quarter[i] = vld1q_u8_x4(table + 64 * i);
+#endif
+  return t;
+}
+INLINE void look_up_run(const whole_table *t, const uint8_t *in, size_t n, uint8_t *out) {
+  size_t i = 0;
+#if defined __ARM_NEON
+  for (; i + 16 <= n; i += 16) { /* of an index past a quarter's end vqtbx4q changes nothing */
+    const uint8x16_t x = vld1q_u8(in + i);
+    uint8x16_t y = vqtbl4q_u8(t->quarter[0], x);
+    y = vqtbx4q_u8(y, t->quarter[1], vsubq_u8(x, vdupq_n_u8(64)));
+    y = vqtbx4q_u8(y, t->quarter[2], vsubq_u8(x, vdupq_n_u8(128)));
+    vst1q_u8(out + i, vqtbx4q_u8(y, t->quarter[3], vsubq_u8(x, vdupq_n_u8(192))));
+  }
+#endif
+  for (; i < n; i++)
+    out[i] = t->bytes[in[i]];
+}
+#endif
+
 #endif
