@@ -156,7 +156,7 @@ static void block_int8_run(const network *net, const step *s, int phase, int pie
 }
 
 const layer_type layer_block_int8 = {
-    .name = "block int8",
+    .name = "block8",
     .prepare = block_int8_prepare,
     .plan = block_int8_plan,
     .run = block_int8_run,

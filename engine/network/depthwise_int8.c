@@ -142,7 +142,7 @@ static void depthwise_int8_run(const network *net, const step *s, int phase, int
 }
 
 const layer_type layer_depthwise_int8 = {
-    .name = "depthwise int8",
+    .name = "depthwise8",
     .fits = depthwise_int8_fits,
     .prepare = depthwise_int8_prepare,
     .plan = depthwise_int8_plan,

@@ -97,7 +97,7 @@ static void elementwise_int8_run(const network *net, const step *s, int phase, i
 }
 
 const layer_type layer_elementwise_int8 = {
-    .name = "elementwise int8",
+    .name = "elementwise8",
     .fits = elementwise_int8_fits,
     .prepare = elementwise_int8_prepare,
     .plan = plan_rows,

@@ -64,7 +64,7 @@ static void pool_int8_run(const network *net, const step *s, int phase, int piec
 }
 
 const layer_type layer_pool_int8 = {
-    .name = "pool int8", .fits = pool_int8_fits, .plan = plan_rows, .run = pool_int8_run};
+    .name = "pool8", .fits = pool_int8_fits, .plan = plan_rows, .run = pool_int8_run};
 
 /* ---- the mean of a whole plane ---- */
 
@@ -102,7 +102,7 @@ static void mean_int8_run(const network *net, const step *s, int phase, int piec
 }
 
 const layer_type layer_mean_int8 = {
-    .name = "mean int8", .fits = mean_int8_fits, .plan = mean_int8_plan, .run = mean_int8_run};
+    .name = "mean8", .fits = mean_int8_fits, .plan = mean_int8_plan, .run = mean_int8_run};
 
 /* ---- channels joined, picked or reordered, cells repeated; in another scale where it differs ----
  */
@@ -188,7 +188,7 @@ static void moves_int8_run(const network *net, const step *s, int phase, int pie
 }
 
 const layer_type layer_moves_int8 = {
-    .name = "moves int8",
+    .name = "moves8",
     .fits = moves_int8_fits,
     .prepare = moves_int8_prepare,
     .plan = plan_rows,

@@ -377,7 +377,7 @@ static void product_int8_run(const network *net, const step *s, int phase, int p
 }
 
 const layer_type layer_product_int8 = {
-    .name = "product int8",
+    .name = "product8",
     .fits = product_int8_fits,
     .prepare = product_int8_prepare,
     .plan = product_int8_plan,
