@@ -103,7 +103,8 @@ typedef struct cam_tune_figures {
   int epochs;          /* that were done */
   bool stopped;        /* by calls.stop or the time, before its end */
   bool patience_ended;
-  int train, val;                                /* photos */
+  bool was_int8;  /* the model is in 8 bits, what comes out in float32 */
+  int train, val; /* photos */
   double train_accuracy, val_accuracy, val_loss; /* of what is kept; below 0: none */
   double start_accuracy;                         /* on validation, of what the stage began with */
   double temperature; /* what logits are divided by for probabilities that hold on the validation

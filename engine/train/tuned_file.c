@@ -98,7 +98,7 @@ static void add_figures(json *tuned, const cam_tune_figures *figures) {
 static void add_story(json *document, const tuned_story *story) {
   json *tuned = json_add_object(document, "tuned");
   json_add_text(tuned, "base", story->base->name);
-  json_add_text(tuned, "base_sha256", safetensors_sha256(story->base->file));
+  json_add_text(tuned, "base_sha256", story->base_sha256);
   json_add_text(tuned, "data_sha256", story->data);
   json_add_text(tuned, "run", story->run);
   json_add_bool(tuned, "complete", !story->figures->stopped);

@@ -7,6 +7,7 @@
 /* What the file says of how it came about, under "tuned". */
 typedef struct tuned_story {
   const cam_graph *base;
+  const char *base_sha256; /* of its file */
   const tuned_graph *tuned;
   char *const *names; /* [classes] of a new head */
   const cam_tune_options *options;

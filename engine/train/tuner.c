@@ -5,6 +5,7 @@
 #include "cam_encoding.h"
 #include "cam_temperature.h"
 #include "cam_train.h"
+#include "convert/dequantize.h"
 #include "epochs.h"
 #include "head_job.h"
 #include "network/blas.h"
@@ -46,7 +47,8 @@ struct cam_tuner {
   int cut;      /* of the stage */
   samples *samples;
   sample_part train, val;
-  char run[65], data[65];
+  char run[65], data[65], base_sha256[65];
+  bool was_int8;
   double begin;
   float *own_head; /* of a head with the model's own classes: its new values */
   epochs_result trained;
@@ -125,6 +127,23 @@ static cam_code make_samples(cam_tuner *tuner, cam_error *error) {
   return samples_create(&plan, tuner->team, &tuner->samples, error);
 }
 
+/* The model, in float32 whatever it is in. */
+static cam_code load_base(cam_tuner *tuner, cam_error *error) {
+  cam_graph *own = NULL;
+  cam_code code = graph_load(tuner->options.model, &own, error);
+  if (code)
+    return code;
+  strcpy(tuner->base_sha256, safetensors_sha256(own->file));
+  if (!own->is_int8) {
+    tuner->base = own;
+    return CAM_OK;
+  }
+  tuner->was_int8 = true;
+  code = dequantize(own, &tuner->base, error);
+  graph_free(own);
+  return code;
+}
+
 cam_code cam_tuner_create(const cam_tune_options *options, int n_classes, char *const *names,
                           cam_tune_sample *list, int n, const cam_tune_calls *calls,
                           cam_tuner **out, cam_error *error) {
@@ -142,7 +161,7 @@ cam_code cam_tuner_create(const cam_tune_options *options, int n_classes, char *
   if (!code)
     tuner->reserved = options->threads;
   if (!code)
-    code = graph_load(options->model, &tuner->base, error);
+    code = load_base(tuner, error);
   if (!code)
     code = tuned_graph_make(tuner->base, &tuner->options, n_classes, &tuner->tuned, error);
   if (!code)
@@ -271,10 +290,10 @@ static cam_code name_run(cam_tuner *tuner, cam_error *error) {
     }
   fflush(out);
   cam_sha256_hex((const uint8_t *)text, n, tuner->data);
-  fprintf(out, "%s %d %d %d %d %.17g %.17g %.17g %.17g %d %d %d %d %llu %d",
-          safetensors_sha256(tuner->base->file), o->stage, o->keep_classes, o->epochs, o->batch,
-          o->rate, o->momentum, o->weight_decay, o->keep_prob, o->schedule, o->flip, o->balance,
-          o->patience, (unsigned long long)o->seed, o->resize);
+  fprintf(out, "%s %d %d %d %d %.17g %.17g %.17g %.17g %d %d %d %d %llu %d", tuner->base_sha256,
+          o->stage, o->keep_classes, o->epochs, o->batch, o->rate, o->momentum, o->weight_decay,
+          o->keep_prob, o->schedule, o->flip, o->balance, o->patience, (unsigned long long)o->seed,
+          o->resize);
   fclose(out);
   cam_sha256_hex((const uint8_t *)text, n, tuner->run);
   free(text);
@@ -430,6 +449,7 @@ cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error) {
   cam_code code = settle_parts(tuner, error);
   tuner->figures = (cam_tune_figures){.classes = tuner->tuned.graph.n_classes,
                                       .kept = CAM_TUNE_HEAD,
+                                      .was_int8 = tuner->was_int8,
                                       .train = tuner->train.n,
                                       .val = tuner->val.n,
                                       .train_accuracy = -1,
@@ -461,6 +481,7 @@ static const float *values_of_tensor(void *closure, const cam_tensor *tensor) {
 
 cam_code cam_tuner_write(cam_tuner *tuner, const char *path, cam_error *error) {
   const tuned_story story = {.base = tuner->base,
+                             .base_sha256 = tuner->base_sha256,
                              .tuned = &tuner->tuned,
                              .names = tuner->names,
                              .options = &tuner->options,

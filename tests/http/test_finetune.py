@@ -366,6 +366,22 @@ def test_a_model_that_cannot_be_trained(finetune, shapes, tmp_path):
     assert read(tmp_path / "out.safetensors")[0]["probability"] == "softmax"
 
 
+def test_a_model_in_8_bits(finetune, base, shapes, tmp_path):
+    """Training begins with what its weights stand for: within half a step of the float ones, and what comes out is in float32 and can be made 8 bits again."""
+    int8, out = tmp_path / "base-int8.safetensors", tmp_path / "out.safetensors"
+    result = run("convert", base, "--int8", "--calibrate", shapes / "circle", "-o", int8)
+    assert result.returncode == 0, result.stderr.decode()
+    said = finetune(shapes, "-o", out, model=int8)
+    assert "--int8 --calibrate FOLDER" in said
+    (document, tuned), (_, own) = read(out), read(base)
+    assert document["version"] == 2 and "quantization" not in json.dumps(document["nodes"])
+    for name in set(tuned) - {"fc.weight"}:
+        channels = own[name].reshape(-1, own[name].shape[-1])
+        step = numpy.abs(channels).max(0) / 127 if name.endswith("weight") else 0.02
+        assert (numpy.abs(tuned[name] - own[name]).reshape(channels.shape) <= 0.51 * step + 1e-6).all(), name
+    assert run("convert", out, "--int8", "--calibrate", shapes / "circle", "-o", tmp_path / "again.safetensors").returncode == 0
+
+
 # ---- ended, and gone on ----
 LONG = ("--stage", "all", "--epochs", "8", "--patience", "0", "--batch", "4", "--lr", "0.003")
 
