@@ -183,13 +183,16 @@ static const cli_command commands[] = {
           {"--keep-classes", NULL, NULL,
            "the model's own classes: a class is an index, WordNet id or label of it"},
           {"--val", NULL, "0.2|DIR|0",
-           "the share of photos of each class to validate with, or where others are, or none"},
+           "the share of photos of each class to validate with (0.2), or where others are, or "
+           "none"},
           {"--epochs", NULL, "N", "how often all photos are gone through (6)"},
           {"--batch", NULL, "N", "photos of a step (16)"},
           {"--lr", NULL, "X", "learning rate (last 0.005, all 0.001)"},
           {"--momentum", NULL, "X", "0 is plain SGD (0.9)"},
           {"--schedule", NULL, "constant|cosine", "how the rate goes on (cosine)"},
-          {"--weight-decay", NULL, "X", "(head 0.01; last, all 0.0005)"},
+          {"--weight-decay", NULL, "X",
+           "half of it times the sum of all squared weights is part of the loss (head 0.01; last, "
+           "all 0.0005)"},
           {"--keep-prob", NULL, "X", "less than 1: dropout before the last layer (1)"},
           {"--augment", NULL, "none|flip", "flip: mirrored photos, too (none)"},
           {"--balance", NULL, NULL, "classes count alike, however many photos they have"},
