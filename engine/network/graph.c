@@ -322,6 +322,22 @@ static cam_code read_nodes(cam_graph *graph, cam_error *error) {
   return code;
 }
 
+/* Of a network with 8-bit planes: sums of so many levels stay within 32 bits. */
+static cam_code check_mean(const cam_graph *graph, const cam_node *node, const int picture[2],
+                           int (*shape)[2], cam_error *error) {
+  enum { MOST_CELLS = (1 << 23) - 1 };
+  const int *in = picture;
+  if (!graph->is_int8 || node->op != OP_GAP)
+    return CAM_OK;
+  if (node->inputs[0] != GRAPH_INPUT)
+    in = shape[node->inputs[0]];
+  if ((int64_t)in[0] * in[1] <= MOST_CELLS)
+    return CAM_OK;
+  return cam_fail(error, CAM_E_MODEL,
+                  "node \"%.60s\": the mean of %d x %d cells; of 8 bits %d are allowed", node->name,
+                  in[1], in[0], MOST_CELLS);
+}
+
 cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape)[2],
                       cam_error *error) {
   const int picture[2] = {height, width};
@@ -329,6 +345,8 @@ cam_code graph_shapes(const cam_graph *graph, int height, int width, int (*shape
   for (int i = 0; i < graph->n_nodes; i++) {
     const cam_node *node = &graph->nodes[i];
     cam_code code = shape_node(graph, i, picture, shape, error);
+    if (!code)
+      code = check_mean(graph, node, picture, shape, error);
     if (code)
       return code;
     multiply_adds += node_multiply_adds(node, shape[i][0], shape[i][1]);

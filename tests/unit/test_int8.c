@@ -382,6 +382,12 @@ START_TEST(wrong_members_are_refused) {
                   i, wrong_members[i].detail, detail);
     free(changed);
   }
+  char *large = change_member(
+      text, "victim-int8", "input",
+      "{\"height\":4096,\"width\":4096,\"channels\":\"RGB\",\"mean\":[0,0,0],"
+      "\"scale\":[1,1,1],\"resize\":\"stretch\"}");
+  ck_assert_ptr_nonnull(strstr(load_changed(&made, large), "node \"g\": the mean of 4096 x 4096"));
+  free(large);
   char *version = strstr(text, "\"version\":3");
   version[10] = '2';
   ck_assert_ptr_nonnull(
