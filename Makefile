@@ -59,7 +59,7 @@ UNIT    := $(wildcard tests/unit/*.c)
 FUZZ    := $(wildcard tests/fuzz/*.c)
 
 # What other flags built is built anew: $B/flags changes with the compiler, with flags from outside and with the lines here that have to do with either.
-FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WARN|LINK|LIBS' $(firstword $(MAKEFILE_LIST)) | cksum)
+FLAGS := $(CC) $(CFLAGS) $(LDFLAGS) $(shell grep -E 'CC|CFLAGS|ALL|SAN|HARDEN|WARN|LINK|LIBS|MARCH' $(firstword $(MAKEFILE_LIST)) | cksum)
 
 # The hot loops: one source, compiled once per instruction set, chosen by cpuid at start.
 ISAS := portable $(if $(filter x86_64,$(or $(ARCH),$(shell uname -m))),x86-64-v3 x86-64-v4)
