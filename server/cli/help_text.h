@@ -16,12 +16,12 @@ const char *help_range(const setting *row, char out[HELP_TEXT_MAX]);
 const char *help_placeholder(const setting *row);
 
 typedef struct help_flag {
-  const char *name;            /* "--output"; for as long as the visit */
-  const char *letter;          /* "-o", or NULL */
-  const char *argument;        /* "FILE"; NULL: a switch */
-  char meaning[HELP_TEXT_MAX]; /* with range and default */
-  char words[HELP_TEXT_MAX];   /* that its value may be, between blanks; "": they are not a list */
-  bool path;                   /* its value may be a path */
+  const char *name;                /* "--output"; for as long as the visit */
+  const char *letter;              /* "-o", or NULL */
+  const char *argument;            /* "FILE"; NULL: a switch */
+  char meaning[3 * HELP_TEXT_MAX]; /* with range and default */
+  char words[HELP_TEXT_MAX]; /* that its value may be, between blanks; "": they are not a list */
+  bool path;                 /* its value may be a path */
 } help_flag;
 typedef void help_visit(void *closure, const help_flag *flag);
 /* Its own, the parameters of POST /cam, settings, synonyms, --config, --help: in that order. */
