@@ -80,7 +80,7 @@ static void read_body(struct job *job) {
     room_replace_body(job, job->read.decoded, job->read.n_decoded); /* the photo is all of it */
   job->read.decoded = NULL;
   if (job->photos > most)
-    cam_fail(&job->error, CAM_E_BODY, "%d photos; allowed are 1 to %lld", job->photos,
+    cam_fail(&job->error, CAM_E_BODY, "image: %d photos; allowed are 1 to %lld", job->photos,
              (long long)most);
   else if (job->accepted.form == ACCEPT_PICTURE)
     answer_prepare_picture(job);

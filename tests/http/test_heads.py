@@ -104,8 +104,8 @@ def test_info_says_it(tmp_path):
 
 
 def test_a_newer_version_is_refused(tmp_path):
-    result = run("info", small_model.write(tmp_path / "new.safetensors", WEIGHTS, BODY + HEADS["chain"][0], LABELS, HEIGHT, WIDTH, version=3))
-    assert result.returncode == 1 and b"version 3 is newer than this program reads (2)" in result.stderr, result.stderr
+    result = run("info", small_model.write(tmp_path / "new.safetensors", WEIGHTS, BODY + HEADS["chain"][0], LABELS, HEIGHT, WIDTH, version=4))
+    assert result.returncode == 1 and b"version 4 is newer than this program reads (3)" in result.stderr, result.stderr
 
 
 def test_a_flattened_network_takes_one_size(head_server):

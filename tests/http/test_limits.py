@@ -54,7 +54,7 @@ def test_photos(tight):
     def post(n):
         return tight.client.post("/cam", files=[("image", PHOTO)] * n, params={"top_k": 1})
     assert len(post(2).json()["results"]) == 2
-    problem(post(3), 400, detail=["3 parts", "1 to 2"])
+    problem(post(3), 400, detail=["image: 3 photos", "1 to 2"])
 
 
 def test_reply(tight):
