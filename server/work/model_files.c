@@ -1,6 +1,7 @@
 /* model_files.c - model_files.h. Flow: setting -> [model_files] -> loader, commands.   Thread: any.
  */
 #include "model_files.h"
+#include "cam_minmax.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
@@ -31,9 +32,18 @@ static int is_model(const struct dirent *entry) {
   return !fnmatch("*.safetensors", entry->d_name, FNM_PERIOD);
 }
 
-/* By byte, whatever the locale. */
+static size_t length_without_ending(const char *name) {
+  return strlen(name) - strlen(".safetensors");
+}
+
+/* By byte, whatever the locale, and without the ending: NET comes before NET-int8. */
 static int by_name(const struct dirent **a, const struct dirent **b) {
-  return strcmp((*a)->d_name, (*b)->d_name);
+  const char *first = (*a)->d_name, *second = (*b)->d_name;
+  const size_t n = length_without_ending(first), m = length_without_ending(second);
+  const int order = strncmp(first, second, min_size(n, m));
+  if (order)
+    return order;
+  return (n > m) - (n < m);
 }
 
 static cam_code add_folder(model_files *files, const char *folder, cam_error *error) {

@@ -213,6 +213,13 @@ def test_folder_by_file_name(start, paths, made):
     assert served(start(model=folder)) == list(NAMES)
 
 
+def test_folder_begins_with_the_shorter_of_two_names(start, tmp_path):
+    """'-' and '.' in names: NET answers by default, not NET-int8."""
+    for seed, name in enumerate(("net", "net-int8", "net.old")):
+        small_model.named(tmp_path, name, seed)
+    assert served(start(model=tmp_path)) == ["net", "net-int8", "net.old"]
+
+
 def test_commands_take_one(tmp_path, paths):
     """However several are named: in a file, with commas, as a folder, as flags."""
     file = tmp_path / "camserve.ini"
