@@ -1,11 +1,11 @@
-# Two stages: everything is made in the first by the same `make build` that a developer runs; the second holds the program, the model, the shared
+# Two stages: everything is made in the first by the same `make build` that a developer runs; the second holds the program, its two models, the shared
 # libraries that the program names, and nothing else: no shell, no package manager.
 # docker build --build-arg COMMIT=$(git rev-parse --short HEAD) --build-arg VERSION=$(make -s version) -t camserve .
 # For arm64 from another machine: docker buildx build --platform linux/arm64; the program is cross-compiled, nothing but its check is emulated.
 FROM --platform=$BUILDPLATFORM debian:bookworm-slim AS build
 WORKDIR /src
 
-# From what changes least to what changes most: packages, the weights (fetched by hash), the program and the model.
+# From what changes least to what changes most: packages, the weights (fetched by hash), the program and the models.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends make ca-certificates >/dev/null
 COPY Makefile ./
 COPY docker/install-packages docker/fetch-model docker/install-sysroot docker/

@@ -158,7 +158,7 @@ DATADIR    ?= $(PREFIX)/share
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 ZSHDIR     ?= $(DATADIR)/zsh/site-functions
-MODELS     ?= $(or $(wildcard models/*.safetensors),$(DEFAULT_MODEL))
+MODELS     ?= $(sort $(DEFAULT_MODEL) $(INT8_MODEL) $(wildcard models/*.safetensors))
 PLACES     := $(foreach name,DESTDIR BINDIR DATADIR SYSCONFDIR UNITDIR ZSHDIR MODELS,$(name)='$($(name))')
 PRINTED    := $(addprefix $B/install/camserve.,1 ini.5 bash zsh fish)
 
@@ -175,7 +175,7 @@ MAINTAINER ?= The camserve authors <camserve@users.noreply.github.com>
 deb: build  ## a Debian package, build/camserve_VERSION-1_ARCHITECTURE.deb (ARCH=aarch64: for arm64); lintian finds no error in it
 	@docker/install-packages "the package" $(DEB_PACKAGES)
 	@rm -rf $B/deb
-	@MAKEFLAGS= $(MAKE) --no-print-directory ARCH=$(ARCH) install DESTDIR=$B/deb PREFIX=/usr UNITDIR=/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions MODELS=$(DEFAULT_MODEL)
+	@MAKEFLAGS= $(MAKE) --no-print-directory ARCH=$(ARCH) install DESTDIR=$B/deb PREFIX=/usr UNITDIR=/lib/systemd/system ZSHDIR=/usr/share/zsh/vendor-completions MODELS='$(DEFAULT_MODEL) $(INT8_MODEL)'
 	@VERSION=$(VERSION) ARCHITECTURE=$(DEB_ARCH) STRIP=$(ARCH:%=%-linux-gnu-)strip MAINTAINER='$(MAINTAINER)' \
 	  SOURCE_DATE_EPOCH=$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0) install/deb $B/deb $(DEB_FILE)
 	@lintian --allow-root --fail-on error $(DEB_FILE)

@@ -20,7 +20,7 @@ def sh(*command, **more):
 def test_everything_has_its_place(tmp_path):
     make("install", f"DESTDIR={tmp_path}", "PREFIX=/usr")
     there = files(tmp_path)
-    for path in ("usr/bin/camserve", "usr/share/camserve/efficientnet-lite0.safetensors", "usr/share/man/man1/camserve.1", "usr/share/man/man5/camserve.ini.5",
+    for path in ("usr/bin/camserve", "usr/share/camserve/efficientnet-lite0.safetensors", "usr/share/camserve/efficientnet-lite0-int8.safetensors", "usr/share/man/man1/camserve.1", "usr/share/man/man5/camserve.ini.5",
                  "usr/share/bash-completion/completions/camserve", "usr/share/zsh/site-functions/_camserve", "usr/share/fish/vendor_completions.d/camserve.fish",
                  "usr/lib/systemd/system/camserve.service", "etc/camserve/camserve.ini", "usr/share/doc/camserve/README.md"):
         assert path in there, there
