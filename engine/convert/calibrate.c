@@ -183,7 +183,10 @@ cam_code calibrate(const cam_convert_options *options, const cam_graph *graph, c
   if (code)
     return code;
   ranges_settle(graph, &out->seen);
-  report(options, "calibrated with %d photos", out->n);
+  report(options, "calibrated with %d photo%s", out->n, out->n == 1 ? "" : "s");
+  if (out->n < ENOUGH_PHOTOS)
+    report(options, "warning: few show what to expect; %d like those to come are enough",
+           ENOUGH_PHOTOS);
   return code;
 }
 
@@ -277,12 +280,11 @@ static cam_code compare_photos(const cam_convert_options *options, const calibra
 
 static void say_differences(const cam_convert_options *options, const calibration *c,
                             const differences *d) {
-  report(
-      options,
-      "int8 beside float32, on the %d photos: first labels agree on %d (%.1f %%); logits differ by "
-      "%.2g on average and %.2g at most, the largest being %.3g",
-      c->n, c->n - d->changed, 100.0 * (c->n - d->changed) / c->n,
-      d->logit_sum / (double)max_int64(d->logits, 1), d->logit_most, d->largest);
+  report(options,
+         "int8 beside float32, on these photos: first labels agree on %d of %d (%.1f %%); "
+         "logits differ by %.2g on average and %.2g at most, the largest being %.3g",
+         c->n - d->changed, c->n, 100.0 * (c->n - d->changed) / c->n,
+         d->logit_sum / (double)max_int64(d->logits, 1), d->logit_most, d->largest);
   if (d->maps)
     report(options, "  class maps of first labels correlate %.4f on average, %.4f at least",
            d->map_sum / d->maps, d->map_least);

@@ -7,7 +7,10 @@
 #include "cam_convert.h"
 #include "ranges.h"
 
-enum { CALIBRATION_PHOTOS = 1000 /* at most: they are kept, as small as the network sees them */ };
+enum {
+  CALIBRATION_PHOTOS = 1000, /* at most: they are kept, as small as the network sees them */
+  ENOUGH_PHOTOS = 20         /* fewer: a warning */
+};
 
 /* What a photo came to. */
 typedef struct calibrated_photo {

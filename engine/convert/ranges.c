@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { MOST_BYTES = 16 << 20 };
+static const float MOST_END = 1e15f; /* as scales are */
 
 static void set_empty(float (*ends)[2], int n) {
   for (int i = 0; i < n; i++) {
@@ -77,13 +78,17 @@ static int node_named(const cam_graph *graph, const char *name) {
 
 static cam_code read_ends(const char *path, const json *pair, float ends[2], cam_error *error) {
   const json *least = json_first(pair), *most = json_next(least);
-  ends[0] = (float)json_number(least);
-  ends[1] = (float)json_number(most);
-  if (json_count(pair) != 2 || json_type_of(least) != JSON_NUMBER ||
-      json_type_of(most) != JSON_NUMBER || !(ends[0] <= ends[1]) || !isfinite(ends[0]) ||
-      !isfinite(ends[1]))
+  if (json_type_of(pair) != JSON_ARRAY || json_count(pair) != 2 ||
+      json_type_of(least) != JSON_NUMBER || json_type_of(most) != JSON_NUMBER)
     return cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" needs [least, most]", path,
                     json_name(pair));
+  ends[0] = (float)json_number(least);
+  ends[1] = (float)json_number(most);
+  if (!(fabsf(ends[0]) <= MOST_END && fabsf(ends[1]) <= MOST_END && ends[0] <= ends[1]))
+    return cam_fail(error, CAM_E_MODEL,
+                    "%.40s: node \"%.40s\": [%g, %g] is not [least, most] within -%g to %g", path,
+                    json_name(pair), json_number(least), json_number(most), (double)MOST_END,
+                    (double)MOST_END);
   return CAM_OK;
 }
 
@@ -105,7 +110,6 @@ static cam_code read_all(const char *path, const json *tree, const cam_graph *gr
     if (out->ends[i][0] > out->ends[i][1])
       return cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" is missing", path,
                       graph->nodes[i].name);
-  out->photos = (int)json_number(json_member(tree, "photos"));
   return CAM_OK;
 }
 
@@ -116,8 +120,10 @@ cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_
     return error->code;
   json *tree = json_parse(text, n, CAM_E_MODEL, error);
   free(text);
-  if (!tree)
-    return error->code;
+  if (!tree) {
+    const cam_error why = *error;
+    return cam_fail(error, why.code, "%.80s: %s", path, why.detail);
+  }
   cam_code code = read_all(path, tree, graph, out, error);
   json_free(tree);
   return code;

@@ -26,8 +26,8 @@ void ranges_end_photo(ranges *r);
  * values are what labels and maps are made of. */
 void ranges_settle(const cam_graph *graph, ranges *r);
 
-/* Into what ranges_create made. CAM_E_MODEL naming the node: it is missing, unknown, or has no
- * finite ends; CAM_E_IO. */
+/* Into what ranges_create made: of the file the ranges alone. CAM_E_MODEL naming the file and the
+ * node: it is missing, unknown, or its ends are not a pair within what scales may be; CAM_E_IO. */
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error);
 /* CAM_E_IO, CAM_E_NO_MEMORY. */
 cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error);

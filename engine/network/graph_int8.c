@@ -211,8 +211,7 @@ static cam_code check_bounds(const marking *m, const int8_unit *unit, const int6
     if (!(most + residual < 1 << 30))
       return cam_fail(
           m->error, CAM_E_MODEL,
-          "node \"%.60s\": channel %d may come to %g times the scale of node \"%.40s\", "
-          "for 8 bits",
+          "node \"%.60s\": channel %d may come to %g times the scale of \"%.40s\"; allowed: 2^30",
           conv->name, c, most + residual, unit->last->name);
   }
   return CAM_OK;

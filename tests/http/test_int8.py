@@ -33,7 +33,7 @@ def info(path, **settings):
 
 def test_what_is_said(made, light_file):
     out, ranges, said = made
-    assert "passed over: " in said and "broken.jpg" in said and "calibrated with 4 photos" in said
+    assert "passed over: " in said and "broken.jpg" in said and "calibrated with 4 photos\nwarning: few show what to expect; 20 " in said
     assert "first labels agree on" in said and "of first labels correlate" in said
     assert "int8: 100.00 % of the multiply-adds; the same bits on every machine" in said
     about, before = info(out), info(light_file)
@@ -85,18 +85,28 @@ def test_the_same_bits_everywhere(made, scene_png):
     (["--int8", "--calibrate", "EMPTY"], "no photo that can be read"),
     (["--int8", "--ranges", "OTHER"], "the network has no node \"stranger\""),
     (["--int8", "--ranges", "SHORT"], "is missing"),
+    (["--int8", "--ranges", "CUT"], "cut.json: JSON: not valid near byte 99 of 100"),
+    (["--int8", "--ranges", "WIDE"], "\": [-1e+16, 1e+16] is not [least, most] within -1e+15 to 1e+15"),
+    (["--int8", "--ranges", "REVERSED"], "\": [2, 1] is not [least, most] within"),
+    (["--int8", "--ranges", "NAMED"], "\" needs [least, most]"),
     (["--int8", "--ranges", "PHOTOS"], "cannot be read"),
     (["--int8", "--ranges", "RANGES", "--pixels", "unit"], "of a model file only --name can be another"),
     ([], "is a model file already; --int8 makes one in 8 bits of it"),
 ])
 def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
-    ranges = json.loads(made[1].read_text())
+    text = made[1].read_text()
+    ranges = json.loads(text)
+    node = next(iter(ranges["ranges"]))
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "empty").mkdir()
     (folder / "other.json").write_text(json.dumps({"ranges": {**ranges["ranges"], "stranger": [0, 1]}}))
     (folder / "short.json").write_text(json.dumps({"ranges": dict(list(ranges["ranges"].items())[1:])}))
-    paths = {"PHOTOS": photos, "RANGES": made[1], "EMPTY": folder / "empty", "OTHER": folder / "other.json", "SHORT": folder / "short.json"}
+    (folder / "cut.json").write_text(text[:100])
+    for name, ends in (("wide", [-1e16, 1e16]), ("reversed", [2, 1]), ("named", {"least": 1, "most": 2})):
+        (folder / f"{name}.json").write_text(json.dumps({"ranges": {**ranges["ranges"], node: ends}}))
+    paths = {"PHOTOS": photos, "RANGES": made[1], "EMPTY": folder / "empty",
+             **{path.stem.upper(): path for path in folder.glob("*.json")}}
     result = run("convert", light_file, *(paths.get(a, a) for a in arguments), "-o", tmp_path / "out.safetensors")
     assert result.returncode not in (0, None) and words in result.stderr.decode(), result.stderr
     shutil.rmtree(folder)
