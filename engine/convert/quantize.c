@@ -231,14 +231,14 @@ typedef struct channel {
   const float *from;
   int8_t *to;
   size_t depth, step;
-  const float *factors; /* of the picture's channels, 3, or NULL */
-  int in_group;         /* with factors: depth counts this many channels a cell */
+  size_t in_group;              /* depth counts this many channels a cell */
+  const float *factors, *means; /* of those channels of the picture, [in_group], or NULL */
 } channel;
 
 static double weight_at(const channel *c, size_t k) {
   double value = (double)c->from[k * c->step];
   if (c->factors)
-    value *= (double)c->factors[k % (size_t)c->in_group];
+    value *= (double)c->factors[k % c->in_group];
   return value;
 }
 
@@ -271,20 +271,35 @@ static float quantize_channel(const channel *c, double bias) {
 }
 
 /* The bias in units of the sums; of the picture also what its mean takes away, to the fraction. */
-static int32_t bias_of_channel(const channel *c, double bias, const float *mean) {
+static int32_t bias_of_channel(const channel *c, double bias) {
   double level = bias;
-  for (size_t k = 0; k < c->depth && mean; k++)
-    level -= c->to[k * c->step] * (double)mean[k % (size_t)c->in_group];
+  for (size_t k = 0; k < c->depth && c->means; k++)
+    level -= c->to[k * c->step] * (double)c->means[k % c->in_group];
   return (int32_t)fmin(fmax(rint(level), -(1 << 30)), 1 << 30);
+}
+
+/* Channel k of a convolution: a group sees channels of its own of what it reads. */
+static channel channel_of_conv(const cam_graph *graph, const cam_node *node, size_t k,
+                               int8_t *levels) {
+  const size_t channels = (size_t)node->channels, in_group = (size_t)node->weight->shape[2];
+  channel c = {.from = node->weight->data + k,
+               .to = levels + k,
+               .depth = node->weight->count / channels,
+               .step = channels,
+               .in_group = in_group};
+  if (node->inputs[0] == GRAPH_INPUT) {
+    const size_t first = k / (channels / (size_t)node->groups) * in_group;
+    c.factors = graph->scale + first;
+    c.means = graph->mean + first;
+  }
+  return c;
 }
 
 static cam_code quantize_conv(quantizing *q, const cam_node *node) {
   const size_t channels = (size_t)node->channels;
   const int64_t n = node->channels;
-  const bool picture = node->inputs[0] == GRAPH_INPUT;
-  const cam_graph *graph = q->graph;
   double in = 1;
-  if (!picture)
+  if (node->inputs[0] != GRAPH_INPUT)
     in = (double)q->fates[node->inputs[0]].quantum.scale;
   int8_t *levels = add_tensor_of(q, node, "weight", "I8", 4, node->weight->shape, 1);
   float *scales = add_tensor_of(q, node, "weight_scale", "F32", 1, &n, sizeof *scales);
@@ -292,14 +307,12 @@ static cam_code quantize_conv(quantizing *q, const cam_node *node) {
   if (!levels || !scales || !biases)
     return no_memory_for(q, node);
   for (size_t k = 0; k < channels; k++) {
-    const channel c = {node->weight->data + k,         levels + k,
-                       node->weight->count / channels, channels,
-                       picture ? graph->scale : NULL,  (int)node->weight->shape[2]};
+    const channel c = channel_of_conv(q->graph, node, k, levels);
     double bias = 0;
     if (node->bias)
       bias = (double)node->bias->data[k];
     scales[k] = quantize_channel(&c, bias / in);
-    biases[k] = bias_of_channel(&c, bias / (in * (double)scales[k]), picture ? graph->mean : NULL);
+    biases[k] = bias_of_channel(&c, bias / (in * (double)scales[k]));
   }
   return CAM_OK;
 }
@@ -312,7 +325,11 @@ static cam_code quantize_fc(quantizing *q, const cam_node *node) {
   if (!levels || !scales)
     return no_memory_for(q, node);
   for (size_t r = 0; r < rows; r++) {
-    const channel c = {node->weight->data + r * depth, levels + r * depth, depth, 1, NULL, 1};
+    const channel c = {.from = node->weight->data + r * depth,
+                       .to = levels + r * depth,
+                       .depth = depth,
+                       .step = 1,
+                       .in_group = 1};
     scales[r] = quantize_channel(&c, 0);
   }
   return copy_tensor(q, node, "bias", node->bias);

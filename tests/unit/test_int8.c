@@ -1,6 +1,7 @@
 /* test_int8.c - the networks of network_cases.h in 8 bits: layers in integers against the integer
  * twin, to the bit, with each table of kernels that this CPU has, on one, two and three threads;
  * maps that add up; and how far 8 bits are from float32. */
+#include "convert/dequantize.h"
 #include "convert/output.h"
 #include "convert/quantize.h"
 #include "network/forward.h"
@@ -178,6 +179,79 @@ START_TEST(layers_are_the_twin_to_the_bit) {
                  sizes[s][1], wanted, what);
   }
   graph_free(graph);
+}
+END_TEST
+
+/* ---- weights there and back ---- */
+
+/* clang-format off */
+/* Convolutions that read the picture: in a group, in three, and in three of two filters each. */
+static const made_model stems[] = {
+    {CONV("x", "input", SAME W("v") B("b")) TAIL,
+     "v:3x3x3x6 b:6 fc:4x6 fcb:4", 4, 8, 9, 12, NULL},
+    {CONV("x", "input", SAME GROUPS(3) W("v") B("b")) TAIL,
+     "v:3x3x1x3 b:3 fc:4x3 fcb:4", 4, 8, 9, 12, NULL},
+    {CONV("x", "input", SAME GROUPS(3) W("v") B("b")) TAIL,
+     "v:3x3x1x6 b:6 fc:4x6 fcb:4", 4, 8, 9, 12, NULL},
+};
+/* clang-format on */
+
+/* What made_model cannot say: a mean and a scale a channel. */
+static void tell_channels_apart(cam_graph *graph) {
+  static const float means[] = {90, 127, 160}, scales[] = {0.01f, -0.004f, 0.03f};
+  memcpy(graph->mean, means, sizeof means);
+  memcpy(graph->scale, scales, sizeof scales);
+}
+
+static cam_graph *load_apart(const char *path) {
+  cam_graph *graph;
+  ck_assert(!graph_load(path, &graph, NULL));
+  tell_channels_apart(graph);
+  return graph;
+}
+
+/* Within half a level, of a weight and of a bias. */
+static void check_stem(const cam_node *own, const cam_node *back, const cam_node *int8,
+                       const float *scale) {
+  const size_t channels = (size_t)own->channels, inputs = (size_t)own->weight->shape[2];
+  for (size_t i = 0; i < own->weight->count; i++) {
+    const size_t out = i % channels;
+    const size_t in = out / (channels / (size_t)own->groups) * inputs + i / channels % inputs;
+    const double level = (double)int8->weight_scale->data[out] / fabs((double)scale[in]);
+    const double off = (double)back->weight->data[i] - (double)own->weight->data[i];
+    ck_assert_msg(fabs(off) <= 0.501 * level, "weight %zu is %g off; a level is %g", i, off, level);
+  }
+  for (size_t c = 0; c < channels; c++) {
+    const double off = (double)back->bias->data[c] - (double)own->bias->data[c];
+    ck_assert_msg(fabs(off) <= 0.501 * (double)int8->weight_scale->data[c], "bias %zu: %g off", c,
+                  off);
+  }
+}
+
+/* The mean and the scale are those of the channel that a weight is for. */
+START_TEST(stems_come_back) {
+  joined made;
+  ranges seen;
+  double wanted[MOST_CLASSES], got[MOST_CLASSES];
+  const char *path = made_model_write(&stems[_i]);
+  cam_graph *own = load_apart(path), *back;
+  watch(own, &seen);
+  twin(own, 8, 9, wanted);
+  ck_assert(!quantize_graph(own, &seen, "small-int8", &made, NULL));
+  ranges_free(&seen);
+  ck_assert(!output_write(path, &made, false, NULL));
+  joined_free(&made);
+  cam_graph *int8 = load_apart(path);
+  unlink(path);
+  ck_assert(int8->sees_bytes);
+  twin(int8, 8, 9, got);
+  for (int c = 0; c < own->n_classes; c++)
+    ck_assert_double_eq_tol(got[c], wanted[c], 0.05);
+  ck_assert(!dequantize(int8, &back, NULL));
+  check_stem(own->nodes, back->nodes, int8->nodes, int8->scale);
+  graph_free(back);
+  graph_free(int8);
+  graph_free(own);
 }
 END_TEST
 
@@ -472,6 +546,7 @@ Suite *int8_suite(void) {
   Suite *suite = suite_create("int8");
   TCase *tcase = tcase_create("layers");
   tcase_add_loop_test(tcase, layers_are_the_twin_to_the_bit, 0, CASES);
+  tcase_add_loop_test(tcase, stems_come_back, 0, sizeof stems / sizeof *stems);
   tcase_add_loop_test(tcase, answers_are_these_bits, 0, 2);
   suite_add_tcase(suite, tcase);
   tcase = tcase_create("files");
