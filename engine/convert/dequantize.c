@@ -6,6 +6,7 @@
 #include "model_file.h"
 #include "network/quantized.h"
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +32,21 @@ static bool reads_levels(const cam_graph *graph, const cam_node *node) {
   return node->inputs[0] == GRAPH_INPUT && graph->sees_bytes;
 }
 
-static void float_weight(const cam_graph *graph, const cam_node *node, float *out) {
+/* A weight of 0 is 0 whatever the picture's scale; of any other a scale of 0 leaves nothing. */
+static cam_code float_weight(const cam_graph *graph, const cam_node *node, float *out,
+                             cam_error *error) {
   for (size_t i = 0; i < node->weight->count; i++) {
     double value = node->weight->bytes[i] * (double)node->weight_scale->data[output_of(node, i)];
-    if (reads_levels(graph, node))
+    if (reads_levels(graph, node) && node->weight->bytes[i])
       value /= (double)graph->scale[picture_channel_of(node, i)];
     out[i] = (float)value;
+    if (!isfinite(out[i]))
+      return cam_fail(error, CAM_E_MODEL,
+                      "node \"%.60s\": its weight %zu in 8 bits, divided by the scale of the "
+                      "picture's channel, is not finite",
+                      node->name, i);
   }
+  return CAM_OK;
 }
 
 static cam_code float_bias(const cam_graph *graph, const cam_node *node, float *out,
@@ -67,6 +76,32 @@ static const cam_node *owner_of(const cam_graph *graph, const cam_tensor *tensor
   return NULL;
 }
 
+/* Would a node make the same of the tensor as its owner does? */
+static bool stands_for_same(const cam_graph *graph, const cam_node *owner, const cam_node *node,
+                            const cam_tensor *tensor) {
+  if (node->op != owner->op || node->weight_scale != owner->weight_scale ||
+      reads_levels(graph, node) != reads_levels(graph, owner))
+    return false;
+  if (reads_levels(graph, node))
+    return node->groups == owner->groups &&
+           (tensor == node->weight || node->weight == owner->weight);
+  return tensor == node->weight || quantized_input(graph, node->inputs[0]).scale ==
+                                       quantized_input(graph, owner->inputs[0]).scale;
+}
+
+/* A tensor of several nodes becomes one in float32: it must stand for the same in all of them. */
+static cam_code check_shared(const cam_graph *graph, const cam_node *owner,
+                             const cam_tensor *tensor, cam_error *error) {
+  for (const cam_node *node = owner + 1; node < graph->nodes + graph->n_nodes; node++)
+    if (node->weight_scale && (node->weight == tensor || node->bias == tensor) &&
+        !stands_for_same(graph, owner, node, tensor))
+      return cam_fail(error, CAM_E_MODEL,
+                      "nodes \"%.60s\" and \"%.60s\" share tensor \"%.60s\", which stands for "
+                      "something else in each: their scales differ",
+                      owner->name, node->name, tensor->name);
+  return CAM_OK;
+}
+
 /* Values of its own, where the tensor is in whole numbers. */
 static cam_code float_tensor(const cam_graph *graph, const cam_node *owner, cam_tensor *tensor,
                              cam_error *error) {
@@ -80,8 +115,7 @@ static cam_code float_tensor(const cam_graph *graph, const cam_node *owner, cam_
   tensor->wholes = NULL;
   if (!is_weight)
     return float_bias(graph, owner, values, error);
-  float_weight(graph, owner, values);
-  return CAM_OK;
+  return float_weight(graph, owner, values, error);
 }
 
 /* ---- the file ---- */
@@ -89,7 +123,7 @@ static cam_code float_tensor(const cam_graph *graph, const cam_node *owner, cam_
 static json *float_document(const cam_graph *graph) {
   json *document = json_new_object();
   const json *own = graph->document;
-  json_add_int(document, "version", 2);
+  json_add_int(document, "version", GRAPH_VERSION);
   for (const json *member = json_first(own); member; member = json_next(member))
     if (strcmp(json_name(member), "version") && strcmp(json_name(member), "nodes") &&
         strcmp(json_name(member), "self_test"))
@@ -137,6 +171,8 @@ cam_code dequantize(const cam_graph *graph, cam_graph **out, cam_error *error) {
     tensors[n] = *tensor;
     made[n] = owner && !tensor->data;
     if (made[n])
+      code = check_shared(graph, owner, tensor, error);
+    if (made[n] && !code)
       code = float_tensor(graph, owner, &tensors[n], error);
     n++;
   }

@@ -255,6 +255,39 @@ START_TEST(stems_come_back) {
 }
 END_TEST
 
+/* A stem in 8 bits whose picture has no second channel: of weights of 0 the same comes back, of
+ * others nothing can. */
+START_TEST(a_scale_of_0) {
+  static const float none[] = {0.01f, 0, 0.01f};
+  joined made;
+  ranges seen;
+  cam_error error = {0};
+  const char *path = made_model_write(&stems[0]);
+  cam_graph *own = load_apart(path), *back;
+  guess(own, &seen);
+  for (int blind = 0; blind < 2; blind++) {
+    if (blind)
+      memcpy(own->scale, none, sizeof none);
+    ck_assert(!quantize_graph(own, &seen, "small-int8", &made, NULL));
+    ck_assert(!output_write(path, &made, false, NULL));
+    joined_free(&made);
+    cam_graph *int8 = load_apart(path);
+    memcpy(int8->scale, none, sizeof none);
+    const cam_code code = dequantize(int8, &back, &error);
+    if (blind)
+      ck_assert_msg(!code && back->nodes->weight->data[6] == 0, "%s", error.detail);
+    else
+      ck_assert_msg(code == CAM_E_MODEL && strstr(error.detail, "node \"x\": its weight 6"), "%s",
+                    error.detail);
+    graph_free(back);
+    graph_free(int8);
+  }
+  unlink(path);
+  ranges_free(&seen);
+  graph_free(own);
+}
+END_TEST
+
 /* ---- the same bits everywhere ---- */
 
 /* clang-format off */
@@ -357,11 +390,11 @@ static const made_model victim = {
     "a:3x3x3x8 ab:8 d:3x3x1x8 c:1x1x8x8 fc:5x8 fcb:5", 5, 8, 8, 16, NULL};
 /* clang-format on */
 
-/* The victim in 8 bits: its tensors, and its text, for free(). */
-static char *quantize_victim(joined *made) {
+/* A network in 8 bits: its tensors, and its text, for free(). */
+static char *quantize_made(const made_model *model, joined *made) {
   cam_graph *graph;
   ranges seen;
-  const char *path = made_model_write(&victim);
+  const char *path = made_model_write(model);
   ck_assert(!graph_load(path, &graph, NULL));
   unlink(path);
   watch(graph, &seen);
@@ -371,9 +404,8 @@ static char *quantize_victim(joined *made) {
   return json_print(made->document, true, NULL);
 }
 
-/* Loads what text and tensors say; the error's detail, "" if it is accepted. */
-static const char *load_changed(const joined *made, const char *text) {
-  static cam_error error;
+/* Loads what text and tensors say; NULL: it is refused. */
+static cam_graph *load_joined(const joined *made, const char *text, cam_error *error) {
   cam_graph *graph;
   char path[] = "/tmp/camserve-int8-XXXXXX";
   const int fd = mkstemp(path);
@@ -381,11 +413,28 @@ static const char *load_changed(const joined *made, const char *text) {
   ck_assert(file &&
             !safetensors_write(file, made->tensors, made->n_tensors, "camserve", text, NULL));
   ck_assert_int_eq(fclose(file), 0);
-  error = (cam_error){0};
-  const cam_code code = graph_load(path, &graph, &error);
+  *error = (cam_error){0};
+  const cam_code code = graph_load(path, &graph, error);
   ck_assert(code == CAM_OK || code == CAM_E_MODEL);
-  graph_free(graph);
   unlink(path);
+  return graph;
+}
+
+/* The error's detail, "" if it is accepted. */
+static const char *load_changed(const joined *made, const char *text) {
+  static cam_error error;
+  graph_free(load_joined(made, text, &error));
+  return error.detail;
+}
+
+/* The same of the way back to float32, of what is accepted. */
+static const char *back_of_changed(const joined *made, const char *text) {
+  static cam_error error;
+  cam_graph *graph = load_joined(made, text, &error), *back;
+  ck_assert_msg(graph != NULL, "%s", error.detail);
+  dequantize(graph, &back, &error);
+  graph_free(back);
+  graph_free(graph);
   return error.detail;
 }
 
@@ -402,6 +451,12 @@ static char *change_member(const char *text, const char *node, const char *membe
   if (value)
     snprintf(changed + strlen(changed), 200, ",\"%s\":%s", member, value);
   strcat(changed, end);
+  return changed;
+}
+
+static char *replace_member(char *text, const char *node, const char *member, const char *value) {
+  char *changed = change_member(text, node, member, value);
+  free(text);
   return changed;
 }
 
@@ -446,7 +501,7 @@ static const struct {
 
 START_TEST(wrong_members_are_refused) {
   joined made;
-  char *text = quantize_victim(&made);
+  char *text = quantize_made(&victim, &made);
   ck_assert_str_eq(load_changed(&made, text), "");
   for (size_t i = 0; i < sizeof wrong_members / sizeof *wrong_members; i++) {
     char *changed = change_member(text, wrong_members[i].node, wrong_members[i].member,
@@ -521,7 +576,7 @@ static void damage_tensor(const cam_tensor *tensor, cam_tensor *changed, damage 
 
 START_TEST(wrong_tensors_are_refused) {
   joined made;
-  char *text = quantize_victim(&made);
+  char *text = quantize_made(&victim, &made);
   int changes = 0;
   for (size_t i = 0; i < sizeof wrong_tensors / sizeof *wrong_tensors; i++)
     for (int t = 0; t < made.n_tensors; t++) {
@@ -541,17 +596,52 @@ START_TEST(wrong_tensors_are_refused) {
 }
 END_TEST
 
+/* Two nodes with the tensors of one: what a bias stands for depends on the plane that is read. */
+START_TEST(tensors_that_nodes_share) {
+  static const made_model pair = {CONV("a", "input", W("a")) "," CONV(
+                                      "b", "a", W("b") B("bb")) "," CONV("x", "b", W("c") B("cb"))
+                                      TAIL,
+                                  "a:1x1x3x8 b:1x1x8x8 bb:8 c:1x1x8x8 cb:8 fc:5x8 fcb:5",
+                                  5,
+                                  8,
+                                  8,
+                                  0,
+                                  NULL};
+  static const char one[] = "{\"scale\":0.5,\"zero_point\":3}";
+  static const char other[] = "{\"scale\":0.25,\"zero_point\":3}";
+  static const struct {
+    const char *plane, *detail;
+  } of_b[] = {{one, ""}, {other, "nodes \"b\" and \"x\" share tensor \"b.bias\""}};
+  joined made;
+  char *text = quantize_made(&pair, &made);
+  text = replace_member(text, "x", "weight", "\"b.weight\"");
+  text = replace_member(text, "x", "weight_scale", "\"b.weight_scale\"");
+  text = replace_member(text, "x", "bias", "\"b.bias\"");
+  text = replace_member(text, "a", "quantization", one);
+  for (int i = 0; i < 2; i++) {
+    text = replace_member(text, "b", "quantization", of_b[i].plane);
+    const char *detail = back_of_changed(&made, text);
+    ck_assert_msg(!strncmp(detail, of_b[i].detail, strlen(of_b[i].detail)) && !*detail == !i, "%s",
+                  detail);
+  }
+  free(text);
+  joined_free(&made);
+}
+END_TEST
+
 Suite *int8_suite(void);
 Suite *int8_suite(void) {
   Suite *suite = suite_create("int8");
   TCase *tcase = tcase_create("layers");
   tcase_add_loop_test(tcase, layers_are_the_twin_to_the_bit, 0, CASES);
   tcase_add_loop_test(tcase, stems_come_back, 0, sizeof stems / sizeof *stems);
+  tcase_add_test(tcase, a_scale_of_0);
   tcase_add_loop_test(tcase, answers_are_these_bits, 0, 2);
   suite_add_tcase(suite, tcase);
   tcase = tcase_create("files");
   tcase_add_test(tcase, wrong_members_are_refused);
   tcase_add_test(tcase, wrong_tensors_are_refused);
+  tcase_add_test(tcase, tensors_that_nodes_share);
   suite_add_tcase(suite, tcase);
   return suite;
 }
