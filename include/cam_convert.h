@@ -3,7 +3,7 @@
  * read is untrusted: the unpickler builds plain data and runs nothing, the protobuf cannot nest. */
 #ifndef CAM_CONVERT_H
 #define CAM_CONVERT_H
-#include "cam_error.h"
+#include "cam_engine.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,8 @@ typedef struct cam_convert_options {
    * for int8, a model file in float32. */
   const char *weights;
   const char *architecture; /* config/models/NAME.json; NULL: the network is in the file */
-  const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there */
+  const char *output; /* NAME.safetensors: written beside itself and renamed, so never half there;
+                         NULL, of int8_join alone: nothing is kept beside the model */
   /* "CAM_conv,CAM_fc": layers of the architecture that the file lacks and that are drawn; NULL:
    * none. */
   const char *new_layers;
@@ -42,6 +43,7 @@ typedef struct cam_convert_options {
    * there are no more; no bytes: one that cannot be read, which whoever gives it has said. */
   cam_code (*photo)(void *photos, const char **name, uint8_t **bytes, size_t *n, cam_error *error);
   void *photos;
+  const cam_limits *limits; /* of decoding them; NULL: cam_default_limits, and any time */
 } cam_convert_options;
 
 /* CAM_OK: options->output is a model file that cam_model_load accepts. Errors name the file's

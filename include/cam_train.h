@@ -103,7 +103,8 @@ typedef struct cam_tune_figures {
   int epochs;          /* that were done */
   bool stopped;        /* by calls.stop or the time, before its end */
   bool patience_ended;
-  bool was_int8;  /* the model is in 8 bits, what comes out in float32 */
+  bool was_int8;  /* the model is in 8 bits, and so is what is written; accuracies, loss and
+                     temperature are those of the same network in float32 */
   int train, val; /* photos */
   double train_accuracy, val_accuracy, val_loss; /* of what is kept; below 0: none */
   double start_accuracy;                         /* on validation, of what the stage began with */
@@ -137,7 +138,9 @@ cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error);
 bool cam_tuner_try_fewer(cam_tuner *tuner, int per_class, int *right);
 const cam_tune_figures *cam_tuner_get_figures(const cam_tuner *tuner);
 /* Writes a model file, whole or not at all, which cam_model_load takes; its name is that of the
- * file without folder and ending. No times and no paths are in it. CAM_E_IO, CAM_E_NO_MEMORY. */
+ * file without folder and ending. No times and no paths are in it. Of a model in 8 bits it is in 8
+ * bits: up to 40 of the photos trained on are read again. CAM_E_IO, CAM_E_MODEL, CAM_E_NO_MEMORY;
+ * CAM_E_PARAMETER: none of them can be. */
 cam_code cam_tuner_write(cam_tuner *tuner, const char *path, cam_error *error);
 /* After the samples have their parts: whether the model file at path was written by a tuner of the
  * same options, photos, classes and parts; *complete: and was not stopped before its end. */

@@ -72,18 +72,20 @@ static int largest(const float *logits, int n) {
 /* ---- photos ---- */
 
 /* A photo's bytes -> what the network sees of it. */
-static cam_code read_input_image(const cam_graph *graph, const cam_bytes *bytes, cam_image *out,
-                                 cam_error *error) {
+static cam_code read_input_image(const cam_graph *graph, const cam_limits *given,
+                                 const cam_bytes *bytes, cam_image *out, cam_error *error) {
+  const cam_limits *limits = given ? given : &cam_default_limits;
   cam_photo photo;
   cam_result sizes = {0};
   int least_width, least_height;
-  cam_code code = photo_probe(bytes->data, bytes->size, &cam_default_limits, &photo, error);
+  cam_code code = photo_probe(bytes->data, bytes->size, limits, &photo, error);
   if (code)
     return code;
   set_sizes(graph, &photo, &cam_default_params, &sizes);
   least_size(&sizes, &least_width, &least_height);
-  code = photo_decode(bytes->data, bytes->size, &cam_default_limits, least_width, least_height,
-                      &photo, error);
+  if (given && limits->decode_ms)
+    photo.plan.deadline = clock_seconds() + 1e-3 * limits->decode_ms;
+  code = photo_decode(bytes->data, bytes->size, limits, least_width, least_height, &photo, error);
   if (code)
     return code;
   code = resize_bicubic(&photo.image, sizes.input_width, sizes.input_height, out, error);
@@ -127,7 +129,7 @@ static cam_code calibrate_photo(const cam_convert_options *options, trial *run, 
                                 const char *name, const cam_bytes *bytes, cam_error *error) {
   cam_error why = {0};
   calibrated_photo *photo = &c->photos[c->n];
-  if (read_input_image(run->graph, bytes, &photo->input, &why)) {
+  if (read_input_image(run->graph, options->limits, bytes, &photo->input, &why)) {
     report(options, "passed over: %.120s: %s", name, why.detail);
     return CAM_OK;
   }

@@ -25,11 +25,13 @@ static void name_model(const cam_convert_options *options, const cam_graph *grap
     snprintf(name, MOST_NAME + 1, "%.59s-int8", graph->name);
 }
 
-/* OUTPUT without its ending, and .ranges.json. */
+/* OUTPUT without its ending, and .ranges.json; nothing where there is no output. */
 static cam_code keep_ranges(const cam_convert_options *options, const cam_graph *graph,
                             const ranges *seen, cam_error *error) {
   static const char ending[] = ".safetensors";
   char path[MOST_PATH];
+  if (!options->output)
+    return CAM_OK;
   size_t n = strlen(options->output);
   if (n > sizeof ending && !strcmp(options->output + n - sizeof ending + 1, ending))
     n -= sizeof ending - 1;

@@ -1,9 +1,12 @@
 /* tuned_file.c - tuned_file.h. The document is the base's but for name, classes, the last fc's bias
- * and the self-test; so are the tensors but for those that moved. */
+ * and the self-test; so are the tensors but for those that moved. In 8 bits it is that network in
+ * float32, quantised. */
 #include "tuned_file.h"
 #include "cam_json.h"
 #include "convert/document.h"
+#include "convert/int8_join.h"
 #include "convert/model_file.h"
+#include "convert/output.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +188,29 @@ static cam_code add_test(const char *path, json *document, int threads, cam_erro
   return code;
 }
 
+/* What the unfinished file says in float32, in 8 bits, there. */
+static cam_code put_int8(const char *unfinished, const char *path, const tuned_story *story,
+                         int threads, cam_error *error) {
+  char name[MAX_NAME];
+  cam_convert_options options = *story->int8;
+  joined made = {0};
+  options.name = name_of_file(path, name);
+  options.threads = threads;
+  cam_code code = int8_join(&options, unfinished, unfinished, &made, error);
+  if (!code)
+    code = output_write(unfinished, &made, true, error);
+  joined_free(&made);
+  return code;
+}
+
+static cam_code put_tuned(const char *unfinished, json *document, const cam_tensor *tensors, int n,
+                          int threads, cam_error *error) {
+  cam_code code = add_test(unfinished, document, threads, error);
+  if (!code)
+    code = model_file_put(unfinished, document, tensors, n, true, error);
+  return code;
+}
+
 cam_code tuned_file_write(const char *path, const tuned_story *story, tuned_values *values,
                           void *closure, int threads, cam_error *error) {
   char unfinished[MAX_PATH];
@@ -200,10 +226,10 @@ cam_code tuned_file_write(const char *path, const tuned_story *story, tuned_valu
     code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for a list of tensors");
   if (!code)
     code = model_file_put(unfinished, document, tensors, n, false, error);
-  if (!code)
-    code = add_test(unfinished, document, threads, error);
-  if (!code)
-    code = model_file_put(unfinished, document, tensors, n, true, error);
+  if (!code && story->int8)
+    code = put_int8(unfinished, path, story, threads, error);
+  else if (!code)
+    code = put_tuned(unfinished, document, tensors, n, threads, error);
   if (!code)
     code = model_file_rename(unfinished, path, error);
   if (code)

@@ -3,6 +3,7 @@
  * what there is to share. */
 #include "cam_clock.h"
 #include "cam_encoding.h"
+#include "cam_minmax.h"
 #include "cam_temperature.h"
 #include "cam_train.h"
 #include "convert/dequantize.h"
@@ -479,7 +480,41 @@ static const float *values_of_tensor(void *closure, const cam_tensor *tensor) {
   return NULL;
 }
 
+/* ---- the file ---- */
+
+/* In 8 bits: photos that show what values to expect; more hardly change the answers. */
+enum { SHOWN_PHOTOS = 40 };
+typedef struct shown_photos {
+  const cam_tuner *tuner;
+  int next; /* of the number below */
+} shown_photos;
+
+/* Every so many of those that are trained on, in their order by class and pixels. */
+static cam_code show_photo(void *closure, const char **name, uint8_t **bytes, size_t *n,
+                           cam_error *error) {
+  shown_photos *shown = closure;
+  const cam_tuner *tuner = shown->tuner;
+  const int count = min_int(tuner->train.n, SHOWN_PHOTOS);
+  (void)error;
+  *name = NULL;
+  if (shown->next >= count)
+    return CAM_OK;
+  const int64_t at = (2 * (int64_t)shown->next++ + 1) * tuner->train.n / (2 * count);
+  cam_bytes photo = {0};
+  cam_error why;
+  *name = "a photo to train on";
+  *bytes = NULL; /* one that cannot be read any more is passed over */
+  if (tuner->calls.read(tuner->calls.closure, tuner->train.members[at], &photo, &why))
+    return CAM_OK;
+  *bytes = photo.data;
+  *n = photo.size;
+  return CAM_OK;
+}
+
 cam_code cam_tuner_write(cam_tuner *tuner, const char *path, cam_error *error) {
+  shown_photos shown = {.tuner = tuner};
+  const cam_convert_options int8 = {
+      .int8 = true, .photo = show_photo, .photos = &shown, .limits = &tuner->options.limits};
   const tuned_story story = {.base = tuner->base,
                              .base_sha256 = tuner->base_sha256,
                              .tuned = &tuner->tuned,
@@ -487,7 +522,8 @@ cam_code cam_tuner_write(cam_tuner *tuner, const char *path, cam_error *error) {
                              .options = &tuner->options,
                              .figures = &tuner->figures,
                              .run = tuner->run,
-                             .data = tuner->data};
+                             .data = tuner->data,
+                             .int8 = tuner->was_int8 ? &int8 : NULL};
   return tuned_file_write(path, &story, values_of_tensor, tuner, tuner->options.threads, error);
 }
 

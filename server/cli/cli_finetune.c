@@ -260,10 +260,7 @@ static cam_code fit_and_write(finetune *run, cam_error *error) {
     fprintf(run->out, "; --resume goes on from %s", run->checkpoint);
   fputc('\n', run->out);
   if (figures->was_int8)
-    fprintf(run->out,
-            "it is in float32: camserve convert %s --int8 --calibrate FOLDER of photos that "
-            "it was trained on\n",
-            run->output);
+    fputs("it is in 8 bits, as the model is; the figures above are those of float32\n", run->out);
   if (run->report_path)
     try_fewer(run);
   return CAM_OK;

@@ -42,7 +42,8 @@ def read(path):
     n = struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8:8 + n])
     document = json.loads(header.pop("__metadata__")["camserve"])
-    tensors = {name: numpy.frombuffer(data[8 + n + about["data_offsets"][0]:8 + n + about["data_offsets"][1]], "<f4").reshape(about["shape"])
+    kinds = {"F32": "<f4", "I8": "i1", "I32": "<i4"}
+    tensors = {name: numpy.frombuffer(data[8 + n + about["data_offsets"][0]:8 + n + about["data_offsets"][1]], kinds[about["dtype"]]).reshape(about["shape"])
                for name, about in header.items()}
     return document, tensors
 
@@ -366,20 +367,53 @@ def test_a_model_that_cannot_be_trained(finetune, shapes, tmp_path):
     assert read(tmp_path / "out.safetensors")[0]["probability"] == "softmax"
 
 
-def test_a_model_in_8_bits(finetune, base, shapes, tmp_path):
-    """Training begins with what its weights stand for: within half a step of the float ones, and what comes out is in float32 and can be made 8 bits again."""
-    int8, out = tmp_path / "base-int8.safetensors", tmp_path / "out.safetensors"
-    result = run("convert", base, "--int8", "--calibrate", shapes / "circle", "-o", int8)
+@pytest.fixture(scope="session")
+def int8_base(base, shapes, tmp_path_factory):
+    out = tmp_path_factory.mktemp("int8") / "base-int8.safetensors"
+    result = run("convert", base, "--int8", "--calibrate", shapes / "circle", "-o", out)
     assert result.returncode == 0, result.stderr.decode()
-    said = finetune(shapes, "-o", out, model=int8)
-    assert "--int8 --calibrate FOLDER" in said
-    (document, tuned), (_, own) = read(out), read(base)
-    assert document["version"] == 2 and "quantization" not in json.dumps(document["nodes"])
-    for name in set(tuned) - {"fc.weight"}:
-        channels = own[name].reshape(-1, own[name].shape[-1])
-        step = numpy.abs(channels).max(0) / 127 if name.endswith("weight") else 0.02
-        assert (numpy.abs(tuned[name] - own[name]).reshape(channels.shape) <= 0.51 * step + 1e-6).all(), name
-    assert run("convert", out, "--int8", "--calibrate", shapes / "circle", "-o", tmp_path / "again.safetensors").returncode == 0
+    return out
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-classes",), ("--stage", "all", "--epochs", "1", "--lr", "0.001")], ids=["head", "own classes", "all"])
+def test_a_model_in_8_bits(finetune, int8_base, shapes, tmp_path, options):
+    """It is in 8 bits again: the same bytes twice, wherever the photos lie and whatever they are called; its maps add up to its logits, and no ranges are left beside it."""
+    if "--keep-classes" in options:
+        shapes = tuning.folder(tmp_path / "own", ["class 0", "class 1"], each=4)
+    out, again = tmp_path / "out.safetensors", tmp_path / "again" / "out.safetensors"
+    again.parent.mkdir()
+    said = finetune(shapes, "-o", out, *options, model=int8_base)
+    assert "in 8 bits, as the model is" in said
+    about = json.loads(run("info", "--json", out).stdout)
+    assert (about["name"], about["precision"], about["int8_share"], about["bit_exact"]) == ("out", "int8", 1, True)
+    for folder in shapes.iterdir():
+        (tmp_path / "elsewhere" / folder.name).mkdir(parents=True)
+        for i, photo in enumerate(sorted(folder.iterdir())):
+            shutil.copy(photo, tmp_path / "elsewhere" / folder.name / f"{(i * 7) % 10} {photo.name}")
+    finetune(tmp_path / "elsewhere", "-o", again, *options, model=int8_base)
+    assert out.read_bytes() == again.read_bytes()
+    assert left(again.parent) == ["out.safetensors", "out.safetensors.report"]
+    for photo in explain(out, *list(next(shapes.iterdir()).iterdir())[:3]):
+        for p in photo["predictions"]:
+            assert abs(numpy.mean(p["map"]["values"]) + p["bias"] - p["logit"]) < 1e-4 * max(1, abs(p["logit"]))
+    assert "is there already" in finetune(shapes, "-o", out, *options, "--resume", model=int8_base)
+
+
+def test_levels_of_a_tuned_model(finetune, int8_base, shapes, tmp_path):
+    """With the head alone trained, what is before it stays what it was, to a level or two; what the file says of its making is there."""
+    out = tmp_path / "out.safetensors"
+    finetune(shapes, "-o", out, model=int8_base)
+    document, tuned = read(out)
+    _, own = read(int8_base)
+    assert document["version"] == 3 and document["tuned"]["base"] == "base-int8" and document["tuned"]["complete"]
+    for name in [n for n in own if n.endswith(".weight") and not n.startswith("fc")]:
+        assert numpy.abs(tuned[name].astype(int) - own[name].astype(int)).max() <= 1, name
+
+
+def test_8_bits_and_a_full_disk(int8_base, shapes, tmp_path):
+    result = subprocess.run([BINARY, "finetune", shapes, "-o", tmp_path / "out.safetensors"], capture_output=True, timeout=PATIENCE, env=environment(model=int8_base),
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)))
+    assert result.returncode == 1 and b"File too large" in result.stderr and not left(tmp_path)
 
 
 # ---- ended, and gone on ----
