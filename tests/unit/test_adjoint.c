@@ -306,6 +306,7 @@ Suite *adjoint_suite(void);
 Suite *adjoint_suite(void) {
   Suite *suite = suite_create("adjoint");
   TCase *tcase = tcase_create("adjoints");
+  tcase_set_tags(tcase, "alone");
   tcase_add_loop_test(tcase, every_adjoint_is_a_central_difference, 0, CASES);
   tcase_add_test(tcase, of_equal_values_the_first_is_the_largest);
   tcase_add_test(tcase, every_operator_has_a_case);

@@ -496,7 +496,7 @@ static const struct {
     {"d", "weight", "\"c.weight\"", "node \"d\": tensor \"c.weight\" takes 8 channels a group"},
     {"c", "bias", "\"c.weight_scale\"", "has dtype F32; I32 (it has a weight_scale) is needed"},
     {"fc", "bias", "\"c.bias\"", "has dtype I32; F32 is needed"},
-    {"x", "quantization", "{\"scale\":1e-9,\"zero_point\":0}", "times the scale of node \"x\""},
+    {"x", "quantization", "{\"scale\":1e-9,\"zero_point\":0}", "times the scale of \"x\""},
 };
 
 START_TEST(wrong_members_are_refused) {
@@ -633,9 +633,12 @@ Suite *int8_suite(void);
 Suite *int8_suite(void) {
   Suite *suite = suite_create("int8");
   TCase *tcase = tcase_create("layers");
+  tcase_set_tags(tcase, "alone"); /* threads are those of `bits` */
   tcase_add_loop_test(tcase, layers_are_the_twin_to_the_bit, 0, CASES);
   tcase_add_loop_test(tcase, stems_come_back, 0, sizeof stems / sizeof *stems);
   tcase_add_test(tcase, a_scale_of_0);
+  suite_add_tcase(suite, tcase);
+  tcase = tcase_create("bits");
   tcase_add_loop_test(tcase, answers_are_these_bits, 0, 2);
   suite_add_tcase(suite, tcase);
   tcase = tcase_create("files");

@@ -591,6 +591,7 @@ Suite *kernels_int8_suite(void);
 Suite *kernels_int8_suite(void) {
   Suite *suite = suite_create("kernels_int8");
   TCase *t = tcase_create("kernels_int8");
+  tcase_set_tags(t, "alone");
   tcase_add_checked_fixture(t, set_seed, NULL);
   tcase_add_loop_test(t, test_product, 0, N_OUTPUT_CASES);
   tcase_add_loop_test(t, test_product_of_all_heights, 0, N_OUTPUT_CASES);

@@ -578,6 +578,8 @@ Suite *trainer_suite(void) {
   Suite *suite = suite_create("trainer");
   TCase *operators = tcase_create("operators"), *steps = tcase_create("steps"),
         *bits = tcase_create("bits");
+  tcase_set_tags(operators, "alone"); /* threads are those of `bits` */
+  tcase_set_tags(steps, "alone");
   tcase_add_loop_test(operators, every_operator_moves_as_the_reference, 0, CASES);
   tcase_add_test(operators, every_operator_has_a_case);
   tcase_add_loop_test(operators, logits_are_the_references, 0, CASES);
