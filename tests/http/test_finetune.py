@@ -380,6 +380,8 @@ def test_a_model_in_8_bits(finetune, int8_base, shapes, tmp_path, options):
     """It is in 8 bits again: the same bytes twice, wherever the photos lie and whatever they are called; its maps add up to its logits, and no ranges are left beside it."""
     if "--keep-classes" in options:
         shapes = tuning.folder(tmp_path / "own", ["class 0", "class 1"], each=4)
+    elif not options:
+        shapes = tuning.folder(tmp_path / "many", each=30)  # more than levels are made by
     out, again = tmp_path / "out.safetensors", tmp_path / "again" / "out.safetensors"
     again.parent.mkdir()
     said = finetune(shapes, "-o", out, *options, model=int8_base)
