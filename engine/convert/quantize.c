@@ -182,7 +182,7 @@ static void scale_plane(quantizing *q, int i) {
     return;
   }
   double ends[2] = {(double)q->seen->ends[i][0], (double)q->seen->ends[i][1]};
-  if (reader && quantized_is_activation(reader))
+  if (reader && op_is_activation(reader->op))
     cut_flat_ends(reader, ends);
   f->quantum = quantum_for(ends[0], ends[1], f->least_scale);
 }

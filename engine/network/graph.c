@@ -197,22 +197,7 @@ static cam_code check_use(const cam_graph *graph, cam_error *error) {
 }
 
 bool graph_head_takes(cam_op op) {
-  switch (op) {
-  case OP_FC:
-  case OP_RELU:
-  case OP_RELU6:
-  case OP_CLIP:
-  case OP_SIGMOID:
-  case OP_HARD_SIGMOID:
-  case OP_SILU:
-  case OP_HARD_SWISH:
-  case OP_GELU:
-  case OP_AFFINE:
-  case OP_LAYER_NORM:
-    return true;
-  default:
-    return false;
-  }
+  return op == OP_FC || op == OP_AFFINE || op == OP_LAYER_NORM || op_is_activation(op);
 }
 
 static bool begins_head(cam_op op) { return op == OP_GAP || op == OP_FLATTEN; }

@@ -34,7 +34,7 @@ static bool has_way(const cam_node *node) {
   case OP_GAP:
     return true;
   default:
-    return quantized_is_activation(node);
+    return op_is_activation(node->op);
   }
 }
 

@@ -34,6 +34,13 @@ const layer_type *layer_type_for(const network *net, const cam_node *node);
 /* Of the heart of a unit in integers, which adds another plane or not; there is one for each. */
 const layer_type *layer_int8_type_for(const network *net, const cam_node *node, bool adds);
 
+/* A max_pool or avg_pool. */
+bool pool_fits(const network *net, const cam_node *node);
+/* What a mean is divided by, of a kernel whose first cell is (top, left) and that sees n cells of
+ * the plane. With count_include_pad all that it sees of the plane and its padding; the window of
+ * ceil_mode may reach past both. */
+int pool_count(const step *s, int top, int left, int n);
+
 /* An operator of one factor a channel, and a shift or none: an affine, or a mul by one cell. */
 bool is_affine_layer(const layer *l);
 /* Its cells, which lie at `from`, into `to`; cells have s->in_strides[0] floats in both. s: a step

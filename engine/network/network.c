@@ -125,16 +125,9 @@ static layer *fuse_pool(making *m, const cam_node *node) {
 
 /* The layer that a node goes into; NULL: it needs one of its own. */
 static layer *fuse_node(making *m, const cam_node *node) {
-  switch (node->op) {
-  case OP_RELU:
-  case OP_RELU6:
-  case OP_CLIP:
-  case OP_SIGMOID:
-  case OP_HARD_SIGMOID:
-  case OP_SILU:
-  case OP_HARD_SWISH:
-  case OP_GELU:
+  if (op_is_activation(node->op))
     return fuse_activation(m, node);
+  switch (node->op) {
   case OP_ADD:
     return fuse_sum(m, node);
   case OP_MAX_POOL:
@@ -238,7 +231,7 @@ static void set_range(const making *m, int8_layer *own) {
   const bool is_rescaled = is_moved &&
                            !is_same_quantum(quantized_input(m->net->graph, heart->inputs[0]),
                                             heart->quantum);
-  if (is_rescaled || quantized_is_activation(heart))
+  if (is_rescaled || op_is_activation(heart->op))
     set_table(m, own, heart);
 }
 
@@ -246,7 +239,7 @@ static void set_range(const making *m, int8_layer *own) {
  * needs a layer of its own. */
 static layer *fuse_table(making *m, const cam_node *node) {
   const int input = node->inputs[0];
-  if (!quantized_is_activation(node) || input < 0 || uses(m->net->graph, input) != 1 ||
+  if (!op_is_activation(node->op) || input < 0 || uses(m->net->graph, input) != 1 ||
       m->net->graph->nodes[input].way != NODE_INT8)
     return NULL;
   layer *l = &m->net->layers[m->at[input]];

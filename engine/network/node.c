@@ -485,6 +485,22 @@ const char *op_name(cam_op op) {
   return op_names[op];
 }
 
+bool op_is_activation(cam_op op) {
+  switch (op) {
+  case OP_RELU:
+  case OP_RELU6:
+  case OP_CLIP:
+  case OP_SIGMOID:
+  case OP_HARD_SIGMOID:
+  case OP_SILU:
+  case OP_HARD_SWISH:
+  case OP_GELU:
+    return true;
+  default:
+    return false;
+  }
+}
+
 /* ---- a node ---- */
 
 /* Its name, which must be free; errors then call the node by it. */

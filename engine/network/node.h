@@ -86,6 +86,8 @@ typedef struct cam_node {
 } cam_node;
 
 const char *op_name(cam_op op);
+/* One value of each value of its one input. */
+bool op_is_activation(cam_op op);
 static inline bool is_quantized(const cam_node *node) { return node->quantum.scale > 0; }
 
 /* What a node refers to: the nodes before it, how large their outputs are at the input's own size,

@@ -7,14 +7,12 @@
 
 /* ---- pools: of the cells under the kernel those that are inside the plane ---- */
 
-static bool pool_fits(const network *net, const cam_node *node) {
+bool pool_fits(const network *net, const cam_node *node) {
   (void)net;
   return node->op == OP_MAX_POOL || node->op == OP_AVG_POOL;
 }
 
-/* What a mean is divided by, of a kernel that sees n cells of the plane. With count_include_pad all
- * that it sees of the plane and its padding; the window of ceil_mode may reach past both. */
-static int pool_count(const step *s, int top, int left, int n) {
+int pool_count(const step *s, int top, int left, int n) {
   const cam_node *node = s->l->node;
   if (!node->count_include_pad)
     return n;

@@ -16,22 +16,6 @@ static uint8_t *cell_of_output(const step *s, int cell) {
 
 /* ---- pools ---- */
 
-static bool pool_int8_fits(const network *net, const cam_node *node) {
-  (void)net;
-  return node->op == OP_MAX_POOL || node->op == OP_AVG_POOL;
-}
-
-/* What the mean of n cells of the plane is divided by: planes.c. */
-static int cells_divided_by(const step *s, int top, int left, int n) {
-  const cam_node *node = s->l->node;
-  if (!node->count_include_pad)
-    return n;
-  if (node->padding == PAD_SAME)
-    return node->kernel[0] * node->kernel[1];
-  return min_int(node->kernel[0], s->in_height + node->pads[2] - top) *
-         min_int(node->kernel[1], s->in_width + node->pads[3] - left);
-}
-
 static void pool_levels_at(const network *net, const step *s, int y, int x) {
   const layer *l = s->l;
   const cam_node *node = l->node;
@@ -44,7 +28,7 @@ static void pool_levels_at(const network *net, const step *s, int y, int x) {
   uint8_t *out = cell_of_output(s, y * s->out_width + x);
   if (node->op == OP_AVG_POOL) {
     const quantization in = quantum_read(net, l);
-    const int count = cells_divided_by(s, top, left, n);
+    const int count = pool_count(s, top, left, n);
     net->k8->sum_cells(cells, n, s->out_stride, -n * in.zero_point,
                        quantized_mean(in, node->quantum, count), &l->int8->q.range, out);
     return;
@@ -64,7 +48,7 @@ static void pool_int8_run(const network *net, const step *s, int phase, int piec
 }
 
 const layer_type layer_pool_int8 = {
-    .name = "pool8", .fits = pool_int8_fits, .plan = plan_rows, .run = pool_int8_run};
+    .name = "pool8", .fits = pool_fits, .plan = plan_rows, .run = pool_int8_run};
 
 /* ---- the mean of a whole plane ---- */
 

@@ -7,22 +7,6 @@ bool quantized_is_limit(const cam_node *node) {
   return node->op == OP_RELU || node->op == OP_RELU6 || node->op == OP_CLIP;
 }
 
-bool quantized_is_activation(const cam_node *node) {
-  switch (node->op) {
-  case OP_RELU:
-  case OP_RELU6:
-  case OP_CLIP:
-  case OP_SIGMOID:
-  case OP_HARD_SIGMOID:
-  case OP_SILU:
-  case OP_HARD_SWISH:
-  case OP_GELU:
-    return true;
-  default:
-    return false;
-  }
-}
-
 /* ---- units ---- */
 
 /* The input that comes as sums; NULL: none does. */
@@ -128,7 +112,7 @@ void quantized_ends(const int8_unit *unit, int *low, int *high) {
 void quantized_table(const cam_node *node, quantization in, uint8_t table[256]) {
   for (int q = 0; q < 256; q++) {
     double value = (double)in.scale * (q - in.zero_point);
-    if (quantized_is_activation(node))
+    if (op_is_activation(node->op))
       value = activated(node, value);
     table[q] = (uint8_t)level_of(value, node->quantum);
   }

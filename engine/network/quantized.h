@@ -54,7 +54,6 @@ void quantized_ends(const int8_unit *unit, int *low, int *high);
 /* The level that a level of the input becomes: by the activation that the node is, or, of any other
  * operator, by the change of scale alone. */
 void quantized_table(const cam_node *node, quantization in, uint8_t table[256]);
-bool quantized_is_activation(const cam_node *node);
 bool quantized_is_limit(const cam_node *node); /* relu, relu6, clip */
 
 /* The node whose output is input k; NULL: the picture. */
