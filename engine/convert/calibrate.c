@@ -205,6 +205,8 @@ void calibration_free(calibration *c) {
 
 /* ---- how the answers differ ---- */
 
+static const double LEAST_ALIKE = 0.95; /* of maps on average; less is a warning */
+
 typedef struct differences {
   int changed;                           /* first labels */
   double logit_sum, logit_most, largest; /* of differences; of the float logits' sizes */
@@ -213,7 +215,14 @@ typedef struct differences {
   int maps;
 } differences;
 
-/* Pearson's; NAN: one of them is flat. */
+static bool is_flat_map(const float *map, int n) {
+  for (int i = 1; i < n; i++)
+    if (map[i] != map[0])
+      return false;
+  return true;
+}
+
+/* Pearson's. */
 static double correlation(const float *a, const float *b, int n) {
   double mean_a = 0, mean_b = 0, ab = 0, aa = 0, bb = 0;
   for (int i = 0; i < n; i++) {
@@ -229,10 +238,15 @@ static double correlation(const float *a, const float *b, int n) {
   return ab / sqrt(aa * bb);
 }
 
+/* A map that is flat in float32 says nothing; one that is so in 8 bits alone shows nothing of what
+ * there was to see. */
 static void compare_maps(const calibrated_photo *photo, const float *map, differences *d) {
-  const double alike = correlation(photo->map, map, photo->map_height * photo->map_width);
-  if (isnan(alike))
+  const int cells = photo->map_height * photo->map_width;
+  double alike = 0;
+  if (is_flat_map(photo->map, cells))
     return;
+  if (!is_flat_map(map, cells))
+    alike = correlation(photo->map, map, cells);
   d->map_sum += alike;
   d->map_least = fmin(d->map_least, alike);
   d->maps++;
@@ -290,6 +304,9 @@ static void say_differences(const cam_convert_options *options, const calibratio
   if (d->maps)
     report(options, "  class maps of first labels correlate %.4f on average, %.4f at least",
            d->map_sum / d->maps, d->map_least);
+  if (d->maps && d->map_sum < LEAST_ALIKE * d->maps)
+    report(options, "warning: class maps correlate %.4f on average, less than %.2f",
+           d->map_sum / d->maps, LEAST_ALIKE);
   if (100 * d->changed > 3 * c->n)
     report(options, "warning: first labels change on %.1f %% of the photos, more than 3 %%",
            100.0 * d->changed / c->n);

@@ -2,9 +2,11 @@
 import json
 import shutil
 
+import numpy
 import pytest
 
 import pictures
+import small_model
 from client import cam, same
 from server import Server, run
 
@@ -116,3 +118,18 @@ def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
 def test_8_bits_twice(made, photos, tmp_path):
     result = run("convert", made[0], "--int8", "--calibrate", photos, "-o", tmp_path / "out.safetensors")
     assert "is in 8 bits already" in result.stderr.decode() and not list(tmp_path.iterdir())
+
+
+# ---- maps that 8 bits lose ----
+
+@pytest.mark.parametrize("most, words", [(0, None), (200, "warning: class maps correlate 0."), (1e5, "warning: class maps correlate 0.0000 on average, less than 0.95")])
+def test_maps_that_are_lost_are_a_warning(photos, tmp_path, most, words):
+    """A channel that no class weighs takes the levels of those that make the maps."""
+    weight = numpy.zeros((1, 1, 3, 4))
+    weight[0, 0, :, :3] = numpy.eye(3)
+    model = small_model.write(tmp_path / "m.safetensors", {"w": weight, "b": numpy.array([0, 0, 0, most]), "f": numpy.array([[1, .5, .2, 0], [-1, -.5, .3, 0]])},
+                              [{"name": "c", "op": "conv", "inputs": ["input"], "weight": "w", "bias": "b"}, {"name": "g", "op": "gap", "inputs": ["c"]},
+                               {"name": "f", "op": "fc", "inputs": ["g"], "weight": "f"}], [["", "a"], ["", "b"]], 32, 32)
+    result = run("convert", model, "--int8", "--calibrate", photos, "-o", tmp_path / "out.safetensors")
+    said = result.stderr.decode()
+    assert result.returncode == 0 and (words or "correlate") in said and ("warning: class maps" in said) == bool(words), said
