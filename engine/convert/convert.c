@@ -1,6 +1,7 @@
 /* convert.c - cam_convert.h: architecture + weights, or a network as ONNX -> joined -> file ->
  * loaded again -> self-test -> file -> renamed. Thread: the caller's, with a team for the reference
  * forward pass. Untrusted input: the weights, the architecture, the network. */
+#include "beforehand.h"
 #include "cam_convert.h"
 #include "cam_engine.h"
 #include "document.h"
@@ -74,18 +75,8 @@ static cam_code join_files(const cam_convert_options *options, joined *out, cam_
   return code;
 }
 
-/* None of the files that are read may be one that is written. (External data: onnx_join.) */
-static cam_code keep_inputs(const cam_convert_options *options, const char *written,
-                            cam_error *error) {
-  const char *const inputs[] = {options->weights,       options->architecture,   options->labels,
-                                options->compare_input, options->compare_output, options->ranges};
-  cam_code code = CAM_OK;
-  for (size_t i = 0; i < sizeof inputs / sizeof *inputs && !code; i++)
-    code = document_keep(written, inputs[i], error);
-  return code;
-}
-
-/* The network in float32: written under the unfinished name, its self-test in the document. */
+/* The network in float32: written under the unfinished name, its self-test in the document, unless
+ * it goes on to 8 bits, which have one of their own. */
 static cam_code convert_float(const cam_convert_options *options, const char *unfinished,
                               joined *model, cam_error *error) {
   onnx_facts facts = {0};
@@ -96,10 +87,10 @@ static cam_code convert_float(const cam_convert_options *options, const char *un
     code = onnx_join(options, model, &facts, error);
   if (!code)
     code = output_write(unfinished, model, false, error);
-  if (!code)
-    code = output_self_test(options, unfinished, model->document, error);
   if (!code && options->compare_input)
     code = onnx_compare(options, unfinished, &facts, error);
+  if (!code && !options->int8)
+    code = output_self_test(options, unfinished, model->document, error);
   return code;
 }
 
@@ -160,9 +151,7 @@ cam_code cam_convert(const cam_convert_options *options, cam_error *error) {
   if (options->threads < 0 || options->threads > CAM_MAX_TEAM)
     return cam_fail(error, CAM_E_PARAMETER, "threads: %d; allowed are 0 to %d", options->threads,
                     CAM_MAX_TEAM);
-  cam_code code = keep_inputs(options, options->output, error);
-  if (!code)
-    code = keep_inputs(options, unfinished, error);
+  cam_code code = beforehand_check(options, unfinished, error);
   if (code)
     return code;
   code = convert_into(options, unfinished, &model, error);

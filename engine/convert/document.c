@@ -1,10 +1,13 @@
 /* document.c - document.h. */
 #include "document.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* At most n bytes of an open file and a NUL; NULL with *error filled. */
 static char *read_text(FILE *file, const char *path, size_t most, size_t *n, cam_error *error) {
@@ -64,8 +67,7 @@ void document_copy(json *parent, const char *name, const json *value) {
   }
 }
 
-/* A path's last name: errors have room for no more. */
-static const char *last_name(const char *path) {
+const char *document_last_name(const char *path) {
   const char *slash = strrchr(path, '/');
   if (!slash)
     return path;
@@ -78,5 +80,32 @@ cam_code document_keep(const char *output, const char *input, cam_error *error) 
       to.st_ino != from.st_ino)
     return CAM_OK;
   return cam_fail(error, CAM_E_PARAMETER, "%.60s would be written over %.60s, which is read",
-                  last_name(output), last_name(input));
+                  document_last_name(output), document_last_name(input));
+}
+
+cam_code document_readable(const char *path, cam_error *error) {
+  struct stat about;
+  if (stat(path, &about) || access(path, R_OK))
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  if (S_ISDIR(about.st_mode))
+    return cam_fail(error, CAM_E_IO, "%.120s: it cannot be read: it is a folder", path);
+  return CAM_OK;
+}
+
+cam_code document_writable(const char *path, cam_error *error) {
+  struct stat about;
+  const bool is_there = !stat(path, &about);
+  int fd = -1;
+  if (is_there && S_ISREG(about.st_mode))
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+  else if (is_there)
+    return cam_fail(error, CAM_E_IO, "%.120s: it cannot be written: it is no file", path);
+  else
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0)
+    return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
+  close(fd);
+  if (!is_there)
+    remove(path);
+  return CAM_OK;
 }

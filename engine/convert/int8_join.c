@@ -2,7 +2,6 @@
 #include "int8_join.h"
 #include "calibrate.h"
 #include "cam_engine.h"
-#include "document.h"
 #include "network/quantized.h"
 #include "output.h"
 #include "quantize.h"
@@ -25,19 +24,13 @@ static void name_model(const cam_convert_options *options, const cam_graph *grap
     snprintf(name, MOST_NAME + 1, "%.59s-int8", graph->name);
 }
 
-/* OUTPUT without its ending, and .ranges.json; nothing where there is no output. */
+/* Beside the output; nowhere where there is none. */
 static cam_code keep_ranges(const cam_convert_options *options, const cam_graph *graph,
                             const ranges *seen, cam_error *error) {
-  static const char ending[] = ".safetensors";
   char path[MOST_PATH];
   if (!options->output)
     return CAM_OK;
-  size_t n = strlen(options->output);
-  if (n > sizeof ending && !strcmp(options->output + n - sizeof ending + 1, ending))
-    n -= sizeof ending - 1;
-  if (snprintf(path, sizeof path, "%.*s.ranges.json", (int)n, options->output) >= (int)sizeof path)
-    return cam_fail(error, CAM_E_IO, "a path is too long");
-  cam_code code = document_keep(path, options->ranges, error);
+  cam_code code = ranges_path(options->output, path, sizeof path, error);
   if (!code)
     code = ranges_write(path, graph, seen, error);
   if (!code)

@@ -69,6 +69,16 @@ void ranges_settle(const cam_graph *graph, ranges *r) {
 
 /* ---- a file ---- */
 
+cam_code ranges_path(const char *model, char *out, size_t room, cam_error *error) {
+  static const char ending[] = ".safetensors";
+  size_t n = strlen(model);
+  if (n > sizeof ending && !strcmp(model + n - sizeof ending + 1, ending))
+    n -= sizeof ending - 1;
+  if (snprintf(out, room, "%.*s.ranges.json", (int)n, model) >= (int)room)
+    return cam_fail(error, CAM_E_IO, "a path is too long");
+  return CAM_OK;
+}
+
 static int node_named(const cam_graph *graph, const char *name) {
   for (int i = 0; i < graph->head; i++)
     if (!strcmp(graph->nodes[i].name, name))

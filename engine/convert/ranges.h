@@ -26,6 +26,9 @@ void ranges_end_photo(ranges *r);
  * values are what labels and maps are made of. */
 void ranges_settle(const cam_graph *graph, ranges *r);
 
+/* Where the ranges of a model file that is written are kept: its path without .safetensors, and
+ * .ranges.json. CAM_E_IO: there is no room for it. */
+cam_code ranges_path(const char *model, char *out, size_t room, cam_error *error);
 /* Into what ranges_create made: of the file the ranges alone. CAM_E_MODEL naming the file and the
  * node: it is missing, unknown, or its ends are not a pair within what scales may be; CAM_E_IO. */
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error);

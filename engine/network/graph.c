@@ -162,19 +162,25 @@ cam_code graph_check_version(const json *document, cam_error *error) {
   return code;
 }
 
-static cam_code read_title(cam_graph *graph, cam_error *error) {
+cam_code graph_check_name(const char *name, cam_error *error) {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  const size_t length = strlen(name);
+  if (!length || length > 64 || strspn(name, plain) != length)
+    return cam_fail(error, CAM_E_MODEL,
+                    "network: its name \"%.64s\" must be 1 to 64 letters, digits, '.', '_' or '-'",
+                    name);
+  return CAM_OK;
+}
+
+static cam_code read_title(cam_graph *graph, cam_error *error) {
   const members m = {graph->document, "network", error};
   cam_code code = graph_check_version(graph->document, error);
   if (!code)
     code = member_text(&m, "name", &graph->name);
+  if (!code)
+    code = graph_check_name(graph->name, error);
   if (code)
     return code;
-  size_t length = strlen(graph->name);
-  if (!length || length > 64 || strspn(graph->name, plain) != length)
-    return cam_fail(error, CAM_E_MODEL,
-                    "network: its name \"%.64s\" must be 1 to 64 letters, digits, '.', '_' or '-'",
-                    graph->name);
   graph->origin = json_text(json_member(graph->document, "origin"));
   graph->license = json_text(json_member(graph->document, "license"));
   return CAM_OK;

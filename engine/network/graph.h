@@ -76,6 +76,8 @@ void graph_free(cam_graph *graph); /* NULL is allowed */
 
 /* CAM_E_MODEL: the text of a network, or an architecture, is of a version that is not read. */
 cam_code graph_check_version(const json *document, cam_error *error);
+/* CAM_E_MODEL: no model can be called so. */
+cam_code graph_check_name(const char *name, cam_error *error);
 
 /* Height and width of each node's output for an input of height x width: shape[n_nodes][2].
  * CAM_E_MODEL naming the node if a kernel does not fit, two shapes that must agree do not, a plane

@@ -120,6 +120,34 @@ def test_8_bits_twice(made, photos, tmp_path):
     assert "is in 8 bits already" in result.stderr.decode() and not list(tmp_path.iterdir())
 
 
+# ---- before long work ----
+
+@pytest.mark.parametrize("arguments, out, words", [
+    ([], "nowhere/out.safetensors", "nowhere/out.safetensors.tmp: No such file or directory"),
+    ([], "/proc/out.safetensors", "/proc/out.safetensors.tmp: No such file or directory"),
+    ([], "folder", "folder: it cannot be written: it is a folder"),
+    ([], "taken.safetensors", "taken.ranges.json: it cannot be written: it is no file"),
+    (["--name", "a b"], "out.safetensors", "its name \"a b\" must be 1 to 64 letters"),
+    (["--name", "a" * 65], "out.safetensors", "must be 1 to 64 letters"),
+])
+def test_it_is_said_before_photos_are_looked_at(light_file, photos, tmp_path, arguments, out, words):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "taken.ranges.json").mkdir()
+    result = run("convert", light_file, "--int8", "--calibrate", photos, *arguments, "-o", tmp_path / out)
+    said = result.stderr.decode()
+    assert result.returncode == 1 and words in said and "passed over" not in said and "calibrated" not in said, said
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "taken.ranges.json"]
+
+
+@pytest.mark.parametrize("arguments", [["--int8", "--ranges"], ["--labels"], ["--compare"]])
+def test_it_is_said_before_anything_is_read(tmp_path, arguments):
+    """The network itself is none, which is found when it is read."""
+    (tmp_path / "network.onnx").write_bytes(b"none")
+    more = [tmp_path / "out.npy"] if arguments == ["--compare"] else []
+    result = run("convert", tmp_path / "network.onnx", *arguments, tmp_path / "missing", *more, "-o", tmp_path / "out.safetensors")
+    assert result.returncode == 1 and b"missing: No such file or directory" in result.stderr, result.stderr
+
+
 # ---- maps that 8 bits lose ----
 
 @pytest.mark.parametrize("most, words", [(0, None), (200, "warning: class maps correlate 0."), (1e5, "warning: class maps correlate 0.0000 on average, less than 0.95")])
