@@ -219,6 +219,8 @@ $B/engine/cam/%.o $B/engine/codec/%.o $B/engine/photo/resize.o $B/engine/base/en
 $B/engine/photo/resize.o $B/engine/cam/class_map.o: ALL += -ffp-contract=off
 # What is of 8 bits is the same bits on every machine: products and sums are rounded one by one.
 $B/engine/network/activation.o $B/engine/network/quantized.o $B/engine/network/%_int8.o: ALL += -ffp-contract=off
+# So is what convert writes.
+$B/engine/convert/%.o: ALL += -ffp-contract=off
 
 # The messages of ONNX files: C out of onnx.proto, not ours to warn about. One file includes it.
 $B/engine/convert/onnx.pb-c.c: engine/convert/onnx.proto | deps

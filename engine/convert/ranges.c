@@ -2,6 +2,7 @@
 #include "ranges.h"
 #include "cam_minmax.h"
 #include "document.h"
+#include "identity.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +18,8 @@ static void set_empty(float (*ends)[2], int n) {
     ends[i][1] = -INFINITY;
   }
 }
+
+static bool is_empty(const float ends[2]) { return ends[0] > ends[1]; }
 
 cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error) {
   const size_t n = (size_t)graph->head + 1;
@@ -102,25 +105,50 @@ static cam_code read_ends(const char *path, const json *pair, float ends[2], cam
   return CAM_OK;
 }
 
+static cam_code read_pair(const char *path, const json *pair, const cam_graph *graph, ranges *out,
+                          cam_error *error) {
+  const int node = node_named(graph, json_name(pair));
+  if (node < 0)
+    return cam_fail(error, CAM_E_MODEL, "%.60s: the network has no node \"%.60s\"", path,
+                    json_name(pair));
+  return read_ends(path, pair, out->ends[node], error);
+}
+
+/* Ranges of other weights would cut off values, or waste levels on none. */
+static cam_code check_identity(const char *path, const json *tree, const cam_graph *graph,
+                               cam_error *error) {
+  const char *found = json_text(json_member(tree, "layers"));
+  char wanted[65];
+  cam_code code = identity_of_layers(graph, wanted, error);
+  if (code)
+    return code;
+  if (!*found)
+    return cam_fail(
+        error, CAM_E_MODEL,
+        "%.60s: does not say of which \"layers\" its ranges are; what --calibrate writes does",
+        path);
+  if (strcmp(found, wanted) != 0)
+    return cam_fail(error, CAM_E_MODEL,
+                    "%.40s: has ranges of model %.24s, layers %.12s; the layers of model %.24s are "
+                    "%.12s",
+                    document_last_name(path), json_text(json_member(tree, "model")), found,
+                    graph->name, wanted);
+  return CAM_OK;
+}
+
 static cam_code read_all(const char *path, const json *tree, const cam_graph *graph, ranges *out,
                          cam_error *error) {
   const json *list = json_member(tree, "ranges");
   if (json_type_of(list) != JSON_OBJECT)
     return cam_fail(error, CAM_E_MODEL, "%.100s: has no \"ranges\"", path);
-  for (const json *pair = json_first(list); pair; pair = json_next(pair)) {
-    const int node = node_named(graph, json_name(pair));
-    if (node < 0)
-      return cam_fail(error, CAM_E_MODEL, "%.60s: the network has no node \"%.60s\"", path,
-                      json_name(pair));
-    cam_code code = read_ends(path, pair, out->ends[node], error);
-    if (code)
-      return code;
-  }
-  for (int i = 0; i < out->n; i++)
-    if (out->ends[i][0] > out->ends[i][1])
-      return cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" is missing", path,
+  cam_code code = check_identity(path, tree, graph, error);
+  for (const json *pair = json_first(list); pair && !code; pair = json_next(pair))
+    code = read_pair(path, pair, graph, out, error);
+  for (int i = 0; i < out->n && !code; i++)
+    if (is_empty(out->ends[i]))
+      code = cam_fail(error, CAM_E_MODEL, "%.60s: node \"%.60s\" is missing", path,
                       graph->nodes[i].name);
-  return CAM_OK;
+  return code;
 }
 
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error) {
@@ -140,8 +168,10 @@ cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_
 }
 
 /* A node a line: people compare such files. */
-static bool print_ranges(FILE *file, const cam_graph *graph, const ranges *r) {
-  fprintf(file, "{\"model\": \"%s\", \"photos\": %d, \"ranges\": {", graph->name, r->photos);
+static bool print_ranges(FILE *file, const cam_graph *graph, const char *identity,
+                         const ranges *r) {
+  fprintf(file, "{\"model\": \"%s\", \"layers\": \"%s\", \"photos\": %d, \"ranges\": {",
+          graph->name, identity, r->photos);
   const char *comma = "";
   for (int i = 0; i < r->n; i++) {
     json *tree = json_new_object(), *pair = json_add_array(tree, graph->nodes[i].name);
@@ -161,10 +191,14 @@ static bool print_ranges(FILE *file, const cam_graph *graph, const ranges *r) {
 }
 
 cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error) {
+  char identity[65];
+  cam_code code = identity_of_layers(graph, identity, error);
+  if (code)
+    return code;
   FILE *file = fopen(path, "wb");
   if (!file)
     return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
-  const bool enough = print_ranges(file, graph, r), broken = ferror(file);
+  const bool enough = print_ranges(file, graph, identity, r), broken = ferror(file);
   if (fclose(file) || broken)
     return cam_fail(error, CAM_E_IO, "%.120s: %s", path, strerror(errno));
   if (!enough)

@@ -1,6 +1,7 @@
 /* ranges.h - what values each node of a network gives, as photos showed it: from the least to the
- * most. As a file: {"model": NAME, "photos": N, "ranges": {NODE: [least, most], ...}}, all nodes
- * before the head. Flow: calibrate, or a file -> [ranges] -> quantize. One thread at a time. */
+ * most. As a file: {"model": NAME, "layers": IDENTITY, "photos": N, "ranges": {NODE: [least, most],
+ * ...}}, all nodes before the head; the model's name is for people. Flow: calibrate, or a file ->
+ * [ranges] -> quantize. One thread at a time. */
 #ifndef RANGES_H
 #define RANGES_H
 #include "network/graph.h"
@@ -29,8 +30,9 @@ void ranges_settle(const cam_graph *graph, ranges *r);
 /* Where the ranges of a model file that is written are kept: its path without .safetensors, and
  * .ranges.json. CAM_E_IO: there is no room for it. */
 cam_code ranges_path(const char *model, char *out, size_t room, cam_error *error);
-/* Into what ranges_create made: of the file the ranges alone. CAM_E_MODEL naming the file and the
- * node: it is missing, unknown, or its ends are not a pair within what scales may be; CAM_E_IO. */
+/* Into what ranges_create made: of the file the ranges alone. CAM_E_MODEL naming the file: it is of
+ * other layers (identity.h), or of none that it names; and the node: it is missing, unknown, or
+ * its ends are not a pair within what scales may be. CAM_E_IO, CAM_E_NO_MEMORY. */
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error);
 /* CAM_E_IO, CAM_E_NO_MEMORY. */
 cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error);

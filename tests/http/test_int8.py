@@ -1,6 +1,7 @@
 """`camserve convert --int8`: what it says, what it leaves, what is told of such a model, and answers that are the same bits everywhere."""
 import json
 import shutil
+import struct
 
 import numpy
 import pytest
@@ -44,7 +45,7 @@ def test_what_is_said(made, light_file):
     assert about["file_bytes"] < before["file_bytes"] / 2 and about["multiply_adds"] == before["multiply_adds"]
     assert "precision      int8: 100.00 %" in run("info", out).stdout.decode()
     document = json.loads(ranges.read_text())
-    assert document["model"] == before["name"] and document["photos"] == 4
+    assert document["model"] == before["name"] and document["photos"] == 4 and len(document["layers"]) == 64
     assert all(least <= most for least, most in document["ranges"].values())
 
 
@@ -91,6 +92,8 @@ def test_the_same_bits_everywhere(made, scene_png):
     (["--int8", "--ranges", "WIDE"], "\": [-1e+16, 1e+16] is not [least, most] within -1e+15 to 1e+15"),
     (["--int8", "--ranges", "REVERSED"], "\": [2, 1] is not [least, most] within"),
     (["--int8", "--ranges", "NAMED"], "\" needs [least, most]"),
+    (["--int8", "--ranges", "TWICE"], "\" is given twice"),
+    (["--int8", "--ranges", "NAMELESS"], "does not say of which \"layers\" its ranges are"),
     (["--int8", "--ranges", "PHOTOS"], "cannot be read"),
     (["--int8", "--ranges", "RANGES", "--pixels", "unit"], "of a model file only --name can be another"),
     ([], "is a model file already; --int8 makes one in 8 bits of it"),
@@ -102,11 +105,13 @@ def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "empty").mkdir()
-    (folder / "other.json").write_text(json.dumps({"ranges": {**ranges["ranges"], "stranger": [0, 1]}}))
-    (folder / "short.json").write_text(json.dumps({"ranges": dict(list(ranges["ranges"].items())[1:])}))
     (folder / "cut.json").write_text(text[:100])
-    for name, ends in (("wide", [-1e16, 1e16]), ("reversed", [2, 1]), ("named", {"least": 1, "most": 2})):
-        (folder / f"{name}.json").write_text(json.dumps({"ranges": {**ranges["ranges"], node: ends}}))
+    (folder / "twice.json").write_text(text.replace(f'"{node}":', f'"{node}": [0, 1], "{node}":'))
+    (folder / "nameless.json").write_text(json.dumps({"ranges": ranges["ranges"]}))
+    for name, given in (("other", {**ranges["ranges"], "stranger": [0, 1]}), ("short", dict(list(ranges["ranges"].items())[1:])),
+                        ("wide", {**ranges["ranges"], node: [-1e16, 1e16]}), ("reversed", {**ranges["ranges"], node: [2, 1]}),
+                        ("named", {**ranges["ranges"], node: {"least": 1, "most": 2}})):
+        (folder / f"{name}.json").write_text(json.dumps({**ranges, "ranges": given}))
     paths = {"PHOTOS": photos, "RANGES": made[1], "EMPTY": folder / "empty",
              **{path.stem.upper(): path for path in folder.glob("*.json")}}
     result = run("convert", light_file, *(paths.get(a, a) for a in arguments), "-o", tmp_path / "out.safetensors")
@@ -118,6 +123,63 @@ def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
 def test_8_bits_twice(made, photos, tmp_path):
     result = run("convert", made[0], "--int8", "--calibrate", photos, "-o", tmp_path / "out.safetensors")
     assert "is in 8 bits already" in result.stderr.decode() and not list(tmp_path.iterdir())
+
+
+# ---- what ranges are of ----
+
+def changed(path, out, document=lambda about: None, tensors=lambda header, data: None):
+    """The model file with its text or its tensors changed."""
+    file = path.read_bytes()
+    (size,) = struct.unpack("<Q", file[:8])
+    header, data = json.loads(file[8:8 + size]), bytearray(file[8 + size:])
+    about = json.loads(header["__metadata__"]["camserve"])
+    document(about)
+    tensors(header, data)
+    header["__metadata__"]["camserve"] = json.dumps(about)
+    text = json.dumps(header).encode()
+    out.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return out
+
+
+def turn_lowest_bit_of(name):
+    def turn(header, data):
+        data[header[name]["data_offsets"][0]] ^= 1
+    return turn
+
+
+def call_otherwise(about):
+    about.update(name="other", origin="elsewhere", classes=[["", f"class {i}"] for i in range(len(about["classes"]))])
+    about["input"].update(width=128, resize="aspect", multiple=32, max_side=160)
+    del about["self_test"]
+
+
+def shift_pixels(about):
+    about["input"]["mean"][0] += 1
+
+
+def stretch_conv(about):
+    assert about["nodes"][0]["op"] == "conv"
+    about["nodes"][0]["padding"] = [2, 2, 1, 1]
+
+
+@pytest.mark.parametrize("change", [{"document": call_otherwise}, {"tensors": turn_lowest_bit_of("CAM_fc.weight")}], ids=["names", "head"])
+def test_ranges_are_of_the_layers(made, light_file, tmp_path, change):
+    """Another name, other sizes and another head leave the ranges true."""
+    other = changed(light_file, tmp_path / "other.safetensors", **change)
+    result = run("convert", other, "--int8", "--ranges", made[1], "-o", tmp_path / "out.safetensors", timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert info(tmp_path / "out.safetensors")["int8_share"] == 1
+
+
+@pytest.mark.parametrize("change", [{"tensors": turn_lowest_bit_of("conv1_1.weight")}, {"tensors": turn_lowest_bit_of("CAM_conv.bias")},
+                                    {"document": shift_pixels}, {"document": stretch_conv}], ids=["weight", "bias", "pixels", "padding"])
+def test_ranges_of_other_layers_are_refused(made, light_file, tmp_path, change):
+    """Though all nodes are called the same."""
+    other, said = changed(light_file, tmp_path / "other.safetensors", **change), json.loads(made[1].read_text())
+    result = run("convert", other, "--int8", "--ranges", made[1], "-o", tmp_path / "out.safetensors")
+    wanted = f"light-int8.ranges.json: has ranges of model {said['model']}, layers {said['layers'][:12]}; the layers of model {said['model']} are "
+    assert result.returncode == 1 and wanted in result.stderr.decode(), result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == [other.name]
 
 
 # ---- before long work ----
