@@ -511,8 +511,7 @@ static void mean_cells(const float *const *cell, int n, int count, int channels,
   }
 }
 
-/* Values that are combined before they are activation_of: both while they are in the first-level
- * cache.
+/* Values that are combined before they are activated: both while they are in the first-level cache.
  */
 enum { RUN = 1024 };
 
@@ -614,17 +613,12 @@ INLINE void average_vectors(const float *in, int cells, ptrdiff_t stride, const 
     store(out + j * W, ((sum[0][j] + sum[1][j]) + (sum[2][j] + sum[3][j])) / (float)cells);
 }
 
-static void average_columns(const float *in, int cells, ptrdiff_t stride, int channels,
-                            float *out) {
+static void average(const float *in, int cells, ptrdiff_t stride, int channels, float *out) {
   int c = 0;
   for (; c + 4 * W <= channels; c += 4 * W)
     average_vectors(in + c, cells, stride, 4, out + c);
   for (; c < channels; c += W)
     average_vectors(in + c, cells, stride, 1, out + c);
-}
-
-static void average(const float *in, int cells, int channels, float *out) {
-  average_columns(in, cells, channels, channels, out);
 }
 
 /* ---- probes ---- */
@@ -671,7 +665,6 @@ const kernels KERNELS = {
     .affine = scale_cells,
     .normalize = normalize_cells,
     .average = average,
-    .average_columns = average_columns,
     .probe_arithmetic = probe_arithmetic,
     .probe_memory = probe_memory,
 };

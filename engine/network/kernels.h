@@ -79,10 +79,9 @@ typedef struct kernels {
    * sqrt(variance + epsilon), times scale[c], plus shift[c], finished; both are [stride]. */
   void (*normalize)(const float *in, int cells, int channels, int stride, const float *scale,
                     const float *shift, float epsilon, float *out, epilogue finish);
-  /* out[c] = mean over `cells` rows of in [cells,channels]; of the first `channels` of rows that
-   * are `stride` floats apart. */
-  void (*average)(const float *in, int cells, int channels, float *out);
-  void (*average_columns)(const float *in, int cells, ptrdiff_t stride, int channels, float *out);
+  /* out[c] = mean over `cells` rows, `stride` floats apart, of their float c; channels a multiple
+   * of width. */
+  void (*average)(const float *in, int cells, ptrdiff_t stride, int channels, float *out);
 
   /* What the host can do, for `camserve bench --layers`. n times 24 independent multiply-adds of
    * whole vectors, in registers; the sum of n floats (a multiple of 4 * width) from memory. The

@@ -66,9 +66,8 @@ static void mean_run(const network *net, const step *s, int phase, int piece, fl
   (void)scratch;
   const int width = net->k->width;
   const range vectors = part_of(s->out_stride / width, piece, s->pieces[0]);
-  net->k->average_columns(s->in[0] + vectors.begin * width, s->in_height * s->in_width,
-                          s->in_strides[0], (vectors.end - vectors.begin) * width,
-                          s->out + vectors.begin * width);
+  net->k->average(s->in[0] + vectors.begin * width, s->in_height * s->in_width, s->in_strides[0],
+                  (vectors.end - vectors.begin) * width, s->out + vectors.begin * width);
 }
 
 const layer_type layer_mean = {

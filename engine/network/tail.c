@@ -123,7 +123,7 @@ static void run_chain(const tail *t, float *logits) {
   if (is_flat(t->net))
     copy_cells(t, chain_input(t->chain));
   else
-    t->net->k->average(t->plane, t->height * t->width, t->stride, chain_input(t->chain));
+    t->net->k->average(t->plane, t->height * t->width, t->stride, t->stride, chain_input(t->chain));
   chain_logits(t->chain, logits);
 }
 
@@ -144,7 +144,7 @@ void tail_logits(const tail *t, float *logits) {
     team_for(t->team, net->linear->groups * ((out_group + OUTPUTS_A_PIECE - 1) / OUTPUTS_A_PIECE),
              mean_features, &call);
   } else {
-    net->k->average(t->plane, t->height * t->width, t->stride, t->mean);
+    net->k->average(t->plane, t->height * t->width, t->stride, t->stride, t->mean);
   }
   if (!net->fc_weight) {
     memcpy(logits, t->mean, (size_t)net->graph->n_classes * sizeof *logits);

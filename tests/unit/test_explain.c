@@ -94,10 +94,18 @@ START_TEST(map_that_overflows_is_an_error) { /* its mean, the logit, does not ov
   ck_assert_msg(!task.error.code, "%s", task.error.detail);
   ck_assert_int_eq(task.result.count, 3);
   cam_result_free(&task.result);
-  explain("w:1x1x3x8*1e36 fc:3x8*1e4", &task, 1, 0, NULL);
-  ck_assert_int_eq(task.error.code, CAM_E_MODEL);
-  ck_assert_str_eq(task.error.stage, "cam");
-  cam_result_free(&task.result);
+  made_model made = network_of("w:1x1x3x8*1e36 fc:3x8*1e4");
+  made.max_side = 2 * SIDE;
+  cam_params params[] = {cam_default_params, cam_default_params, cam_default_params};
+  params[1].has_minus = true;
+  params[2].detail = CAM_FINE;
+  for (int i = 0; i < 3; i++) {
+    explain_by(&made, 1, &params[i], &task, 1, 0, NULL);
+    ck_assert_int_eq(task.error.code, CAM_E_MODEL);
+    ck_assert_str_eq(task.error.stage, "cam");
+    ck_assert_ptr_nonnull(strstr(task.error.detail, "is not finite"));
+    cam_result_free(&task.result);
+  }
 }
 END_TEST
 
