@@ -17,7 +17,7 @@ typedef struct step step;
  * into pieces that the team takes in any order; a piece writes its own part of the output only. */
 typedef struct layer_type {
   const char *name;
-  /* Can it compute this node? NULL: it is made by network.c alone. */
+  /* Can it compute this node? NULL: fuse.c or merge.c alone makes it. */
   bool (*fits)(const network *net, const cam_node *node);
   /* Packs the weights; NULL: there are none. Runs on several threads, one a layer. */
   cam_code (*prepare)(const network *net, layer *l, cam_error *error);

@@ -8,7 +8,7 @@
 extern const layer_type layer_depthwise;   /* one filter a channel */
 extern const layer_type layer_winograd;    /* 3x3, stride 1 */
 extern const layer_type layer_product;     /* any convolution */
-extern const layer_type layer_block;       /* two or three of them as one (network.c) */
+extern const layer_type layer_block;       /* two or three of them as one (merge.c) */
 extern const layer_type layer_pool;        /* max_pool, avg_pool */
 extern const layer_type layer_mean;        /* gap in the body */
 extern const layer_type layer_moves;       /* concat, slice, shuffle, resize; of the picture: a copy
