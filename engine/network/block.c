@@ -20,7 +20,7 @@
 #include "layers.h"
 #include <string.h>
 
-enum { BAND_BYTES = 256 << 10 /* ring and filtered rows of a band together */, MAX_KERNEL = 64 };
+enum { BAND_BYTES = 256 << 10 /* ring and filtered rows of a band together */ };
 
 static bool expands(const layer *l) { return l->parts[0].type != &layer_depthwise; }
 
@@ -117,7 +117,7 @@ static void filter_row(const network *net, const step *s, const band_shape *b, i
                        const float *ring, float *out) {
   const layer *depthwise = depthwise_of(s->l);
   const cam_node *node = depthwise->node;
-  const float *rows[MAX_KERNEL];
+  const float *rows[NODE_MAX_KERNEL];
   for (int i = 0; i < node->kernel[0]; i++) {
     int row = y * node->stride[0] - b->top + i, slot = b->slots; /* the row of zeros */
     if (row >= 0 && row < s->in_height)

@@ -41,7 +41,7 @@ static void depthwise_run(const network *net, const step *s, int phase, int piec
   int height = node->kernel[0], channels = s->out_stride, row = ring_row(s), made = INT32_MIN;
   int copied = min_int(s->in_width, row / channels - s->left); /* cells that the filter sees */
   float *zero = scratch + (ptrdiff_t)height * row;
-  const float *rows[64];
+  const float *rows[NODE_MAX_KERNEL];
   const range out = part_of(s->out_height, piece, s->pieces[0]);
   memset(scratch, 0, s->scratch * sizeof *scratch);
   for (int y = out.begin; y < out.end; y++) {

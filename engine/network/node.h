@@ -3,7 +3,7 @@
  *
  * To add an operator: a row in OPERATORS here and in `operators` (node.c), a function and its row
  * in reference.c, a kind of layer that fits it (layers.c), a case in test_network.c. An attribute
- * of its own is a row in `attributes` (node.c) and a member of cam_node. */
+ * of its own is a row in `attributes` (attribute.c) and a member of cam_node. */
 #ifndef NODE_H
 #define NODE_H
 #include "base/safetensors.h"
@@ -42,6 +42,8 @@ typedef enum cam_op {
 
 enum {
   NODE_MAX_INPUTS = 64,
+  NODE_MAX_KERNEL = 64, /* a side */
+  NODE_MAX_CHANNELS = 65536,
   GRAPH_INPUT = -1 /* as an input: the picture */
 };
 typedef enum cam_padding { PAD_EXPLICIT, PAD_SAME } cam_padding;

@@ -24,7 +24,7 @@ int pool_count(const step *s, int top, int left, int n) {
 
 static void pool_cell(const network *net, const step *s, int y, int x) {
   const cam_node *node = s->l->node;
-  const float *cell[64 * 64];
+  const float *cell[NODE_MAX_KERNEL * NODE_MAX_KERNEL];
   int top = y * node->stride[0] - s->top, left = x * node->stride[1] - s->left, n = 0;
   for (int i = max_int(0, -top); i < min_int(node->kernel[0], s->in_height - top); i++)
     for (int j = max_int(0, -left); j < min_int(node->kernel[1], s->in_width - left); j++)

@@ -96,7 +96,7 @@ static void max_back(const call *c, const gradient *to, const size_t *cells, int
 }
 
 static void pool_back(const call *c, const gradient *to) {
-  enum { MOST = 64 * 64 };
+  enum { MOST = NODE_MAX_KERNEL * NODE_MAX_KERNEL };
   size_t cells[MOST];
   for (int y = 0; y < c->out.height && to->in[0]; y++)
     for (int x = 0; x < c->out.width; x++) {
