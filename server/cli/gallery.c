@@ -14,7 +14,7 @@ static const one_page gallery_page = {.text = "gallery/page.html",
                                       .styles = {"style.css", "gallery/gallery.css"},
                                       .scripts = {"heat.js", "colormaps.js", "words.js",
                                                   "labels.js", "viewer.js", "gallery/tiles.js",
-                                                  "gallery/gallery.js"}};
+                                                  "gallery/large.js", "gallery/gallery.js"}};
 
 /* How a page begins, and a file that may be replaced by one. */
 static const char ours[] = "<!doctype html>\n<!-- A gallery by camserve explain --html";

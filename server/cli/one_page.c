@@ -10,6 +10,7 @@
 /* X(symbol, file): what the binary holds of static/ and nothing serves. */
 #define PAGE_FILES(X)                              \
   X(page_tiles,     "gallery/tiles.js")            \
+  X(page_large,     "gallery/large.js")            \
   X(gallery_page,   "gallery/page.html")           \
   X(gallery_style,  "gallery/gallery.css")         \
   X(gallery_script, "gallery/gallery.js")          \

@@ -16,7 +16,7 @@ static const one_page page_of_report = {
     .text = "report/page.html",
     .styles = {"style.css", "gallery/gallery.css", "report/report.css"},
     .scripts = {"heat.js", "colormaps.js", "words.js", "viewer.js", "gallery/tiles.js",
-                "report/charts.js", "report/figures.js", "report/report.js"}};
+                "gallery/large.js", "report/charts.js", "report/figures.js", "report/report.js"}};
 
 /* Photos that are shown at most; bytes that one has beside its JPEG: for each cell of a map, and
  * for all else. */

@@ -5,7 +5,8 @@ import { COLORMAPS } from './colormaps.js';
 import { firstName, percent, sentence } from './words.js';
 import { Labels } from './labels.js';
 import { Viewer } from './viewer.js';
-import { counted, lastPart, make, openPhoto, readPhotos, Tiles } from './tiles.js';
+import { counted, lastPart, make, readPhotos, Tiles } from './tiles.js';
+import { Large } from './large.js';
 
 const $ = (id) => document.getElementById(id);
 const about = JSON.parse($('about').textContent), fields = $('controls').elements;
@@ -22,7 +23,7 @@ const look = () => ({
 for (const photo of photos) {
   photo.words = [photo.file, ...photo.predictions.map((each) => each.label), photo.error?.detail ?? ''].join('\n').toLowerCase();
   photo.tile = make('li', 'tile');
-  photo.button = Object.assign(make('button', ''), { type: 'button', title: photo.file, onclick: () => enlarged.open(photo) });
+  photo.button = Object.assign(make('button', ''), { type: 'button', title: photo.file, onclick: () => large.open(photo) });
   photo.faces = [{ well: make('span', 'well'), label: () => labelOf(photo) }];
   photo.label = make('span', 'label');
   photo.percent = make('span', 'percent');
@@ -31,7 +32,7 @@ for (const photo of photos) {
   photo.button.append(photo.faces[0].well, words);
   photo.tile.append(photo.button);
 }
-const tiles = new Tiles($('tiles'), photos, { look, boxed: () => fields.boxes.checked, isKept: (photo) => photo === enlarged.photo });
+const tiles = new Tiles($('tiles'), photos, { look, boxed: () => fields.boxes.checked, isKept: (photo) => photo === large.photo, printer: $('print') });
 
 // ---- which, in which order ----
 const sure = (photo) => labelOf(photo)?.probability ?? -1;
@@ -67,7 +68,7 @@ function arrange() {
 function redraw() {
   $('alpha-text').value = `${fields.alpha.value} %`;
   tiles.redraw();
-  enlarged.draw();
+  large.draw();
 }
 
 // Labels by how many photos have them; those of a single photo, too: the search is for all that does not fit a list.
@@ -83,77 +84,35 @@ function listLabels() {
 }
 
 // ---- one photo, large ----
-const enlarged = {
-  photo: null, wanted: null, preview: null, cell: null,
+let wanted = null, preview = null; // class_id: the label that is chosen, and one that is only looked at
+let cell = null;                   // of the map, that is read
 
-  async open(photo) {
-    const before = this.photo;
-    Object.assign(this, { photo, wanted: labelOf(photo)?.class_id ?? null, preview: null, cell: null });
-    tiles.rove(photo);
-    if (before && before !== photo) tiles.release(before);
-    if (!$('large').open) $('large').showModal();
-    this.draw();
-    if (photo.error) return;
-    await openPhoto(photo);
-    if (this.photo === photo) this.draw();
-  },
+function drawLarge(photo, index, n) {
+  const rows = photo.predictions, row = rows.find((each) => each.class_id === preview) ?? rows.find((each) => each.class_id === wanted) ?? rows[0];
+  $('file').textContent = lastPart(photo.file);
+  $('path').textContent = photo.file.slice(0, photo.file.lastIndexOf('/') + 1);
+  $('facts').textContent = [`${index + 1} of ${n}`, photo.image && `${photo.image.width} × ${photo.image.height}`].filter(Boolean).join(' · ');
+  $('error').hidden = !photo.error;
+  $('error').textContent = sentence(photo.error?.detail);
+  $('viewer').hidden = !!photo.error;
+  list.show(rows, row, preview !== null, cell);
+  if (photo.error) return;
+  viewer.show({
+    photo: photo.picture ?? null, image: photo.image, map: row.map ?? null, look: look(), box: fields.boxes.checked ? row.box : null,
+    name: `${photo.file} with the evidence for ${firstName(row.label)}, ${percent(row.probability)}. Arrow keys read it place by place.`,
+  });
+}
 
-  draw() {
-    const { photo } = this, { shown } = tiles;
-    if (!photo) return;
-    const rows = photo.predictions, row = rows.find((each) => each.class_id === this.preview) ?? rows.find((each) => each.class_id === this.wanted) ?? rows[0];
-    $('file').textContent = lastPart(photo.file);
-    $('path').textContent = photo.file.slice(0, photo.file.lastIndexOf('/') + 1);
-    $('facts').textContent = [`${shown.indexOf(photo) + 1} of ${shown.length}`, photo.image && `${photo.image.width} × ${photo.image.height}`].filter(Boolean).join(' · ');
-    $('error').hidden = !photo.error;
-    $('error').textContent = sentence(photo.error?.detail);
-    $('viewer').hidden = !!photo.error;
-    list.show(rows, row, this.preview !== null, this.cell);
-    $('before').disabled = shown.indexOf(photo) <= 0;
-    $('next').disabled = shown.indexOf(photo) >= shown.length - 1;
-    if (photo.error) return;
-    viewer.show({
-      photo: photo.picture ?? null, image: photo.image, map: row.map ?? null, look: look(), box: fields.boxes.checked ? row.box : null,
-      name: `${photo.file} with the evidence for ${firstName(row.label)}, ${percent(row.probability)}. Arrow keys read it place by place.`,
-    });
-  },
-
-  step(by) {
-    const to = tiles.shown[tiles.shown.indexOf(this.photo) + by];
-    if (to) this.open(to).then(() => to.button.scrollIntoView({ block: 'nearest' }));
-  },
-};
-
+const large = new Large($('large'), tiles, {
+  list: () => tiles.shown,
+  begin: (photo) => { [wanted, preview, cell] = [labelOf(photo)?.class_id ?? null, null, null]; },
+  draw: drawLarge,
+});
 const viewer = new Viewer($('viewer'));
-viewer.onread = (cell) => { enlarged.cell = cell; enlarged.draw(); };
+viewer.onread = (read) => { cell = read; large.draw(); };
 const list = new Labels($('labels'), {
-  onchoose: (id) => { Object.assign(enlarged, { wanted: id, preview: null }); enlarged.draw(); },
-  onpreview: (id) => { enlarged.preview = id; enlarged.draw(); },
-});
-
-$('large').addEventListener('keydown', (event) => {
-  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!by || event.target === $('viewer') || event.altKey || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  enlarged.step(by);
-});
-$('large').addEventListener('close', () => {
-  const { photo } = enlarged;
-  enlarged.photo = null;
-  tiles.rove(photo, true);
-  tiles.release(photo);
-});
-$('large').addEventListener('click', (event) => { if (event.target === $('large')) $('large').close(); }); // beside it
-$('close').onclick = () => $('large').close();
-$('before').onclick = () => enlarged.step(-1);
-$('next').onclick = () => enlarged.step(1);
-
-// ---- on paper ----
-$('print').onclick = () => tiles.print();
-addEventListener('keydown', (event) => {
-  if (event.key !== 'p' || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  tiles.print();
+  onchoose: (id) => { [wanted, preview] = [id, null]; large.draw(); },
+  onpreview: (id) => { preview = id; large.draw(); },
 });
 
 // ---- the beginning ----

@@ -59,7 +59,8 @@ function outline(context, { x, y, width, height }, across, down) {
 }
 
 // ---- all of them ----
-// element: a list. look(photo): as the viewer has it; boxed(): whether boxes are drawn; isKept(photo): it is needed though its tile is out of view.
+// element: a list. look(photo): as the viewer has it; boxed(): whether boxes are drawn; isKept(photo): it is needed though its tile is out of view;
+// printer: the button that prints, as Ctrl P does.
 export class Tiles {
   shown = [];                // photos whose tiles there are, in order
   #waiting = new Set();      // photos in view whose tile is to be drawn
@@ -68,7 +69,7 @@ export class Tiles {
   #drawing = 0;
   #reached = null;           // the one that Tab leads to
 
-  constructor(element, photos, { look, boxed = () => false, isKept = () => false }) {
+  constructor(element, photos, { look, boxed, isKept, printer }) {
     Object.assign(this, { element, look, boxed, isKept });
     this.observer = new IntersectionObserver((entries) => entries.forEach((entry) => this.#came(entry)), { rootMargin: FAR });
     for (const photo of photos) {
@@ -81,6 +82,12 @@ export class Tiles {
     element.addEventListener('focusin', (event) => {
       const photo = this.#byTile.get(event.target.closest('.tile'));
       if (photo && photo !== this.#reached) this.rove(photo);
+    });
+    printer.onclick = () => this.print();
+    addEventListener('keydown', (event) => {
+      if (event.key !== 'p' || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.print();
     });
   }
 

@@ -5,7 +5,8 @@ import { commonRange, subtract } from '../heat.js';
 import { COLORMAPS } from '../colormaps.js';
 import { evidence, firstName, percent } from '../words.js';
 import { Viewer } from '../viewer.js';
-import { counted, lastPart, make, openPhoto, readPhotos, Tiles } from '../gallery/tiles.js';
+import { counted, lastPart, make, readPhotos, Tiles } from '../gallery/tiles.js';
+import { Large } from '../gallery/large.js';
 import { calibration, classTable, confusion, coverage, headline, share, skipped, training } from './figures.js';
 
 const $ = (id) => document.getElementById(id);
@@ -39,17 +40,16 @@ function caption(kind, prediction) {
 for (const photo of photos) {
   const [given, own] = photo.predictions;
   photo.tile = make('li', 'tile');
-  photo.button = Object.assign(make('button', ''), { type: 'button', title: photo.file, onclick: () => enlarged.open(photo) });
+  photo.button = Object.assign(make('button', ''), { type: 'button', title: photo.file, onclick: () => large.open(photo) });
   photo.faces = [own, given].map((prediction) => ({ well: make('span', 'well'), label: () => prediction }));
   photo.button.append(...photo.faces.map((face) => face.well));
-  if (!photo.error) photo.button.append(caption('own', own), caption('given', given));
-  photo.button.append(make('span', 'name', within(photo.file)));
+  photo.button.append(caption('own', own), caption('given', given), make('span', 'name', within(photo.file)));
   photo.tile.append(photo.button);
 }
-const tiles = new Tiles($('tiles'), photos, { look, boxed: () => fields.boxes.checked, isKept: (photo) => photo === enlarged.photo });
+const tiles = new Tiles($('tiles'), photos, { look, boxed: () => fields.boxes.checked, isKept: (photo) => photo === large.photo, printer: $('print') });
 
 // ---- which, in which order ----
-const sure = (photo) => photo.predictions[0]?.probability ?? -1;
+const sure = (photo) => photo.predictions[0].probability;
 const collator = new Intl.Collator(undefined, { numeric: true });
 const ORDERS = {
   most: (a, b) => sure(b) - sure(a) || a.index - b.index,
@@ -59,7 +59,7 @@ const ORDERS = {
 let chosen = photos;         // those that are not filtered out, as sorted
 let all = false;             // of them are shown, or the first few
 
-const isChosen = (prediction, { value }) => !value || prediction?.class_id === Number(value);
+const isChosen = (prediction, { value }) => !value || prediction.class_id === Number(value);
 
 function arrange() {
   chosen = photos.filter((photo) => isChosen(photo.predictions[1], fields.own) && isChosen(photo.predictions[0], fields.given)).sort(ORDERS[fields.sort.value]);
@@ -79,12 +79,15 @@ function showAll() {
 function redraw() {
   $('alpha-text').value = `${fields.alpha.value} %`;
   tiles.redraw();
-  enlarged.draw();
+  large.draw();
 }
 
 function listClasses(field, which) {
   const counts = new Map();
-  for (const photo of photos) if (photo.predictions[which]) counts.set(photo.predictions[which].class_id, (counts.get(photo.predictions[which].class_id) ?? 0) + 1);
+  for (const photo of photos) {
+    const id = photo.predictions[which].class_id;
+    counts.set(id, (counts.get(id) ?? 0) + 1);
+  }
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || collator.compare(label(a[0]), label(b[0])));
   field.append(...sorted.map(([id, n]) => new Option(`${firstName(label(id))} (${n})`, id)));
 }
@@ -101,85 +104,45 @@ function showPair(id, given) {
 
 // ---- one photo, large ----
 const viewers = [['own', 1], ['given', 0]].map(([name, which]) => ({ which, text: $(`${name}-text`), viewer: new Viewer($(`${name}-viewer`)) }));
+const contrasts = [];        // of predictions[which]: {of, map}, of its map
+let cell = null;             // of both maps, that is read
 
-const enlarged = {
-  photo: null, cell: null, contrasts: [],
+// What one of the two viewers shows: its label's map, or what speaks for its label rather than for the other one.
+function scene(photo, which) {
+  const row = photo.predictions[which], other = photo.predictions[1 - which], what = which ? 'Is' : 'Taken for';
+  if (!$('contrast').checked || !row.map) return { map: row.map ?? null, look: look(photo), words: `${what} ${firstName(row.label)}: ${percent(row.probability)}` };
+  if (contrasts[which]?.of !== row.map) contrasts[which] = { of: row.map, map: subtract(row.map, other.map) };
+  return {
+    map: contrasts[which].map, look: { ...look(photo), colormap: COLORMAPS.coolwarm, sides: true, range: null },
+    words: `${what} ${firstName(row.label)}, rather than ${firstName(other.label)}`,
+  };
+}
 
-  async open(photo) {
-    const before = this.photo;
-    if (photo.error) return;
-    Object.assign(this, { photo, cell: null });
-    tiles.rove(photo);
-    if (before && before !== photo) tiles.release(before);
-    if (!$('large').open) $('large').showModal();
-    this.draw();
-    await openPhoto(photo);
-    if (this.photo === photo) this.draw();
+function drawLarge(photo, index, n) {
+  $('file').textContent = lastPart(photo.file);
+  $('path').textContent = within(photo.file).slice(0, -lastPart(photo.file).length);
+  $('facts').textContent = `${index + 1} of ${n} · ${photo.image.width} × ${photo.image.height}`;
+  for (const { which, text, viewer } of viewers) {
+    const row = photo.predictions[which], { map, look: how, words } = scene(photo, which);
+    const here = cell && map ? ` · here ${evidence(map.values[cell.y * map.width + cell.x])}` : '';
+    text.textContent = `${words}${here}`;
+    viewer.show({
+      photo: photo.picture ?? null, image: photo.image, map, look: how, box: fields.boxes.checked && !$('contrast').checked ? row.box : null,
+      name: `${photo.file}. ${words}. Arrow keys read the evidence place by place.`,
+    });
+  }
+}
+
+const large = new Large($('large'), tiles, {
+  list: () => chosen,
+  begin: (photo) => {
+    cell = null;
+    if (!tiles.shown.includes(photo)) showAll();
   },
-
-  draw() {
-    const { photo, cell } = this;
-    if (!photo) return;
-    $('file').textContent = lastPart(photo.file);
-    $('path').textContent = within(photo.file).slice(0, -lastPart(photo.file).length);
-    $('facts').textContent = `${chosen.indexOf(photo) + 1} of ${chosen.length} · ${photo.image.width} × ${photo.image.height}`;
-    for (const { which, text, viewer } of viewers) {
-      const row = photo.predictions[which], { map, look: how, words } = this.scene(photo, which);
-      const here = cell && map ? ` · here ${evidence(map.values[cell.y * map.width + cell.x])}` : '';
-      text.textContent = `${words}${here}`;
-      viewer.show({
-        photo: photo.picture ?? null, image: photo.image, map, look: how, box: fields.boxes.checked && !$('contrast').checked ? row.box : null,
-        name: `${photo.file}. ${words}. Arrow keys read the evidence place by place.`,
-      });
-    }
-    $('before').disabled = chosen.indexOf(photo) <= 0;
-    $('next').disabled = chosen.indexOf(photo) >= chosen.length - 1;
-  },
-
-  // What one of the two viewers shows: its label's map, or what speaks for its label rather than for the other one.
-  scene(photo, which) {
-    const row = photo.predictions[which], other = photo.predictions[1 - which], what = which ? 'Is' : 'Taken for';
-    if (!$('contrast').checked || !row.map) return { map: row.map ?? null, look: look(photo), words: `${what} ${firstName(row.label)}: ${percent(row.probability)}` };
-    if (this.contrasts[which]?.of !== row.map) this.contrasts[which] = { of: row.map, map: subtract(row.map, other.map) };
-    return {
-      map: this.contrasts[which].map, look: { ...look(photo), colormap: COLORMAPS.coolwarm, sides: true, range: null },
-      words: `${what} ${firstName(row.label)}, rather than ${firstName(other.label)}`,
-    };
-  },
-
-  step(by) {
-    const to = chosen[chosen.indexOf(this.photo) + by];
-    if (to && !tiles.shown.includes(to)) showAll();
-    if (to) this.open(to).then(() => to.button.scrollIntoView({ block: 'nearest' }));
-  },
-};
-
-for (const { viewer } of viewers) viewer.onread = (cell) => { enlarged.cell = cell; enlarged.draw(); };
-$('large').addEventListener('keydown', (event) => {
-  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!by || event.target.classList.contains('viewer') || event.altKey || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  enlarged.step(by);
+  draw: drawLarge,
 });
-$('large').addEventListener('close', () => {
-  const { photo } = enlarged;
-  enlarged.photo = null;
-  tiles.rove(photo, true);
-  tiles.release(photo);
-});
-$('large').addEventListener('click', (event) => { if (event.target === $('large')) $('large').close(); }); // beside it
-$('contrast').onchange = () => enlarged.draw();
-$('close').onclick = () => $('large').close();
-$('before').onclick = () => enlarged.step(-1);
-$('next').onclick = () => enlarged.step(1);
-
-// ---- on paper ----
-$('print').onclick = () => tiles.print();
-addEventListener('keydown', (event) => {
-  if (event.key !== 'p' || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  tiles.print();
-});
+for (const { viewer } of viewers) viewer.onread = (read) => { cell = read; large.draw(); };
+$('contrast').onchange = () => large.draw();
 
 // ---- the beginning ----
 function describe() {
