@@ -2,6 +2,7 @@
  * Thread: loading any; what it returns is immutable. */
 #include "model.h"
 #include "cam/look.h"
+#include "cam_minmax.h"
 #include "detail.h"
 #include "network/blas.h"
 #include "network/quantized.h"
@@ -131,8 +132,16 @@ void cam_model_free(cam_model *model) {
 
 const cam_model_info *cam_model_get_info(const cam_model *model) { return &model->info; }
 
+/* The longest name of a node, for the table's first column. */
+static int name_width(const cam_graph *graph) {
+  size_t width = 0;
+  for (int i = 0; i < graph->n_nodes; i++)
+    width = max_size(width, strlen(graph->nodes[i].name));
+  return (int)min_size(width, 60);
+}
+
 /* A line of the table: a node whose output is shape[0] x shape[1]. */
-static void print_node(const cam_graph *graph, const cam_node *node, const int shape[2],
+static void print_node(const cam_graph *graph, const cam_node *node, const int shape[2], int width,
                        FILE *out) {
   char size[40], stride[24] = "", weight[64] = "";
   snprintf(size, sizeof size, "%d x %d x %d", shape[0], shape[1], node->channels);
@@ -145,8 +154,8 @@ static void print_node(const cam_graph *graph, const cam_node *node, const int s
       after = " ";
     snprintf(weight + used, sizeof weight - used, "%" PRId64 "%s", node->weight->shape[i], after);
   }
-  fprintf(out, "%-24s %-9s %16s %8s %12" PRIu64 "  %s<-", node->name, op_name(node->op), size,
-          stride, node_multiply_adds(node, shape[0], shape[1]), weight);
+  fprintf(out, "%-*s %-12s %16s %8s %12" PRIu64 "  %s<-", width, node->name, op_name(node->op),
+          size, stride, node_multiply_adds(node, shape[0], shape[1]), weight);
   for (int k = 0; k < node->n_inputs; k++) {
     const char *name = "input";
     if (node->inputs[k] != GRAPH_INPUT)
@@ -209,10 +218,11 @@ void cam_model_print(const cam_model *model, FILE *out) {
   const cam_node *head = &graph->nodes[graph->head]; /* on a plane, or there is no network */
   int(*shape)[2] = calloc((size_t)graph->n_nodes, sizeof *shape);
   if (shape && !graph_shapes(graph, graph->height, graph->width, shape, NULL)) {
-    fprintf(out, "%-24s %-9s %16s %8s %12s  %s\n", "node", "operator", "output h x w x c", "stride",
-            "mult-adds", "weight, inputs");
+    const int width = name_width(graph);
+    fprintf(out, "%-*s %-12s %16s %8s %12s  %s\n", width, "node", "operator", "output h x w x c",
+            "stride", "mult-adds", "weight, inputs");
     for (int i = 0; i < graph->n_nodes; i++)
-      print_node(graph, &graph->nodes[i], shape[i], out);
+      print_node(graph, &graph->nodes[i], shape[i], width, out);
     print_summary(model, shape[head->inputs[0]], out);
   }
   free(shape);

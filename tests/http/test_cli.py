@@ -231,7 +231,10 @@ def test_info_as_json(client, small_file):
 
 def test_info(small_file):
     text = run("info").stdout.decode()
-    assert "efficientnet-lite0" in text and "conv" in text and "1000" in text
+    assert "efficientnet-lite0" in text and "1000" in text
+    table = text.split("\n\n")[0].splitlines()
+    at = table[0].index("operator")
+    assert {line[at - 1:].split()[0] for line in table[1:]} == {"conv", "relu6", "add", "gap", "fc"}, "names of any length end before the column"
     assert run("info", MODEL).stdout.decode() == text == run("info", "--model", MODEL).stdout.decode()
     other = run("info", small_file)
     assert other.returncode == 0 and b"vgg16-cam" in other.stdout
