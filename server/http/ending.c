@@ -1,5 +1,7 @@
 /* ending.c - ending.h. Flow: http -> [ending] -> metrics, log.   Thread: the exchange's owner. */
 #include "ending.h"
+#include "cam_clock.h"
+#include "request_log.h"
 #include "routes.h"
 
 metrics_end ending_of(const struct exchange *exchange, const ending *how) {
@@ -37,4 +39,29 @@ const char *ending_words(metrics_end end) {
       [ABANDONED_SENDING] = "cut off while it was sent",
   };
   return words[end];
+}
+
+metrics_end ending_count(const struct exchange *exchange, const ending *how,
+                         struct metrics *metrics) {
+  const metrics_end end = ending_of(exchange, how);
+  if (!exchange) {
+    metrics_count_end(metrics, NULL, route_number(NULL), 0, end);
+    return end;
+  }
+  const struct job *job = &exchange->job;
+  int status = job->response.status;
+  if (!status)
+    status = how->library_status;
+  if (!exchange->probe)
+    metrics_count_end(metrics, job->counts, route_number(exchange->route), status, end);
+  return end;
+}
+
+void ending_log(struct exchange *exchange, metrics_end end, const ending *how) {
+  struct job *job = &exchange->job;
+  if (end == REFUSED_TOO_SLOW && !job->error.code)
+    cam_fail(&job->error, CAM_E_DEADLINE, "%zu bytes of the body in %.0f ms", exchange->bytes_in,
+             1e3 * (clock_seconds() - job->began));
+  if (!how->completed || !job->response.status)
+    log_request(exchange, ending_words(end));
 }

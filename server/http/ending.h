@@ -17,4 +17,12 @@ metrics_end ending_of(const struct exchange *exchange, const ending *how);
 /* What the log says of a request without a whole answer; NULL: nothing more. */
 const char *ending_words(metrics_end end);
 
+/* When it is over: counted with its route, model and status, unless it was a probe; exchange may be
+ * NULL. */
+metrics_end ending_count(const struct exchange *exchange, const ending *how,
+                         struct metrics *metrics);
+/* Its line, or one more where the one that was written with its answer does not say how it ended.
+ */
+void ending_log(struct exchange *exchange, metrics_end end, const ending *how);
+
 #endif

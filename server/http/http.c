@@ -313,9 +313,9 @@ static enum MHD_Result handle(void *closure, struct MHD_Connection *connection, 
 
 /* ---- the end of a request, the ends of a connection ---- */
 
-static struct ending ending_told(struct http *http, struct MHD_Connection *connection,
-                                 enum MHD_RequestTerminationCode how) {
-  return (struct ending){
+static ending ending_told(struct http *http, struct MHD_Connection *connection,
+                          enum MHD_RequestTerminationCode how) {
+  return (ending){
       .completed = how == MHD_REQUEST_TERMINATED_COMPLETED_OK,
       .timed_out = how == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED ||
                    watch_expired(http->watch, watched_of(connection)),
@@ -331,47 +331,26 @@ static void linger(struct http *http, struct MHD_Connection *connection) {
     watch_linger(http->watch, copy);
 }
 
-static void log_end(struct exchange *exchange, metrics_end end, const ending *how) {
-  struct job *job = &exchange->job;
-  if (end == REFUSED_TOO_SLOW && !job->error.code)
-    cam_fail(&job->error, CAM_E_DEADLINE, "%zu bytes of the body in %.0f ms", exchange->bytes_in,
-             1e3 * (clock_seconds() - job->began));
-  if (!how->completed || !job->response.status)
-    log_request(exchange, ending_words(end));
-}
-
-/* The request is over, answered or not; the last that the library tells of it. The order matters:
- *   how it ended is found out while exchange and connection are whole;
- *   it is counted, unless it was a probe;
- *   where no request can follow on this connection, bytes that still come are marked as none, so
- * that count_unread does not take them for half a request; a refused body is read on by a second
- * descriptor, since the first closes when this returns; the log's line is written while there is an
- * exchange to tell of, then that is freed; the connection's time for its next request begins. */
+/* The request is over, answered or not; the last that the library tells of it. How it ended is
+ * found out while exchange and connection are whole, and the log's line is written while there is
+ * an exchange to tell of. Where no request can follow on this connection, bytes that still come are
+ * marked as none, so that count_unread does not take them for half a request; a refused body is
+ * read on by a second descriptor, since the first closes when this returns. */
 static void on_completed(void *closure, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code) {
   struct http *http = closure;
   struct exchange *exchange = *state;
   *state = NULL;
   const ending how = ending_told(http, connection, code);
-  const metrics_end end = ending_of(exchange, &how);
+  const metrics_end end = ending_count(exchange, &how, http->metrics);
   const bool early = exchange && exchange->state == EXCHANGE_ANSWERED_EARLY;
-  int status = 0;
-  if (exchange && exchange->job.response.status)
-    status = exchange->job.response.status;
-  else if (exchange)
-    status = how.library_status;
-  if (!exchange)
-    metrics_count_end(http->metrics, NULL, route_number(NULL), status, end);
-  else if (!exchange->probe)
-    metrics_count_end(http->metrics, exchange->job.counts, route_number(exchange->route), status,
-                      end);
   if (!how.completed || !exchange || early)
     watch_mark(watched_of(connection), true);
   if (!exchange)
     return;
   if (early && how.completed)
     linger(http, connection);
-  log_end(exchange, end, &how);
+  ending_log(exchange, end, &how);
   exchange_leave_line(exchange);
   exchange_free(exchange);
   if (how.completed)
