@@ -32,12 +32,10 @@ static void first_ended(struct loader *loader, loader_state state, const cam_err
   signals_tell();
 }
 
-/* Loads files->paths[i], unless loader_stop has come before that; false: it has left this thread
- * alone, and what was loaded is to be freed, nothing else touched. The first of the files has the
- * name that the settings give. */
-static bool load(struct loader *loader, const model_files *files, int i, struct served **out,
+/* Loads a file, unless loader_stop has come before that; false: it has left this thread alone, and
+ * what was loaded is to be freed, nothing else touched. Without a name it has its own. */
+static bool load(struct loader *loader, const char *path, const char *name, struct served **out,
                  cam_code *code, cam_error *error) {
-  const char *name = i ? "" : loader->app->config->model_name;
   *out = NULL;
   pthread_mutex_lock(&loader->mutex);
   const bool stop = loader->stop;
@@ -45,7 +43,7 @@ static bool load(struct loader *loader, const model_files *files, int i, struct 
   pthread_mutex_unlock(&loader->mutex);
   if (stop)
     return false;
-  *code = served_load(loader->app, files->paths[i], name, out, error);
+  *code = served_load(loader->app, path, name, out, error);
   pthread_mutex_lock(&loader->mutex);
   loader->loading = false;
   const bool left_alone = loader->stop;
@@ -89,11 +87,13 @@ static cam_code fail_twice(const struct served *one, const char *path, cam_error
 
 /* ---- the first time: all, or none ---- */
 
-/* models[*n] are loaded, whatever is returned; false: this thread was left alone. */
+/* models[*n] are loaded, whatever is returned; false: this thread was left alone. The first of them
+ * has the name that the settings give. */
 static bool load_all(struct loader *loader, const model_files *files, struct served **models,
                      int *n, cam_code *code, cam_error *error) {
-  for (*n = 0; *n < files->n && !*code;) {
-    if (!load(loader, files, *n, &models[*n], code, error)) {
+  const char *name = loader->app->config->model_name;
+  for (*n = 0; *n < files->n && !*code; name = "") {
+    if (!load(loader, files->paths[*n], name, &models[*n], code, error)) {
       *n += models[*n] != NULL;
       return false;
     }
@@ -136,25 +136,45 @@ static bool is_among(const model_files *files, const char *path) {
   return false;
 }
 
-/* Whether a model that was loaded takes the place of this one: their file is the same, or this
- * one's is gone and their name the same. */
-static bool gives_place(const struct served *there, const struct served *made,
+static bool is_served(const struct generation *present, const char *path) {
+  for (int i = 0; i < present->n; i++)
+    if (!strcmp(present->models[i]->path, path))
+      return true;
+  return false;
+}
+
+/* The name that the settings give is that of the first of the files that are served: of this one,
+ * unless one before it is. "": its own. */
+static const char *name_given(const struct loader *loader, const model_files *files, int i) {
+  for (int before = 0; before < i; before++)
+    if (is_served(loader->app->generation, files->paths[before]))
+      return "";
+  return loader->app->config->model_name;
+}
+
+/* Whether a model that was loaded takes the place of this one: their file is the same, or their
+ * name is, and this one's file is gone, or the name was given to it until this first file came: its
+ * own file is read next, and has its own name then. */
+static bool gives_place(const struct served *there, const struct served *made, const char *given,
                         const model_files *files) {
   if (!strcmp(there->path, made->path))
     return true;
-  return !strcmp(there->info->name, made->info->name) && !is_among(files, there->path);
+  if (strcmp(there->info->name, made->info->name))
+    return false;
+  return *given || !is_among(files, there->path);
 }
 
 /* Lets requests join made, in the place of others, which become gone[*n_gone], or at the end.
- * CAM_E_MODEL: another file has its name. */
-static cam_code take_in(struct loader *loader, struct served *made, const model_files *files,
-                        struct served **gone, int *n_gone, cam_error *error) {
+ * given: its name, if the settings have one for it. CAM_E_MODEL: another file has its name. */
+static cam_code take_in(struct loader *loader, struct served *made, const char *given,
+                        const model_files *files, struct served **gone, int *n_gone,
+                        cam_error *error) {
   const struct generation *present = loader->app->generation; /* only this thread replaces it */
   struct served *models[MODELS_MOST + 1];
   int n = 0;
   for (int i = 0; i < present->n; i++) {
     struct served *there = present->models[i];
-    const bool leaves = gives_place(there, made, files);
+    const bool leaves = gives_place(there, made, given, files);
     if (leaves)
       gone[(*n_gone)++] = there;
     else if (!strcmp(there->info->name, made->info->name))
@@ -179,16 +199,17 @@ static void report_failure(struct app *app, const cam_error *error) {
 
 /* False: this thread was left alone. */
 static bool reload_file(struct loader *loader, const model_files *files, int i) {
+  const char *given = name_given(loader, files, i);
   struct served *made, *gone[MODELS_MOST];
   int n_gone = 0;
   cam_error error = {0};
   cam_code code = CAM_OK;
-  if (!load(loader, files, i, &made, &code, &error)) {
+  if (!load(loader, files->paths[i], given, &made, &code, &error)) {
     served_free(made);
     return false;
   }
   if (!code)
-    code = take_in(loader, made, files, gone, &n_gone, &error);
+    code = take_in(loader, made, given, files, gone, &n_gone, &error);
   if (code) {
     report_failure(loader->app, &error);
     served_free(made);

@@ -361,6 +361,41 @@ def test_nothing_is_served_less_than_before(start, paths, photo):
     assert served(server) == list(NAMES) and cam(server.client, photo, model="two").status_code == 200
 
 
+@pytest.mark.concurrent
+def test_the_given_name_goes_to_a_new_first_file(start, paths, made, photo):
+    """At one SIGHUP, and it is never missed; a first file that is no model leaves it where it is."""
+    folder = paths["one"].parent
+    server = start(model=folder, model_name="vision", teams=1)
+    by_own_name = same(cam(server.client, photo, model="two").json())
+    stop, missed = threading.Event(), []
+
+    def ask(client):
+        while not stop.is_set():
+            if cam(client, photo, model="vision").status_code != 200:
+                missed.append("vision")
+    client = server.new_client()
+    thread = threading.Thread(target=ask, args=(client,))
+    thread.start()
+    first = folder / "+first.safetensors"
+    first.write_bytes(b"no model")
+    reload(server, 3, 1)
+    assert served(server) == ["vision", "two", "three"]
+    put(first, made["other"])
+    reload(server, 4)
+    until(lambda: served(server) == ["vision", "one", "two", "three"], "the file of before has its own name, behind the new one")
+    assert cam(server.client, photo).json()["model"] == "vision"
+    put(first, b"no model")
+    reload(server, 3, 1)
+    assert served(server) == ["vision", "one", "two", "three"]
+    first.unlink()
+    reload(server, 3)
+    until(lambda: served(server) == ["vision", "two", "three"], "it goes back")
+    stop.set()
+    thread.join(PATIENCE)
+    client.close()
+    assert not missed and same(cam(server.client, photo, model="two").json()) == by_own_name
+
+
 def test_names_that_change_places(start, paths, made, photo):
     """Two files with each other's models: refused, since each name is another file's when it comes; both go on as they are."""
     server = start(model=paths["one"].parent, teams=1)
