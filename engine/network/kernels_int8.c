@@ -3,9 +3,10 @@
  * contraction: a multiplication and an addition round twice on every machine.
  *
  * Register budget of `product`: ROWS x VECTORS sums, VECTORS vectors of weights, and what stands
- * for 4 bytes of a row: 12 x 2 + 2 + 1 of 32 registers with AVX-512; 6 x 2 + 2 + 1, and without
- * VNNI a product, of 16 with AVX2 and SSE2; 5 x 4 + 4 + 1 with NEON, whose loads take what is left.
- */
+ * for 4 bytes of a row: 14 x 2 + 2 + 1 of 32 registers with AVX-512 and VNNI, 14 being what today's
+ * planes of 7, 14, 28 and 56 cells a side divide into best; without VNNI 12 x 2 + 2 + 1, and room
+ * for halves and products; 6 x 2 + 2 + 1, and without VNNI a product, of 16 with AVX2 and SSE2;
+ * 5 x 4 + 4 + 1 with NEON, whose loads take what is left. */
 #include "kernels_int8.h"
 #include "cam_minmax.h"
 #include "kernels_int8_vector.h"
@@ -14,7 +15,10 @@
 #include "kernels_int8_amx.h"
 #endif
 
-#if defined __AVX512BW__
+#if defined __AVX512VNNI__
+#define ROWS 14
+enum { VECTORS = 2 };
+#elif defined __AVX512BW__
 #define ROWS 12
 enum { VECTORS = 2 };
 #elif defined __ARM_NEON
@@ -183,7 +187,7 @@ INLINE void put_tile_values(const factors *o, const reals f[4], uint8_t *const t
 /* Where rows run out, the last one is written again. */
 INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int rows,
                         const int vectors, const bool adds) {
-#pragma GCC unroll 12
+#pragma GCC unroll 14
   for (int i = 0; i < rows; i += 4 / vectors) {
     reals f[4];
     uint8_t *to[4];
@@ -203,7 +207,7 @@ enum { LINE_BYTES = 64, BYTES_AHEAD = 2048 };
 
 INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
   lanes sum[ROWS][VECTORS];
-#pragma GCC unroll 12
+#pragma GCC unroll 14
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++)
@@ -221,7 +225,7 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
 #pragma GCC unroll 4
         for (int j = 0; j < vectors; j++)
           right[j] = load_quads(weights + (j * PARTS + part) * BYTES);
-#pragma GCC unroll 12
+#pragma GCC unroll 14
         for (int i = 0; i < rows; i++) {
           const quads left = part_of_quads(repeat_quad(a + i * o->a_stride), part);
 #pragma GCC unroll 4
@@ -243,13 +247,16 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
   static void int8_tile_##rows##_##vectors(const factors *o) { multiply_tile(o, rows, vectors); }
 #define LOW_TILES(vectors) \
   TILE(1, vectors) TILE(2, vectors) TILE(3, vectors) TILE(4, vectors) TILE(5, vectors)
-#if ROWS == 12
+#if ROWS >= 12
 #define TILES(vectors) \
   LOW_TILES(vectors) \
   TILE(6, vectors) TILE(7, vectors) TILE(8, vectors) TILE(9, vectors) TILE(10, vectors) \
   TILE(11, vectors) TILE(12, vectors)
 TILES(1)
 TILES(2)
+#if ROWS == 14
+TILE(13, 1) TILE(14, 1) TILE(13, 2) TILE(14, 2)
+#endif
 #define ENTRY(rows) {int8_tile_##rows##_1, int8_tile_##rows##_2}
 #elif ROWS == 6
 LOW_TILES(2)
@@ -266,6 +273,9 @@ static void (*const int8_tiles[ROWS][2])(const factors *) = { /* [rows - 1][all 
 #endif
 #if ROWS > 6
   ENTRY(7), ENTRY(8), ENTRY(9), ENTRY(10), ENTRY(11), ENTRY(12),
+#endif
+#if ROWS > 12
+  ENTRY(13), ENTRY(14),
 #endif
 };
 /* clang-format on */
