@@ -105,10 +105,8 @@ typedef enum cam_precision { CAM_PRECISIONS(X) CAM_PRECISION_COUNT } cam_precisi
 
 /* Names of the above ("jet"); static storage; "" outside the range. */
 const char *cam_colormap_name(cam_colormap colormap);
-const char *cam_size_name(cam_size size);
 const char *cam_resize_name(cam_resize resize);
 const char *cam_scale_name(cam_scale scale);
-const char *cam_detail_name(cam_detail detail);
 const char *cam_picture_name(cam_picture picture);
 const char *cam_format_name(cam_format format);
 const char *cam_method_name(cam_method method);

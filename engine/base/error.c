@@ -37,13 +37,11 @@ const char *cam_code_text(cam_code code) {
   }
 NAMES(cam_stage_name, cam_stage, CAM_STAGES, CAM_STAGE_COUNT)
 NAMES(cam_colormap_name, cam_colormap, CAM_COLORMAPS, CAM_COLORMAP_COUNT)
-NAMES(cam_size_name, cam_size, CAM_SIZES, CAM_SIZE_COUNT)
 NAMES(cam_method_name, cam_method, CAM_METHODS, CAM_METHOD_COUNT)
 NAMES(cam_probability_name, cam_probability, CAM_PROBABILITIES, CAM_PROBABILITY_COUNT)
 NAMES(cam_precision_name, cam_precision, CAM_PRECISIONS, CAM_PRECISION_COUNT)
 NAMES(cam_resize_name, cam_resize, CAM_RESIZES, CAM_RESIZE_COUNT)
 NAMES(cam_scale_name, cam_scale, CAM_SCALES, CAM_SCALE_COUNT)
-NAMES(cam_detail_name, cam_detail, CAM_DETAILS, CAM_DETAIL_COUNT)
 NAMES(cam_picture_name, cam_picture, CAM_PICTURES, CAM_PICTURE_COUNT)
 NAMES(cam_format_name, cam_format, CAM_FORMATS, CAM_FORMAT_COUNT)
 #undef X

@@ -22,12 +22,6 @@ view view_of_plane(int64_t height, int64_t width, int64_t channels, bool last) {
   return v;
 }
 
-view view_of_vector(int64_t channels) {
-  view v = {.rank = 2, .shape = {1, channels}};
-  add_atom(&v, 1, VIEW_C, channels, 1);
-  return v;
-}
-
 /* Neighbours of one side that are one run of an axis become one atom. */
 static void join_atoms(view *v) {
   int n = 0;

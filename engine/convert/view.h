@@ -29,8 +29,6 @@ typedef struct view {
 
 /* Of a whole plane: [1,C,H,W], or [1,H,W,C] where `last`. */
 view view_of_plane(int64_t height, int64_t width, int64_t channels, bool last);
-/* Of a vector of channels: [1,C]. */
-view view_of_vector(int64_t channels);
 bool view_transpose(view *v, const int64_t *permutation); /* false: it is no permutation */
 /* False where the new sides cut an axis at no whole place, or the sizes differ. */
 bool view_reshape(view *v, int rank, const int64_t *shape);
