@@ -2,7 +2,6 @@
  * for wrong pixels. Flow: bytes -> decode -> resize -> normalised -> figures, and a picture made of
  * the normalised numbers. Thread: one worker a context. */
 #include "cam_engine.h"
-#include "cam_minmax.h"
 #include "context.h"
 #include "model/pixels.h"
 #include "model/sizes.h"

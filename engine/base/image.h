@@ -2,7 +2,6 @@
 #ifndef IMAGE_H
 #define IMAGE_H
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 typedef struct cam_image {

@@ -11,7 +11,6 @@
 #include "huffman.h"
 #include <libdeflate.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 /* % of the filtered bytes, of which a photo has fewer. Seen: exactly hit were 5 to 36 of photos, 55
  * to 100 of drawings; within 2 were 16 to 86 of photos, 89 to 100 of heat maps. */

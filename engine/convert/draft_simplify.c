@@ -6,7 +6,6 @@
  */
 #include "draft.h"
 #include <math.h>
-#include <string.h>
 
 enum { MOST_ROUNDS = 64 };
 

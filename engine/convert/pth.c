@@ -7,7 +7,6 @@
 #include "archive.h"
 #include "cam_minmax.h"
 #include "unpickle.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

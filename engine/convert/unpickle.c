@@ -3,7 +3,6 @@
 #include "unpickle.h"
 #include "cam_minmax.h"
 #include "pickle_globals.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,6 @@
 #include "kernels.h"
 #include "cam_minmax.h"
 #include <math.h>
-#include <stdbool.h>
 #if defined __x86_64__
 #include <immintrin.h>
 #elif defined __ARM_NEON

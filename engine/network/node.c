@@ -5,7 +5,6 @@
 #include "attribute.h"
 #include "cam_minmax.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
  * value's gradient the output's times the factor. */
 #include "reference_node.h"
 #include <math.h>
-#include <stdlib.h>
 
 typedef reference_plane plane;
 typedef reference_call call;

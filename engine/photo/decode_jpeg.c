@@ -5,7 +5,6 @@
 #include "codec/jpeg.h"
 #include "colour.h"
 #include "flatten.h"
-#include <stdlib.h>
 
 /* While colours are converted the library's memory is gone. */
 size_t work_of_jpeg(const photo_plan *plan, size_t *result) {

@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* How a request ends, each in exactly one way: X(enumerator, reason). ANSWERED: what was wanted, or
  * told what is wrong with the request itself. REFUSED: for a limit or the service's own state, with

@@ -3,7 +3,6 @@
 #include "base/version.h"
 #include "cli.h"
 #include "help_text.h"
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

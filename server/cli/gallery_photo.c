@@ -8,7 +8,6 @@
 #include "wire/file_name.h"
 #include "wire/problem.h"
 #include <stdlib.h>
-#include <string.h>
 
 static void add_rectangle(json *item, const cam_box *box) {
   if (!box->width)

@@ -3,7 +3,6 @@
 #include "name_set.h"
 #include "cam_encoding.h"
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { LEAST_ROOM = 1024 };

@@ -2,7 +2,6 @@
  * in server/cli/passed_over.c. Thread: one at a time. */
 #ifndef PASSED_OVER_H
 #define PASSED_OVER_H
-#include <stddef.h>
 #include <stdint.h>
 
 enum { PASSED_KINDS = 32, PASSED_KIND_MAX = 8, PASSED_WORDS_MAX = 128 };

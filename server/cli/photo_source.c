@@ -1,7 +1,6 @@
 /* photo_source.c - photo_source.h. An operand called NAME.cam.png beside others came from the
  * shell's *.png, where an earlier run had left it: it is passed over and counted. */
 #include "photo_source.h"
-#include <stdlib.h>
 #include <string.h>
 
 cam_code photo_source_open(photo_source *source, char *const *operands, int n_operands,

@@ -2,7 +2,6 @@
  * there already, as a link: each is written beside its place and renamed into it, so that the link
  * goes, not what it leads to. */
 #include "picture_file.h"
-#include "cam_encoding.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>

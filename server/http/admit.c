@@ -13,7 +13,6 @@
 #include "work/generation.h"
 #include "work/room.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

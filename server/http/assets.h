@@ -2,7 +2,6 @@
  * Implemented in server/http/assets.c. To add a file, add a row. */
 #ifndef ASSETS_H
 #define ASSETS_H
-#include <stddef.h>
 
 /* X(symbol, file, path of the URL, Content-Type) */
 #define ASSETS(X) \

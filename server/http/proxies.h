@@ -4,7 +4,6 @@
 #define PROXIES_H
 #include "cam_error.h"
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct sockaddr;

@@ -3,7 +3,6 @@
  * Thread: any; touches only its arguments. */
 #include "params.h"
 #include "base/whole.h"
-#include "cam_minmax.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>

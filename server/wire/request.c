@@ -5,8 +5,6 @@
 #include "cam_minmax.h"
 #include "json_params.h"
 #include "multipart.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

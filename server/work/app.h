@@ -8,7 +8,6 @@
 #include "pace.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 
 /* X(enumerator, name as the metrics have it), in order. STARTING: no model is there, and no port
  * but the admin's. LEAVING: all is served, but those who ask are told to go elsewhere (/readyz,

@@ -3,7 +3,6 @@
 #include "cli/line_file.h"
 #include "cli/path_list.h"
 #include "fuzz.h"
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -4,8 +4,6 @@
 #include "convert/onnx_import.h"
 #include "fuzz.h"
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { MOST_NUMBERS = 1 << 22 /* of all tensors: weights are read in each node that uses them */ };
 

@@ -4,7 +4,6 @@
 #include "convert/weights_read.h"
 #include "fuzz.h"
 #include <stdlib.h>
-#include <string.h>
 
 enum { MOST_READ = 1 << 16 /* numbers of one tensor: the file may say the same ones often */ };
 

@@ -10,7 +10,6 @@
 #include "work/queue.h"
 #include "work/room.h"
 #include <check.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include "model/detail.h"
 #include <check.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 START_TEST(sides) {

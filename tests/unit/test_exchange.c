@@ -5,7 +5,6 @@
 #include "http/routes.h"
 #include "work/app.h"
 #include <check.h>
-#include <math.h>
 
 static struct app app;
 static config settings;

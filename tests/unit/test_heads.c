@@ -6,7 +6,6 @@
 #include "network/reference.h"
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

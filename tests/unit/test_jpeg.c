@@ -4,7 +4,6 @@
 #include <check.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef enum pattern { SMOOTH, NOISE, WHITE } pattern;
 

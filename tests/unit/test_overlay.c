@@ -3,7 +3,6 @@
 #include "render/overlay.h"
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PAIRS = 256 * 256, WHOLE = 10000 };

@@ -4,7 +4,6 @@
 #include "photo/resize_rows.h"
 #include "resize_fixtures.h"
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Noise, half of it black or white so that sums leave 0..255; the generator is in

@@ -3,7 +3,6 @@
  * form that they come. */
 #include "cli/photo_source.h"
 #include <check.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include "cam_clock.h"
 #include "http/watch.h"
 #include <check.h>
-#include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <poll.h>

@@ -2,7 +2,6 @@
  * digits, numbers that no type holds. */
 #include "base/whole.h"
 #include <check.h>
-#include <string.h>
 
 static const struct {
   const char *text;
