@@ -329,9 +329,13 @@ static bool print_as_json(const bench *b, const cam_model_info *info) {
 
 static cam_code load_photo(bench *b, const cli *arguments, cam_error *error) {
   const char *path = arguments->options[PHOTO];
-  if (path)
-    return cli_read(path, (size_t)arguments->config.max_body_bytes, &b->photo, error);
-  return make_photo(&b->photo, error);
+  cam_error why;
+  if (!path)
+    return make_photo(&b->photo, error);
+  const cam_code code = cli_read(path, (size_t)arguments->config.max_body_bytes, &b->photo, &why);
+  if (code)
+    cam_fail(error, code, "%.80s: %s", path, why.detail);
+  return code;
 }
 
 static cam_code measure_what_is_asked(bench *b, const cli *arguments, int classes,

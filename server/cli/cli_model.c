@@ -46,13 +46,14 @@ cam_code cli_find_model(cli *arguments, cam_error *error) {
   return CAM_OK;
 }
 
+/* What to do is said to whoever has named none. */
 static cam_code check_readable(const char *path, cam_error *error) {
   if (!access(path, R_OK))
     return CAM_OK;
-  return cam_fail(error, CAM_E_IO,
-                  "model file %.60s: %s; `make build` makes the default one, --model or "
-                  "CAMSERVE_MODEL names another",
-                  path, strerror(errno));
+  const char *advice = "";
+  if (!strcmp(path, config_find("model")->text))
+    advice = "; `make build` makes it, --model or CAMSERVE_MODEL names another";
+  return cam_fail(error, CAM_E_IO, "model file %.60s: %s%s", path, strerror(errno), advice);
 }
 
 static cam_code load_named(const char *path, const char *isa, cam_model **out, cam_error *error) {

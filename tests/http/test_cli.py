@@ -242,6 +242,19 @@ def test_info(small_file):
     assert run("info", "/nonexistent").returncode == 1
 
 
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    """And advice for who has named no model is not for who has."""
+    gone = tmp_path / "gone"
+    for arguments in (["bench", "--photo", gone], ["info", gone], ["evaluate", gone, tmp_path], ["explain", gone], ["bench", "--model", gone]):
+        said = run(*arguments).stderr.decode()
+        assert str(gone)[:40] in said and "No such file" in said and "make build" not in said, said
+    alone = tmp_path / "camserve"
+    alone.write_bytes(BINARY.read_bytes())
+    alone.chmod(0o755)
+    result = subprocess.run([alone, "info"], cwd=tmp_path, capture_output=True, env={"PATH": os.environ["PATH"]})
+    assert result.returncode == 1 and b"No such file" in result.stderr and b"make build" in result.stderr
+
+
 def test_bench_json():
     result = run("bench", "--json", "--runs", "3", "--threads", "1")
     assert result.returncode == 0, result.stderr
