@@ -46,7 +46,8 @@ typedef struct cam_tune_options {
   bool flip;      /* mirrored photos, too */
   bool balance;   /* classes count alike, however many photos they have */
   int patience;   /* epochs without a better one after which it ends; 0: all are done */
-  double seconds; /* after which it ends; 0: any */
+  double seconds; /* from cam_tuner_create on, after which it ends, but not before there is a head;
+                     0: any */
   uint64_t seed;
   cam_resize resize;      /* not CAM_RESIZE_OF_MODEL */
   size_t memory;          /* bytes of what is kept of photos; what has no room is computed again */
@@ -130,7 +131,8 @@ cam_code cam_tuner_look(cam_tuner *tuner, bool passes, cam_error *error);
 double cam_tuner_estimate(cam_tuner *tuner, int n_train, int n_val, bool looked);
 /* Trains. CAM_E_PARAMETER: fewer than two classes have photos to train on, or the numbers grow out
  * of bounds (the rate is too large); CAM_E_IO, CAM_E_MODEL: the checkpoint, or a photo that cannot
- * be read any more; CAM_E_NO_MEMORY. */
+ * be read any more; CAM_E_NO_MEMORY; CAM_E_DEADLINE: calls.stop came before there was anything to
+ * keep. */
 cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error);
 /* How many of the validation photos a head gets right that is fitted to `per_class` photos of each
  * class alone (or as many as it has): what more photos would bring. False: there is no head to fit,

@@ -35,9 +35,12 @@ typedef struct epochs_job {
 
 /* ---- one batch ---- */
 
+/* CAM_E_DEADLINE: the end has come, perhaps while a photo was to be read again. */
 static cam_code get_batch(epochs_job *job, const batches *all, int index, train_batch *out) {
   const epochs_task *task = job->task;
   const sample_view *views = all->views + all->begin[index];
+  if (train_end_has_come(task->end))
+    return cam_fail(job->error, CAM_E_DEADLINE, "stopped");
   const int *shape = samples_shape(task->from, views->sample, task->kind);
   *out = (train_batch){.n = all->begin[index + 1] - all->begin[index],
                        .height = shape[0],
@@ -47,12 +50,6 @@ static cam_code get_batch(epochs_job *job, const batches *all, int index, train_
   for (int i = 0; i < out->n; i++)
     job->labels[i] = task->list[views[i].sample].class_id;
   return samples_get(task->from, task->kind, out->n, views, job->planes, job->error);
-}
-
-static bool must_stop(const epochs_task *task) {
-  const cam_tune_options *options = task->options;
-  return task->calls->stop(task->calls->closure) ||
-         (options->seconds > 0 && clock_seconds() - task->begin > options->seconds);
 }
 
 /* Of step `step` of all. */
@@ -75,17 +72,14 @@ static batch_plan plan_of(const epochs_task *task, const sample_part *part) {
                       .seed = task->options->seed};
 }
 
-/* False: it was stopped, and the weights are somewhere within the epoch. */
 static cam_code train_batches(epochs_job *job, const batches *all, int number,
-                              cam_tune_epoch *epoch, bool *whole) {
+                              cam_tune_epoch *epoch) {
   const epochs_task *task = job->task;
   cam_code code = CAM_OK;
   int right = 0, seen = 0;
   for (int b = 0; b < all->n && !code; b++) {
     train_batch batch;
     train_loss loss = {0};
-    if (must_stop(task))
-      return CAM_OK;
     epoch->rate = rate_of(task->options, (int64_t)(number - 1) * all->n + b,
                           (int64_t)task->options->epochs * all->n);
     code = get_batch(job, all, b, &batch);
@@ -100,34 +94,31 @@ static cam_code train_batches(epochs_job *job, const batches *all, int number,
   }
   epoch->loss = epoch->cross_entropy + epoch->weight_decay;
   epoch->train_accuracy = (double)right / max_int(seen, 1);
-  *whole = !code;
   return code;
 }
 
-static cam_code train_epoch(epochs_job *job, int number, cam_tune_epoch *epoch, bool *whole) {
+/* CAM_E_DEADLINE: it was stopped, and the weights are somewhere within the epoch. */
+static cam_code train_epoch(epochs_job *job, int number, cam_tune_epoch *epoch) {
   const cam_tune_options *options = job->task->options;
   batch_plan plan = plan_of(job->task, &job->task->train);
   batches all;
   plan.shuffle = true;
   plan.flip = options->flip;
   plan.balance = options->balance;
-  *whole = false;
   cam_code code = batches_make(&plan, number, &all, job->error);
   if (!code)
-    code = train_batches(job, &all, number, epoch, whole);
+    code = train_batches(job, &all, number, epoch);
   batches_free(&all);
   return code;
 }
 
 /* logits and their labels, in the order of the batches, which is the same each time. */
-static cam_code validate_batches(epochs_job *job, const batches *all, bool *whole) {
+static cam_code validate_batches(epochs_job *job, const batches *all) {
   const epochs_task *task = job->task;
   const size_t classes = (size_t)task->graph->n_classes;
   int row = 0;
   for (int b = 0; b < all->n; b++) {
     train_batch batch;
-    if (must_stop(task))
-      return CAM_OK;
     cam_code code = get_batch(job, all, b, &batch);
     if (!code)
       code = trainer_logits(task->trainer, &batch, job->logits + (size_t)row * classes, job->error);
@@ -136,24 +127,22 @@ static cam_code validate_batches(epochs_job *job, const batches *all, bool *whol
     for (int i = 0; i < batch.n; i++)
       job->out->val_labels[row++] = batch.labels[i];
   }
-  *whole = true;
   return CAM_OK;
 }
 
-static cam_code validate(epochs_job *job, cam_tune_epoch *epoch, bool *whole) {
+/* CAM_E_DEADLINE as in train_epoch: accuracy and loss are not known. */
+static cam_code validate(epochs_job *job, cam_tune_epoch *epoch) {
   const epochs_task *task = job->task;
   const batch_plan plan = plan_of(task, &task->val);
   batches all;
   epoch->val_accuracy = epoch->val_loss = -1;
-  *whole = true;
   if (!task->val.n)
     return CAM_OK;
-  *whole = false;
   cam_code code = batches_make(&plan, 0, &all, job->error);
   if (!code)
-    code = validate_batches(job, &all, whole);
+    code = validate_batches(job, &all);
   batches_free(&all);
-  if (!code && *whole)
+  if (!code)
     epoch->val_accuracy = logits_accuracy(job->logits, job->out->val_labels, task->val.n,
                                           task->graph->n_classes, &epoch->val_loss);
   return code;
@@ -294,13 +283,12 @@ static cam_code begin_anew(epochs_job *job) {
   cam_tune_epoch start = {.stage = job->task->options->stage,
                           .epochs = job->task->options->epochs,
                           .train_accuracy = -1};
-  bool whole;
   job->state = (progress_state){0};
   memset(job->history, 0, ((size_t)job->task->options->epochs + 1) * sizeof *job->history);
   job->state.kept_accuracy = job->state.kept_loss = -1;
   job->state.top_accuracy = job->state.top_loss = -1;
-  const cam_code code = validate(job, &start, &whole);
-  if (code)
+  const cam_code code = validate(job, &start);
+  if (code && code != CAM_E_DEADLINE)
     return code;
   keep_values(job, &start);
   job->state.start_accuracy = start.val_accuracy;
@@ -317,26 +305,23 @@ static cam_code go_on(epochs_job *job) {
   while (!code && job->state.epoch < options->epochs) {
     cam_tune_epoch epoch = {
         .stage = options->stage, .epoch = (int)job->state.epoch + 1, .epochs = options->epochs};
-    bool whole = false;
     job->out->patience_ended = job->task->val.n && options->patience &&
                                job->state.since_top >= options->patience;
     if (job->out->patience_ended)
       break;
-    code = train_epoch(job, epoch.epoch, &epoch, &whole);
-    if (!code && whole)
-      code = validate(job, &epoch, &whole);
-    job->out->stopped = !code && !whole;
-    if (code || !whole)
+    code = train_epoch(job, epoch.epoch, &epoch);
+    if (!code)
+      code = validate(job, &epoch);
+    if (code)
       break;
     finish_epoch(job, &epoch);
     code = save_state(job);
     if (!code) /* what was told is not done again */
       job->task->calls->epoch(job->task->calls->closure, &epoch);
   }
-  if (code == CAM_E_DEADLINE) { /* a photo was to be read again */
-    job->out->stopped = true;
-    code = CAM_OK;
-  }
+  job->out->stopped = code == CAM_E_DEADLINE;
+  if (job->out->stopped)
+    return CAM_OK;
   return code;
 }
 

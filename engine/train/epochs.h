@@ -4,6 +4,7 @@
 #ifndef EPOCHS_H
 #define EPOCHS_H
 #include "samples.h"
+#include "train_end.h"
 #include "trainer.h"
 
 typedef struct epochs_task {
@@ -17,6 +18,7 @@ typedef struct epochs_task {
   const cam_tune_calls *calls;
   const char *run; /* 64 characters: checkpoint.h */
   double begin;    /* clock_seconds() */
+  const train_end *end;
 } epochs_task;
 
 /* The tensors of a graph that a trainer moves. */

@@ -16,15 +16,22 @@ enum { BLOCK = 256, ITERATIONS_MOST = 500, CORRECTIONS = 10, CORRECTIONS_OF_MANY
 static const double precise = 1e-5; /* |gradient| / |W| where it is done */
 static const int many = 500000;     /* weights, from which on fewer corrections are kept */
 
+/* What weights come to. */
+typedef struct head_loss {
+  double cross_entropy, decayed;
+  int right;
+} head_loss;
+
 typedef struct fitting {
   const head_task *task;
   double *rows;   /* [BLOCK,channels] */
   double *scores; /* [BLOCK,classes] */
   float *floats;  /* [BLOCK,channels] */
   cam_error *error;
-  double cross_entropy, decayed; /* of the last evaluation */
-  int right, iterations;
-  bool ended; /* by an error, or by calls.stop */
+  head_loss last, kept; /* of the last evaluation; of the last iteration */
+  int iterations;
+  bool failed;  /* photos could not be read any more; nothing is evaluated after that */
+  bool stopped; /* between two iterations */
 } fitting;
 
 static cam_code get_block(fitting *f, int first, int n) {
@@ -80,27 +87,27 @@ static double decay_gradient(const head_task *task, const double *weight, double
   return task->decay * squares / 2;
 }
 
+/* Where photos fail it is infinite, so that no step is taken there. */
 static lbfgsfloatval_t evaluate_head(void *closure, const lbfgsfloatval_t *weight,
                                      lbfgsfloatval_t *gradient, const int n,
                                      const lbfgsfloatval_t step) {
   fitting *f = closure;
   const head_task *task = f->task;
   (void)step;
-  f->cross_entropy = 0;
-  f->right = 0;
-  f->decayed = decay_gradient(task, weight, gradient, n);
-  for (int first = 0; first < task->n && !f->ended; first += BLOCK) {
+  f->last = (head_loss){.decayed = decay_gradient(task, weight, gradient, n)};
+  for (int first = 0; first < task->n; first += BLOCK) {
     const int rows = min_int(BLOCK, task->n - first);
-    f->ended = get_block(f, first, rows);
-    if (f->ended)
-      break;
+    f->failed = f->failed || get_block(f, first, rows);
+    if (f->failed)
+      return HUGE_VAL;
     score_block(f, rows, weight);
     for (int i = 0; i < rows; i++)
-      f->cross_entropy += differ(f->scores + (size_t)i * (size_t)task->classes, task->classes,
-                                 task->labels[first + i], task->shares[first + i], &f->right);
+      f->last.cross_entropy += differ(f->scores + (size_t)i * (size_t)task->classes, task->classes,
+                                      task->labels[first + i], task->shares[first + i],
+                                      &f->last.right);
     blas_add_columns_by_columns(task->classes, task->channels, rows, f->scores, f->rows, gradient);
   }
-  return f->cross_entropy + f->decayed;
+  return f->last.cross_entropy + f->last.decayed;
 }
 
 static int count_iteration(void *closure, const lbfgsfloatval_t *x, const lbfgsfloatval_t *g,
@@ -117,7 +124,9 @@ static int count_iteration(void *closure, const lbfgsfloatval_t *x, const lbfgsf
   (void)n;
   (void)ls;
   f->iterations = k;
-  return f->ended;
+  f->kept = f->last;
+  f->stopped = train_end_has_come(f->task->end);
+  return f->stopped;
 }
 
 static cam_code fitting_begin(fitting *f, const head_task *task, cam_error *error) {
@@ -153,7 +162,8 @@ static cam_code minimize(fitting *f, lbfgsfloatval_t *weight, int n) {
   return CAM_OK;
 }
 
-/* What the weights that are kept come to, in the precision that they are kept in. */
+/* What the weights that are kept come to, in the precision that they are kept in, if photos can
+ * still be read. */
 static cam_code measure_head(fitting *f, lbfgsfloatval_t *weight, int n, head_result *out) {
   lbfgsfloatval_t *gradient = malloc((size_t)n * sizeof *gradient);
   if (!gradient)
@@ -162,13 +172,14 @@ static cam_code measure_head(fitting *f, lbfgsfloatval_t *weight, int n, head_re
     out->weight[i] = (float)weight[i];
     weight[i] = out->weight[i];
   }
-  if (!f->ended)
-    evaluate_head(f, weight, gradient, n, 0);
+  if (isfinite(evaluate_head(f, weight, gradient, n, 0)))
+    f->kept = f->last;
   free(gradient);
-  out->cross_entropy = f->cross_entropy;
-  out->weight_decay = f->decayed;
-  out->accuracy = (double)f->right / f->task->n;
+  out->cross_entropy = f->kept.cross_entropy;
+  out->weight_decay = f->kept.decayed;
+  out->accuracy = (double)f->kept.right / f->task->n;
   out->iterations = f->iterations;
+  out->stopped = f->stopped || f->failed;
   return CAM_OK;
 }
 
@@ -190,8 +201,10 @@ cam_code head_fit(const head_task *task, head_result *out, cam_error *error) {
     code = minimize(&f, weight, n);
   if (!code)
     code = measure_head(&f, weight, n, out);
-  if (!code && f.ended && why.code != CAM_E_DEADLINE)
+  if (!code && f.failed && why.code != CAM_E_DEADLINE)
     code = why.code;
+  if (!code && f.failed && !f.iterations)
+    code = cam_fail(&why, CAM_E_DEADLINE, "stopped before there was anything to keep");
   if (weight)
     lbfgs_free(weight);
   fitting_end(&f);

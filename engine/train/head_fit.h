@@ -4,6 +4,7 @@
 #ifndef HEAD_FIT_H
 #define HEAD_FIT_H
 #include "samples.h"
+#include "train_end.h"
 
 typedef struct head_task {
   samples *from; /* of SAMPLE_FEATURES */
@@ -15,6 +16,7 @@ typedef struct head_task {
   double decay;       /* of sum(w^2) / 2; of the distance from start where that is given */
   const float *start; /* [classes,channels], NULL: 0 */
   const float *bias;  /* [classes] which stays, NULL: none */
+  const train_end *end;
 } head_task;
 
 typedef struct head_result {
@@ -22,10 +24,11 @@ typedef struct head_result {
   double cross_entropy, weight_decay;
   double accuracy;
   int iterations;
+  bool stopped; /* before it was at its minimum */
 } head_result;
 
-/* out->weight is the caller's whatever the code. Errors are those of samples_get; where calls.stop
- * ends it, what there is by then is the result. */
+/* out->weight is the caller's whatever the code. Errors are those of samples_get; where its end
+ * comes early, what there is by then is the result, CAM_E_DEADLINE: which is nothing. */
 cam_code head_fit(const head_task *task, head_result *out, cam_error *error);
 /* logits[n][classes] of a weight. */
 cam_code head_logits(const head_task *task, const float *weight, float *logits, cam_error *error);

@@ -55,7 +55,8 @@ static head_task task_without_photos(const head_job *job) {
   head_task task = {.from = job->from,
                     .classes = graph->n_classes,
                     .channels = (int)last->weight->shape[1],
-                    .decay = job->decay};
+                    .decay = job->decay,
+                    .end = job->end};
   if (job->tuned->is_new)
     return task;
   task.start = last->weight->data;

@@ -12,6 +12,7 @@ typedef struct head_job {
   const cam_tune_sample *list;
   bool balance; /* classes count alike */
   double decay;
+  const train_end *end;
 } head_job;
 
 /* On photos that are not trained on; below 0: there are none. */

@@ -50,7 +50,8 @@ struct cam_tuner {
   sample_part train, val;
   char run[65], data[65], base_sha256[65];
   bool was_int8;
-  double begin;
+  double begin; /* of cam_tuner_fit */
+  train_end end;
   float *own_head; /* of a head with the model's own classes: its new values */
   epochs_result trained;
   cam_tune_figures figures;
@@ -157,6 +158,9 @@ cam_code cam_tuner_create(const cam_tune_options *options, int n_classes, char *
   tuner->n = n;
   tuner->names = names;
   choose_defaults(&tuner->options);
+  tuner->end = (train_end){.calls = &tuner->calls};
+  if (options->seconds > 0)
+    tuner->end.at = clock_seconds() + options->seconds;
   blas_init();
   cam_code code = blas_reserve(options->threads, error);
   if (!code)
@@ -327,7 +331,8 @@ static head_job head_job_of(const cam_tuner *tuner) {
                     .from = tuner->samples,
                     .list = tuner->list,
                     .balance = tuner->options.balance,
-                    .decay = head_decay(tuner)};
+                    .decay = head_decay(tuner),
+                    .end = &tuner->end};
 }
 
 /* The head's values go where the network, or the file, finds them. */
@@ -356,6 +361,7 @@ static void tell_head(cam_tuner *tuner, const head_result *result, const head_fi
   figures->val_accuracy = figures->start_accuracy = val->accuracy;
   figures->val_loss = val->loss;
   figures->temperature = val->temperature;
+  figures->stopped = result->stopped;
   tuner->calls.epoch(tuner->calls.closure, &epoch);
 }
 
@@ -366,7 +372,7 @@ static cam_code fit_head(cam_tuner *tuner, cam_error *error) {
   cam_code code = head_job_fit(&job, &tuner->train, 1 + tuner->options.flip, &result, error);
   if (!code)
     code = head_job_validate(&job, &tuner->val, result.weight, &val, error);
-  if (code == CAM_E_DEADLINE) /* it was stopped, and a photo was to be read again */
+  if (code == CAM_E_DEADLINE && result.iterations) /* what it comes to is not known then */
     code = CAM_OK;
   if (!code) {
     keep_head(tuner, &result);
@@ -382,7 +388,7 @@ bool cam_tuner_try_fewer(cam_tuner *tuner, int per_class, int *right) {
   head_figures val = {0};
   sample_part fewer = {0};
   cam_error error;
-  if (!fits_head(tuner) || !tuner->val.n || tuner->calls.stop(tuner->calls.closure))
+  if (!fits_head(tuner) || !tuner->val.n || train_end_has_come(&tuner->end))
     return false;
   const bool done = head_job_take_fewer(&job, &tuner->train, per_class, &fewer) &&
                     !head_job_fit(&job, &fewer, 1, &result, &error) &&
@@ -408,7 +414,8 @@ static cam_code train(cam_tuner *tuner, trainer *moving, cam_error *error) {
                       .options = &tuner->options,
                       .calls = &tuner->calls,
                       .run = tuner->run,
-                      .begin = tuner->begin};
+                      .begin = tuner->begin,
+                      .end = &tuner->end};
   const cam_code code = epochs_run(&task, result, error);
   if (code)
     return code;
@@ -461,8 +468,6 @@ cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error) {
     code = fit_head(tuner, error);
   if (!code && tuner->options.stage != CAM_TUNE_HEAD)
     code = run_epochs(tuner, error);
-  if (!code && tuner->options.stage == CAM_TUNE_HEAD)
-    tuner->figures.stopped = tuner->calls.stop(tuner->calls.closure);
   return code;
 }
 

@@ -45,7 +45,6 @@ static cam_code load_for_evaluation(evaluate_session *s, cam_error *error) {
   s->terms = evaluation_terms_of(s->about.model, s->context, threads,
                                  (size_t)settings.max_body_bytes);
   s->terms.params = given.cam;
-  s->terms.may_stop = true;
   return code;
 }
 

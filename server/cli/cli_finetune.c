@@ -233,6 +233,7 @@ static cam_code open_report(finetune *run, cam_error *error) {
                             has_flag(run, TUNE_FORCE) || has_flag(run, TUNE_RESUME), error);
 }
 
+/* A signal ends it: the model file is there by now. */
 static cam_code write_tuned_report(finetune *run, cam_error *error) {
   if (!run->report_path)
     return CAM_OK;
@@ -240,7 +241,16 @@ static cam_code write_tuned_report(finetune *run, cam_error *error) {
   const cam_code code = finetune_report_write(&run->report, &run->set, run->out, error);
   if (!code)
     fprintf(run->out, "\nthe report is %s/index.html\n", run->report_path);
-  return code;
+  if (code != CAM_E_DEADLINE || !interrupt_signal())
+    return code;
+  fputs("stopped: there is no report; --resume makes it\n", run->out);
+  return CAM_OK;
+}
+
+/* A signal has ended training, and is done with; one that came behind it ends what follows. */
+static void forget_signal(const cam_tune_figures *figures) {
+  if (figures->stopped)
+    interrupt_again();
 }
 
 static cam_code fit_and_write(finetune *run, cam_error *error) {
@@ -261,8 +271,9 @@ static cam_code fit_and_write(finetune *run, cam_error *error) {
   fputc('\n', run->out);
   if (figures->was_int8)
     fputs("it is in 8 bits, as the model is; the figures above are those of float32\n", run->out);
-  if (run->report_path)
+  if (run->report_path && !figures->stopped)
     try_fewer(run);
+  forget_signal(figures);
   return CAM_OK;
 }
 

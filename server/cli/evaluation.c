@@ -91,7 +91,7 @@ static bool take_labelled(void *closure, void *thing) {
   evaluating *all = closure;
   evaluated_photo *photo = thing;
   const report_answers *answers = &all->about->answers;
-  if (all->terms->may_stop && interrupt_signal())
+  if (interrupt_signal())
     return false;
   while (all->next < answers->n && answers->photos[all->next].error.code)
     all->next++;
@@ -163,8 +163,8 @@ static void leave_labelled(void *closure, void *thing) {
 
 static cam_code check_answers(const evaluating *all, cam_error *error) {
   const report_answers *answers = &all->about->answers;
-  if (all->terms->may_stop && interrupt_signal())
-    return cam_fail(error, CAM_E_IO, "interrupted");
+  if (interrupt_signal())
+    return cam_fail(error, CAM_E_DEADLINE, "interrupted");
   if (answers->n_read)
     return CAM_OK;
   return cam_fail(error, CAM_E_NOT_FOUND, "%.80s: none of %d photo%s can be read", all->about->data,

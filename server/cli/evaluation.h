@@ -12,7 +12,6 @@ typedef struct evaluation_terms {
   size_t max_bytes;  /* of a photo's file */
   cam_params params; /* resize; the rest is the evaluation's own */
   bool both;         /* of a model of two classes: the maps of both are asked for */
-  bool may_stop;     /* a signal (interrupt.h) ends it */
   bool silent;       /* no photo that cannot be read is said on standard error */
 } evaluation_terms;
 
@@ -24,11 +23,11 @@ cam_code report_answers_take(report_answers *out, const photoset *set, photo_par
 void report_answers_free(report_answers *answers);
 
 /* Asks the model about each photo of about->answers and fills in the rest; about->mirrored, too.
- * What cannot be read is said and skipped. CAM_E_NO_MEMORY; CAM_E_IO: a signal came, or no photo
- * could be read. */
+ * What cannot be read is said and skipped. CAM_E_NO_MEMORY; CAM_E_DEADLINE: a signal came
+ * (interrupt.h); CAM_E_NOT_FOUND: no photo could be read. */
 cam_code evaluate_photos(const evaluation_terms *terms, report *about, cam_error *error);
 
-/* Terms for a model with its context; may_stop and silent are false. */
+/* Terms for a model with its context; silent is false. */
 evaluation_terms evaluation_terms_of(const cam_model_info *model, cam_context *context, int threads,
                                      size_t max_bytes);
 

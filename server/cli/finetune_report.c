@@ -62,13 +62,7 @@ static cam_code write_tuned(tuned_report *t, finetune_report *from, const photos
                             cam_error *error) {
   cam_code code = report_answers_take(&t->about.answers, set, PART_VAL, t->about.model, error);
   if (!code)
-    code = evaluate_photos(&t->terms, &t->about, error);
-  if (!code && !report_figures_make(&t->about.answers, t->about.model, &t->figures))
-    code = cam_fail(error, CAM_E_NO_MEMORY, "no memory for the figures");
-  if (!code)
-    code = report_write(&from->folder, &t->terms, &t->about, &t->figures, error);
-  if (!code)
-    code = report_folder_finish(&from->folder, error);
+    code = report_make(&t->terms, &t->about, &from->folder, &t->figures, error);
   if (!code)
     report_print(out, &t->about, &t->figures);
   return code;

@@ -23,7 +23,7 @@ typedef struct finetune_report {
 bool finetune_report_add_epoch(finetune_report *to, const report_epoch *epoch);
 bool finetune_report_add_size(finetune_report *to, const report_size *size);
 /* Asks the model about the photos of PART_VAL, of which there is one at least, writes the report
- * and says its figures on out. Errors are those of cli_load, evaluate_photos and report_write. */
+ * and says its figures on out. Errors are those of cli_load and report_make. */
 cam_code finetune_report_write(finetune_report *from, const photoset *set, FILE *out,
                                cam_error *error);
 void finetune_report_drop(finetune_report *from);

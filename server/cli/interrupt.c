@@ -1,5 +1,5 @@
 /* interrupt.c - interrupt.h. The handler notes the signal and writes to an eventfd
- * (signal-safety(7)), which is never read: who polls it after that wakes up at once. */
+ * (signal-safety(7)), which nobody who waits reads: who polls it after that wakes up at once. */
 #include "interrupt.h"
 #include <errno.h>
 #include <poll.h>
@@ -21,22 +21,35 @@ static void note_signal(int number) {
   errno = before;
 }
 
-bool interrupt_open(void) {
+static void note_all(void) {
   static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction noting = {.sa_handler = note_signal, .sa_flags = SA_RESETHAND | SA_RESTART},
-                   inherited;
+  const struct sigaction noting = {.sa_handler = note_signal,
+                                   .sa_flags = SA_RESETHAND | SA_RESTART};
+  struct sigaction there;
+  for (int i = 0; i < 3; i++)
+    if (!sigaction(numbers[i], NULL, &there) && there.sa_handler != SIG_IGN)
+      sigaction(numbers[i], &noting, NULL);
+}
+
+bool interrupt_open(void) {
   bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (bell < 0)
     return false;
-  for (int i = 0; i < 3; i++)
-    if (!sigaction(numbers[i], NULL, &inherited) && inherited.sa_handler != SIG_IGN)
-      sigaction(numbers[i], &noting, NULL);
+  note_all();
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   return true;
 }
 
 int interrupt_signal(void) { return atomic_load(&noted); }
+
+void interrupt_again(void) {
+  uint64_t rung;
+  atomic_store(&noted, 0);
+  if (read(bell, &rung, sizeof rung) < 0) {
+  } /* it has not rung */
+  note_all();
+}
 
 bool interrupt_wait(int descriptor) {
   struct pollfd both[] = {{descriptor, POLLIN, 0}, {bell, POLLIN, 0}};

@@ -1,5 +1,6 @@
 /* interrupt.h - SIGINT, SIGTERM and SIGHUP for a command that has a line to finish: they are noted,
- * and whoever waits for input wakes up. A second one ends the process as always. Implemented in
+ * and whoever waits for input wakes up. A second one ends the process as always, unless the command
+ * has asked for it. Implemented in
  * server/cli/interrupt.c. Thread: main opens, any other asks. */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
@@ -12,6 +13,8 @@
 bool interrupt_open(void);
 /* The signal that came, 0: none. */
 int interrupt_signal(void);
+/* From here on no signal has come, and the next one is noted again. */
+void interrupt_again(void);
 /* Waits until a descriptor can be read from, or has ended. False: a signal came. */
 bool interrupt_wait(int descriptor);
 

@@ -80,7 +80,7 @@ static size_t jpeg_bytes_of(const showing *all, const cam_result *result) {
 static bool take_wrong(void *closure, void *thing) {
   showing *all = closure;
   shown_photo *photo = thing;
-  if (all->next == all->n || all->full || (all->terms->may_stop && interrupt_signal()))
+  if (all->next == all->n || all->full || interrupt_signal())
     return false;
   photo->asked = all->photos[all->next++];
   return true;
@@ -127,8 +127,8 @@ static cam_code show_all(showing *all, cam_error *error) {
   progress_clear(&all->progress);
   if (!begun || all->no_memory)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the report's photos");
-  if (all->terms->may_stop && interrupt_signal())
-    return cam_fail(error, CAM_E_IO, "interrupted");
+  if (interrupt_signal())
+    return cam_fail(error, CAM_E_DEADLINE, "interrupted");
   return CAM_OK;
 }
 
@@ -180,8 +180,8 @@ static cam_code write_lines(const report_folder *folder, const report *about, ca
   return report_folder_close(folder, file, error);
 }
 
-cam_code report_write(const report_folder *folder, const evaluation_terms *terms,
-                      const report *about, const report_figures *figures, cam_error *error) {
+static cam_code write_report(const report_folder *folder, const evaluation_terms *terms,
+                             const report *about, const report_figures *figures, cam_error *error) {
   cam_code code = write_figures(folder, about, figures, error);
   if (!code)
     code = write_lines(folder, about, error);
@@ -205,7 +205,7 @@ cam_code report_make(const evaluation_terms *terms, report *about, report_folder
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the figures");
   if (!folder->begun)
     return CAM_OK;
-  cam_code code = report_write(folder, terms, about, figures, error);
+  cam_code code = write_report(folder, terms, about, figures, error);
   if (!code)
     code = report_folder_finish(folder, error);
   return code;

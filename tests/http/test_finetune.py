@@ -1,13 +1,16 @@
 """`camserve finetune`: a folder of photos becomes a model that serves; what comes out depends on photos and options alone, whatever ends a run and goes on; what is
 wrong with DATA is said in clear words, and nothing is left half."""
+import fcntl
 import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import struct
 import subprocess
+import threading
 import time
 
 import numpy
@@ -419,68 +422,246 @@ def test_8_bits_and_a_full_disk(int8_base, shapes, tmp_path):
 
 
 # ---- ended, and gone on ----
-LONG = ("--stage", "all", "--epochs", "8", "--patience", "0", "--batch", "4", "--lr", "0.003")
+LONG = {"last": ("--stage", "last", "--epochs", "40", "--patience", "0", "--batch", "4", "--lr", "0.01"),
+        "all": ("--stage", "all", "--epochs", "8", "--patience", "0", "--batch", "4", "--lr", "0.003")}
 
 
 @pytest.fixture(scope="session")
 def undisturbed(base, shapes, tmp_path_factory):
-    out = tmp_path_factory.mktemp("whole") / "out.safetensors"
-    began = time.monotonic()
-    assert run("finetune", shapes, "-o", out, *LONG, model=base, threads=2).returncode == 0
-    return out.read_bytes(), time.monotonic() - began
+    """By stage: the file that a run makes which nothing ends, and its seconds."""
+    runs = {}
+
+    def of(stage):
+        if stage not in runs:
+            out = tmp_path_factory.mktemp("whole") / "out.safetensors"
+            began = time.monotonic()
+            assert run("finetune", shapes, "-o", out, *LONG[stage], model=base, threads=2).returncode == 0
+            runs[stage] = out.read_bytes(), time.monotonic() - began
+        return runs[stage]
+    return of
 
 
-def begin(base, shapes, out, *more):
-    return subprocess.Popen([BINARY, "finetune", shapes, "-o", out, *LONG, "--resume", *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
+def begin(base, *options):
+    return subprocess.Popen([BINARY, "finetune", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
                             env=environment(model=base, threads=2))
+
+
+def end(process, code=0):
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == code, said
+    return said
 
 
 @pytest.mark.concurrent
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
-def test_killed_and_resumed(base, shapes, undisturbed, tmp_path, share):
+@pytest.mark.parametrize("stage", LONG)
+def test_killed_and_resumed(base, shapes, undisturbed, tmp_path, stage, share):
     """Whenever it was killed, it ends where an undisturbed run ends; no epoch but the last one is done again."""
-    whole, seconds = undisturbed
-    process = begin(base, shapes, tmp_path / "out.safetensors")
+    whole, seconds = undisturbed(stage)
+    out = tmp_path / "out.safetensors"
+    process = begin(base, shapes, "-o", out, *LONG[stage])
     try:
         process.wait(share * seconds)
     except subprocess.TimeoutExpired:
         process.kill()
     before = process.communicate()[0]
-    process = begin(base, shapes, tmp_path / "out.safetensors")
-    after = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 0, after
-    assert (tmp_path / "out.safetensors").read_bytes() == whole
+    after = end(begin(base, shapes, "-o", out, *LONG[stage], "--resume"))
+    assert out.read_bytes() == whole
     assert left(tmp_path) == ["out.safetensors", "out.safetensors.report"]
     if b"the same run wrote it" not in after:  # it was killed before the model was there
         assert after.count(b"before it was resumed") >= before.count(b", epoch ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_keeps_the_best(base, shapes, undisturbed, tmp_path, number):
+@pytest.mark.parametrize("unfinished", ["out.safetensors.checkpoint.tmp", "out.safetensors.tmp"])
+@pytest.mark.parametrize("stage", LONG)
+def test_killed_while_a_file_is_written(base, shapes, undisturbed, tmp_path, stage, unfinished):
+    """A pipe in the place of the file is read in part; what was read is what SIGKILL leaves."""
+    pipe, out = tmp_path / unfinished, tmp_path / "out.safetensors"
+    os.mkfifo(pipe)
+    descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 4096)  # all of it does not go in
+    process = begin(base, shapes, "-o", out, *LONG[stage])
+    assert select.select([descriptor], [], [], PATIENCE)[0]
+    part = os.read(descriptor, 1000)
+    process.kill()
+    process.communicate()
+    os.close(descriptor)
+    pipe.unlink()
+    pipe.write_bytes(part)
+    assert len(part) == 1000 and not out.exists()
+    end(begin(base, shapes, "-o", out, *LONG[stage], "--resume"))
+    assert out.read_bytes() == undisturbed(stage)[0]
+    assert left(tmp_path) == ["out.safetensors", "out.safetensors.report"]
+
+
+class PhotoOnRequest:
+    """A photo that is a pipe: whoever reads it gets the photo, but waits for it, from the read of number `hold_from` on, until it is let go."""
+
+    def __init__(self, path, photo, hold_from):
+        self.path, self.photo, self.reads, self.hold_from = path, photo.read_bytes(), 0, hold_from
+        self.held, self.freed = threading.Event(), threading.Event()
+        os.mkfifo(path)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            descriptor = os.open(self.path, os.O_WRONLY)
+            self.reads += 1
+            if self.reads >= self.hold_from:
+                self.held.set()
+                self.freed.wait()
+            try:
+                os.write(descriptor, self.photo)
+            except BrokenPipeError:
+                pass
+            self.path.unlink()  # the next reader gets a pipe of its own, and this one its end
+            os.mkfifo(self.path)
+            os.close(descriptor)
+
+    def send(self, process, number):
+        """The signal, while the photo is waited for."""
+        assert self.held.wait(PATIENCE)
+        process.send_signal(number)
+        self.freed.set()
+
+
+@pytest.fixture
+def watched(shapes, tmp_path):
+    """Photos to train on and to validate with, one of which is a pipe: (arguments that name them, the pipe)."""
+    def make(part, hold_from):
+        (tmp_path / "data").mkdir()
+        lists = {"train": "00", "val": "01"}
+        for name, beginning in lists.items():
+            photos = sorted(shapes.glob(f"*/{beginning}*.png"))
+            paths = list(photos)
+            if name == part:
+                pipe = PhotoOnRequest(tmp_path / "data/pipe.png", photos[-1], hold_from)
+                paths[-1] = pipe.path
+            (tmp_path / f"data/{name}.csv").write_text("path,class\n" + "".join(f"{path},{photo.parent.name}\n" for path, photo in zip(paths, photos)))
+        return (tmp_path / "data/train.csv", "--val", tmp_path / "data/val.csv"), pipe
+    return make
+
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("stage", ["head", *LONG])
+def test_a_signal_while_photos_are_looked_at(base, watched, tmp_path, stage, number):
+    """There is nothing to keep."""
+    data, pipe = watched("train", hold_from=1)
+    process = begin(base, *data, "-o", tmp_path / "out.safetensors", *LONG.get(stage, ()))
+    pipe.send(process, number)
+    assert b"stopped before there was anything to keep" in end(process, 128 + number)
+    assert left(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_before_the_head_has_moved(base, watched, tmp_path, number):
+    data, pipe = watched("train", hold_from=2)
+    process = begin(base, *data, "-o", tmp_path / "out.safetensors", "--memory", "1B")
+    pipe.send(process, number)
+    assert b"stopped before there was anything to keep" in end(process, 128 + number)
+    assert left(tmp_path) == ["data"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_the_head_is_fitted(base, watched, tmp_path, number):
+    """What it is by then is kept, and is no end: --resume fits it once more."""
     out = tmp_path / "out.safetensors"
-    process = begin(base, shapes, out)
+    data, pipe = watched("train", hold_from=20)
+    options = (*data, "-o", out, "--memory", "1B")
+    process = begin(base, *options)
+    pipe.send(process, number)
+    said = end(process)
+    assert b"stopped early: the best so far is kept" in said and re.search(rb"head: loss [\d.]+ after 1?\d iterations", said)
+    assert not read(out)[0]["tuned"]["complete"] and run("info", out).returncode == 0
+    assert left(tmp_path) == ["data", "out.safetensors", "out.safetensors.report"]
+    end(begin(base, *options, "--resume"))
+    assert read(out)[0]["tuned"]["complete"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("stage", LONG)
+def test_a_signal_before_the_first_epoch(base, watched, tmp_path, stage, number):
+    """The head is the best so far."""
+    data, pipe = watched("val", hold_from=3)  # looked at, for the head, for the stage
+    process = begin(base, *data, "-o", tmp_path / "out.safetensors", "--memory", "1B", *LONG[stage])
+    pipe.send(process, number)
+    said = end(process)
+    assert b"stopped early" in said and b"no epoch was finished: the head is kept" in said
+    end(begin(base, *data, "-o", tmp_path / "head.safetensors"))
+    stopped, head = read(tmp_path / "out.safetensors")[1], read(tmp_path / "head.safetensors")[1]
+    assert all((stopped[name] == head[name]).all() for name in head)
+    assert left(tmp_path / "out.safetensors.report") == ["index.html", "predictions.csv", "report.json"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("stage", LONG)
+def test_a_signal_keeps_the_best(base, shapes, undisturbed, tmp_path, stage, number):
+    out = tmp_path / "out.safetensors"
+    process = begin(base, shapes, "-o", out, *LONG[stage])
     for line in process.stdout:
-        if b"epoch 2 of 8" in line:
+        if b"epoch 2 of" in line:
             process.send_signal(number)
             break
-    said = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 0 and b"stopped early: the best so far is kept" in said and b"--resume goes on" in said
+    said = end(process)
+    assert b"stopped early: the best so far is kept" in said and b"--resume goes on" in said
     assert not read(out)[0]["tuned"]["complete"] and run("info", out).returncode == 0
-    process = begin(base, shapes, out)
-    assert b"before it was resumed" in process.communicate(timeout=PATIENCE)[0] and process.returncode == 0
-    assert out.read_bytes() == undisturbed[0]
-    process = begin(base, shapes, out)
-    assert b"the same run wrote it" in process.communicate(timeout=PATIENCE)[0] and process.returncode == 0
+    assert b"before it was resumed" in end(begin(base, shapes, "-o", out, *LONG[stage], "--resume"))
+    assert out.read_bytes() == undisturbed(stage)[0]
+    assert b"the same run wrote it" in end(begin(base, shapes, "-o", out, *LONG[stage], "--resume"))
 
 
-def test_time_is_up(finetune, shapes, tmp_path):
-    said = finetune(shapes, "-o", tmp_path / "out.safetensors", "--stage", "all", "--epochs", "10000", "--patience", "0", "--time", "1s")
+@pytest.mark.parametrize("number", [*SIGNALS, signal.SIGKILL])
+def test_a_signal_while_the_report_is_made(base, watched, tmp_path, number):
+    """The model is there and whole; the report is not, nor any of it, and --resume makes it."""
+    out = tmp_path / "out.safetensors"
+    data, pipe = watched("val", hold_from=2)
+    process = begin(base, *data, "-o", out)
+    pipe.send(process, number)
+    said = end(process, -number if number == signal.SIGKILL else 0)
+    model = out.read_bytes()
+    assert read(out)[0]["tuned"]["complete"]
+    if number != signal.SIGKILL:
+        assert b"stopped: there is no report; --resume makes it" in said and left(tmp_path) == ["data", "out.safetensors"]
+    assert b"the report is " in end(begin(base, *data, "-o", out, "--resume"))
+    assert left(tmp_path) == ["data", "out.safetensors", "out.safetensors.report"]
+    assert out.read_bytes() == model
+
+
+def test_a_second_signal_ends_the_report(base, watched, tmp_path):
+    """One ends training, and the report is made; the next one ends that."""
+    out = tmp_path / "out.safetensors"
+    data, pipe = watched("val", hold_from=2)
+    process = begin(base, *data, "-o", out, "--stage", "all", "--epochs", "10000", "--patience", "0")
+    for line in process.stdout:
+        if b"epoch 2 of" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    pipe.send(process, signal.SIGINT)
+    said = end(process)
+    assert b"stopped early" in said and b"stopped: there is no report" in said
+    assert not read(out)[0]["tuned"]["complete"] and left(tmp_path) == ["data", "out.safetensors", "out.safetensors.checkpoint"]
+
+
+@pytest.mark.parametrize("stage", ["head", *LONG])
+def test_time_is_up(finetune, shapes, tmp_path, stage):
+    """It counts from the beginning, but a head there is."""
+    said = finetune(shapes, "-o", tmp_path / "out.safetensors", *LONG.get(stage, ()), "--time", "0.001s")
+    assert "after 1 iteration" in said and "stopped early" in said
+    assert ("no epoch was finished: the head is kept" in said) == (stage != "head")
+    assert left(tmp_path) == ["out.safetensors", "out.safetensors.report"] and not read(tmp_path / "out.safetensors")[0]["tuned"]["complete"]
+
+
+def test_time_is_up_within_epochs(finetune, shapes, tmp_path):
+    said = finetune(shapes, "-o", tmp_path / "out.safetensors", "--stage", "all", "--epochs", "10000", "--patience", "0", "--time", "2s")
     assert "stopped early" in said and read(tmp_path / "out.safetensors")
 
 
 def test_a_checkpoint_of_another_run(finetune, base, shapes, tmp_path):
     out = tmp_path / "out.safetensors"
-    process = begin(base, shapes, out)
+    process = begin(base, shapes, "-o", out, *LONG["all"])
     for line in process.stdout:
         if b"epoch 1 of 8" in line:
             process.kill()
@@ -491,7 +672,7 @@ def test_a_checkpoint_of_another_run(finetune, base, shapes, tmp_path):
     assert "of another run" in finetune(shapes, "-o", out, "--stage", "all", "--seed", "2", "--resume", code=1)
     for at in (5, len(kept) // 2, len(kept) - 1):
         checkpoint.write_bytes(kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1:])
-        assert "remove it" in finetune(shapes, "-o", out, *LONG, "--resume", code=1)
+        assert "remove it" in finetune(shapes, "-o", out, *LONG["all"], "--resume", code=1)
     checkpoint.write_bytes(kept[:-1])
-    assert "cut off or damaged" in finetune(shapes, "-o", out, *LONG, "--resume", code=1)
+    assert "cut off or damaged" in finetune(shapes, "-o", out, *LONG["all"], "--resume", code=1)
     assert not out.exists()

@@ -11,6 +11,7 @@
 #include "train/photo_input.h"
 #include "train/trainer.h"
 #include <check.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,11 +65,14 @@ static cam_code read_made(void *closure, int sample, cam_bytes *out, cam_error *
   *out = (cam_bytes){bmp, n};
   return CAM_OK;
 }
-static bool never(void *closure) {
+/* Once it was asked so often. */
+static int stops_after;
+static bool stop_then(void *closure) {
   (void)closure;
-  return false;
+  return __atomic_sub_fetch(&stops_after, 1, __ATOMIC_RELAXED) < 0;
 }
-static const cam_tune_calls calls = {.read = read_made, .stop = never};
+static const cam_tune_calls calls = {.read = read_made, .stop = stop_then};
+static const train_end its_end = {.calls = &calls};
 
 static void begin(void) {
   const char *path = made_model_write(&made_network);
@@ -82,6 +86,7 @@ static void begin(void) {
   options.flip = true;
   options.resize = CAM_ASPECT;
   reads = 0;
+  stops_after = INT_MAX;
 }
 static void end(void) {
   team_free(team);
@@ -170,18 +175,31 @@ END_TEST
 
 /* ---- the head ---- */
 
-START_TEST(the_head_is_at_its_minimum) {
-  samples *made = make_all(1 << 20);
-  sample_view views[PHOTOS];
-  int labels[PHOTOS];
-  double shares[PHOTOS];
-  head_result best, moved;
+static head_task task_of_all(samples *made) {
+  static sample_view views[PHOTOS];
+  static int labels[PHOTOS];
+  static double shares[PHOTOS];
   for (int i = 0; i < PHOTOS; i++) {
     views[i] = (sample_view){i, false};
     labels[i] = list[i].class_id;
     shares[i] = 1.0 / PHOTOS;
   }
-  head_task task = {made, PHOTOS, views, labels, shares, CLASSES, FEATURES, 0.01, NULL, NULL};
+  return (head_task){.from = made,
+                     .n = PHOTOS,
+                     .views = views,
+                     .labels = labels,
+                     .shares = shares,
+                     .classes = CLASSES,
+                     .channels = FEATURES,
+                     .decay = 0.01,
+                     .end = &its_end};
+}
+
+START_TEST(the_head_is_at_its_minimum) {
+  samples *made = make_all(1 << 20);
+  head_result best, moved;
+  head_task task = task_of_all(made);
+  const int *labels = task.labels;
   ck_assert(!head_fit(&task, &best, &error));
   ck_assert(best.iterations > 3 && best.weight_decay > 0);
   float logits[PHOTOS * CLASSES];
@@ -210,6 +228,34 @@ START_TEST(the_head_is_at_its_minimum) {
   ck_assert(moved.cross_entropy < best.cross_entropy && moved.weight_decay < best.weight_decay);
   free(best.weight);
   free(moved.weight);
+  samples_free(made);
+}
+END_TEST
+
+/* Between two iterations, and while photos are read again: what there is by then is kept, with what
+ * it comes to; before the first iteration that is nothing. */
+START_TEST(a_head_that_is_stopped) {
+  samples *made = make_all(_i ? 0 : 1 << 20);
+  const head_task task = task_of_all(made);
+  float logits[PHOTOS * CLASSES];
+  double loss;
+  head_result early;
+  stops_after = _i ? 5 * PHOTOS : 2;
+  ck_assert(!head_fit(&task, &early, &error));
+  stops_after = INT_MAX;
+  ck_assert(early.stopped && early.iterations && early.iterations <= 3);
+  ck_assert(!head_logits(&task, early.weight, logits, &error));
+  ck_assert_double_eq_tol(logits_accuracy(logits, task.labels, PHOTOS, CLASSES, &loss),
+                          early.accuracy, 1e-12);
+  ck_assert_double_eq_tol(loss, early.cross_entropy, 1e-5);
+  ck_assert(loss < log(CLASSES));
+  free(early.weight);
+  if (_i) {
+    stops_after = PHOTOS / 2;
+    ck_assert_int_eq(head_fit(&task, &early, &error), CAM_E_DEADLINE);
+    stops_after = INT_MAX;
+    free(early.weight);
+  }
   samples_free(made);
 }
 END_TEST
@@ -309,6 +355,7 @@ Suite *tuning_suite(void) {
   tcase_add_checked_fixture(photos, begin, end);
   tcase_add_loop_test(photos, kept_or_not, 0, 3);
   tcase_add_test(photos, the_head_is_at_its_minimum);
+  tcase_add_loop_test(photos, a_head_that_is_stopped, 0, 2);
   tcase_add_test(photos, each_photo_once_and_one_shape_a_batch);
   suite_add_tcase(suite, photos);
   TCase *files = tcase_create("files");
