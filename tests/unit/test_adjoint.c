@@ -1,27 +1,16 @@
 /* test_adjoint.c - the gradient of the loss, in double: of every operator by central differences,
  * and of a network of vgg16-cam's kind by TensorFlow's own numbers
  * (tests/reference/finetune_fixtures.py). */
-#include "made_model.h"
+#include "made_training.h"
 #include "network/cut.h"
 #include "network/reference_loss.h"
 #include "network/reference_node.h"
 #include <check.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* clang-format off */
-#define NODE(name, op, inputs, rest) \
-  "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[" inputs "]" rest "}"
-#define CONV(name, input, rest) NODE(name, "conv", "\"" input "\"", rest)
-#define OP1(name, op, input, rest) NODE(name, op, "\"" input "\"", rest)
-#define OP2(name, op, a, b) NODE(name, op, "\"" a "\",\"" b "\"", "")
-#define W(tensor) ",\"weight\":\"" tensor "\""
-#define B(tensor) ",\"bias\":\"" tensor "\""
-#define SCALE(scale, shift) ",\"scale\":\"" scale "\",\"shift\":\"" shift "\""
 #define STEM CONV("a", "input", W("w") B("b")) ","
-#define FC "," OP1("gap", "gap", "x", "") "," OP1("fc", "fc", "gap", W("fc") B("fcb"))
 #define ACTIVATION(op, rest) {STEM OP1("x", op, "a", rest) FC, \
   "w:1x1x3x4*3 b:4 fc:3x4*9 fcb:3", 3, 5, 6, 0, NULL}
 #define POOL(op, rest) {STEM OP1("p", op, "a", rest) "," OP1("x", "silu", "p", "") FC, \
@@ -129,67 +118,54 @@ static const made_model golden_model = {
     "fc:5x12",
     5, 16, 16, 0, NULL};
 /* clang-format on */
-enum { CASES = sizeof cases / sizeof *cases, MOST = 2048 };
+enum { CASES = sizeof cases / sizeof *cases };
 
-static cam_graph *graph;
+static made_training made;
 static cam_team *team;
-static parameters set;
 
 static void load_model(const made_model *model) {
-  cam_error error = {0};
-  const char *path = made_model_write(model);
-  ck_assert_msg(!graph_load(path, &graph, &error), "%s", error.detail);
-  unlink(path);
-  ck_assert(!team_create(1, &team, NULL) && !parameters_find(graph, GRAPH_INPUT, &set, NULL));
+  made_training_load(model, &made);
+  ck_assert(!team_create(1, &team, NULL));
 }
 
 static void drop_model(void) {
-  parameters_free(&set);
+  made_training_drop(&made);
   team_free(team);
-  graph_free(graph);
 }
 
-static void fill_values(double *values) {
-  for (int i = 0; i < set.n; i++)
-    for (size_t k = 0; k < set.list[i].tensor->count; k++)
-      values[set.list[i].at + k] = set.list[i].tensor->data[k];
-}
-
-static double loss_of(const double *values, const reference_batch *batch, double *gradient) {
+static double loss_of(const reference_batch *batch, double *gradient) {
   cam_error error = {0};
   double loss[2];
-  ck_assert_msg(!reference_loss(graph, GRAPH_INPUT, &set, values, batch, 0.03, team, loss, gradient,
-                                NULL, &error),
+  ck_assert_msg(!reference_loss(made.graph, GRAPH_INPUT, &made.set, made.values, batch, 0.03, team,
+                                loss, gradient, NULL, &error),
                 "%s", error.detail);
   return loss[0] + loss[1];
 }
 
 START_TEST(every_adjoint_is_a_central_difference) {
-  static double values[MOST], gradient[MOST];
   static float pictures[2][1024];
   double factors[2 * 64];
   const float *planes[] = {pictures[0], pictures[1]};
   const made_model *model = &cases[_i].model;
   load_model(model);
-  ck_assert_uint_le(set.count, MOST);
-  for (int i = 0; i < 1024; i++)
-    for (int s = 0; s < 2; s++)
-      pictures[s][i] = sinf((float)((i + 1) * (i + 7 * s) % 1009));
+  const size_t count = made.set.count;
+  double *values = made.values, *gradient = made.gradient;
+  for (int s = 0; s < 2; s++)
+    made_picture(s, 1024, pictures[s]);
   for (int i = 0; i < 2 * 64; i++)
     factors[i] = i % 3 ? 1.5 : 0;
   const reference_batch batch = {
       2, model->height, model->width, planes, (int[]){2, 0}, (double[]){1, 0.5}, factors};
-  fill_values(values);
-  loss_of(values, &batch, gradient);
+  loss_of(&batch, gradient);
   double largest = 0;
-  for (size_t i = 0; i < set.count; i++)
+  for (size_t i = 0; i < count; i++)
     largest = fmax(largest, fabs(gradient[i]));
-  for (size_t i = 0; i < set.count; i++) {
+  for (size_t i = 0; i < count; i++) {
     const double at = values[i], h = 1e-5;
     values[i] = at + h;
-    const double above = loss_of(values, &batch, NULL);
+    const double above = loss_of(&batch, NULL);
     values[i] = at - h;
-    const double slope = (above - loss_of(values, &batch, NULL)) / (2 * h);
+    const double slope = (above - loss_of(&batch, NULL)) / (2 * h);
     values[i] = at;
     ck_assert_msg(fabs(slope - gradient[i]) < 1e-8 * fmax(1, largest),
                   "%s: value %zu: %.12g by differences, %.12g by the adjoint", cases[_i].what, i,
@@ -210,17 +186,8 @@ START_TEST(of_equal_values_the_first_is_the_largest) {
 }
 END_TEST
 
-/* Whoever adds an operator is reminded to test its adjoint. */
-START_TEST(every_operator_has_a_case) {
-  for (int op = 0; op < OP_COUNT; op++) {
-    char member[64];
-    int n = 0;
-    snprintf(member, sizeof member, "\"op\":\"%s\"", op_name((cam_op)op));
-    for (int i = 0; i < CASES; i++)
-      n += strstr(cases[i].model.nodes, member) != NULL;
-    ck_assert_msg(n > 0, "no case has %s", member);
-  }
-}
+static const made_model *model_of_case(int i) { return &cases[i].model; }
+START_TEST(every_operator_has_a_case) { expect_every_operator(model_of_case, CASES); }
 END_TEST
 
 /* ---- TensorFlow's numbers ---- */
@@ -257,14 +224,14 @@ static void train(const golden *g, const reference_batch *batch, double momentum
                   const double losses[2][STEPS + 1], const double *first, const double *last) {
   static double values[MEAN + COUNT], gradient[MEAN + COUNT], m[COUNT];
   static const double affine[MEAN] = {1, 1, 1, -103.939, -116.779, -123.68};
-  ck_assert_uint_eq(set.count, MEAN + COUNT);
+  ck_assert_uint_eq(made.set.count, MEAN + COUNT);
   memcpy(values, affine, sizeof affine);
   memcpy(values + MEAN, g->start, sizeof g->start);
   memset(m, 0, sizeof m);
   for (int step = 0; step <= STEPS; step++) {
     double loss[2];
-    ck_assert(!reference_loss(graph, GRAPH_INPUT, &set, values, batch, 0.0005, team, loss, gradient,
-                              NULL, NULL));
+    ck_assert(!reference_loss(made.graph, GRAPH_INPUT, &made.set, values, batch, 0.0005, team, loss,
+                              gradient, NULL, NULL));
     expect_close("cross-entropy", &loss[0], &losses[0][step], 1);
     expect_close("decay", &loss[1], &losses[1][step], 1);
     if (step == 0)

@@ -1,7 +1,7 @@
 /* test_trainer.c - what a step moves, against the gradient of the reference in double: every
  * operator at odd sizes, a network of vgg16-cam's kind over three steps; the same bits on any
  * number of threads; a state that goes on to the bit. */
-#include "made_model.h"
+#include "made_training.h"
 #include "network/cut.h"
 #include "network/reference_loss.h"
 #include "train/trainer.h"
@@ -9,20 +9,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* clang-format off */
-#define NODE(name, op, inputs, rest) \
-  "{\"name\":\"" name "\",\"op\":\"" op "\",\"inputs\":[" inputs "]" rest "}"
-#define CONV(name, input, rest) NODE(name, "conv", "\"" input "\"", rest)
-#define OP1(name, op, input, rest) NODE(name, op, "\"" input "\"", rest)
-#define OP2(name, op, a, b) NODE(name, op, "\"" a "\",\"" b "\"", "")
-#define W(tensor) ",\"weight\":\"" tensor "\""
-#define B(tensor) ",\"bias\":\"" tensor "\""
-#define SCALE(scale, shift) ",\"scale\":\"" scale "\",\"shift\":\"" shift "\""
-#define SAME ",\"padding\":\"same\""
 #define STEM CONV("a", "input", W("w") B("b") SAME) ","
-#define FC "," OP1("gap", "gap", "x", "") "," OP1("fc", "fc", "gap", W("fc") B("fcb"))
 #define ACTIVATION(op, rest) {STEM OP1("x", op, "a", rest) FC, \
   "w:3x3x3x19*3 b:19 fc:3x19*9 fcb:3", 3, 9, 7, 0, NULL}
 #define POOL(op, rest) {STEM OP1("s", "silu", "a", "") "," OP1("x", op, "s", rest) FC, \
@@ -166,29 +155,18 @@ enum { CASES = sizeof cases / sizeof *cases, SAMPLES = 7 };
 
 /* ---- a network, its samples, the reference beside it ---- */
 
-static cam_graph *graph;
-static parameters set;
-static double *values, *gradient, *factors;
+static made_training made;
+static double *factors;
 static float *pictures[SAMPLES];
 static const double weights[SAMPLES] = {1, 0.5, 2, 1, 1, 0.25, 1};
 static int labels[SAMPLES];
 
 static void load_model(const made_model *model) {
-  cam_error error = {0};
-  const char *path = made_model_write(model);
-  ck_assert_msg(!graph_load(path, &graph, &error), "%s", error.detail);
-  unlink(path);
-  ck_assert(!parameters_find(graph, GRAPH_INPUT, &set, NULL));
-  values = calloc(set.count, sizeof *values);
-  gradient = calloc(set.count, sizeof *gradient);
-  for (int i = 0; i < set.n; i++)
-    for (size_t k = 0; k < set.list[i].tensor->count; k++)
-      values[set.list[i].at + k] = set.list[i].tensor->data[k];
+  made_training_load(model, &made);
   const int n = model->height * model->width * 3;
   for (int s = 0; s < SAMPLES; s++) {
     pictures[s] = malloc((size_t)n * sizeof(float));
-    for (int i = 0; i < n; i++)
-      pictures[s][i] = sinf((float)((i + 1) * (i + 7 * s) % 1009));
+    made_picture(s, n, pictures[s]);
     labels[s] = (s * 5 + 2) % model->classes;
   }
 }
@@ -196,29 +174,26 @@ static void load_model(const made_model *model) {
 static void drop_model(void) {
   for (int s = 0; s < SAMPLES; s++)
     free(pictures[s]);
-  free(values);
-  free(gradient);
   free(factors);
   factors = NULL;
-  parameters_free(&set);
-  graph_free(graph);
+  made_training_drop(&made);
 }
 
 static trainer *new_trainer(int cut, const train_options *options, cam_team *team) {
   trainer *t;
   cam_error error = {0};
-  ck_assert_msg(!trainer_create(graph, cut, options, team, &t, &error), "%s", error.detail);
+  ck_assert_msg(!trainer_create(made.graph, cut, options, team, &t, &error), "%s", error.detail);
   return t;
 }
 
 static train_batch batch_of(int n) {
-  return (train_batch){n,      graph->height, graph->width, (const float *const *)pictures,
-                       labels, weights};
+  return (train_batch){
+      n, made.graph->height, made.graph->width, (const float *const *)pictures, labels, weights};
 }
 
 /* Dropout's factors as the trainer draws them. */
 static void draw_factors(const train_options *options, int step) {
-  const int n = (int)graph->nodes[cut_last_fc(graph)].weight->shape[1];
+  const int n = (int)made.graph->nodes[cut_last_fc(made.graph)].weight->shape[1];
   float *drawn = malloc((size_t)n * sizeof *drawn);
   free(factors);
   factors = malloc((size_t)(SAMPLES * n) * sizeof *factors);
@@ -230,13 +205,18 @@ static void draw_factors(const train_options *options, int step) {
   free(drawn);
 }
 
-/* The loss at `values`, its gradient into `gradient`. */
+/* The loss at made.values, its gradient into made.gradient. */
 static void expect_loss(cam_team *team, const train_options *options, int n, const train_loss *is) {
   double loss[2];
-  const reference_batch batch = {
-      n, graph->height, graph->width, (const float *const *)pictures, labels, weights, factors};
-  ck_assert(!reference_loss(graph, GRAPH_INPUT, &set, values, &batch, options->weight_decay, team,
-                            loss, gradient, NULL, NULL));
+  const reference_batch batch = {n,
+                                 made.graph->height,
+                                 made.graph->width,
+                                 (const float *const *)pictures,
+                                 labels,
+                                 weights,
+                                 factors};
+  ck_assert(!reference_loss(made.graph, GRAPH_INPUT, &made.set, made.values, &batch,
+                            options->weight_decay, team, loss, made.gradient, NULL, NULL));
   ck_assert_double_le(fabs(loss[0] - is->cross_entropy), 1e-5 * fmax(1, loss[0]));
   ck_assert_double_le(fabs(loss[1] - is->weight_decay), 1e-6 * fmax(1, loss[1]));
 }
@@ -263,11 +243,11 @@ START_TEST(every_operator_moves_as_the_reference) {
   const train_batch batch = batch_of(SAMPLES);
   ck_assert(!trainer_step(t, &batch, 1, &loss, NULL));
   expect_loss(team, &options, SAMPLES, &loss);
-  for (size_t i = 0; i < set.count; i++)
-    values[i] -= gradient[i];
-  for (int i = 0; i < set.n; i++) {
-    const parameter *p = &set.list[i];
-    const double off = off_course(p, trainer_tensor(t, p->tensor), values);
+  for (size_t i = 0; i < made.set.count; i++)
+    made.values[i] -= made.gradient[i];
+  for (int i = 0; i < made.set.n; i++) {
+    const parameter *p = &made.set.list[i];
+    const double off = off_course(p, trainer_tensor(t, p->tensor), made.values);
     ck_assert_msg(off < 1e-5, "%s: %s is off by %g", cases[_i].what, p->tensor->name, off);
   }
   trainer_free(t);
@@ -276,17 +256,8 @@ START_TEST(every_operator_moves_as_the_reference) {
 }
 END_TEST
 
-/* Whoever adds an operator is reminded to test it. */
-START_TEST(every_operator_has_a_case) {
-  for (int op = 0; op < OP_COUNT; op++) {
-    char member[64];
-    int n = 0;
-    snprintf(member, sizeof member, "\"op\":\"%s\"", op_name((cam_op)op));
-    for (int i = 0; i < CASES; i++)
-      n += strstr(cases[i].model.nodes, member) != NULL;
-    ck_assert_msg(n > 0, "no case has %s", member);
-  }
-}
+static const made_model *model_of_case(int i) { return &cases[i].model; }
+START_TEST(every_operator_has_a_case) { expect_every_operator(model_of_case, CASES); }
 END_TEST
 
 static const train_options ways[] = {
@@ -301,7 +272,7 @@ START_TEST(three_steps_move_as_in_double) {
   cam_team *team;
   train_loss loss;
   load_model(&vgg_model);
-  double *m = calloc(set.count, sizeof *m);
+  double *m = calloc(made.set.count, sizeof *m);
   ck_assert(!team_create(2, &team, NULL));
   trainer *t = new_trainer(GRAPH_INPUT, options, team);
   for (int step = 0; step < STEPS; step++) {
@@ -310,14 +281,14 @@ START_TEST(three_steps_move_as_in_double) {
     if (options->keep_prob < 1)
       draw_factors(options, step);
     expect_loss(team, options, SAMPLES - step, &loss);
-    for (size_t i = 0; i < set.count; i++) {
-      m[i] = options->momentum * m[i] + gradient[i];
-      values[i] -= rate * m[i];
+    for (size_t i = 0; i < made.set.count; i++) {
+      m[i] = options->momentum * m[i] + made.gradient[i];
+      made.values[i] -= rate * m[i];
     }
   }
-  for (int i = 0; i < set.n; i++) {
-    const parameter *p = &set.list[i];
-    const double off = off_course(p, trainer_tensor(t, p->tensor), values);
+  for (int i = 0; i < made.set.n; i++) {
+    const parameter *p = &made.set.list[i];
+    const double off = off_course(p, trainer_tensor(t, p->tensor), made.values);
     ck_assert_msg(off < 2e-2, "%s is off by %g", p->tensor->name, off);
   }
   free(m);
@@ -346,10 +317,10 @@ START_TEST(many_small_steps_come_to_a_large_one) {
     if (step == 0)
       expect_loss(team, &options, SAMPLES, &loss);
   }
-  for (size_t k = 0; k < set.count; k++)
-    values[k] -= MANY * rate * gradient[k];
-  const parameter *fc = &set.list[set.n - 2];
-  ck_assert_double_le(off_course(fc, trainer_tensor(t, fc->tensor), values), 0.1);
+  for (size_t k = 0; k < made.set.count; k++)
+    made.values[k] -= MANY * rate * made.gradient[k];
+  const parameter *fc = &made.set.list[made.set.n - 2];
+  ck_assert_double_le(off_course(fc, trainer_tensor(t, fc->tensor), made.values), 0.1);
   trainer_free(t);
   team_free(team);
   drop_model();
@@ -440,15 +411,15 @@ START_TEST(behind_a_cut_all_is_as_without) {
   int size[2], channels;
   load_model(&vgg_model);
   ck_assert(!team_create(2, &team, NULL));
-  const int cut = trainer_cut(graph);
-  ck_assert_str_eq(graph->nodes[cut].name, "q");
-  ck_assert(!trainer_cut_shape(graph, cut, 32, 28, size, &channels, NULL));
+  const int cut = trainer_cut(made.graph);
+  ck_assert_str_eq(made.graph->nodes[cut].name, "q");
+  ck_assert(!trainer_cut_shape(made.graph, cut, 32, 28, size, &channels, NULL));
   ck_assert(size[0] == 8 && size[1] == 7 && channels == 16);
   float *planes[SAMPLES];
   for (int s = 0; s < SAMPLES; s++)
     planes[s] = malloc((size_t)(8 * 7 * 16) * sizeof(float));
   const train_batch batch = batch_of(SAMPLES);
-  ck_assert(!trainer_cut_planes(graph, cut, team, &batch, planes, NULL));
+  ck_assert(!trainer_cut_planes(made.graph, cut, team, &batch, planes, NULL));
   trainer *all = new_trainer(GRAPH_INPUT, &options, team),
           *behind = new_trainer(cut, &options, team);
   const train_batch at_cut = {SAMPLES, 8, 7, (const float *const *)planes, labels, weights};
@@ -456,8 +427,8 @@ START_TEST(behind_a_cut_all_is_as_without) {
   ck_assert(!trainer_step(behind, &at_cut, 0.5, &loss_behind, NULL));
   ck_assert_double_le(fabs(loss.cross_entropy - loss_behind.cross_entropy), 1e-6);
   ck_assert(loss.right == loss_behind.right && loss.weight_decay > loss_behind.weight_decay);
-  for (int i = 0; i < set.n; i++) {
-    const cam_tensor *tensor = set.list[i].tensor;
+  for (int i = 0; i < made.set.n; i++) {
+    const cam_tensor *tensor = made.set.list[i].tensor;
     const float *a = trainer_tensor(all, tensor), *b = trainer_tensor(behind, tensor);
     if (strstr("c1b c2b c3b", tensor->name)) {
       ck_assert_ptr_eq(b, tensor->data);
@@ -485,12 +456,13 @@ START_TEST(logits_are_the_references) {
   trainer *t = new_trainer(GRAPH_INPUT, &options, team);
   const train_batch batch = batch_of(SAMPLES);
   const reference_batch same = {
-      SAMPLES, graph->height, graph->width, (const float *const *)pictures, labels, NULL, NULL};
+      SAMPLES, made.graph->height, made.graph->width, (const float *const *)pictures, labels, NULL,
+      NULL};
   ck_assert(!trainer_logits(t, &batch, logits, NULL));
-  ck_assert(
-      !reference_loss(graph, GRAPH_INPUT, &set, values, &same, 0, team, loss, NULL, wanted, NULL));
+  ck_assert(!reference_loss(made.graph, GRAPH_INPUT, &made.set, made.values, &same, 0, team, loss,
+                            NULL, wanted, NULL));
   double off = 0, most = 1;
-  for (int i = 0; i < SAMPLES * graph->n_classes; i++) {
+  for (int i = 0; i < SAMPLES * made.graph->n_classes; i++) {
     off = fmax(off, fabs(logits[i] - wanted[i]));
     most = fmax(most, fabs(wanted[i]));
   }
@@ -513,9 +485,10 @@ START_TEST(what_is_wrong_is_said) {
   load_model(&vgg_model);
   ck_assert(!team_create(1, &team, NULL));
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-    ck_assert_int_eq(trainer_create(graph, GRAPH_INPUT, &wrong[i], team, &t, &error),
+    ck_assert_int_eq(trainer_create(made.graph, GRAPH_INPUT, &wrong[i], team, &t, &error),
                      CAM_E_PARAMETER);
-  ck_assert_int_eq(trainer_create(graph, graph->head, &ways[0], team, &t, &error), CAM_E_PARAMETER);
+  ck_assert_int_eq(trainer_create(made.graph, made.graph->head, &ways[0], team, &t, &error),
+                   CAM_E_PARAMETER);
   t = new_trainer(GRAPH_INPUT, &ways[1], team);
   char *before = state_of(t);
   train_batch batch = batch_of(SAMPLES);
@@ -548,10 +521,10 @@ START_TEST(a_branch_around_a_cut_is_no_cut) {
                             NULL};
   cam_error error = {0};
   load_model(&model);
-  ck_assert_int_eq(cut_check(graph, 1, &error), CAM_E_PARAMETER);
+  ck_assert_int_eq(cut_check(made.graph, 1, &error), CAM_E_PARAMETER);
   ck_assert_ptr_nonnull(strstr(error.detail, "\"c\""));
-  ck_assert(!cut_check(graph, 0, NULL) && !cut_check(graph, 2, NULL));
-  ck_assert_int_eq(trainer_cut(graph), GRAPH_INPUT);
+  ck_assert(!cut_check(made.graph, 0, NULL) && !cut_check(made.graph, 2, NULL));
+  ck_assert_int_eq(trainer_cut(made.graph), GRAPH_INPUT);
   drop_model();
 }
 END_TEST
