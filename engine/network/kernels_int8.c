@@ -146,6 +146,8 @@ typedef struct factors {
   const uint8_t *a;
   ptrdiff_t a_stride, a_segment;
   const uint8_t *weights;
+  const uint8_t *coming; /* weights that are needed soon: this many bytes of them a quad */
+  ptrdiff_t coming_step;
   const float *multiplier;
   const int32_t *bias, *corrections;
   bounds bounds;
@@ -201,8 +203,10 @@ INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int ro
   }
 }
 
-/* How far ahead of their use weights are asked for: they come from the second-level cache or
- * further away, and past a page's end no prefetcher of the hardware looks. */
+/* How far ahead of their use weights are asked for into the first-level cache: past a page's end no
+ * prefetcher of the hardware looks. What the next columns need comes from further away, and is
+ * asked for into the second-level cache while these are multiplied, a share with each tile: see
+ * multiply_columns(). */
 enum { LINE_BYTES = 64, BYTES_AHEAD = 2048 };
 
 INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
@@ -212,13 +216,15 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++)
       sum[i][j] = first_sums(o->bias, o->corrections, j * LANES);
-  const uint8_t *weights = o->weights, *segment = o->a;
+  const uint8_t *weights = o->weights, *coming = o->coming, *segment = o->a;
   for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
     const uint8_t *a = segment;
     for (int k = 0; k < o->depth; k += 4, a += 4, weights += vectors * PARTS * BYTES) {
 #pragma GCC unroll 4
       for (int line = 0; line < vectors * PARTS * BYTES; line += LINE_BYTES)
         __builtin_prefetch(weights + BYTES_AHEAD + line);
+      __builtin_prefetch(coming, 0, 2);
+      coming += o->coming_step;
 #pragma GCC unroll 2
       for (int part = 0; part < PARTS; part++) {
         quads right[VECTORS];
@@ -398,13 +404,16 @@ INLINE bool tiles_multiply(const factors *o, int rows, int columns) {
 /* All rows by the columns of one tile, in tiles as even as can be. */
 static void multiply_columns(factors o, int rows, int columns) {
   const int tiles = (rows + ROWS - 1) / ROWS, whole = columns == VECTORS * LANES;
-  const uint8_t *a = o.a, *residual = o.residual;
+  const ptrdiff_t bytes = (ptrdiff_t)tile_bytes(o.segments, o.depth, columns);
+  const uint8_t *a = o.a, *residual = o.residual, *next = o.weights + bytes;
   uint8_t *out = o.out;
   if (tiles_multiply(&o, rows, columns))
     return;
+  o.coming_step = (columns * 4 * PARTS + tiles - 1) / tiles;
   for (int i = 0; i < tiles; i++) {
     const int first = (int)((int64_t)rows * i / tiles);
     const int height = (int)((int64_t)rows * (i + 1) / tiles) - first;
+    o.coming = next + bytes / tiles * i;
     o.a = a + first * o.a_stride;
     o.out = out + first * o.out_stride;
     if (residual)
