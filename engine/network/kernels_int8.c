@@ -44,7 +44,8 @@ static int quads_of(int bytes) { return (bytes + 3) / 4; }
 INLINE bounds bounds_of(const int8_range *range) {
   return (bounds){.zero = splat_word(range->zero),
                   .low = splat_byte(range->low),
-                  .high = splat_byte(range->high)};
+                  .high = splat_byte(range->high),
+                  .is_bare = range->zero == 0 && range->low == 0 && range->high == UINT8_MAX};
 }
 
 /* table NULL: they stay as they are. */

@@ -16,6 +16,7 @@
  * times their sum with them, a correction for each lane (SHIFTED). */
 #ifndef KERNELS_INT8_VECTOR_H
 #define KERNELS_INT8_VECTOR_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -195,6 +196,7 @@ INLINE reals reals_of(lanes x) {
 typedef struct bounds {
   quads zero; /* in words of 16 bits */
   quads low, high;
+  bool is_bare; /* zero is 0, and any byte may be: saturation is all that is to be done */
 } bounds;
 
 INLINE quads splat_byte(int x) { return (uint8_t)x + (quads){0}; }
@@ -207,35 +209,49 @@ INLINE reals lower_of(reals x, reals y) { return (reals)_mm512_min_ps((__m512)x,
 INLINE __m512i nearest_pair(reals a, reals b) {
   return _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)a), _mm512_cvtps_epi32((__m512)b));
 }
+INLINE __m512i bounded(const __m512i ab, const __m512i cd, const bounds *o) {
+  if (o->is_bare)
+    return _mm512_packus_epi16(ab, cd);
+  const __m512i bytes = _mm512_packus_epi16(_mm512_adds_epi16(ab, (__m512i)o->zero),
+                                            _mm512_adds_epi16(cd, (__m512i)o->zero));
+  return _mm512_min_epu8(_mm512_max_epu8(bytes, (__m512i)o->low), (__m512i)o->high);
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
   const __m512i groups = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i ab = _mm512_adds_epi16(nearest_pair(a, b), (__m512i)o->zero);
-  const __m512i cd = _mm512_adds_epi16(nearest_pair(c, d), (__m512i)o->zero);
-  const __m512i least = _mm512_max_epu8(_mm512_packus_epi16(ab, cd), (__m512i)o->low);
-  return (quads)_mm512_permutexvar_epi32(groups, _mm512_min_epu8(least, (__m512i)o->high));
+  return (quads)_mm512_permutexvar_epi32(groups,
+                                         bounded(nearest_pair(a, b), nearest_pair(c, d), o));
 }
 #elif defined __AVX2__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm256_min_ps((__m256)x, (__m256)y); }
 INLINE __m256i nearest_pair(reals a, reals b) {
   return _mm256_packs_epi32(_mm256_cvtps_epi32((__m256)a), _mm256_cvtps_epi32((__m256)b));
 }
+INLINE __m256i bounded(const __m256i ab, const __m256i cd, const bounds *o) {
+  if (o->is_bare)
+    return _mm256_packus_epi16(ab, cd);
+  const __m256i bytes = _mm256_packus_epi16(_mm256_adds_epi16(ab, (__m256i)o->zero),
+                                            _mm256_adds_epi16(cd, (__m256i)o->zero));
+  return _mm256_min_epu8(_mm256_max_epu8(bytes, (__m256i)o->low), (__m256i)o->high);
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
   const __m256i groups = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  const __m256i ab = _mm256_adds_epi16(nearest_pair(a, b), (__m256i)o->zero);
-  const __m256i cd = _mm256_adds_epi16(nearest_pair(c, d), (__m256i)o->zero);
-  const __m256i least = _mm256_max_epu8(_mm256_packus_epi16(ab, cd), (__m256i)o->low);
-  return (quads)_mm256_permutevar8x32_epi32(_mm256_min_epu8(least, (__m256i)o->high), groups);
+  return (quads)_mm256_permutevar8x32_epi32(bounded(nearest_pair(a, b), nearest_pair(c, d), o),
+                                            groups);
 }
 #elif defined __x86_64__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm_min_ps((__m128)x, (__m128)y); }
 INLINE __m128i nearest_pair(reals a, reals b) {
   return _mm_packs_epi32(_mm_cvtps_epi32((__m128)a), _mm_cvtps_epi32((__m128)b));
 }
+INLINE __m128i bounded(const __m128i ab, const __m128i cd, const bounds *o) {
+  if (o->is_bare)
+    return _mm_packus_epi16(ab, cd);
+  const __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(ab, (__m128i)o->zero),
+                                         _mm_adds_epi16(cd, (__m128i)o->zero));
+  return _mm_min_epu8(_mm_max_epu8(bytes, (__m128i)o->low), (__m128i)o->high);
+}
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  const __m128i ab = _mm_adds_epi16(nearest_pair(a, b), (__m128i)o->zero);
-  const __m128i cd = _mm_adds_epi16(nearest_pair(c, d), (__m128i)o->zero);
-  const __m128i least = _mm_max_epu8(_mm_packus_epi16(ab, cd), (__m128i)o->low);
-  return (quads)_mm_min_epu8(least, (__m128i)o->high);
+  return (quads)bounded(nearest_pair(a, b), nearest_pair(c, d), o);
 }
 #elif defined __ARM_NEON
 INLINE reals lower_of(reals x, reals y) {
