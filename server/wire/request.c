@@ -67,6 +67,12 @@ static bool looks_like_base64(const reading *r) {
   return begins_with(r, "/9j/") || begins_with(r, "iVBORw0KGgo") || begins_with(r, "UklGR");
 }
 
+/* JPEG, PNG and WebP have zeros from the first bytes on. */
+static bool looks_like_stripped_photo(const reading *r) {
+  return (begins_with(r, "\xff\xd8") || begins_with(r, "\x89PNG") || begins_with(r, "RIFF")) &&
+         is_type(r, "application/x-www-form-urlencoded") && !memchr(r->body, 0, r->n);
+}
+
 /* Bodies that are no photo and not what their Content-Type says: what they are, what is wanted. */
 static const struct {
   bool (*looks)(const reading *);
@@ -78,6 +84,8 @@ static const struct {
      "multipart/form-data (curl -F image=@photo.jpg)"},
     {looks_like_data_uri, "a data: URI", "application/json with {\"image\": \"data:...\"}"},
     {looks_like_base64, "base64", "application/json with {\"image\": \"<base64>\"}"},
+    {looks_like_stripped_photo, "a photo without its zeros, as curl -d sends it",
+     "curl --data-binary @photo.jpg"},
 };
 
 static cam_code read_photo(reading *r) {

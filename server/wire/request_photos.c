@@ -19,6 +19,10 @@ static const char *payload_of(const char *text) {
   return comma + 1;
 }
 
+static bool is_url(const char *text) {
+  return !strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8);
+}
+
 /* Bytes that decoding n characters may write. */
 static size_t room_for(size_t n) { return n / 4 * 3 + 3; }
 
@@ -32,8 +36,11 @@ static cam_code decode_next(request_photos *photos, const char *text, const char
   size_t decoded = 0;
   if (!n)
     return cam_fail(error, CAM_E_BODY, "%s: empty; a base64 string is wanted", where);
+  if (is_url(payload))
+    return cam_fail(error, CAM_E_BODY,
+                    "%s: a URL, and none is fetched; the photo is wanted, in base64", where);
   if (!cam_base64_decode(payload, n, to, &decoded) || !decoded)
-    return cam_fail(error, CAM_E_BODY, "%s: %zu characters that are not base64", where, n);
+    return cam_fail(error, CAM_E_BODY, "%s: not base64 (of length %zu)", where, n);
   photos->photos[photos->n].bytes = to;
   photos->photos[photos->n].n = decoded;
   photos->n_decoded += decoded;

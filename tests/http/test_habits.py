@@ -57,6 +57,16 @@ def test_a_form_with_a_name_is_told_of_the_at(client, photo):
     assert several.status_code == 200 and "error" in several.json()["results"][0]
 
 
+# ---- a photo behind curl -d ----
+def test_a_photo_that_curl_has_cut_is_told_of_data_binary(client, photo):
+    """`curl -d @photo.jpg` takes zeros and line breaks out: what is left is a broken photo, whose sender has done little wrong."""
+    form_type = {"content-type": "application/x-www-form-urlencoded"}
+    cut = photo.translate(None, b"\0\r\n")
+    assert problem(client.post("/cam", content=cut, headers=form_type), 415)["detail"].endswith("curl --data-binary @photo.jpg is wanted")
+    assert client.post("/cam", content=photo, headers=form_type).status_code == 200
+    problem(client.post("/cam", content=cut), 422)
+
+
 # ---- JSON that does not say so ----
 @pytest.mark.parametrize("content_type", [None, "text/plain", "text/plain; charset=utf-8", "application/x-www-form-urlencoded",
                                           "application/octet-stream", "image/png"])

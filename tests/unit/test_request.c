@@ -70,6 +70,9 @@ START_TEST(other_bodies_are_told_what_to_send) {
       {"text/plain", "DATA:image/png;base64,iVBORw0KGgo=", "a data: URI; application/json"},
       {"text/plain", "iVBORw0KGgoAAAANSUhEUg==", "base64; application/json"},
       {NULL, "/9j/4AAQSkZJRg==", "base64; application/json"},
+      {"application/x-www-form-urlencoded", "\xff\xd8\xff\xe0\x10JFIF", "curl --data-binary"},
+      {"application/x-www-form-urlencoded", "\x89PNG\x1a",
+       "curl --data-binary @photo.jpg is wanted"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     ck_assert_msg(read_text(cases[i].type, cases[i].body) == CAM_E_FORMAT, "%s", cases[i].body);
@@ -85,6 +88,9 @@ START_TEST(short_bodies_are_photos) {
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
     ck_assert_msg(read_text("text/plain", bodies[i]) == CAM_OK, "%s", bodies[i]);
   ck_assert_int_eq(read_bytes("application/x-www-form-urlencoded", "BM=\0\0\0", 6), CAM_OK);
+  ck_assert_int_eq(read_bytes("application/x-www-form-urlencoded", "\xff\xd8\xff\xe0\0", 5),
+                   CAM_OK);
+  ck_assert_int_eq(read_text("image/jpeg", "\xff\xd8\xff\xe0"), CAM_OK);
 }
 END_TEST
 
@@ -316,7 +322,8 @@ START_TEST(json_wrong) {
       {"{\"image\":\"data:;base64,\"}", "image: empty", CAM_E_BODY},
       {"{\"image\":\"a\"}", "not base64", CAM_E_BODY},
       {"{\"image\":\"====\"}", "not base64", CAM_E_BODY},
-      {"{\"image\":\"http://example.org/x.png\"}", "not base64", CAM_E_BODY},
+      {"{\"image\":\"http://example.org/x.png\"}", "a URL, and none is fetched", CAM_E_BODY},
+      {"{\"image\":\"HTTPS:\"}", "not base64 (of length 6)", CAM_E_BODY},
       {"{\"image\":\"aGVsbG8=\",\"images\":1}", "images", CAM_E_PARAMETER},
       {"{\"image\":\"aGVsbG8=\",\"top_k\":3.5}", "top_k", CAM_E_PARAMETER},
       {"{\"image\":\"aGVsbG8=\",\"top_k\":true}", "top_k", CAM_E_PARAMETER},
