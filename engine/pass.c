@@ -30,7 +30,7 @@ cam_code pass_maps(forward *f, int n, const int *class_ids, map_set *out, cam_er
   for (int i = 0; i < n; i++)
     maps[i] = out->values + cells * (size_t)i;
   forward_class_maps(f, n, class_ids, maps);
-  return CAM_OK;
+  return map_set_check(out, class_ids, error);
 }
 
 cam_code map_set_check(const map_set *maps, const int *class_ids, cam_error *error) {

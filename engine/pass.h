@@ -16,10 +16,12 @@ typedef struct map_set {
  * not take that size, or a logit is not finite; CAM_E_NO_MEMORY. */
 cam_code pass_run(const cam_model *model, forward *f, const cam_image *input, float *logits,
                   cam_error *error);
-/* After pass_run: the maps of n classes, finite or not. CAM_E_NO_MEMORY: out has none. */
+/* After pass_run: the maps of n classes. CAM_E_NO_MEMORY: out has none; CAM_E_MODEL: one is not
+ * finite. */
 cam_code pass_maps(forward *f, int n, const int *class_ids, map_set *out, cam_error *error);
-/* CAM_E_MODEL: a value is not finite. A cell can overflow where the mean, the logit, does not; sums
- * and differences of maps do not mend it, so that those alone need be looked at that go out. */
+/* CAM_E_MODEL: a value is not finite. A cell can overflow where the mean, the logit, does not; a
+ * difference of two maps, where neither of them does. To be asked before maps are enlarged, which
+ * makes finite what is not. */
 cam_code map_set_check(const map_set *maps, const int *class_ids, cam_error *error);
 
 #endif

@@ -9,14 +9,15 @@
 
 enum { SIDE = 16, HEADER = 54 };
 
-/* A BMP of SIDE x SIDE, of the level that the network sees as 0, with one white pixel. */
+/* A BMP of SIDE x SIDE, of the level that the network sees as 0, with one white pixel
+ * in its middle. */
 static const uint8_t *spot(void) {
   static uint8_t bmp[HEADER + 3 * SIDE * SIDE] = {
       'B', 'M', [10] = HEADER, [14] = 40, [18] = SIDE, [22] = SIDE, [26] = 1, [28] = 24};
   const uint32_t size = sizeof bmp;
   memcpy(bmp + 2, &size, sizeof size);
   memset(bmp + HEADER, 127, sizeof bmp - HEADER);
-  memset(bmp + HEADER, 255, 3);
+  memset(bmp + HEADER + 3 * (SIDE * SIDE + SIDE) / 2, 255, 3);
   return bmp;
 }
 
@@ -109,6 +110,31 @@ START_TEST(map_that_overflows_is_an_error) { /* its mean, the logit, does not ov
 }
 END_TEST
 
+/* The spot is less steep in the larger inputs of detail=fine, whose maps may then be finite where
+ * the first is not. */
+START_TEST(one_map_that_overflows_is_enough) {
+  cam_params fine = cam_default_params;
+  cam_task task;
+  fine.detail = CAM_FINE;
+  cam_code code = CAM_OK;
+  for (double scale = 1e33; !code; scale *= 1.1) {
+    char tensors[64];
+    snprintf(tensors, sizeof tensors, "w:1x1x3x8*%g fc:3x8*1e4", scale);
+    made_model made = network_of(tensors);
+    made.max_side = 2 * SIDE;
+    explain_by(&made, 1, &cam_default_params, &task, 1, 0, NULL);
+    code = task.error.code;
+    cam_result_free(&task.result);
+    if (!code)
+      continue;
+    ck_assert_int_eq(code, CAM_E_MODEL);
+    explain_by(&made, 1, &fine, &task, 1, 0, NULL);
+    ck_assert_int_eq(task.error.code, CAM_E_MODEL);
+    cam_result_free(&task.result);
+  }
+}
+END_TEST
+
 START_TEST(no_stage_begins_after_the_deadline) {
   cam_task tasks[2];
   double stage_ms[CAM_STAGE_COUNT];
@@ -167,6 +193,7 @@ Suite *explain_suite(void) {
   TCase *tcase = tcase_create("promises");
   tcase_add_test(tcase, threads_and_neighbours_change_nothing);
   tcase_add_test(tcase, map_that_overflows_is_an_error);
+  tcase_add_test(tcase, one_map_that_overflows_is_enough);
   tcase_add_test(tcase, no_stage_begins_after_the_deadline);
   tcase_add_test(tcase, sigmoids_are_independent);
   tcase_add_test(tcase, one_size_is_no_other);
