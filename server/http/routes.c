@@ -167,29 +167,30 @@ static void make_page(struct exchange *exchange) {
   job_add_header(&exchange->job, "Vary", "Accept");
 }
 
+/* What a route that takes photos has. */
+#define PHOTOS .needs_model = true, .takes_body = true, .wants_key = true
 /* clang-format off */
 static const struct route routes[] = {
-    /* method, path, answer, needs a model, takes a body, wants a key, ports, of a model, probe */
-    {"POST", "/cam", NULL, true, true, true, PORT_MAIN, false, false},
-    {"GET", "/", make_page, false, false, false, PORT_MAIN, false, false},
-    {"GET", "/assets/...", make_asset, false, false, false, PORT_MAIN, false, false},
-    {"GET", "/healthz", make_health, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
-    {"GET", "/readyz", make_ready, false, false, false, PORT_MAIN | PORT_ADMIN, false, true},
+    {"POST", "/cam", NULL, .ports = PORT_MAIN, PHOTOS},
+    {"GET", "/", make_page, .ports = PORT_MAIN},
+    {"GET", "/assets/...", make_asset, .ports = PORT_MAIN},
+    {"GET", "/healthz", make_health, .ports = PORT_MAIN | PORT_ADMIN, .probe = true},
+    {"GET", "/readyz", make_ready, .ports = PORT_MAIN | PORT_ADMIN, .probe = true},
     /* how much is called, and how much is refused, is not for strangers */
-    {"GET", "/metrics", make_metrics, false, false, true, PORT_ALONE | PORT_ADMIN, false, false},
-    {"GET", "/v1/models", make_models, true, false, false, PORT_MAIN, false, false},
-    {"POST", "/v1/models/...:predict", NULL, true, true, true, PORT_MAIN, false, false},
-    {"POST", "/v1/models/...:explain", NULL, true, true, true, PORT_MAIN, false, false},
-    {"GET", "/v1/models/...", make_model, true, false, false, PORT_MAIN, false, false},
-    {"GET", "/v2", make_server, false, false, false, PORT_MAIN, false, false},
-    {"GET", "/v2/health/live", make_live, false, false, false, PORT_MAIN, false, true},
-    {"GET", "/v2/health/ready", make_server_ready, false, false, false, PORT_MAIN, false, true},
-    {"POST", "/v2/models/.../infer", NULL, true, true, true, PORT_MAIN, false, false},
-    {"GET", "/v2/models/.../ready", make_model_ready, true, false, false, PORT_MAIN, false, false},
-    {"GET", "/v2/models/...", make_tensors, true, false, false, PORT_MAIN, false, false},
-    {"GET", "/labels", make_labels, true, false, false, PORT_MAIN, true, false},
-    {"GET", "/version", make_version, false, false, false, PORT_MAIN | PORT_ADMIN, false, false},
-    {"GET", "/openapi.json", make_asset, false, false, false, PORT_MAIN, false, false},
+    {"GET", "/metrics", make_metrics, .ports = PORT_ALONE | PORT_ADMIN, .wants_key = true},
+    {"GET", "/v1/models", make_models, .ports = PORT_MAIN, .needs_model = true},
+    {"POST", "/v1/models/...:predict", NULL, .ports = PORT_MAIN, PHOTOS},
+    {"POST", "/v1/models/...:explain", NULL, .ports = PORT_MAIN, PHOTOS},
+    {"GET", "/v1/models/...", make_model, .ports = PORT_MAIN, .needs_model = true},
+    {"GET", "/v2", make_server, .ports = PORT_MAIN},
+    {"GET", "/v2/health/live", make_live, .ports = PORT_MAIN, .probe = true},
+    {"GET", "/v2/health/ready", make_server_ready, .ports = PORT_MAIN, .probe = true},
+    {"POST", "/v2/models/.../infer", NULL, .ports = PORT_MAIN, PHOTOS},
+    {"GET", "/v2/models/.../ready", make_model_ready, .ports = PORT_MAIN, .needs_model = true},
+    {"GET", "/v2/models/...", make_tensors, .ports = PORT_MAIN, .needs_model = true},
+    {"GET", "/labels", make_labels, .ports = PORT_MAIN, .needs_model = true, .of_model = true},
+    {"GET", "/version", make_version, .ports = PORT_MAIN | PORT_ADMIN},
+    {"GET", "/openapi.json", make_asset, .ports = PORT_MAIN},
 };
 /* clang-format on */
 enum { ROUTES = sizeof routes / sizeof *routes };

@@ -7,11 +7,11 @@
 struct route {
   const char *method, *path;               /* "/assets/...": everything below /assets/ */
   void (*make)(struct exchange *exchange); /* makes the answer at once; NULL: a worker does */
+  unsigned ports;                          /* where: PORT_... */
   bool needs_model;                        /* 503 until there is one */
   bool takes_body;
   bool wants_key; /* where there are keys. Not: what a probe asks, and what the page shows before a
                      key is typed in */
-  unsigned ports; /* where: PORT_... */
   bool of_model;  /* its query may name a model: job.served */
   bool probe;     /* asked for again and again by balancers: not counted as a request */
 };
