@@ -1,5 +1,6 @@
-/* attribute.h - the attributes of a node: how each of them is read and checked. Flow: node ->
- * [attribute]. Thread: loading. For node.c, which knows what operator has which. */
+/* attribute.h - the attributes of a node: how each of them is read and checked. Flow:
+ * operators -> [attribute]. Thread: loading. For operators.c, which knows what operator has which.
+ */
 #ifndef ATTRIBUTE_H
 #define ATTRIBUTE_H
 #include "members.h"

@@ -1,5 +1,6 @@
 /* cut.c - cut.h. */
 #include "cut.h"
+#include "operators.h"
 #include <stdlib.h>
 
 /* The earliest of what the nodes behind `cut` read; `cut` or later: it is a cut. */

@@ -5,6 +5,7 @@
 #include "cam_minmax.h"
 #include "cam_temperature.h"
 #include "members.h"
+#include "operators.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>

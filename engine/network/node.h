@@ -1,9 +1,6 @@
 /* node.h - a node of a network: an operator, its attributes and where its inputs come from. Flow:
  * model file -> [node] -> graph. Thread: reading one, at loading; then immutable.
- *
- * To add an operator: a row in OPERATORS here and in `operators` (node.c), a function and its row
- * in reference.c, a kind of layer that fits it (layers.c), a case in test_network.c. An attribute
- * of its own is a row in `attributes` (attribute.c) and a member of cam_node. */
+ * ARCHITECTURE.md says what an operator needs ("To add"); the first is a row in OPERATORS. */
 #ifndef NODE_H
 #define NODE_H
 #include "base/safetensors.h"
@@ -87,7 +84,8 @@ typedef struct cam_node {
   int factor[2];                   /* resize: y, x */
 } cam_node;
 
-const char *op_name(cam_op op);
+extern const char *const op_names[OP_COUNT];
+const char *op_name(cam_op op); /* "" outside the range */
 /* One value of each value of its one input. */
 bool op_is_activation(cam_op op);
 static inline bool is_quantized(const cam_node *node) { return node->quantum.scale > 0; }
@@ -101,17 +99,6 @@ typedef struct node_context {
   int picture[2]; /* height and width of the input */
   const safetensors *file;
 } node_context;
-
-/* Reads and checks one node; what it points to belongs to the JSON and the file. CAM_E_MODEL naming
- * the node and what is wrong with it. */
-cam_code node_read(const node_context *context, const json *object, cam_node *out,
-                   cam_error *error);
-
-/* Height and width of a node's output, for inputs of in[k] = height, width. CAM_E_MODEL naming the
- * node if a kernel does not fit, inputs that must agree do not, or the plane has more than 2^28
- * values. */
-cam_code node_shape(const cam_node *node, const int *const in[NODE_MAX_INPUTS], int out[2],
-                    cam_error *error);
 
 /* Padding before (top or left) of a node along an axis (0: y, 1: x) whose input has `in` cells;
  * output cells into *out (0 or less: does not fit). */

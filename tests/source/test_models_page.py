@@ -26,7 +26,7 @@ def test_operators_of_the_file():
 
 
 def test_members_of_nodes():
-    known = words("engine/network/node.c", r'\{"(\w+)", (?:HAS_\w+|0), (?:true|false), ')
+    known = words("engine/network/attribute.c", r'\{"(\w+)", (?:HAS_\w+|0), (?:true|false), ')
     assert not {name for name in known if f"`{name}`" not in section("The file") and f'"{name}"' not in section("The file")}
 
 
