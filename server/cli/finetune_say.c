@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "explain_photo.h"
 #include "photoset_split.h"
+#include "shown_name.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -86,7 +87,8 @@ static int (*count_parts(const photoset *set))[PART_COUNT + 1] {
 
 static void say_counts(FILE *out, const photoset *set, int (*counts)[PART_COUNT + 1]) {
   int shown = 0, hidden = 0;
-  fprintf(out, "  %-28s %7s %7s %9s\n", "class", "train", "val", "left out");
+  char name[SHOWN_NAME_MAX];
+  fprintf(out, "  %-*s %7s %7s %9s\n", SHOWN_NAME_COLUMNS, "class", "train", "val", "left out");
   for (int c = 0; c < set->n_classes; c++) {
     const int *row = counts[c];
     if (row[PART_TRAIN] + row[PART_VAL] + row[PART_COUNT] == 0)
@@ -95,8 +97,9 @@ static void say_counts(FILE *out, const photoset *set, int (*counts)[PART_COUNT 
       hidden++;
       continue;
     }
-    fprintf(out, "  %-28.60s %7d %7d %9d\n", set->classes[c], row[PART_TRAIN], row[PART_VAL],
-            row[PART_COUNT]);
+    shown_name(set->classes[c], name);
+    fprintf(out, "  %s%*s %7d %7d %9d\n", name, SHOWN_NAME_COLUMNS - shown_name_columns(name), "",
+            row[PART_TRAIN], row[PART_VAL], row[PART_COUNT]);
   }
   if (hidden)
     fprintf(out, "  and %d more classes\n", hidden);
@@ -104,6 +107,7 @@ static void say_counts(FILE *out, const photoset *set, int (*counts)[PART_COUNT 
 
 static void say_small(FILE *out, const photoset *set, int (*counts)[PART_COUNT + 1], bool balance) {
   int small = 0, first = -1, least = -1, most = -1;
+  char name[SHOWN_NAME_MAX], other[SHOWN_NAME_MAX];
   for (int c = 0; c < set->n_classes; c++) {
     const int n = counts[c][PART_TRAIN];
     if (!n)
@@ -116,15 +120,14 @@ static void say_small(FILE *out, const photoset *set, int (*counts)[PART_COUNT +
       most = c;
   }
   if (small)
-    fprintf(
-        out,
-        "few photos: %d class%s fewer than %d to train on (%.60s: %d); more of them help most\n",
-        small, small == 1 ? " has" : "es have", SMALL_CLASS, set->classes[first],
-        counts[first][PART_TRAIN]);
+    fprintf(out,
+            "few photos: %d class%s fewer than %d to train on (%s: %d); more of them help most\n",
+            small, small == 1 ? " has" : "es have", SMALL_CLASS,
+            shown_name(set->classes[first], name), counts[first][PART_TRAIN]);
   if (least >= 0 && !balance && counts[most][PART_TRAIN] >= 5 * counts[least][PART_TRAIN])
-    fprintf(out, "uneven: %d photos of %.40s, %d of %.40s; --balance lets classes count alike\n",
-            counts[most][PART_TRAIN], set->classes[most], counts[least][PART_TRAIN],
-            set->classes[least]);
+    fprintf(out, "uneven: %d photos of %s, %d of %s; --balance lets classes count alike\n",
+            counts[most][PART_TRAIN], shown_name(set->classes[most], name),
+            counts[least][PART_TRAIN], shown_name(set->classes[least], other));
 }
 
 static bool say_doubles(FILE *out, const photoset *set) {

@@ -153,6 +153,28 @@ static const char *find_part(const folder_list *list, const char *name) {
   return NULL;
 }
 
+static bool is_part_name(const char *name) {
+  static const char *const names[] = {"train", "training",   "val", "valid",
+                                      "test",  "validation", "dev"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcasecmp(name, names[i]))
+      return true;
+  return false;
+}
+
+/* Two folders or more, all of which are called like parts and have folders of classes in them. */
+static bool are_parts(const folder_list *list) {
+  int n = 0;
+  for (int i = 0; i < list->n; i++) {
+    char *name = folder_name(list->paths[i]);
+    folder_list inner = {0};
+    n += name && is_part_name(name) && !list_folders(list->paths[i], &inner, NULL) && inner.n;
+    folder_list_free(&inner);
+    free(name);
+  }
+  return n > 1 && n == list->n;
+}
+
 static cam_code add_tree(photoset_draft *draft, const char *folder, cam_error *error) {
   folder_list list;
   cam_code code = list_folders(folder, &list, error);
@@ -166,6 +188,12 @@ static cam_code add_tree(photoset_draft *draft, const char *folder, cam_error *e
     code = add_class_folders(draft, train, PART_TRAIN, error);
     if (!code)
       code = add_class_folders(draft, val, PART_VAL, error);
+  } else if (are_parts(&list)) {
+    code = cam_fail(
+        error, CAM_E_BODY,
+        "%.80s: its folders are no classes, but parts: call them train and val, or give "
+        "one, and the other by --val",
+        folder);
   } else {
     code = add_class_folders(draft, folder, draft->part, error);
   }

@@ -2,17 +2,20 @@
 #include "cam_minmax.h"
 #include "cli.h"
 #include "report.h"
+#include "shown_name.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLASS_COLUMNS = 32, CLASS_ROWS = 24, PAIR_ROWS = 10 };
+enum { CLASS_ROWS = 24, PAIR_ROWS = 10 };
 
 static double percent_of(double share) { return 100 * share; }
 
-/* The first name of a class, as much as fits. */
-static const char *name_of_class(const report *about, int class_id, char out[CLASS_COLUMNS + 1]) {
-  const char *label = about->model->class_list[class_id].label;
-  snprintf(out, CLASS_COLUMNS + 1, "%.*s", (int)strcspn(label, ","), label);
+/* What a class is called: a label of WordNet lists several names, one's own is one. */
+static const char *name_of_class(const report *about, int class_id, char out[SHOWN_NAME_MAX]) {
+  const cam_class *its = &about->model->class_list[class_id];
+  shown_name(its->label, out);
+  if (*its->wnid)
+    out[strcspn(out, ",")] = '\0';
   return out;
 }
 
@@ -40,14 +43,14 @@ static int compare_recall(const void *a, const void *b) {
 }
 
 static void print_class_rows(FILE *out, const report *about, const report_class *rows, int n) {
-  char name[CLASS_COLUMNS + 1];
+  char name[SHOWN_NAME_MAX];
   int columns = (int)strlen("class");
   for (int i = 0; i < n; i++)
-    columns = max_int(columns, (int)strlen(name_of_class(about, rows[i].class_id, name)));
+    columns = max_int(columns, shown_name_columns(name_of_class(about, rows[i].class_id, name)));
   fprintf(out, "%-*s  %7s  %8s  %9s\n", columns, "class", "photos", "recall", "precision");
   for (int i = 0; i < n; i++) {
-    fprintf(out, "%-*s  %7d", columns, name_of_class(about, rows[i].class_id, name),
-            rows[i].recall.of);
+    name_of_class(about, rows[i].class_id, name);
+    fprintf(out, "%s%*s  %7d", name, columns - shown_name_columns(name), "", rows[i].recall.of);
     print_class_share(out, &rows[i].recall, 8);
     print_class_share(out, &rows[i].precision, 9);
     putc('\n', out);
@@ -74,7 +77,7 @@ static void print_classes(FILE *out, const report *about, const report_figures *
 }
 
 static void print_pairs(FILE *out, const report *about, const report_figures *figures) {
-  char own[CLASS_COLUMNS + 1], given[CLASS_COLUMNS + 1];
+  char own[SHOWN_NAME_MAX], given[SHOWN_NAME_MAX];
   const int rows = min_int(figures->n_pairs, PAIR_ROWS);
   if (rows)
     fprintf(out, "\nmost often taken for another\n");
@@ -97,7 +100,8 @@ static void print_sureness(FILE *out, const report_figures *figures) {
   putc('\n', out);
   for (int t = 0; t < REPORT_TARGETS; t++) {
     const report_cover *cover = &figures->targets[t];
-    if (cover->photos && cover->photos < figures->accuracy.of)
+    const bool is_new = !t || cover->photos != figures->targets[t - 1].photos;
+    if (is_new && cover->photos && cover->photos < figures->accuracy.of)
       fprintf(out, "if it answers from %.1f %% on: %.1f %% of the photos, of which %.1f %% right\n",
               percent_of((double)cover->least),
               percent_of((double)cover->photos / figures->accuracy.of),
@@ -107,7 +111,7 @@ static void print_sureness(FILE *out, const report_figures *figures) {
 
 void report_print(FILE *out, const report *about, const report_figures *figures) {
   const report_answers *answers = &about->answers;
-  char name[CLASS_COLUMNS + 1];
+  char name[SHOWN_NAME_MAX];
   fprintf(out, "%s on %d photo%s of %s\n", about->model->name, answers->n_read,
           cli_plural(answers->n_read), about->data);
   if (answers->n > answers->n_read)

@@ -13,6 +13,21 @@ export const share = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
 const whole = (value) => `${Math.round(100 * value)}\u00a0%`;
 const between = ({ low, high }) => `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}\u00a0%`;
 
+// What classes are called, in full and in short: a label of WordNet lists several names, one's own is one.
+export class ClassNames {
+  constructor(classes) {
+    this.classes = new Map(classes.map((each) => [each.class_id, each]));
+  }
+
+  full(id) {
+    return this.classes.get(id)?.label ?? '';
+  }
+
+  short(id) {
+    return this.classes.get(id)?.wnid ? firstName(this.full(id)) : this.full(id);
+  }
+}
+
 const put = (element, ...children) => { element.append(...children); return element; };
 
 // A share with its interval, on a line from 0 to 100 %. mark: another share to compare it with.
@@ -42,10 +57,10 @@ function card(title, value, text, ...more) {
   return put(make('div', 'card'), make('h2', '', title), make('p', 'value', value), ...more, make('p', 'quiet', text));
 }
 
-export function headline(element, about, label) {
+export function headline(element, about, names) {
   const { accuracy, largest_class: largest, top5, answer_above: targets } = about;
   element.append(card('Right', share(accuracy.share),
-    `${accuracy.right.toLocaleString('en')} of ${counted(accuracy.of)}. Of all such photos it would be ${between(accuracy)} (95 % interval). The mark: always saying “${firstName(label(largest.class_id))}”, ${share(largest.share)}.${about.epoch_chosen_by_these_photos ? ' The epoch was chosen by these photos: on others it will be a little less.' : ''}`,
+    `${accuracy.right.toLocaleString('en')} of ${counted(accuracy.of)}. Of all such photos it would be ${between(accuracy)} (95 % interval). The mark: always saying “${names.short(largest.class_id)}”, ${share(largest.share)}.${about.epoch_chosen_by_these_photos ? ' The epoch was chosen by these photos: on others it will be a little less.' : ''}`,
     track(accuracy, { mark: largest.share })));
   if (top5) element.append(card('Among the first five', share(top5.share), `The class is one of the five likeliest: ${between(top5)}.`, track(top5)));
   const target = targets.find((each) => each.target === 0.95 && each.answered < accuracy.of);
@@ -60,20 +75,20 @@ export function headline(element, about, label) {
 
 // ---- what is taken for what ----
 // onpair(class_id, given)
-function matrix(about, label, onpair) {
+function matrix(about, names, onpair) {
   const table = make('table', about.classes.length > 6 ? 'matrix many' : 'matrix'), ids = about.classes.map((each) => each.class_id), head = make('tr', '');
   table.append(make('caption', 'quiet', 'Rows: what a photo is. Columns: what it is taken for.'));
-  head.append(make('td', ''), ...ids.map((id) => put(Object.assign(make('th', 'over'), { scope: 'col', title: label(id) }), make('span', '', firstName(label(id))))));
+  head.append(make('td', ''), ...ids.map((id) => put(Object.assign(make('th', 'over'), { scope: 'col', title: names.full(id) }), make('span', '', names.short(id)))));
   table.append(put(make('thead', ''), head));
   const body = put(make('tbody', ''), ...about.confusion.map((counts, r) => {
     const row = make('tr', ''), all = counts.reduce((a, b) => a + b, 0);
-    row.append(Object.assign(make('th', '', firstName(label(ids[r]))), { scope: 'row', title: label(ids[r]) }));
+    row.append(Object.assign(make('th', '', names.short(ids[r])), { scope: 'row', title: names.full(ids[r]) }));
     counts.forEach((n, c) => {
       const cell = make('td', r === c ? 'right' : '');
       cell.style.setProperty('--share', `${all ? Math.round(100 * n / all) : 0}%`);
       if (n && r !== c) {
         const button = Object.assign(make('button', '', n), { type: 'button', onclick: () => onpair(ids[r], ids[c]) });
-        button.setAttribute('aria-label', `${counted(n)} of ${firstName(label(ids[r]))} taken for ${firstName(label(ids[c]))}: show`);
+        button.setAttribute('aria-label', `${counted(n)} of ${names.short(ids[r])} taken for ${names.short(ids[c])}: show`);
         cell.append(button);
       } else {
         cell.append(make('span', '', n || ''));
@@ -86,23 +101,23 @@ function matrix(about, label, onpair) {
   return table;
 }
 
-function pairList(about, label, onpair) {
+function pairList(about, names, onpair) {
   const table = make('table', 'pairs-list'), body = make('tbody', '');
   table.append(make('caption', 'quiet', about.confused.length > PAIRS ? `The ${PAIRS} most frequent of ${about.confused.length.toLocaleString('en')} pairs.` : 'All pairs, the most frequent first.'),
     put(make('thead', ''), put(make('tr', ''), ...['Is', 'Taken for', 'Photos'].map((text) => Object.assign(make('th', '', text), { scope: 'col' })))), body);
   for (const [id, given, n] of about.confused.slice(0, PAIRS)) {
     const button = Object.assign(make('button', 'link', n.toLocaleString('en')), { type: 'button', onclick: () => onpair(id, given) });
-    button.setAttribute('aria-label', `${counted(n)} of ${firstName(label(id))} taken for ${firstName(label(given))}: show`);
-    body.append(put(make('tr', ''), make('td', '', firstName(label(id))), make('td', '', firstName(label(given))), put(make('td', 'number'), button)));
+    button.setAttribute('aria-label', `${counted(n)} of ${names.short(id)} taken for ${names.short(given)}: show`);
+    body.append(put(make('tr', ''), make('td', '', names.short(id)), make('td', '', names.short(given)), put(make('td', 'number'), button)));
   }
   return table;
 }
 
-export function confusion(element, about, label, onpair) {
+export function confusion(element, about, names, onpair) {
   element.append(make('h3', '', 'What is taken for what'));
   if (!about.confused.length) element.append(make('p', 'note', 'Nothing is taken for anything else.'));
-  if (about.confusion && about.classes.length <= MATRIX) element.append(put(make('div', 'scroll'), matrix(about, label, onpair)));
-  else if (about.confused.length) element.append(put(make('div', 'scroll tall'), pairList(about, label, onpair)));
+  if (about.confusion && about.classes.length <= MATRIX) element.append(put(make('div', 'scroll'), matrix(about, names, onpair)));
+  else if (about.confused.length) element.append(put(make('div', 'scroll tall'), pairList(about, names, onpair)));
 }
 
 // ---- recall and precision ----
@@ -120,12 +135,12 @@ function shareCell(value, of) {
   return put(cell, number, track(value));
 }
 
-export function classTable(element, about) {
+export function classTable(element, about, names) {
   const table = make('table', 'classes'), head = make('tr', ''), body = make('tbody', '');
   const sortBy = (column) => {
     head.querySelectorAll('th').forEach((each, i) => each.setAttribute('aria-sort', i === column ? 'ascending' : 'none'));
     const { of } = COLUMNS[column], rows = [...about.classes].sort((a, b) => (of(a) < of(b) ? -1 : of(a) > of(b) ? 1 : a.class_id - b.class_id));
-    body.replaceChildren(...rows.map((row) => put(make('tr', ''), Object.assign(make('th', '', firstName(row.label)), { scope: 'row', title: row.label }),
+    body.replaceChildren(...rows.map((row) => put(make('tr', ''), Object.assign(make('th', '', names.short(row.class_id)), { scope: 'row', title: row.label }),
       make('td', 'number', row.photos.toLocaleString('en')), shareCell(row.recall, row.photos), shareCell(row.precision, row.predicted))));
   };
   head.append(...COLUMNS.map(({ name, title = '' }, i) => put(Object.assign(make('th', ''), { scope: 'col' }), Object.assign(make('button', 'link', name), { type: 'button', title, onclick: () => sortBy(i) }))));

@@ -3,17 +3,16 @@
 // Flow: report.json -> figures.js; readPhotos -> tiles; a click -> both maps large. camserve joins this file with the modules that it imports.
 import { commonRange, subtract } from '../heat.js';
 import { COLORMAPS } from '../colormaps.js';
-import { evidence, firstName, percent } from '../words.js';
+import { evidence, percent } from '../words.js';
 import { Viewer } from '../viewer.js';
 import { counted, lastPart, make, readPhotos, Tiles } from '../gallery/tiles.js';
 import { Large } from '../gallery/large.js';
-import { calibration, classTable, confusion, coverage, headline, share, skipped, training } from './figures.js';
+import { calibration, ClassNames, classTable, confusion, coverage, headline, share, skipped, training } from './figures.js';
 
 const $ = (id) => document.getElementById(id);
 const about = JSON.parse($('about').textContent), fields = $('controls').elements;
 const FEW = 12;              // photos that are shown at first
-const labels = new Map(about.classes.map((each) => [each.class_id, each.label]));
-const label = (id) => labels.get(id) ?? '';
+const names = new ClassNames(about.classes);
 
 // Of a photo predictions[0] is what it is taken for, predictions[1] what it is.
 const photos = readPhotos();
@@ -33,7 +32,7 @@ const within = (path) => (path.startsWith(`${about.data}/`) ? path.slice(about.d
 
 function caption(kind, prediction) {
   const text = make('span', `label ${kind}`);
-  text.append(make('small', '', kind === 'own' ? 'is' : 'taken for'), make('b', '', firstName(prediction.label)), make('span', 'percent', percent(prediction.probability)));
+  text.append(make('small', '', kind === 'own' ? 'is' : 'taken for'), make('b', '', names.short(prediction.class_id)), make('span', 'percent', percent(prediction.probability)));
   return text;
 }
 
@@ -88,8 +87,8 @@ function listClasses(field, which) {
     const id = photo.predictions[which].class_id;
     counts.set(id, (counts.get(id) ?? 0) + 1);
   }
-  const sorted = [...counts].sort((a, b) => b[1] - a[1] || collator.compare(label(a[0]), label(b[0])));
-  field.append(...sorted.map(([id, n]) => new Option(`${firstName(label(id))} (${n})`, id)));
+  const sorted = [...counts].sort((a, b) => b[1] - a[1] || collator.compare(names.full(a[0]), names.full(b[0])));
+  field.append(...sorted.map(([id, n]) => new Option(`${names.short(id)} (${n})`, id)));
 }
 
 // From a cell of the matrix to its photos.
@@ -110,11 +109,11 @@ let cell = null;             // of both maps, that is read
 // What one of the two viewers shows: its label's map, or what speaks for its label rather than for the other one.
 function scene(photo, which) {
   const row = photo.predictions[which], other = photo.predictions[1 - which], what = which ? 'Is' : 'Taken for';
-  if (!$('contrast').checked || !row.map) return { map: row.map ?? null, look: look(photo), words: `${what} ${firstName(row.label)}: ${percent(row.probability)}` };
+  if (!$('contrast').checked || !row.map) return { map: row.map ?? null, look: look(photo), words: `${what} ${names.short(row.class_id)}: ${percent(row.probability)}` };
   if (contrasts[which]?.of !== row.map) contrasts[which] = { of: row.map, map: subtract(row.map, other.map) };
   return {
     map: contrasts[which].map, look: { ...look(photo), colormap: COLORMAPS.coolwarm, sides: true, range: null },
-    words: `${what} ${firstName(row.label)}, rather than ${firstName(other.label)}`,
+    words: `${what} ${names.short(row.class_id)}, rather than ${names.short(other.class_id)}`,
   };
 }
 
@@ -159,9 +158,9 @@ function describe() {
 }
 
 describe();
-headline($('headline'), about, label);
-confusion($('confusion'), about, label, showPair);
-classTable($('classes'), about);
+headline($('headline'), about, names);
+confusion($('confusion'), about, names, showPair);
+classTable($('classes'), about, names);
 coverage($('coverage'), about);
 calibration($('calibration'), about);
 training($('training'), about);

@@ -224,6 +224,17 @@ def test_what_is_odd(finetune, shapes, tmp_path):
     assert re.search(r"the same picture twice: 1\n  .*circle/001.png = .*circle/copy.png\n", said)
 
 
+def test_names_of_classes(finetune, tmp_path):
+    """One's own name is one name, whatever is in it; nothing of it but characters reaches a terminal."""
+    names = ["plastic, clear", "plastic, dyed", "ünï\033[31m\ncödé"]
+    said = finetune(tuning.folder(tmp_path / "data", names, each=8), "-o", tmp_path / "x.safetensors")
+    rows = re.findall(r"^  (?:plastic, clear|plastic, dyed|ünï\?\[31m\?cödé) +(\d+) +(\d+) +0$", said, re.M)
+    assert rows == [("6", "2")] * 3 and "\033" not in said
+    table = [line for line in said.splitlines() if re.search(r"  2 .*(%|-)$", line)]
+    assert [line.split("  ")[0] for line in table] == ["plastic, clear", "plastic, dyed", "ünï?[31m?cödé"] and len(set(map(len, table))) == 1
+    assert [label for _, label in read(tmp_path / "x.safetensors")[0]["classes"]] == names
+
+
 def test_both_sides_of_a_split(finetune, shapes, tmp_path):
     for part, photos in (("train", range(8)), ("val", range(7, 12))):
         for name in tuning.SHAPES:
@@ -265,6 +276,9 @@ def broken_data(kind, shapes, tmp_path):
     data = tmp_path / "data"
     if kind == "empty":
         data.mkdir()
+    elif kind == "parts":
+        for part in ("train", "Test"):
+            shutil.copytree(shapes, data / part)
     elif kind == "hole":
         shutil.copytree(shapes, data)
         (data / "nothing").mkdir()
@@ -294,6 +308,7 @@ def broken_data(kind, shapes, tmp_path):
 @pytest.mark.hostile
 @pytest.mark.parametrize("kind, options, words", [
     ("empty", [], "no folders in it; there must be one for each class"),
+    ("parts", [], "no classes, but parts: call them train and val"),
     ("hole", [], "data/nothing/: a folder without photos"),
     ("one photo", [], 'class "lonely" has one photo'),
     ("unreadable", [], "no photo can be read"),
