@@ -8,148 +8,21 @@
  * leaves room for 10 of them. (At 12 rows gcc 12 spills 3 accumulators in the loop.) */
 #include "kernels.h"
 #include "cam_minmax.h"
+#include "kernels_activation.h"
+#include "kernels_vector.h"
+#include "kernels_winograd.h"
 #include <math.h>
-#if defined __x86_64__
-#include <immintrin.h>
-#elif defined __ARM_NEON
-#include <arm_neon.h>
-#endif
-
-#if defined __AVX512F__
-enum { W = 16 };
-#define ROWS 12
-#elif defined __AVX__
-enum { W = 8 };
-#define ROWS 6
-#elif defined __ARM_NEON
-enum { W = 4 };
-#define ROWS 10
-#else
-enum { W = 4 };
-#define ROWS 6
-#endif
-enum { COLUMNS = 7 /* output cells in registers of `depthwise` */ };
-
-typedef float vec __attribute__((vector_size(4 * W)));
-typedef float vec_any
-    __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* in memory, at any address */
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vec load(const float *p) { return *(const vec_any *)p; }
-INLINE void store(float *p, vec x) { *(vec_any *)p = x; }
-INLINE vec splat(float x) { return x - (vec){0}; }
-
-/* Maximum and minimum as one instruction; a NaN in x gives the other operand, as on x86. */
-#if defined __AVX512F__
-INLINE vec max(vec x, vec y) { return (vec)_mm512_max_ps((__m512)x, (__m512)y); }
-INLINE vec min(vec x, vec y) { return (vec)_mm512_min_ps((__m512)x, (__m512)y); }
-#elif defined __AVX__
-INLINE vec max(vec x, vec y) { return (vec)_mm256_max_ps((__m256)x, (__m256)y); }
-INLINE vec min(vec x, vec y) { return (vec)_mm256_min_ps((__m256)x, (__m256)y); }
-#elif defined __SSE2__
-INLINE vec max(vec x, vec y) { return (vec)_mm_max_ps((__m128)x, (__m128)y); }
-INLINE vec min(vec x, vec y) { return (vec)_mm_min_ps((__m128)x, (__m128)y); }
-#elif defined __ARM_NEON
-INLINE vec max(vec x, vec y) { return (vec)vmaxnmq_f32((float32x4_t)x, (float32x4_t)y); }
-INLINE vec min(vec x, vec y) { return (vec)vminnmq_f32((float32x4_t)x, (float32x4_t)y); }
-#else
-INLINE vec max(vec x, vec y) {
-  for (int i = 0; i < W; i++)
-    x[i] = x[i] > y[i] ? x[i] : y[i];
-  return x;
-}
-INLINE vec min(vec x, vec y) {
-  for (int i = 0; i < W; i++)
-    x[i] = x[i] < y[i] ? x[i] : y[i];
-  return x;
-}
-#endif
-INLINE vec clamp(vec x, vec low, vec high) { return min(max(x, low), high); }
-
-/* ---- activations other than clamping: in place, over rows of n floats ---- */
-
-typedef int32_t ivec __attribute__((vector_size(4 * W)));
-
-/* e^x to a relative error of 1e-6; x is taken to be within -87..88, where e^x is a normal float.
- * x / ln(2) is n + f with n whole and |f| <= 1/2, and e^x is 2^n * 2^f. Adding 1.5 * 2^23 rounds to
- * n and leaves n in the low bits of the sum; shifted into the exponent's place they multiply by
- * 2^n.
- */
-INLINE vec exponential(vec x) {
-  const vec magic = splat(0x1.8p23f), limited = clamp(x, splat(-87), splat(88));
-  const vec shifted = limited * 1.44269504f + magic;
-  const vec f = limited * 1.44269504f - (shifted - magic);
-  const vec curve =
-      ((((1.32647133e-3f * f + 9.67152324e-3f) * f + 5.55073395e-2f) * f + 2.40222424e-1f) * f +
-       6.93147004e-1f) *
-          f +
-      1;
-  return (vec)((ivec)curve + ((ivec)shifted << 23));
-}
-
-INLINE vec sigmoid(vec x) { return 1 / (1 + exponential(-x)); }
-
-/* max(x, 0) - |x| / 2 * erfc(|x| / sqrt(2)), erfc after Abramowitz and Stegun, 7.1.26: an absolute
- * error of 1.5e-7, that of a negative x in proportion to the result. */
-INLINE vec gelu(vec x) {
-  const vec size = max(x, -x), t = 1 / (1 + 0.3275911f * 0.70710678f * size);
-  const vec curve = ((((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) *
-                         t +
-                     0.254829592f) *
-                    t;
-  return max(x, splat(0)) - 0.5f * size * curve * exponential(-0.5f * size * size);
-}
-
-INLINE vec activation_of(const activation_kind kind, vec x, epilogue finish) {
-  switch (kind) {
-  case SIGMOID:
-    return sigmoid(x);
-  case SILU:
-    return max(x, splat(-88)) * sigmoid(x); /* sigmoid is never 0 */
-  case HARD_SIGMOID:
-    return clamp(finish.slope * x + finish.offset, splat(0), splat(1));
-  case HARD_SWISH:
-    return x * clamp(finish.slope * x + finish.offset, splat(0), splat(1));
-  case GELU:
-    return gelu(x);
-  default:
-    return x;
-  }
-}
-
-INLINE void activate_rows(const activation_kind kind, float *p, int rows, ptrdiff_t stride,
-                          size_t n, epilogue finish) {
-  for (int i = 0; i < rows; i++, p += stride)
-    for (size_t c = 0; c < n; c += W)
-      store(p + c, activation_of(kind, load(p + c), finish));
-}
-
-/* Not inlined: one piece of code, so that a value gives the same bits whichever kernel calls. */
-static __attribute__((noinline)) void finish_rows(float *p, int rows, ptrdiff_t stride, size_t n,
-                                                  epilogue finish) {
-  switch (finish.kind) {
-  case CLAMP:
-    break;
-  case SIGMOID:
-    activate_rows(SIGMOID, p, rows, stride, n, finish);
-    break;
-  case SILU:
-    activate_rows(SILU, p, rows, stride, n, finish);
-    break;
-  case HARD_SIGMOID:
-    activate_rows(HARD_SIGMOID, p, rows, stride, n, finish);
-    break;
-  case HARD_SWISH:
-    activate_rows(HARD_SWISH, p, rows, stride, n, finish);
-    break;
-  case GELU:
-    activate_rows(GELU, p, rows, stride, n, finish);
-    break;
-  }
-}
 
 /* ---- product: register tiles of up to ROWS x 2 vectors; the sum runs over k from first to last,
  * starting at the bias ---- */
+
+#if defined __AVX512F__
+#define ROWS 12
+#elif defined __ARM_NEON
+#define ROWS 10
+#else
+#define ROWS 6
+#endif
 
 typedef struct operands {
   int segments, depth;
@@ -261,6 +134,8 @@ static void product(int rows, int segments, int depth, const float *a, ptrdiff_t
 /* ---- depthwise: one vector of channels, up to COLUMNS output cells in registers, the weights of
  * one kernel row loaded once ---- */
 
+enum { COLUMNS = 7 /* output cells in registers of `depthwise` */ };
+
 INLINE void cells_fixed(const float *const *rows, const int height, const int breadth,
                         const int stride, const int columns, int channels, const float *weight,
                         const float *bias, float *out, epilogue finish, ptrdiff_t at) {
@@ -351,143 +226,6 @@ static void depthwise(const float *const *rows, int height, int breadth, int str
       store(out + (ptrdiff_t)x * channels + c, clamp(sum, low, high));
     }
   finish_rows(out, 1, 0, (size_t)columns * (size_t)channels, finish);
-}
-
-/* ---- Winograd F(4x4,3x3) and F(6x6,3x3): a tile is 36 or 64 vectors, so the compiler keeps a row
- * or a column in registers and the rest on the stack ---- */
-
-enum { SPAN_MOST = 8, TILE_MOST = 6 };
-
-INLINE void transform_input(const int tile, const vec *d, vec *out) { /* one application of B^T */
-  if (tile == 4) {
-    vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1], outer = d[4] - d[2],
-        inner = 2 * (d[3] - d[1]);
-    out[0] = 4 * d[0] - 5 * d[2] + d[4];
-    out[1] = even + odd;
-    out[2] = even - odd;
-    out[3] = outer + inner;
-    out[4] = outer - inner;
-    out[5] = 4 * d[1] - 5 * d[3] + d[5];
-  } else { /* a pair of rows for each of the points 1, 2, 1/2 and their negatives */
-    vec even_1 = d[2] - 4.25f * d[4] + d[6], odd_1 = d[1] - 4.25f * d[3] + d[5];
-    vec even_2 = 0.25f * d[2] - 1.25f * d[4] + d[6], odd_2 = 0.5f * d[1] - 2.5f * d[3] + 2 * d[5];
-    vec even_half = 4 * d[2] - 5 * d[4] + d[6], odd_half = 2 * d[1] - 2.5f * d[3] + 0.5f * d[5];
-    out[0] = d[0] - d[6] + 5.25f * (d[4] - d[2]);
-    out[1] = even_1 + odd_1;
-    out[2] = even_1 - odd_1;
-    out[3] = even_2 + odd_2;
-    out[4] = even_2 - odd_2;
-    out[5] = even_half + odd_half;
-    out[6] = even_half - odd_half;
-    out[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
-  }
-}
-
-INLINE void transform_output(const int tile, const vec *m, vec *out) { /* one application of A^T */
-  vec even_1 = m[1] + m[2], odd_1 = m[1] - m[2], even_2 = m[3] + m[4], odd_2 = m[3] - m[4];
-  if (tile == 4) {
-    out[0] = m[0] + even_1 + even_2;
-    out[1] = odd_1 + 2 * odd_2;
-    out[2] = even_1 + 4 * even_2;
-    out[3] = odd_1 + 8 * odd_2 + m[5];
-  } else {
-    vec even_half = m[5] + m[6], odd_half = m[5] - m[6];
-    out[0] = m[0] + even_1 + even_2 + even_half;
-    out[1] = odd_1 + 2 * odd_2 + 0.5f * odd_half;
-    out[2] = even_1 + 4 * even_2 + 0.25f * even_half;
-    out[3] = odd_1 + 8 * odd_2 + 0.125f * odd_half;
-    out[4] = even_1 + 16 * even_2 + 0.0625f * even_half;
-    out[5] = odd_1 + 32 * odd_2 + 0.03125f * odd_half + m[7];
-  }
-}
-
-INLINE void tile_in(const int tile, const float *const *cell, int channels, float *v,
-                    ptrdiff_t plane) {
-  const int span = tile + 2;
-  for (int c = 0; c < channels; c += W) {
-    vec half[SPAN_MOST][SPAN_MOST]; /* [column][row] */
-#pragma GCC unroll 8
-    for (int j = 0; j < span; j++) {
-      vec d[SPAN_MOST];
-#pragma GCC unroll 8
-      for (int i = 0; i < span; i++)
-        d[i] = load(cell[i * span + j] + c);
-      transform_input(tile, d, half[j]);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < span; i++) {
-      vec d[SPAN_MOST], out[SPAN_MOST];
-#pragma GCC unroll 8
-      for (int j = 0; j < span; j++)
-        d[j] = half[j][i];
-      transform_input(tile, d, out);
-#pragma GCC unroll 8
-      for (int j = 0; j < span; j++)
-        store(v + (i * span + j) * plane + c, out[j]);
-    }
-  }
-}
-
-INLINE void tile_out(const int tile, const float *m, ptrdiff_t plane, int channels,
-                     const float *bias, const float *const *residual, float *const *out, int pool,
-                     epilogue finish) {
-  const int span = tile + 2, pooled = tile / 2;
-  const vec low = splat(finish.low), high = splat(finish.high);
-  for (int c = 0; c < channels; c += W) {
-    vec half[SPAN_MOST][TILE_MOST], cells[TILE_MOST][TILE_MOST],
-        first = load(bias + c); /* half: [column][row] */
-#pragma GCC unroll 8
-    for (int j = 0; j < span; j++) {
-      vec in[SPAN_MOST];
-#pragma GCC unroll 8
-      for (int i = 0; i < span; i++)
-        in[i] = load(m + (i * span + j) * plane + c);
-      transform_output(tile, in, half[j]);
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < tile; i++) {
-      vec in[SPAN_MOST];
-#pragma GCC unroll 8
-      for (int j = 0; j < span; j++)
-        in[j] = half[j][i];
-      transform_output(tile, in, cells[i]);
-#pragma GCC unroll 6
-      for (int j = 0; j < tile; j++) {
-        cells[i][j] += first;
-        if (residual && out[i * tile + j])
-          cells[i][j] += load(residual[i * tile + j] + c);
-        cells[i][j] = clamp(cells[i][j], low, high);
-        if (!pool && out[i * tile + j])
-          store(out[i * tile + j] + c, cells[i][j]);
-      }
-    }
-    for (int i = 0; i < pooled * pooled && pool; i++) {
-      vec(*at)[TILE_MOST] = &cells[i / pooled * 2];
-      int j = i % pooled * 2;
-      if (out[i])
-        store(out[i] + c, max(max(at[0][j], at[0][j + 1]), max(at[1][j], at[1][j + 1])));
-    }
-  }
-}
-
-static void winograd_input(int tile, const float *const *cell, int channels, float *v,
-                           ptrdiff_t plane) {
-  if (tile == 4)
-    tile_in(4, cell, channels, v, plane);
-  else
-    tile_in(6, cell, channels, v, plane);
-}
-
-static void winograd_output(int tile, const float *m, ptrdiff_t plane, int channels,
-                            const float *bias, const float *const *residual, float *const *out,
-                            int pool, epilogue finish) {
-  if (tile == 4)
-    tile_out(4, m, plane, channels, bias, residual, out, pool, finish);
-  else
-    tile_out(6, m, plane, channels, bias, residual, out, pool, finish);
-  for (int i = 0; i < tile * tile && finish.kind != CLAMP; i++)
-    if (out[i])
-      finish_rows(out[i], 1, 0, (size_t)channels, finish);
 }
 
 /* ---- pools and sums ---- */
