@@ -426,6 +426,28 @@ def graph():
         yield name, f"{tensors}\n{json.dumps(text)}".encode()
 
 
+RANGED = {"c": [-3.5, 4.25], "r": [0, 6], "d": [-20, 7.5], "s": [-0.278464556, 7.5], "p": [-1, 1], "a": [-1, 7], "i": [0.26, 0.9991], "m": [-0.3, 6.9]}  # target_ranges.c
+
+
+def ranges():
+    def of(values, layers="@", **more):
+        return json.dumps({"model": "small", "layers": layers, "photos": 20, "ranges": values, **more}).encode()
+    yield "whole", of(RANGED)
+    yield "flat", of({name: [0, 0] for name in RANGED})
+    yield "above-0", of({name: [0.5, 1e-3 + abs(ends[1])] for name, ends in RANGED.items()})
+    yield "wide", of({name: [-1e15, 1e15] for name in RANGED})
+    yield "narrow", of({name: [-1e-30, 1e-30] for name in RANGED})
+    yield "mixed", of({name: ends if i % 2 else [x * 1e13 for x in ends] for i, (name, ends) in enumerate(RANGED.items())})
+    yield "too-wide", of({**RANGED, "a": [-1e16, 1]})
+    yield "reversed", of({**RANGED, "a": [1, -1]})
+    yield "stranger", of({**RANGED, "x": [0, 1]})
+    yield "short", of({name: RANGED[name] for name in "crd"})
+    yield "twice", of(RANGED).replace(b'"r":', b'"c": [0, 1], "r":')
+    yield "of-others", of(RANGED, "0" * 64)
+    yield "nameless", json.dumps({"ranges": RANGED}).encode()
+    yield "no-pair", of({**RANGED, "s": [1]})
+
+
 def safetensors():
     for name, tensors, text in networks():
         if name in ("stem", "linear", "self-test", "no-network"):
@@ -478,7 +500,7 @@ def onnx():
     yield "empty-nodes", onnx_files.data(7, b"\x0a\0" * 2000)
 
 
-TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "lines": lines, "csv": csv, "checkpoint": checkpoint, "safetensors": safetensors, "unpickle": unpickle}
+TARGETS = {"onnx": onnx, "photo": photo, "multipart": multipart, "json": json_bodies, "kserve": kserve, "parameters": parameters, "graph": graph, "ranges": ranges, "lines": lines, "csv": csv, "checkpoint": checkpoint, "safetensors": safetensors, "unpickle": unpickle}
 
 if __name__ == "__main__":
     for target, seeds in TARGETS.items():
