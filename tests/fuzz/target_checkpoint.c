@@ -6,6 +6,7 @@
 #include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char run_name[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -28,7 +29,8 @@ static void write_file(const uint8_t *bytes, size_t n) {
   const checkpoint_part out[] = {{copy, half}, {copy + half, n - half}},
                         in[] = {{again, half}, {again + half, n - half}};
   cam_error error = {0};
-  PROMISE(descriptor >= 0 && again && !checkpoint_write(path, run_name, out, 2, &error));
+  PROMISE(descriptor >= 0 && !close(descriptor));
+  PROMISE(again && !checkpoint_write(path, run_name, out, 2, &error));
   PROMISE(!checkpoint_read(path, run_name, in, 2, &error) && !memcmp(copy, again, n));
   FILE *file = fopen(path, "r+b");
   PROMISE(file && !fseek(file, 0, SEEK_END));

@@ -393,6 +393,7 @@ def int8_base(base, shapes, tmp_path_factory):
     return out
 
 
+@pytest.mark.concurrent
 @pytest.mark.parametrize("options", [(), ("--keep-classes",), ("--stage", "all", "--epochs", "1", "--lr", "0.001")], ids=["head", "own classes", "all"])
 def test_a_model_in_8_bits(finetune, int8_base, shapes, tmp_path, options):
     """It is in 8 bits again: the same bytes twice, wherever the photos lie and whatever they are called; its maps add up to its logits, and no ranges are left beside it."""
@@ -467,8 +468,7 @@ def end(process, code=0):
     return said
 
 
-@pytest.mark.concurrent
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("share", [0.1, 0.3, pytest.param(0.5, marks=pytest.mark.concurrent), 0.6, 0.7, pytest.param(0.8, marks=pytest.mark.concurrent), 0.9, 0.97])
 @pytest.mark.parametrize("stage", LONG)
 def test_killed_and_resumed(base, shapes, undisturbed, tmp_path, stage, share):
     """Whenever it was killed, it ends where an undisturbed run ends; no epoch but the last one is done again."""
@@ -580,6 +580,7 @@ def test_a_signal_before_the_head_has_moved(base, watched, tmp_path, number):
     assert left(tmp_path) == ["data"]
 
 
+@pytest.mark.concurrent
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_the_head_is_fitted(base, watched, tmp_path, number):
     """What it is by then is kept, and is no end: --resume fits it once more."""
@@ -628,6 +629,7 @@ def test_a_signal_keeps_the_best(base, shapes, undisturbed, tmp_path, stage, num
     assert b"the same run wrote it" in end(begin(base, shapes, "-o", out, *LONG[stage], "--resume"))
 
 
+@pytest.mark.concurrent
 @pytest.mark.parametrize("number", [*SIGNALS, signal.SIGKILL])
 def test_a_signal_while_the_report_is_made(base, watched, tmp_path, number):
     """The model is there and whole; the report is not, nor any of it, and --resume makes it."""
