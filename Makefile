@@ -17,7 +17,7 @@ TEST_PACKAGES  := check clang-format libsubunit-dev curl openssl python3-pytest 
 BROWSER_PACKAGES := chromium chromium-driver python3-selenium
 FUZZ_PACKAGES  := clang libclang-rt-14-dev
 DEB_PACKAGES   := dpkg-dev lintian
-SCALE_PACKAGES := haproxy nginx-light prometheus python3-venv
+SCALE_PACKAGES := haproxy nginx-light prometheus docker-compose python3-venv
 SCALE_VENV     := downloads/scale/venv
 INSTALL_PACKAGES := man-db zsh fish systemd mmdebstrap
 BENCH_PACKAGES := wrk python3-venv
@@ -114,11 +114,11 @@ test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the ser
 
 test-install: build  ## make install, make deb, the systemd unit, man pages, completions; the package in a bare Debian
 	@docker/install-packages "the tests of what is installed" $(TEST_PACKAGES) $(DEB_PACKAGES) $(INSTALL_PACKAGES)
-	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/install
+	@$(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/install
 
 test-scale: build $(SCALE_VENV)/installed downloads/scale/bin  ## docker/ with the real programs: three servers behind HAProxy and nginx, killed, ended and reloaded under load; Prometheus, Kubernetes, KServe's client
 	@RUNLEVEL=1 docker/install-packages "the tests of many" $(SCALE_PACKAGES)
-	@$(SCALE_VENV)/bin/python -m pytest -q -p no:cacheprovider tests/scale
+	@$(SCALE_VENV)/bin/python -m pytest -q -rs -p no:cacheprovider tests/scale
 
 test-bulk: build $(BULK_VENV)/installed  ## the Spark and Ray jobs of docs/bulk.md on 200 photos, with a process killed; installs both from PyPI
 	@docker/install-packages "the bulk jobs" $(TEST_PACKAGES) $(BULK_PACKAGES)

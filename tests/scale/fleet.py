@@ -73,13 +73,13 @@ class Balancer:
     """A program in the foreground; its port is in its configuration."""
 
     def __init__(self, command, port, log):
-        self.url, self.port = f"http://127.0.0.1:{port}", port
+        self.url, self.log = f"http://127.0.0.1:{port}", pathlib.Path(log)
         with open(log, "w") as output:
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        until(self.answers, f"{command[0]} passes nothing on: {pathlib.Path(log).read_text()[-2000:]}")
+        until(self.answers, f"{command[0]} passes nothing on")
 
     def answers(self):
-        assert self.process.poll() is None, f"{self.process.args[0]} ended"
+        assert self.process.poll() is None, f"{self.process.args[0]} ended: {self.log.read_text()[-2000:]}"
         try:
             return httpx.get(self.url + "/readyz", trust_env=False).status_code == 200
         except httpx.TransportError:
@@ -93,15 +93,15 @@ class Balancer:
 class Load:
     """So many clients that post a photo again and again, each on a connection that it keeps; seen: how often what came of it."""
 
-    def __init__(self, url, clients=6):
-        self.url, self.seen, self.lock, self.ended = url, collections.Counter(), threading.Lock(), threading.Event()
+    def __init__(self, url, clients=6, photo=PHOTO):
+        self.url, self.photo, self.seen, self.lock, self.ended = url, photo, collections.Counter(), threading.Lock(), threading.Event()
         self.threads = [threading.Thread(target=self.ask, daemon=True) for _ in range(clients)]
 
     def ask(self):
         with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
             while not self.ended.is_set():
                 try:
-                    response = client.post(self.url + "/cam?include=none&top_k=1", content=PHOTO)
+                    response = client.post(self.url + "/cam?include=none&top_k=1", content=self.photo)
                     what = response.status_code if response.status_code != 200 or response.json()["predictions"] else "no answer"
                 except (httpx.TransportError, ValueError) as error:
                     what = type(error).__name__

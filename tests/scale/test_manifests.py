@@ -2,7 +2,6 @@
 import json
 import pathlib
 import re
-import shutil
 import subprocess
 
 import kserve
@@ -138,7 +137,38 @@ def test_the_operator_has_the_same_rules():
     assert one("prometheus/rules.yaml")["spec"]["groups"] == yaml.safe_load((ROOT / "docker/prometheus/rules.yml").read_text())["groups"]
 
 
-@pytest.mark.skipif(not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode != 0, reason="there is no docker compose")
-@pytest.mark.parametrize("path", ["docker/compose.yaml", "docker/compose.scale.yaml"])
-def test_docker_reads_it(path):
-    subprocess.run(["docker", "compose", "-f", ROOT / path, "config", "--quiet"], check=True)
+COMPOSED = ["docker/compose.yaml", "docker/compose.scale.yaml"]
+
+
+def compose(path):
+    """What docker-compose makes of a file; it asks no Docker for that."""
+    return subprocess.run(["docker-compose", "-f", ROOT / path, "config"], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("path", COMPOSED)
+def test_docker_compose_takes_it(path):
+    said = compose(path)
+    assert said.returncode == 0, said.stderr
+    services = yaml.safe_load(said.stdout)["services"].values()
+    ours = [service for service in services if service["image"] == "camserve"]
+    assert ours and all((pathlib.Path(service["build"]["context"]) / "Dockerfile").samefile(ROOT / "Dockerfile") for service in ours)
+    for service in services:
+        for volume in service.get("volumes", ()):
+            assert pathlib.Path(volume.split(":")[0]).exists(), volume
+
+
+@pytest.mark.skipif(not (TOOLS / "cmd").exists(), reason="compose-go is built where Go is")
+@pytest.mark.parametrize("path", COMPOSED)
+def test_compose_go_takes_it(path):
+    """The library that today's `docker compose` reads files with."""
+    subprocess.run([TOOLS / "cmd", ROOT / path], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_wrong_word_is_found(tmp_path):
+    """By whichever of them there is."""
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text((ROOT / COMPOSED[0]).read_text().replace("stop_grace_period", "stop_grace_perod"))
+    said = compose(wrong)
+    assert said.returncode and "stop_grace_perod" in said.stderr
+    if (TOOLS / "cmd").exists():
+        assert subprocess.run([TOOLS / "cmd", wrong], capture_output=True).returncode
