@@ -204,12 +204,36 @@ INLINE void finish_tile(const factors *o, lanes sum[ROWS][VECTORS], const int ro
   }
 }
 
-/* How far ahead of their use weights are asked for into the first-level cache: past a page's end no
- * prefetcher of the hardware looks. What the next columns need comes from further away, and is
- * asked for into the second-level cache while these are multiplied, a share with each tile: see
- * multiply_columns(). */
-enum { LINE_BYTES = 64, BYTES_AHEAD = 2048 };
+/* Quads of k in a turn of the loop. More than one where the loop's registers leave room: without
+ * VNNI gcc spills sums. */
+#if defined __AVX512VNNI__ || defined __AVXVNNI__
+enum { QUADS_A_TURN = 2 };
+#else
+enum { QUADS_A_TURN = 1 };
+#endif
 
+/* a: 4 bytes of the first row. */
+INLINE void multiply_quad(const factors *o, const uint8_t *a, const uint8_t *weights,
+                          lanes sum[ROWS][VECTORS], const int rows, const int vectors) {
+#pragma GCC unroll 2
+  for (int part = 0; part < PARTS; part++) {
+    quads right[VECTORS];
+#pragma GCC unroll 4
+    for (int j = 0; j < vectors; j++)
+      right[j] = load_quads(weights + (j * PARTS + part) * BYTES);
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+      const quads left = part_of_quads(repeat_quad(a + i * o->a_stride), part);
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; j++)
+        sum[i][j] = dot(sum[i][j], left, right[j]);
+    }
+  }
+}
+
+/* These weights were asked for while the columns before were multiplied; now those that come next
+ * are, into the second-level cache: see multiply_columns(). Loads are dear in this loop, with
+ * AVX-512 above all, whose clock falls with what there is to do in a cycle: no others are made. */
 INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
   lanes sum[ROWS][VECTORS];
 #pragma GCC unroll 14
@@ -217,31 +241,21 @@ INLINE void multiply_tile(const factors *o, const int rows, const int vectors) {
 #pragma GCC unroll 4
     for (int j = 0; j < vectors; j++)
       sum[i][j] = first_sums(o->bias, o->corrections, j * LANES);
+  const ptrdiff_t quad_bytes = vectors * PARTS * BYTES;
   const uint8_t *weights = o->weights, *coming = o->coming, *segment = o->a;
   for (int s = 0; s < o->segments; s++, segment += o->a_segment) {
     const uint8_t *a = segment;
-    for (int k = 0; k < o->depth; k += 4, a += 4, weights += vectors * PARTS * BYTES) {
-#pragma GCC unroll 4
-      for (int line = 0; line < vectors * PARTS * BYTES; line += LINE_BYTES)
-        __builtin_prefetch(weights + BYTES_AHEAD + line);
+    int quads_left = quads_of(o->depth);
+    for (; quads_left >= QUADS_A_TURN; quads_left -= QUADS_A_TURN) {
       __builtin_prefetch(coming, 0, 2);
-      coming += o->coming_step;
+      coming += QUADS_A_TURN * o->coming_step;
 #pragma GCC unroll 2
-      for (int part = 0; part < PARTS; part++) {
-        quads right[VECTORS];
-#pragma GCC unroll 4
-        for (int j = 0; j < vectors; j++)
-          right[j] = load_quads(weights + (j * PARTS + part) * BYTES);
-#pragma GCC unroll 14
-        for (int i = 0; i < rows; i++) {
-          const quads left = part_of_quads(repeat_quad(a + i * o->a_stride), part);
-#pragma GCC unroll 4
-          for (int j = 0; j < vectors; j++)
-            sum[i][j] = dot(sum[i][j], left, right[j]);
-        }
-      }
+      for (int i = 0; i < QUADS_A_TURN; i++, a += 4, weights += quad_bytes)
+        multiply_quad(o, a, weights, sum, rows, vectors);
     }
-    weights += (panel_quads(o->depth) - quads_of(o->depth)) * vectors * PARTS * BYTES;
+    for (; quads_left > 0; quads_left--, a += 4, weights += quad_bytes)
+      multiply_quad(o, a, weights, sum, rows, vectors);
+    weights += (panel_quads(o->depth) - quads_of(o->depth)) * quad_bytes;
   }
   if (o->residual)
     finish_tile(o, sum, rows, vectors, true);
