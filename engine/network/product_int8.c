@@ -269,19 +269,40 @@ void multiply_level_cells(const network *net, const layer *l, int n, const uint8
   }
 }
 
+static uint8_t *put_padding(const layer *l, int cells, uint8_t *out) {
+  const size_t bytes = (size_t)l->int8->cell_bytes;
+  for (int j = 0; j < cells; j++, out += bytes)
+    memcpy(out, l->int8->padding, bytes);
+  return out;
+}
+
+/* Cells of one group, side by side; in the plane they may be further apart. */
+static uint8_t *put_cells(const step *s, const uint8_t *from, int cells, uint8_t *out) {
+  const ptrdiff_t bytes = s->l->int8->cell_bytes, apart = s->in_strides[0];
+  if (bytes == apart) {
+    memcpy(out, from, (size_t)(cells * bytes));
+    return out + cells * bytes;
+  }
+  for (int j = 0; j < cells; j++, out += bytes)
+    memcpy(out, from + j * apart, (size_t)bytes);
+  return out;
+}
+
 /* A row of the kernel at row y of the plane, from column x on, of one group. */
 static void gather_row(const step *s, int group, int y, int x, uint8_t *out) {
-  const int breadth = s->l->node->kernel[1], bytes = s->l->int8->cell_bytes;
-  const uint8_t *row = s->in8[0] + group * bytes;
-  const bool is_inside = y >= 0 && y < s->in_height;
-  if (is_inside)
-    row += (ptrdiff_t)y * s->in_width * s->in_strides[0];
-  for (int j = 0; j < breadth; j++, out += bytes) {
-    if (is_inside && x + j >= 0 && x + j < s->in_width)
-      memcpy(out, row + (ptrdiff_t)(x + j) * s->in_strides[0], (size_t)bytes);
-    else
-      memcpy(out, s->l->int8->padding, (size_t)bytes);
+  const layer *l = s->l;
+  const int breadth = l->node->kernel[1];
+  int begin = min_int(max_int(-x, 0), breadth); /* of the cells inside the plane */
+  int end = max_int(begin, min_int(s->in_width - x, breadth));
+  if (y < 0 || y >= s->in_height)
+    begin = end = breadth;
+  out = put_padding(l, begin, out);
+  if (begin < end) {
+    const ptrdiff_t cell = (ptrdiff_t)y * s->in_width + x + begin;
+    const uint8_t *plane = s->in8[0] + group * l->int8->cell_bytes;
+    out = put_cells(s, plane + cell * s->in_strides[0], end - begin, out);
   }
+  put_padding(l, breadth - end, out);
 }
 
 /* The input cells under the kernel at these output cells, as rows of [depth]. */
