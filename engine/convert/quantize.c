@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_WEIGHT = 127 };
+enum {
+  MOST_WEIGHT = 127,
+  MOST_BALANCED = 1024 /* weights of a filter; of larger ones each is rounded alone */
+};
 static const double LEAST = 1e-14, MOST = 1e14; /* of scales: within what is read */
 
 /* What becomes of a node. */
@@ -226,6 +229,13 @@ static cam_code copy_tensor(quantizing *q, const cam_node *node, const char *mem
   return CAM_OK;
 }
 
+/* What a plane's channels are on average, from `first` on. */
+typedef struct seen_channels {
+  const averages *means; /* NULL: that is not known */
+  const float *ends;
+  size_t first;
+} seen_channels;
+
 /* A channel's weights, [depth] floats `step` apart, as they are multiplied. */
 typedef struct channel {
   const float *from;
@@ -233,6 +243,7 @@ typedef struct channel {
   size_t depth, step;
   size_t in_group;              /* depth counts this many channels a cell */
   const float *factors, *means; /* of those channels of the picture, [in_group], or NULL */
+  seen_channels seen;           /* where a plane is read */
 } channel;
 
 static double weight_at(const channel *c, size_t k) {
@@ -250,16 +261,81 @@ static double least_scale(const channel *c, double bias) {
   return fmin(fmax(fmax(most / MOST_WEIGHT, fabs(bias) / (1 << 30)), LEAST), MOST);
 }
 
+/* Of n weights from `first` on, `stride` apart, the one to be rounded the other way, upwards (turn
+ * 1) or downwards (-1): the one that is nearest to the middle. SIZE_MAX: there is none. */
+static size_t weight_to_turn(const channel *c, double scale, size_t first, size_t stride, size_t n,
+                             int turn) {
+  size_t best = SIZE_MAX;
+  double most = 0;
+  for (size_t k = first; k < first + n * stride; k += stride) {
+    const int level = c->to[k * c->step];
+    const double off = turn * (weight_at(c, k) / scale - level);
+    if (off > most && abs(level + turn) <= MOST_WEIGHT) {
+      most = off;
+      best = k;
+    }
+  }
+  return best;
+}
+
+/* Turns weights until what all of them are off is half a level at most, together. */
+static void balance(const channel *c, double scale, size_t first, size_t stride, size_t n) {
+  double off = 0;
+  for (size_t k = first; k < first + n * stride; k += stride)
+    off += weight_at(c, k) / scale - c->to[k * c->step];
+  for (size_t turns = 0; turns < n && fabs(off) > 0.5; turns++) {
+    int turn = 1;
+    if (off < 0)
+      turn = -1;
+    const size_t k = weight_to_turn(c, scale, first, stride, n, turn);
+    if (k == SIZE_MAX)
+      return;
+    c->to[k * c->step] = (int8_t)(c->to[k * c->step] + turn);
+    off -= turn;
+  }
+}
+
+/* What a filter sees of neighbouring cells is alike, and so are the channels of a picture: weights
+ * that are off together do more harm than each alone (Guo et al., "SQuant", ICLR 2022). */
+static void balance_filters(const channel *c, double scale) {
+  const size_t cells = c->depth / c->in_group;
+  if (c->factors && c->depth <= MOST_BALANCED) {
+    balance(c, scale, 0, 1, c->depth);
+    return;
+  }
+  for (size_t i = 0; i < c->in_group && cells > 1 && cells <= MOST_BALANCED; i++)
+    balance(c, scale, i, c->in_group, cells);
+}
+
 /* Rounds the weights to multiples of the scale; returns the sum of their sizes. */
 static int64_t round_weights(const channel *c, double scale) {
   int64_t size = 0;
   for (size_t k = 0; k < c->depth; k++) {
     const double level = rint(weight_at(c, k) / scale);
-    const int rounded = (int)fmin(fmax(level, -MOST_WEIGHT), MOST_WEIGHT);
-    c->to[k * c->step] = (int8_t)rounded;
-    size += abs(rounded);
+    c->to[k * c->step] = (int8_t)fmin(fmax(level, -MOST_WEIGHT), MOST_WEIGHT);
   }
+  balance_filters(c, scale);
+  for (size_t k = 0; k < c->depth; k++)
+    size += abs(c->to[k * c->step]);
   return size;
+}
+
+static seen_channels seen_of(const quantizing *q, int node, size_t first) {
+  if (!q->seen->means[node].known)
+    return (seen_channels){0};
+  return (seen_channels){&q->seen->means[node], q->seen->ends[node], first};
+}
+
+/* What rounding the weights takes from the channel's value on average. */
+static double taken_by_rounding(const channel *c, double scale) {
+  const seen_channels *seen = &c->seen;
+  double sum = 0;
+  for (size_t k = 0; k < c->depth && seen->means; k++) {
+    const int from = (int)(seen->first + k % c->in_group);
+    sum += (weight_at(c, k) - c->to[k * c->step] * scale) *
+           averages_of(seen->means, seen->ends, from);
+  }
+  return sum;
 }
 
 /* A coarser scale where sums of so many weights could leave 32 bits. */
@@ -279,18 +355,21 @@ static int32_t bias_of_channel(const channel *c, double bias) {
 }
 
 /* Channel k of a convolution: a group sees channels of its own of what it reads. */
-static channel channel_of_conv(const cam_graph *graph, const cam_node *node, size_t k,
+static channel channel_of_conv(const quantizing *q, const cam_node *node, size_t k,
                                int8_t *levels) {
+  const cam_graph *graph = q->graph;
   const size_t channels = (size_t)node->channels, in_group = (size_t)node->weight->shape[2];
+  const size_t first = k / (channels / (size_t)node->groups) * in_group;
   channel c = {.from = node->weight->data + k,
                .to = levels + k,
                .depth = node->weight->count / channels,
                .step = channels,
                .in_group = in_group};
   if (node->inputs[0] == GRAPH_INPUT) {
-    const size_t first = k / (channels / (size_t)node->groups) * in_group;
     c.factors = graph->scale + first;
     c.means = graph->mean + first;
+  } else {
+    c.seen = seen_of(q, node->inputs[0], first);
   }
   return c;
 }
@@ -307,11 +386,12 @@ static cam_code quantize_conv(quantizing *q, const cam_node *node) {
   if (!levels || !scales || !biases)
     return no_memory_for(q, node);
   for (size_t k = 0; k < channels; k++) {
-    const channel c = channel_of_conv(q->graph, node, k, levels);
+    const channel c = channel_of_conv(q, node, k, levels);
     double bias = 0;
     if (node->bias)
       bias = (double)node->bias->data[k];
     scales[k] = quantize_channel(&c, bias / in);
+    bias += taken_by_rounding(&c, (double)scales[k]);
     biases[k] = bias_of_channel(&c, bias / (in * (double)scales[k]));
   }
   return CAM_OK;
@@ -321,18 +401,24 @@ static cam_code quantize_fc(quantizing *q, const cam_node *node) {
   const size_t rows = (size_t)node->channels, depth = node->weight->count / rows;
   const int64_t n = node->channels;
   int8_t *levels = add_tensor_of(q, node, "weight", "I8", 2, node->weight->shape, 1);
-  float *scales = add_tensor_of(q, node, "weight_scale", "F32", 1, &n, sizeof *scales);
-  if (!levels || !scales)
+  float *scales = add_tensor_of(q, node, "weight_scale", "F32", 1, &n, sizeof *scales),
+        *biases = add_tensor_of(q, node, "bias", "F32", 1, &n, sizeof *biases);
+  if (!levels || !scales || !biases)
     return no_memory_for(q, node);
   for (size_t r = 0; r < rows; r++) {
     const channel c = {.from = node->weight->data + r * depth,
                        .to = levels + r * depth,
                        .depth = depth,
                        .step = 1,
-                       .in_group = 1};
+                       .in_group = depth,
+                       .seen = seen_of(q, q->graph->nodes[q->graph->head].inputs[0], 0)};
+    double bias = 0;
+    if (node->bias)
+      bias = (double)node->bias->data[r];
     scales[r] = quantize_channel(&c, 0);
+    biases[r] = (float)(bias + taken_by_rounding(&c, (double)scales[r]));
   }
-  return copy_tensor(q, node, "bias", node->bias);
+  return CAM_OK;
 }
 
 static cam_code add_tensors_of(quantizing *q, int i) {
@@ -375,7 +461,7 @@ static void add_int8_row(const quantizing *q, int i, const json *from, json *nod
     say_member(node, row, "weight");
   if (f->int8)
     say_member(node, row, "weight_scale");
-  if (node->bias || (f->int8 && node->op == OP_CONV))
+  if (node->bias || f->int8)
     say_member(node, row, "bias");
   if (node->scale)
     say_member(node, row, "scale");

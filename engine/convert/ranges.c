@@ -26,8 +26,9 @@ cam_code ranges_create(const cam_graph *graph, ranges *out, cam_error *error) {
   *out = (ranges){.n = graph->head,
                   .ends = calloc(n, sizeof *out->ends),
                   .photo = calloc(n, sizeof *out->photo),
-                  .sums = calloc(n, sizeof *out->sums)};
-  if (!out->ends || !out->photo || !out->sums)
+                  .sums = calloc(n, sizeof *out->sums),
+                  .means = averages_create(graph)};
+  if (!out->ends || !out->photo || !out->sums || !out->means)
     return cam_fail(error, CAM_E_NO_MEMORY, "no memory for the ranges of %d nodes", graph->head);
   set_empty(out->ends, out->n);
   set_empty(out->photo, out->n);
@@ -38,11 +39,13 @@ void ranges_free(ranges *r) {
   free(r->ends);
   free(r->photo);
   free(r->sums);
+  averages_free(r->means, r->n);
   *r = (ranges){0};
 }
 
 void ranges_widen(ranges *r, int node, const float *values, int n, int channels, int stride) {
   float least = r->photo[node][0], most = r->photo[node][1];
+  averages_add(&r->means[node], values, n, channels, stride);
   for (int i = 0; i < n; i++, values += stride)
     for (int c = 0; c < channels; c++) {
       least = min_float(values[c], least);
@@ -68,6 +71,8 @@ void ranges_settle(const cam_graph *graph, ranges *r) {
     for (int end = 0; end < 2; end++)
       if (i != graph->nodes[graph->head].inputs[0])
         r->ends[i][end] = (float)(((double)r->ends[i][end] + r->sums[i][end] / r->photos) / 2);
+  for (int i = 0; i < r->n; i++)
+    averages_settle(&r->means[i], r->ends[i]);
 }
 
 /* ---- a file ---- */
@@ -151,6 +156,24 @@ static cam_code read_all(const char *path, const json *tree, const cam_graph *gr
   return code;
 }
 
+static cam_code read_means(const char *path, const json *tree, const cam_graph *graph, ranges *out,
+                           cam_error *error) {
+  const json *list = json_member(tree, "means");
+  cam_code code = CAM_OK;
+  for (const json *row = json_first(list); row && !code; row = json_next(row)) {
+    const int node = node_named(graph, json_name(row));
+    if (node < 0)
+      return cam_fail(error, CAM_E_MODEL, "%.60s: the network has no node \"%.60s\"", path,
+                      json_name(row));
+    code = averages_read(&out->means[node], path, row, error);
+  }
+  for (int i = 0; i < out->n && list && !code; i++)
+    if (out->means[i].channels && !out->means[i].known)
+      code = cam_fail(error, CAM_E_MODEL, "%.60s: the means of node \"%.60s\" are missing", path,
+                      graph->nodes[i].name);
+  return code;
+}
+
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error) {
   size_t n = 0;
   char *text = document_read_text(path, MOST_BYTES, &n, error);
@@ -163,8 +186,38 @@ cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_
     return cam_fail(error, why.code, "%.80s: %s", path, why.detail);
   }
   cam_code code = read_all(path, tree, graph, out, error);
+  if (!code)
+    code = read_means(path, tree, graph, out, error);
   json_free(tree);
   return code;
+}
+
+/* {NODE: [...]} without its braces, behind the row before; frees it. */
+static bool print_node_line(FILE *file, const char *before, json *tree) {
+  size_t length = 0;
+  char *text = json_print(tree, true, &length);
+  json_free(tree);
+  if (!text)
+    return false;
+  fprintf(file, "%s\n%.*s", before, (int)length - 2, text + 1);
+  free(text);
+  return true;
+}
+
+static bool print_means(FILE *file, const cam_graph *graph, const ranges *r) {
+  const char *before = ", \"means\": {";
+  for (int i = 0; i < r->n; i++) {
+    if (!r->means[i].known)
+      continue;
+    json *tree = json_new_object();
+    averages_print(&r->means[i], json_add_array(tree, graph->nodes[i].name));
+    if (!print_node_line(file, before, tree))
+      return false;
+    before = ",";
+  }
+  if (*before == ',' && !before[1])
+    fprintf(file, "}");
+  return true;
 }
 
 /* A node a line: people compare such files. */
@@ -177,16 +230,14 @@ static bool print_ranges(FILE *file, const cam_graph *graph, const char *identit
     json *tree = json_new_object(), *pair = json_add_array(tree, graph->nodes[i].name);
     json_add_number(pair, NULL, (double)r->ends[i][0]);
     json_add_number(pair, NULL, (double)r->ends[i][1]);
-    size_t length = 0;
-    char *text = json_print(tree, true, &length);
-    json_free(tree);
-    if (!text)
+    if (!print_node_line(file, comma, tree))
       return false;
-    fprintf(file, "%s\n%.*s", comma, (int)length - 2, text + 1); /* without its braces */
-    free(text);
     comma = ",";
   }
-  fprintf(file, "}}\n");
+  fprintf(file, "}");
+  if (!print_means(file, graph, r))
+    return false;
+  fprintf(file, "}\n");
   return true;
 }
 

@@ -47,6 +47,7 @@ def test_what_is_said(made, light_file):
     document = json.loads(ranges.read_text())
     assert document["model"] == before["name"] and document["photos"] == 4 and len(document["layers"]) == 64
     assert all(least <= most for least, most in document["ranges"].values())
+    assert document["means"] and all(node in document["ranges"] and all(level in range(256) for level in means) for node, means in document["means"].items())
 
 
 def test_ranges_make_the_same_file(made, light_file, tmp_path):
@@ -57,6 +58,16 @@ def test_ranges_make_the_same_file(made, light_file, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == [again.name]
     assert run("convert", light_file, "--int8", "--ranges", ranges, "--name", "other", "-o", again, timeout=300).returncode == 0
     assert info(again)["name"] == "other"
+
+
+def test_ranges_without_means(made, light_file, tmp_path):
+    """As they were written before there were any: the weights are the same, biases are not."""
+    ranges, again = tmp_path / "ranges.json", tmp_path / "again.safetensors"
+    document = json.loads(made[1].read_text())
+    del document["means"]
+    ranges.write_text(json.dumps(document))
+    assert run("convert", light_file, "--int8", "--ranges", ranges, "-o", again, timeout=300).returncode == 0
+    assert again.stat().st_size == made[0].stat().st_size and again.read_bytes() != made[0].read_bytes()
 
 
 def test_the_service_says_so(made):
@@ -94,6 +105,11 @@ def test_the_same_bits_everywhere(made, scene_png):
     (["--int8", "--ranges", "NAMED"], "\" needs [least, most]"),
     (["--int8", "--ranges", "TWICE"], "\" is given twice"),
     (["--int8", "--ranges", "NAMELESS"], "does not say of which \"layers\" its ranges are"),
+    (["--int8", "--ranges", "STRAY"], "the network has no node \"stranger\""),
+    (["--int8", "--ranges", "LACKING"], "are missing"),
+    (["--int8", "--ranges", "FEW"], "means of node \""),
+    (["--int8", "--ranges", "HALF"], "channel 0 is not a whole number of 0 to 255"),
+    (["--int8", "--ranges", "HIGH"], "channel 0 is not a whole number of 0 to 255"),
     (["--int8", "--ranges", "PHOTOS"], "cannot be read"),
     (["--int8", "--ranges", "RANGES", "--pixels", "unit"], "of a model file only --name can be another"),
     ([], "is a model file already; --int8 makes one in 8 bits of it"),
@@ -112,6 +128,11 @@ def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
                         ("wide", {**ranges["ranges"], node: [-1e16, 1e16]}), ("reversed", {**ranges["ranges"], node: [2, 1]}),
                         ("named", {**ranges["ranges"], node: {"least": 1, "most": 2}})):
         (folder / f"{name}.json").write_text(json.dumps({**ranges, "ranges": given}))
+    means = ranges["means"]
+    read, levels = next(iter(means.items()))
+    for name, changed in (("stray", {**means, "stranger": [0]}), ("lacking", dict(list(means.items())[1:])), ("few", {**means, read: levels[1:]}),
+                          ("half", {**means, read: [0.5, *levels[1:]]}), ("high", {**means, read: [256, *levels[1:]]})):
+        (folder / f"{name}.json").write_text(json.dumps({**ranges, "means": changed}))
     paths = {"PHOTOS": photos, "RANGES": made[1], "EMPTY": folder / "empty",
              **{path.stem.upper(): path for path in folder.glob("*.json")}}
     result = run("convert", light_file, *(paths.get(a, a) for a in arguments), "-o", tmp_path / "out.safetensors")
