@@ -78,7 +78,7 @@ MARCH_avx512-vbmi := $(MARCH_avx512-vnni) -mavx512vbmi
 MARCH_amx-int8    := $(MARCH_avx512-vbmi) -mamx-tile -mamx-int8
 MARCH_dotprod     := -march=armv8.2-a+dotprod
 
-.PHONY: help version run build format test test-arm test-browser test-schema test-install test-scale test-bulk unit soak faults alike fuzz bench install uninstall deb clean deps model no-model weights
+.PHONY: help version run build format test test-arm test-browser test-schema test-install test-scale test-bulk unit unit-int8 soak faults alike fuzz bench install uninstall deb clean deps model no-model weights
 .DEFAULT_GOAL := help
 help:   ## this text
 	@echo "camserve $(VERSION): what a vision network saw, and where"; echo
@@ -102,7 +102,7 @@ test: build $(FIXTURES)  ## install what is missing, build, run every test
 
 test-arm: build $(FIXTURES)  ## on aarch64, cross-compiled and emulated (qemu-user): the unit tests, and the program beside this machine's
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
-	@$(MAKE) --no-print-directory ARCH=aarch64 unit alike
+	@$(MAKE) --no-print-directory ARCH=aarch64 unit unit-int8 alike
 
 test-browser: build downloads/axe/axe.min.js  ## the demo page in a real browser (installs Chromium); pictures in build/browser
 	@docker/install-packages "the browser tests" $(TEST_PACKAGES) $(BROWSER_PACKAGES)
@@ -138,6 +138,10 @@ bench: build $(FIXTURES) $(BENCH_VENV)/installed  ## camserve beside ncnn, ONNX 
 
 unit: $B/unit
 	$(EMULATE) $B/unit
+
+# What is to be the same bits, on a processor without products of four bytes; `unit` has run on one with them.
+unit-int8: $B/unit
+	QEMU_CPU=cortex-a53 $(EMULATE) $B/unit kernels_int8 int8
 
 alike: $B/camserve
 	@$(PYTHON) tests/alike $(EMULATE) $B/camserve
