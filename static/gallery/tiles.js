@@ -9,7 +9,7 @@ import { sentence } from './words.js';
 import { compose } from './viewer.js';
 
 const FRAME = 8;             // milliseconds of drawing in one frame, so that scrolling stays smooth
-const TILE_PIXELS = 320;     // the longer side of a tile's canvas at most
+const TILE_PIXELS = 320;     // the longer side of a tile's canvas: small photos are enlarged
 const FAR = '600px';         // how far from the screen tiles are drawn already
 
 export const make = (name, className, text = '') => Object.assign(document.createElement(name), { className, textContent: text });
@@ -41,7 +41,7 @@ function closePhoto(photo) {
 
 // A face, with the heat of its label, and its box if it is wanted.
 function drawFace(face, photo, look, boxed) {
-  const label = face.label(), { width: w, height: h } = photo.picture, scale = Math.min(1, TILE_PIXELS / Math.max(w, h));
+  const label = face.label(), { width: w, height: h } = photo.picture, scale = TILE_PIXELS / Math.max(w, h);
   const width = Math.max(1, Math.round(w * scale)), height = Math.max(1, Math.round(h * scale));
   face.canvas ??= document.createElement('canvas');
   if (face.canvas.width !== width || face.canvas.height !== height) Object.assign(face.canvas, { width, height });

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -24,6 +25,10 @@ def write(folder, kinds):
             for i in range(n):
                 shutil.copy(ROOT / f"static/samples/{photo}.jpg", folder / f"photos/{name}/{photo}{i}.jpg")
     (folder / "photos" / next(iter(kinds)) / "<b>broken.jpg").write_bytes(b"no photo")
+    return report_of(folder)
+
+
+def report_of(folder):
     binary = os.environ.get("CAMSERVE_BINARY", str(ROOT / "build/camserve"))
     result = subprocess.run([binary, "evaluate", ROOT / "models/efficientnet-lite0.safetensors", folder / "photos", "--report", folder / "report"], cwd=ROOT, capture_output=True)
     assert result.returncode == 0, result.stderr
@@ -34,6 +39,17 @@ def write(folder, kinds):
 def wrong(tmp_path_factory):
     """Of 30 photos 14 are wrong: cats that are called tiger cats or espresso, and espresso that is called a uniform."""
     return write(tmp_path_factory.mktemp("wrong"), {"tiger cat": {"cat": 9}, ESPRESSO: {"coffee": 10, "cat": 2}, UNIFORM: {"admiral": 6, "coffee": 3}})
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory):
+    """Tall, wide and tiny photos, all of which are wrong."""
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "photos/ostrich").mkdir(parents=True)
+    with Image.open(ROOT / "static/samples/cat.jpg") as cat:
+        for width, height in (300, 700), (900, 200), (32, 32), (8, 12):
+            cat.resize((width, height)).save(folder / f"photos/ostrich/{width}x{height}.png")
+    return report_of(folder)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +78,16 @@ def test_figures(opened, wrong):
         assert words in page.text("#coverage output")
     assert page.text("#skipped summary") == "1 photo could not be read, and is in no figure" and "<b>broken.jpg" in page.text("#skipped ul")
     page.shot("report")
+
+
+def test_a_tile_shows_all_of_a_photo_as_large_as_it_can(opened, odd):
+    page = opened(odd)
+    drawn(page, 4)
+    rooms = page.js("""return [...document.querySelectorAll('#tiles canvas')].map((canvas) => {
+        const well = canvas.parentElement.getBoundingClientRect(), own = canvas.getBoundingClientRect();
+        return [well.width - own.width, well.height - own.height]; })""")
+    assert len(rooms) == 8 and all(-0.5 < min(room) < 0.5 for room in rooms), rooms
+    page.shot("report-odd")
 
 
 def test_both_maps_of_each_wrong_photo(opened, wrong):
