@@ -46,7 +46,7 @@ typedef struct cam_tune_options {
   bool flip;      /* mirrored photos, too */
   bool balance;   /* classes count alike, however many photos they have */
   int patience;   /* epochs without a better one after which it ends; 0: all are done */
-  double seconds; /* from cam_tuner_create on, after which it ends, but not before there is a head;
+  double seconds; /* from cam_tuner_create on, after which it ends; a head is fitted even then;
                      0: any */
   uint64_t seed;
   cam_resize resize;      /* not CAM_RESIZE_OF_MODEL */

@@ -51,7 +51,7 @@ struct cam_tuner {
   char run[65], data[65], base_sha256[65];
   bool was_int8;
   double begin; /* of cam_tuner_fit */
-  train_end end;
+  train_end end, end_of_head;
   float *own_head; /* of a head with the model's own classes: its new values */
   epochs_result trained;
   cam_tune_figures figures;
@@ -332,7 +332,7 @@ static head_job head_job_of(const cam_tuner *tuner) {
                     .list = tuner->list,
                     .balance = tuner->options.balance,
                     .decay = head_decay(tuner),
-                    .end = &tuner->end};
+                    .end = &tuner->end_of_head};
 }
 
 /* The head's values go where the network, or the file, finds them. */
@@ -452,8 +452,14 @@ static cam_code run_epochs(cam_tuner *tuner, cam_error *error) {
   return code;
 }
 
+/* The time that the photos took is no reason to end a head that is fitted in less. */
+static const double head_seconds = 1;
+
 cam_code cam_tuner_fit(cam_tuner *tuner, cam_error *error) {
   tuner->begin = clock_seconds();
+  tuner->end_of_head = tuner->end;
+  if (tuner->end.at > 0)
+    tuner->end_of_head.at = fmax(tuner->end.at, tuner->begin + head_seconds);
   cam_code code = settle_parts(tuner, error);
   tuner->figures = (cam_tune_figures){.classes = tuner->tuned.graph.n_classes,
                                       .kept = CAM_TUNE_HEAD,
