@@ -15,7 +15,7 @@ from fleet import Server
 
 PHOTOS = [pictures.png(pictures.scene(60, 40)), pictures.png(pictures.scene(50, 70))]
 TEXTS = [base64.b64encode(p).decode() for p in PHOTOS]
-NAME = "vision"
+NAME = "vision-1.0_b"  # all that a name may have
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,15 @@ def test_v1(url):
     assert explained["predictions"] == predicted["predictions"] and explained["explanations"] == [by_cam(url, p) for p in PHOTOS]
 
 
+@pytest.mark.parametrize("instance", [lambda t: t, lambda t: "data:image/png;base64," + t, lambda t: {"b64": t}, lambda t: {"data": t}, lambda t: {"image": {"b64": "data:image/png;base64," + t}, "key": 5}],
+                         ids=["text", "uri", "b64", "data", "nested"])
+def test_v1_in_other_forms(url, instance):
+    data = {"inputs": [instance(t) for t in TEXTS * 4], "parameters": {"top_k": 1, "include": "map", "minus": 5}}
+    explained = call("v1", "explain", url, NAME, data)
+    assert explained["explanations"] == [by_cam(url, p, top_k=1, include="map", minus=5) for p in PHOTOS] * 4
+    assert [len(p["top"]) for p in explained["predictions"]] == [1] * 8
+
+
 def test_v2(url):
     assert call("v2", "is_server_live", url) is True and call("v2", "is_server_ready", url) is True
     assert call("v2", "is_model_ready", url, NAME) is True and call("v2", "is_model_ready", url, "other") is False
@@ -87,11 +96,20 @@ def test_v2_chosen_outputs_as_bytes(url):
     assert answer.outputs[0].as_numpy().tolist() == [[p["label"] for p in by_cam(url, photo)] for photo in PHOTOS]
 
 
+def test_v2_a_body_near_the_largest(url):
+    image = InferInput("image", [1], "BYTES")
+    image.set_data_from_numpy(numpy.array([PHOTOS[0] + bytes(20_000_000)], dtype=object), binary_data=True)
+    answer = call("v2", "infer", url, InferRequest(NAME, [image], request_outputs=[RequestedOutput("class_id")]), model_name=NAME)
+    assert answer.outputs[0].as_numpy().tolist() == [[p["class_id"] for p in by_cam(url, PHOTOS[0])]]
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("v1", {"instances": [TEXTS[0], "%%%"]}, NAME), "instances[1]"), (("v1", {"instances": []}, NAME), "instances"), (("v1", {"instances": TEXTS}, "other"), "other"),
     (("v1", {"instances": [TEXTS[0][:200]]}, NAME), "broken PNG"), (("v2", {"inputs": []}, NAME), "inputs"),
     (("v2", InferRequest(NAME, [InferInput("pixels", [1], "BYTES", data=[TEXTS[0]])]), NAME), "pixels"),
-    (("v2", InferRequest(NAME, [InferInput("image", [3], "BYTES", data=TEXTS)]), NAME), "shape [3]"),
+    (("v2", InferRequest(NAME, [InferInput("image", [3], "BYTES", data=TEXTS)]), NAME), "shape [3]"), (("v2", InferRequest(NAME, [InferInput("image", [2, 1], "BYTES", data=TEXTS)]), NAME), "shape [2, 1]"),
+    (("v2", InferRequest(NAME, [InferInput("image", [1], "BYTES", data=TEXTS[:1])], request_outputs=[RequestedOutput("heatmap")]), NAME), "heatmap"),
+    (("v1", {"instances": TEXTS * 5}, NAME), "10 photos"),
     (("v2", InferRequest(NAME, [InferInput("image", [1], "BYTES", data=TEXTS[:1])], parameters={"classes": 5}), NAME), "classes")])
 def test_what_is_wrong_is_shown(url, arguments, words):
     protocol, data, name = arguments
