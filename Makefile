@@ -19,7 +19,7 @@ FUZZ_PACKAGES  := clang libclang-rt-14-dev
 DEB_PACKAGES   := dpkg-dev lintian
 SCALE_PACKAGES := haproxy nginx-light prometheus docker-compose python3-venv
 SCALE_VENV     := downloads/scale/venv
-INSTALL_PACKAGES := man-db zsh fish systemd mmdebstrap
+INSTALL_PACKAGES := man-db zsh fish systemd systemd-container mmdebstrap
 BENCH_PACKAGES := wrk python3-venv
 BENCH_VENV ?= downloads/bench/venv
 SCHEMA_VENV := downloads/schema/venv
@@ -112,7 +112,7 @@ test-schema: $B/camserve $(SCHEMA_VENV)/installed  ## schemathesis: does the ser
 	@docker/install-packages "the tests" $(TEST_PACKAGES)
 	@$(PYTHON) tests/schema/run
 
-test-install: build  ## make install, make deb, the systemd unit, man pages, completions; the package in a bare Debian
+test-install: build  ## make install, make deb, man pages, completions; the package in a bare Debian, and its unit under a systemd that runs
 	@docker/install-packages "the tests of what is installed" $(TEST_PACKAGES) $(DEB_PACKAGES) $(INSTALL_PACKAGES)
 	@$(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/install
 

@@ -33,6 +33,27 @@ def files(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir())
 
 
+def bare(root, *packages):
+    """Unpacks the smallest Debian, and those packages, in root; it is fetched once."""
+    path = ROOT / "downloads" / ("-".join(["bare", *packages]) + ".tar")
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        new = path.with_suffix(".new.tar")
+        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", *(f"--include={name}" for name in packages), "bookworm", new], check=True)
+        new.rename(path)
+    root.mkdir()
+    subprocess.run(["tar", "-xf", path, "-C", root], check=True)
+    (root / "etc/resolv.conf").write_bytes(pathlib.Path("/etc/resolv.conf").read_bytes())
+
+
+CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+
+
+def inside(root, *command):
+    """What a command says in there."""
+    return subprocess.run(["unshare", "--mount", "--pid", "--fork", f"--root={root}", "--mount-proc", *command], check=True, capture_output=True, text=True, env=CLEAN).stdout
+
+
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory):
     """An installation that runs where it is: PREFIX is its own, so that the unit's paths lead to it."""

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import pictures
-from conftest import ROOT, make, until
+from conftest import CLEAN, ROOT, bare, inside, make, until
 from server import PATIENCE, reserved_port
 
 
@@ -47,28 +47,15 @@ def test_the_same_sources_make_the_same_bytes(package):
     assert hashlib.sha256(package.read_bytes()).digest() == before
 
 
-BARE = ROOT / "downloads/bare.tar"
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="a Debian of its own takes chroot(2), which root alone has")
 def test_it_answers_in_a_bare_debian(package, tmp_path):
     """Of the packages that the smallest Debian has, and those that this one asks for; as nobody, from a folder where nothing is."""
-    if not BARE.exists():
-        BARE.parent.mkdir(exist_ok=True)
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", "bookworm", BARE.with_suffix(".new.tar")], check=True)
-        BARE.with_suffix(".new.tar").rename(BARE)
     root, port = tmp_path / "root", reserved_port()
-    root.mkdir()
-    subprocess.run(["tar", "-xf", BARE, "-C", root], check=True)
+    bare(root)
     (root / "camserve.deb").write_bytes(package.read_bytes())
-    (root / "etc/resolv.conf").write_bytes(open("/etc/resolv.conf", "rb").read())
-    clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-
-    def inside(*command):
-        return subprocess.run(["unshare", "--mount", "--pid", "--fork", f"--root={root}", "--mount-proc", *command], check=True, capture_output=True, text=True, env=clean).stdout
-    inside("sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends /camserve.deb")
+    inside(root, "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends /camserve.deb")
     process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", f"--root={root}", "--mount-proc", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                                "sh", "-c", f"cd /var/tmp && exec camserve serve --port {port}"], env=clean, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                "sh", "-c", f"cd /var/tmp && exec camserve serve --port {port}"], env=CLEAN, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         def answer():
             assert process.poll() is None
@@ -80,5 +67,5 @@ def test_it_answers_in_a_bare_debian(package, tmp_path):
     finally:
         subprocess.run(["pkill", "-TERM", "-P", str(process.pid)], check=True)  # unshare(1) waits for its child, and ends as that does
         assert process.wait(PATIENCE) == 0
-    inside("apt-get", "purge", "-y", "-qq", "camserve")
+    inside(root, "apt-get", "purge", "-y", "-qq", "camserve")
     assert not list(root.glob("usr/share/camserve/*")) and not (root / "etc/camserve").exists()
