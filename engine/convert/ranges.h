@@ -33,9 +33,9 @@ void ranges_settle(const cam_graph *graph, ranges *r);
  * .ranges.json. CAM_E_IO: there is no room for it. */
 cam_code ranges_path(const char *model, char *out, size_t room, cam_error *error);
 /* Into what ranges_create made: of the file the ranges and means. CAM_E_MODEL naming the file: it
- * is of other layers (identity.h), or of none that it names; and the node: it is missing, unknown,
- * its ends are not a pair within what scales may be, or its means are not levels, one a channel.
- * CAM_E_IO, CAM_E_NO_MEMORY. */
+ * says that it is of other layers (identity.h); and the node: it is missing, unknown, its ends are
+ * not a pair within what scales may be, or its means are not levels, one a channel. CAM_E_IO,
+ * CAM_E_NO_MEMORY. */
 cam_code ranges_read(const char *path, const cam_graph *graph, ranges *out, cam_error *error);
 /* CAM_E_IO, CAM_E_NO_MEMORY. */
 cam_code ranges_write(const char *path, const cam_graph *graph, const ranges *r, cam_error *error);

@@ -209,7 +209,7 @@ INLINE reals lower_of(reals x, reals y) { return (reals)_mm512_min_ps((__m512)x,
 INLINE __m512i nearest_pair(reals a, reals b) {
   return _mm512_packs_epi32(_mm512_cvtps_epi32((__m512)a), _mm512_cvtps_epi32((__m512)b));
 }
-INLINE __m512i bounded(const __m512i ab, const __m512i cd, const bounds *o) {
+INLINE __m512i packed_bytes(const __m512i ab, const __m512i cd, const bounds *o) {
   if (o->is_bare)
     return _mm512_packus_epi16(ab, cd);
   const __m512i bytes = _mm512_packus_epi16(_mm512_adds_epi16(ab, (__m512i)o->zero),
@@ -219,14 +219,14 @@ INLINE __m512i bounded(const __m512i ab, const __m512i cd, const bounds *o) {
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
   const __m512i groups = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   return (quads)_mm512_permutexvar_epi32(groups,
-                                         bounded(nearest_pair(a, b), nearest_pair(c, d), o));
+                                         packed_bytes(nearest_pair(a, b), nearest_pair(c, d), o));
 }
 #elif defined __AVX2__
 INLINE reals lower_of(reals x, reals y) { return (reals)_mm256_min_ps((__m256)x, (__m256)y); }
 INLINE __m256i nearest_pair(reals a, reals b) {
   return _mm256_packs_epi32(_mm256_cvtps_epi32((__m256)a), _mm256_cvtps_epi32((__m256)b));
 }
-INLINE __m256i bounded(const __m256i ab, const __m256i cd, const bounds *o) {
+INLINE __m256i packed_bytes(const __m256i ab, const __m256i cd, const bounds *o) {
   if (o->is_bare)
     return _mm256_packus_epi16(ab, cd);
   const __m256i bytes = _mm256_packus_epi16(_mm256_adds_epi16(ab, (__m256i)o->zero),
@@ -235,7 +235,7 @@ INLINE __m256i bounded(const __m256i ab, const __m256i cd, const bounds *o) {
 }
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
   const __m256i groups = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  return (quads)_mm256_permutevar8x32_epi32(bounded(nearest_pair(a, b), nearest_pair(c, d), o),
+  return (quads)_mm256_permutevar8x32_epi32(packed_bytes(nearest_pair(a, b), nearest_pair(c, d), o),
                                             groups);
 }
 #elif defined __x86_64__
@@ -243,7 +243,7 @@ INLINE reals lower_of(reals x, reals y) { return (reals)_mm_min_ps((__m128)x, (_
 INLINE __m128i nearest_pair(reals a, reals b) {
   return _mm_packs_epi32(_mm_cvtps_epi32((__m128)a), _mm_cvtps_epi32((__m128)b));
 }
-INLINE __m128i bounded(const __m128i ab, const __m128i cd, const bounds *o) {
+INLINE __m128i packed_bytes(const __m128i ab, const __m128i cd, const bounds *o) {
   if (o->is_bare)
     return _mm_packus_epi16(ab, cd);
   const __m128i bytes = _mm_packus_epi16(_mm_adds_epi16(ab, (__m128i)o->zero),
@@ -251,7 +251,7 @@ INLINE __m128i bounded(const __m128i ab, const __m128i cd, const bounds *o) {
   return _mm_min_epu8(_mm_max_epu8(bytes, (__m128i)o->low), (__m128i)o->high);
 }
 INLINE quads bytes_of(reals a, reals b, reals c, reals d, const bounds *o) {
-  return (quads)bounded(nearest_pair(a, b), nearest_pair(c, d), o);
+  return (quads)packed_bytes(nearest_pair(a, b), nearest_pair(c, d), o);
 }
 #elif defined __ARM_NEON
 INLINE reals lower_of(reals x, reals y) {

@@ -104,7 +104,6 @@ def test_the_same_bits_everywhere(made, scene_png):
     (["--int8", "--ranges", "REVERSED"], "\": [2, 1] is not [least, most] within"),
     (["--int8", "--ranges", "NAMED"], "\" needs [least, most]"),
     (["--int8", "--ranges", "TWICE"], "\" is given twice"),
-    (["--int8", "--ranges", "NAMELESS"], "does not say of which \"layers\" its ranges are"),
     (["--int8", "--ranges", "STRAY"], "the network has no node \"stranger\""),
     (["--int8", "--ranges", "LACKING"], "are missing"),
     (["--int8", "--ranges", "FEW"], "means of node \""),
@@ -123,7 +122,6 @@ def test_what_is_refused(made, light_file, photos, tmp_path, arguments, words):
     (folder / "empty").mkdir()
     (folder / "cut.json").write_text(text[:100])
     (folder / "twice.json").write_text(text.replace(f'"{node}":', f'"{node}": [0, 1], "{node}":'))
-    (folder / "nameless.json").write_text(json.dumps({"ranges": ranges["ranges"]}))
     for name, given in (("other", {**ranges["ranges"], "stranger": [0, 1]}), ("short", dict(list(ranges["ranges"].items())[1:])),
                         ("wide", {**ranges["ranges"], node: [-1e16, 1e16]}), ("reversed", {**ranges["ranges"], node: [2, 1]}),
                         ("named", {**ranges["ranges"], node: {"least": 1, "most": 2}})):
@@ -201,6 +199,15 @@ def test_ranges_of_other_layers_are_refused(made, light_file, tmp_path, change):
     wanted = f"light-int8.ranges.json: has ranges of model {said['model']}, layers {said['layers'][:12]}; the layers of model {said['model']} are "
     assert result.returncode == 1 and wanted in result.stderr.decode(), result.stderr
     assert [p.name for p in tmp_path.iterdir()] == [other.name]
+
+
+def test_ranges_that_name_no_layers_are_taken(made, light_file, tmp_path):
+    """A pair a node is all that one has to write."""
+    path, out = tmp_path / "own.json", tmp_path / "out.safetensors"
+    path.write_text(json.dumps({"ranges": json.loads(made[1].read_text())["ranges"]}))
+    result = run("convert", light_file, "--int8", "--ranges", path, "-o", out, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert info(out)["int8_share"] == 1
 
 
 # ---- before long work ----
