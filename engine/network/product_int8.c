@@ -178,12 +178,15 @@ static bool lies_as_packed(const step *s) {
          (s->l->node->kernel[1] == 1 || s->l->int8->cell_bytes == s->in_strides[0]);
 }
 
-/* Are rows shorter than the tiles of a product; or are the filters so many, and the rows so short,
- * that filters would be read again for each row? */
+/* Are rows shorter than the tiles of a product; or so short that filters would be read again for
+ * each row, and are these many, or rows quickly gathered, a cell each? */
 static bool gathers_all_levels(const network *net, const step *s) {
+  const cam_node *node = s->l->node;
   const bool is_short = s->out_width < net->k8->tile_rows;
   const bool is_narrow = s->out_width < gathered_rows(net);
-  return !lies_as_packed(s) || is_short || (is_narrow && s->l->int8->weight_bytes > CACHED_WEIGHTS);
+  const bool is_one_cell = node->kernel[0] * node->kernel[1] == 1;
+  return !lies_as_packed(s) || is_short ||
+         (is_narrow && (is_one_cell || s->l->int8->weight_bytes > CACHED_WEIGHTS));
 }
 
 static void product_int8_plan(const network *net, step *s, int threads) {
