@@ -12,23 +12,28 @@ from server import reserved_port
 
 
 def haproxy(folder, fleet, text=None):
-    text, port = text or (ROOT / "docker/haproxy.cfg").read_text(), reserved_port()
-    servers = "\n".join(f"    server camserve-{i} 127.0.0.1:{s.port} port {s.admin_port}" for i, s in enumerate(fleet.servers, 1))
-    text, found = re.subn(r"(?m)(^    server camserve-\d .*\n?)+", servers + "\n", text)
+    port, plain = reserved_port(), bool(text)
+    text = text or (ROOT / "docker/haproxy.cfg").read_text()
+    checked = "".join(f"    server camserve-{i} 127.0.0.1:{s.port} port {s.admin_port}\n" for i, s in enumerate(fleet.servers, 1))
+    anyway = "".join(f"    server anyway-{i} 127.0.0.1:{s.port} backup maxconn 32\n" for i, s in enumerate(fleet.servers, 1))
+    text, found = re.subn(r"(?m)(^    server camserve-\d camserve-\d:8080\n)+", checked, text)
+    text, found_anyway = re.subn(r"(?m)(^    server anyway-\d camserve-\d:8080 backup maxconn 32\n)+", anyway, text)
     text, bound = re.subn(r"bind :8080", f"bind 127.0.0.1:{port}", text)
-    assert (found, bound) == (1, 1)
+    assert (found, found_anyway, bound) == (1, int(not plain), 1)
     (folder / "haproxy.cfg").write_text(text)
     return Balancer(["haproxy", "-db", "-f", folder / "haproxy.cfg"], port, folder / "haproxy.log")
 
 
 def nginx(folder, fleet):
     text, port = (ROOT / "docker/nginx.conf").read_text(), reserved_port()
-    terms = re.search(r"server camserve-1:8080 (.*);", text)[1]
-    servers = "".join(f"    server 127.0.0.1:{s.port} {terms};\n" for s in fleet.servers)
-    text, found = re.subn(r"(?m)(^    server camserve-\d:8080 .*;\n)+", servers, text)
+    found = 0
+    for terms in ("max_fails=1 fail_timeout=2s", "max_fails=0 backup"):
+        servers = "".join(f"    server 127.0.0.1:{s.port} {terms};\n" for s in fleet.servers)
+        text, n = re.subn(rf"(?m)(^    server camserve-\d:8080 {terms};\n)+", servers, text)
+        found += n
     text, bound = re.subn(r"listen 8080;", f"listen 127.0.0.1:{port};", text)
     text, logs = re.subn(r"access_log /dev/stdout", f"access_log {folder}/access.log", text)
-    assert (found, bound, logs) == (1, 1, 1)
+    assert (found, bound, logs) == (2, 1, 1)
     paths = "".join(f"  {name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     user = "user root;\n" if os.geteuid() == 0 else ""  # whose alone the folder is
     (folder / "nginx.conf").write_text(f"{user}pid {folder}/nginx.pid;\nerror_log {folder}/error.log;\ndaemon off;\n" + text.replace("http {\n", "http {\n" + paths, 1))
@@ -58,6 +63,16 @@ def test_killed(behind, counted):
             load.more(40)
             server.begin()
             load.more(40)
+    assert not counted(load)
+
+
+def test_killed_one_right_after_another(behind, counted):
+    """Each as soon as the one before it is back, whatever the balancer knows of that; twice."""
+    fleet, balancer = behind
+    with Load(balancer.url) as load:
+        for server in fleet.servers * 2:
+            server.end(signal.SIGKILL)
+            server.begin()
     assert not counted(load)
 
 
