@@ -46,6 +46,11 @@ def bare(root, *packages):
     (root / "etc/resolv.conf").write_bytes(pathlib.Path("/etc/resolv.conf").read_bytes())
 
 
+def may_have_its_own():
+    """Whether a Debian of its own can be unpacked and entered: device files and namespaces, which root has, but not in every container."""
+    return subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True).returncode == 0
+
+
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 

@@ -1,6 +1,5 @@
 """`make deb`: what lintian says, what it depends on, and that it answers in a bare Debian."""
 import hashlib
-import os
 import re
 import subprocess
 
@@ -8,7 +7,7 @@ import httpx
 import pytest
 
 import pictures
-from conftest import CLEAN, ROOT, bare, inside, make, until
+from conftest import CLEAN, ROOT, bare, inside, make, may_have_its_own, until
 from server import PATIENCE, reserved_port
 
 
@@ -47,7 +46,7 @@ def test_the_same_sources_make_the_same_bytes(package):
     assert hashlib.sha256(package.read_bytes()).digest() == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a Debian of its own takes chroot(2), which root alone has")
+@pytest.mark.skipif(not may_have_its_own(), reason="a Debian of its own takes root, and namespaces, which this container does not give")
 def test_it_answers_in_a_bare_debian(package, tmp_path):
     """Of the packages that the smallest Debian has, and those that this one asks for; as nobody, from a folder where nothing is."""
     root, port = tmp_path / "root", reserved_port()
