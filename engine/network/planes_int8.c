@@ -19,7 +19,7 @@ static uint8_t *cell_of_output(const step *s, int cell) {
 static void pool_levels_at(const network *net, const step *s, int y, int x) {
   const layer *l = s->l;
   const cam_node *node = l->node;
-  const uint8_t *cells[64 * 64];
+  const uint8_t *cells[NODE_MAX_KERNEL * NODE_MAX_KERNEL];
   const int top = y * node->stride[0] - s->top, left = x * node->stride[1] - s->left;
   int n = 0;
   for (int i = max_int(0, -top); i < min_int(node->kernel[0], s->in_height - top); i++)
