@@ -128,7 +128,7 @@ function activeOf(list) {
   return list.find((row) => row.class_id === page.preview) || list.find((row) => row.class_id === page.wanted) || list[0];
 }
 
-const titleOf = ({ label, probability }) => `${firstName(label)} ${percent(probability)}`;
+const titleOf = (row) => `${firstName(row)} ${percent(row.probability)}`;
 const otherOf = (list) => list.find((row) => String(row.class_id) === $('other').value);
 
 const aboutOf = (name) => page.models.find((each) => each.name === name), mapsOf = (name) => aboutOf(name)?.map ?? { scale: 'relu' };
@@ -141,7 +141,7 @@ function sceneOf(photo, list, row, minus = null) {
     colormap: COLORMAPS[minus ? 'coolwarm' : fields.colormap.value], alpha: fields.alpha.value / 100, follow: fields.follow.checked,
     smooth: fields.smooth.checked, sides: !!minus, resize: mapsOf(model).resize, scale, range,
   };
-  const name = firstName(row.label), title = minus ? `${name} rather than ${firstName(minus.label)}` : titleOf(row);
+  const name = firstName(row), title = minus ? `${name} rather than ${firstName(minus)}` : titleOf(row);
   return {
     photo: photo.picture, image, map, look, caption: title, name: `${photo.name} with the evidence for ${title}. Arrow keys read it place by place.`,
     box: fields.box.checked ? boxOf(map, input, image, look, fields.threshold.value / 100) : null,
@@ -211,7 +211,7 @@ function story({ model, input, timing_ms: timing, round_trip: round }, row) {
 
 function drawLabels(list, active) {
   const anew = labels.show(list, active, page.preview !== null, page.cell), other = $('other').value;
-  if (anew) $('other').replaceChildren($('other').firstElementChild, ...list.map((row) => new Option(firstName(row.label), row.class_id, false, String(row.class_id) === other)));
+  if (anew) $('other').replaceChildren($('other').firstElementChild, ...list.map((row) => new Option(firstName(row), row.class_id, false, String(row.class_id) === other)));
   $('fewer').hidden = !list.length;
   $('fewer').textContent = page.all ? 'Fewer labels' : 'More labels';
   $('fewer').setAttribute('aria-expanded', String(page.all));
@@ -261,8 +261,8 @@ function drawControls() {
 function chip(entry) {
   const item = document.createElement('li'), button = document.createElement('button');
   button.type = 'button';
-  button.textContent = `${firstName(entry.label)} ×`;
-  button.setAttribute('aria-label', `Remove ${firstName(entry.label)}`);
+  button.textContent = `${firstName(entry)} ×`;
+  button.setAttribute('aria-label', `Remove ${firstName(entry)}`);
   button.onclick = () => {
     page.chosen = page.chosen.filter((each) => each !== entry);
     $('find').focus();
@@ -417,7 +417,7 @@ form.addEventListener('input', ({ target }) => {
 for (const viewer of viewers) viewer.onread = (cell) => { page.cell = cell; read(cell); render(); };
 function read(cell) { // for ears, too
   if (!cell) return;
-  say(`Row ${cell.y + 1}, column ${cell.x + 1}: ` + rows(page.current).map(({ label, map }) => `${firstName(label)} ${evidence(map.values[cell.y * map.width + cell.x])}`).join(', '));
+  say(`Row ${cell.y + 1}, column ${cell.x + 1}: ` + rows(page.current).map((row) => `${firstName(row)} ${evidence(row.map.values[cell.y * row.map.width + cell.x])}`).join(', '));
 }
 
 $('other').onchange = render;

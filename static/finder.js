@@ -1,5 +1,5 @@
 // finder.js - the field that finds any class: type, go through what is found by arrow keys, take one by Enter or click (ARIA's combobox pattern).
-import { firstName, percent, search } from './words.js';
+import { firstName, namesOf, percent, search } from './words.js';
 
 // offer() -> {classes, probabilities}, perhaps later; ontake(entry); onnone(typed).
 export function finder(field, list, { offer, ontake, onnone }) {
@@ -41,8 +41,8 @@ export function finder(field, list, { offer, ontake, onnone }) {
     item.id = `found-${i}`;
     item.setAttribute('role', 'option');
     item.setAttribute('aria-selected', 'false');
-    name.textContent = firstName(entry.label);
-    rest.textContent = entry.label.split(', ').slice(1).join(', ');
+    name.textContent = firstName(entry);
+    rest.textContent = namesOf(entry).slice(1).join(', ');
     share.className = 'percent';
     share.textContent = probabilities ? percent(probabilities[entry.class_id]) : '';
     item.append(name, rest, share);

@@ -1,6 +1,6 @@
 // labels.js - the list of labels: one is chosen, by click or arrow keys (they are radio buttons), pointing at one previews it. While a place of the
 // map is read, each tells its value there.
-import { evidence, firstName, percent } from './words.js';
+import { evidence, namesOf, percent } from './words.js';
 
 const part = (className, text = '') => Object.assign(document.createElement('span'), { className, textContent: text });
 
@@ -27,7 +27,7 @@ export class Labels {
   }
 
   #row({ rank, class_id: id, wnid, label, probability }) {
-    const row = document.createElement('label'), bar = part('bar'), fill = document.createElement('i'), synonyms = label.split(', ').slice(1).join(', ');
+    const row = document.createElement('label'), bar = part('bar'), fill = document.createElement('i'), [name, ...synonyms] = namesOf({ label, wnid });
     const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'label', value: id });
     fill.style.width = `${100 * probability}%`;
     bar.setAttribute('aria-hidden', 'true');
@@ -35,8 +35,8 @@ export class Labels {
     row.className = 'row';
     row.dataset.id = id;
     row.title = label;
-    row.append(input, part('label', firstName(label)), part('here'), part('percent', percent(probability)), bar,
-      part('class quiet', [`#${rank}`, synonyms, `class ${id}${wnid ? `, ${wnid}` : ''}`].filter(Boolean).join(' · ')));
+    row.append(input, part('label', name), part('here'), part('percent', percent(probability)), bar,
+      part('class quiet', [`#${rank}`, synonyms.join(', '), `class ${id}${wnid ? `, ${wnid}` : ''}`].filter(Boolean).join(' · ')));
     input.onchange = () => this.onchoose(id);
     row.onpointerenter = (event) => { if (event.pointerType === 'mouse') this.onpreview(id); };
     row.onpointerleave = () => this.onpreview(null);

@@ -4,7 +4,9 @@ export const percent = (p) => (p >= 0.0005 ? `${(100 * p).toFixed(1)} %` : '< 0.
 export const bytes = (n) => (n < 1000 ? `${n} bytes` : n < 1e6 ? `${Math.round(n / 1000)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 export const milliseconds = (value) => (value < 10 ? `${value.toFixed(1)} ms` : `${Math.round(value)} ms`);
 export const evidence = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(1)}`;
-export const firstName = (label) => label.split(', ')[0];
+// WordNet lists the names of a class, the best first; a class of one's own has one name, whatever is in it.
+export const namesOf = ({ label, wnid }) => (wnid ? label.split(', ') : [label]);
+export const firstName = (row) => namesOf(row)[0];
 
 // "top_k: ..." keeps the parameter's name as it is written; other details become a sentence.
 export function sentence(text = '') {
@@ -14,8 +16,8 @@ export function sentence(text = '') {
 
 // How well a class fits what was typed, 0 best; null: not at all. Whole words come before beginnings, so that "cat" is a tabby cat before it
 // is Rana catesbeiana, and beginnings before what is inside a word.
-function fit({ class_id: id, wnid, label }, wanted) {
-  const names = label.toLowerCase().split(', '), spaced = ` ${label.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ')} `;
+function fit(row, wanted) {
+  const { class_id: id, wnid, label } = row, names = namesOf(row).map((name) => name.toLowerCase()), spaced = ` ${label.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ')} `;
   if (String(id) === wanted || wnid === wanted || names.includes(wanted)) return 0;
   const words = wanted.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
   if (!words) return null;

@@ -30,6 +30,8 @@ static void add_labels(json *tree, const cam_model_info *model, const cam_result
     json_add_int(item, "rank", p->rank);
     json_add_int(item, "class_id", p->class_id);
     json_add_text(item, "label", model->class_list[p->class_id].label);
+    if (*model->class_list[p->class_id].wnid)
+      json_add_text(item, "wnid", model->class_list[p->class_id].wnid);
     json_add_number(item, "probability", p->probability);
     add_rectangle(item, &p->box);
   }

@@ -55,7 +55,7 @@ function arrange() {
   const shown = photos.filter((photo) => isWanted(photo, text, choice)).sort(ORDERS[fields.sort.value]);
   for (const photo of shown) {
     const label = labelOf(photo);
-    photo.label.textContent = label ? firstName(label.label) : 'Not explained';
+    photo.label.textContent = label ? firstName(label) : 'Not explained';
     photo.percent.textContent = label ? percent(label.probability) : '';
   }
   tiles.show(shown, 'No photo fits.');
@@ -74,9 +74,9 @@ function redraw() {
 // Labels by how many photos have them; those of a single photo, too: the search is for all that does not fit a list.
 function listLabels() {
   const counts = new Map();
-  for (const photo of photos) for (const { label } of photo.predictions) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const sorted = [...counts].sort((a, b) => b[1] - a[1] || collator.compare(a[0], b[0]));
-  fields.label.append(...sorted.map(([label, n]) => new Option(`${firstName(label)} (${n})`, label)));
+  for (const photo of photos) for (const row of photo.predictions) counts.set(row.label, { row, n: (counts.get(row.label)?.n ?? 0) + 1 });
+  const sorted = [...counts.values()].sort((a, b) => b.n - a.n || collator.compare(a.row.label, b.row.label));
+  fields.label.append(...sorted.map(({ row, n }) => new Option(`${firstName(row)} (${n})`, row.label)));
   if (!photos.some((photo) => photo.error)) return;
   const failed = new Option('could not be explained', FAILED);
   failed.dataset.kind = FAILED;
@@ -99,7 +99,7 @@ function drawLarge(photo, index, n) {
   if (photo.error) return;
   viewer.show({
     photo: photo.picture ?? null, image: photo.image, map: row.map ?? null, look: look(), box: fields.boxes.checked ? row.box : null,
-    name: `${photo.file} with the evidence for ${firstName(row.label)}, ${percent(row.probability)}. Arrow keys read it place by place.`,
+    name: `${photo.file} with the evidence for ${firstName(row)}, ${percent(row.probability)}. Arrow keys read it place by place.`,
   });
 }
 
@@ -119,7 +119,7 @@ const list = new Labels($('labels'), {
 fields.alpha.value = 100 * about.alpha;
 fields.colormap.value = about.colormap;
 $('colours').hidden = 'minus' in about;
-$('about-text').textContent = [about.model, { cam: 'CAM', hirescam: 'HiResCAM' }[about.method], 'minus' in about ? `rather than ${firstName(about.minus)}` : '', `camserve ${about.version}`].filter(Boolean).join(' · ');
+$('about-text').textContent = [about.model, { cam: 'CAM', hirescam: 'HiResCAM' }[about.method], 'minus' in about ? `rather than ${about.minus.split(', ')[0]}` : '', `camserve ${about.version}`].filter(Boolean).join(' · ');
 document.title = `What ${about.model} saw in ${counted(photos.length)}`;
 listLabels();
 $('controls').addEventListener('submit', (event) => event.preventDefault());

@@ -24,7 +24,7 @@ export class ClassNames {
   }
 
   short(id) {
-    return this.classes.get(id)?.wnid ? firstName(this.full(id)) : this.full(id);
+    return this.classes.has(id) ? firstName(this.classes.get(id)) : '';
   }
 }
 

@@ -205,6 +205,13 @@ def test_the_examples_in_the_field_are_classes(page):
     assert len(found) == 3 and "Eskimo dog, husky" in found[0] and found[1] == found[2][:1] == ["Maltese dog, Maltese terrier, Maltese"]
 
 
+def test_a_comma_divides_names_of_wordnet_alone(page):
+    """A class of one's own is called what its folder is called."""
+    names = page.later("""const { firstName } = await import('/assets/words.js');
+        return [firstName({ label: 'plastic, clear', class_id: 0 }), firstName({ label: 'tabby, tabby cat', class_id: 281, wnid: 'n02123045' })];""")
+    assert names == ["plastic, clear", "tabby"]
+
+
 def test_a_class_that_is_none_is_said_and_not_asked_for(page, photos):
     page.pick(photos["one.png"])
     page.one("#find").send_keys("unicorn", Keys.ENTER)
