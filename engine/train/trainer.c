@@ -137,19 +137,6 @@ static cam_code plan_training(trainer *t, int height, int width, cam_error *erro
   return plan_sized(s, &part, height, width, t->samples, error);
 }
 
-size_t trainer_bytes(const trainer *t, int height, int width) {
-  const tape_part part = training_part(t);
-  tape *one = NULL;
-  size_t floats = 0;
-  if (!tape_create(&part, height, width, 1, &one, NULL)) {
-    const int samples = samples_at_a_time(tape_floats(one));
-    floats = (size_t)(t->lanes * samples) * tape_floats(one) +
-             ((size_t)t->lanes + 2 + (t->momentum != NULL)) * t->set.count;
-  }
-  tape_free(one);
-  return floats * sizeof(float);
-}
-
 /* ---- a trainer ---- */
 
 static cam_code check_options(const cam_graph *graph, const train_options *o, cam_error *error) {

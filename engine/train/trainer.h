@@ -76,10 +76,6 @@ cam_code trainer_logits(trainer *t, const train_batch *batch, float *logits, cam
  * graph's own. Valid until the next step or load. */
 const float *trainer_tensor(const trainer *t, const cam_tensor *tensor);
 
-/* Bytes that training takes for planes of height x width at the cut, whatever the batch: weights,
- * momenta, gradients and planes. 0: the network does not take that size, or no memory. */
-size_t trainer_bytes(const trainer *t, int height, int width);
-
 /* Weights, momenta and the count of steps: a trainer of the same graph, cut and options that loads
  * what was saved goes on to the bit. trainer_load takes bytes that nobody vouches for:
  * CAM_E_MODEL: they are of another network or cut, cut off, or have numbers that are not finite;
