@@ -54,15 +54,20 @@ def behind(request, tmp_path, model):
         fleet.close()
 
 
+def kill_in_turn(servers, load, requests):
+    """SIGKILL of each and its return, so many requests after either."""
+    for server in servers:
+        server.end(signal.SIGKILL)
+        load.more(requests)
+        server.begin()
+        load.more(requests)
+
+
 def test_killed(behind, counted):
     """SIGKILL of each in turn, and its return."""
     fleet, balancer = behind
     with Load(balancer.url) as load:
-        for server in fleet.servers:
-            server.end(signal.SIGKILL)
-            load.more(40)
-            server.begin()
-            load.more(40)
+        kill_in_turn(fleet.servers, load, 40)
     assert not counted(load)
 
 
@@ -82,11 +87,7 @@ def test_killed_with_photos_as_large_as_a_telephones(behind, counted):
     photo = pictures.png(pictures.scene(1900, 1400))
     assert len(photo) > 5_000_000
     with Load(balancer.url, clients=4, photo=photo) as load:
-        for server in fleet.servers[:2]:
-            server.end(signal.SIGKILL)
-            load.more(8)
-            server.begin()
-            load.more(8)
+        kill_in_turn(fleet.servers[:2], load, 8)
     assert not counted(load)
 
 
